@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory with one lifespan: many small allocations, freed together.
+ *
+ * Everything handed out lives until arena_reset or arena_done. One owner, one thread at a time.
+ */
+#ifndef EDM_ENGINE_BASE_ARENA_H
+#define EDM_ENGINE_BASE_ARENA_H
+
+#include "engine/base/str.h"
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *head; /* the block being filled; older ones behind it */
+	size_t block_size;	  /* bytes of a fresh block */
+	size_t used;		  /* bytes handed out since the last reset, for budgets */
+};
+
+/* block_size 0 means 4 KiB. Nothing is allocated until the first use. */
+void arena_init(struct arena *a, size_t block_size);
+void arena_done(struct arena *a);
+/* Forgets everything handed out; keeps one block. */
+void arena_reset(struct arena *a);
+/* n bytes, zeroed, aligned for any type. */
+void *arena_alloc(struct arena *a, size_t n);
+/* A copy of s; NUL-terminated after len. */
+struct str arena_str(struct arena *a, struct str s);
+/* A NUL-terminated copy of s. */
+char *arena_cstr(struct arena *a, struct str s);
+char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#endif
