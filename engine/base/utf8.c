@@ -46,16 +46,33 @@ size_t utf8_decode(struct str s, uint32_t *scalar_out)
 	return len;
 }
 
-bool utf8_is_valid(struct str s)
+size_t utf8_encode(uint32_t scalar, char out[4])
+{
+	if (scalar < 0x80) {
+		out[0] = (char)scalar;
+		return 1;
+	}
+	size_t len = scalar < 0x800 ? 2 : scalar < 0x10000 ? 3 : 4;
+	for (size_t i = len - 1; i > 0; i--) {
+		out[i] = (char)(0x80 | (scalar & 0x3F));
+		scalar >>= 6;
+	}
+	out[0] = (char)((0xF00u >> len & 0xFF) | scalar);
+	return len;
+}
+
+size_t utf8_valid_len(struct str s)
 {
 	uint32_t scalar;
-	while (s.len > 0) {
-		size_t n = utf8_decode(s, &scalar);
-		if (n == 0)
-			return false;
-		s = str_slice(s, n, s.len);
-	}
-	return true;
+	size_t done = 0, n;
+	while ((n = utf8_decode(str_slice(s, done, s.len), &scalar)) > 0)
+		done += n;
+	return done;
+}
+
+bool utf8_is_valid(struct str s)
+{
+	return utf8_valid_len(s) == s.len;
 }
 
 struct str utf8_clip(struct str s, size_t max)

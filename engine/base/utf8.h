@@ -19,6 +19,10 @@
  * 0 when s is empty or does not start with a whole valid character.
  */
 size_t utf8_decode(struct str s, uint32_t *scalar_out);
+/* Writes scalar (a valid one) to out; returns the bytes written, 1..4. */
+size_t utf8_encode(uint32_t scalar, char out[4]);
+/* Bytes of the longest valid prefix of s. A rest of ≤ 3 bytes may be a character cut short. */
+size_t utf8_valid_len(struct str s);
 bool utf8_is_valid(struct str s);
 /* The longest prefix of s of at most max bytes that does not end inside a character of valid s. */
 struct str utf8_clip(struct str s, size_t max);

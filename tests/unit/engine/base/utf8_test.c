@@ -49,10 +49,35 @@ static void clip_never_splits_a_character(void **state)
 		assert_int_equal(utf8_clip(s, max).len, want[max]);
 }
 
+static void valid_prefix_ends_at_the_first_fault(void **state)
+{
+	(void)state;
+	assert_int_equal(utf8_valid_len(STR("")), 0);
+	assert_int_equal(utf8_valid_len(STR("abc")), 3);
+	assert_int_equal(utf8_valid_len(STR("\xE4\xB8\xAD\xE6\x96")), 3); /* cut short */
+	assert_int_equal(utf8_valid_len(STR("a\xC3\xA9\xC0\xAF z")), 3);  /* overlong */
+}
+
+static void every_scalar_survives_a_round_trip(void **state)
+{
+	(void)state;
+	for (uint32_t scalar = 0; scalar <= 0x10FFFF; scalar++) {
+		char bytes[4];
+		uint32_t got = 0;
+		if (scalar == 0xD800)
+			scalar = 0xE000;
+		size_t len = utf8_encode(scalar, bytes);
+		if (utf8_decode(str_of(bytes, len), &got) != len || got != scalar)
+			fail_msg("U+%04X came back as U+%04X", (unsigned)scalar, (unsigned)got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes_what_is_valid_and_nothing_else),
+		cmocka_unit_test(valid_prefix_ends_at_the_first_fault),
+		cmocka_unit_test(every_scalar_survives_a_round_trip),
 		cmocka_unit_test(clip_never_splits_a_character),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
