@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Which chunks to claim: a foot in the door for all, then by priority and in turns. */
+#include "scheduler/plan/planner.h"
+
+#include <stdbool.h>
+
+static size_t planned(const struct plan_need *need)
+{
+	return need->held + need->chunks * PLAN_CHUNK_SIZE;
+}
+
+static bool wants_more(const struct plan_need *need)
+{
+	return need->chunks < need->ready_chunks && planned(need) < need->room;
+}
+
+/* The need to serve next: the highest priority, and of those the one that was given least. */
+static struct plan_need *next_need(struct plan_need *needs, size_t count)
+{
+	struct plan_need *best = NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct plan_need *need = &needs[i];
+		if (!wants_more(need))
+			continue;
+		if (best == NULL || need->priority > best->priority ||
+		    (need->priority == best->priority && need->chunks < best->chunks))
+			best = need;
+	}
+	return best;
+}
+
+size_t planner_claims(struct plan_need *needs, size_t count, size_t budget)
+{
+	size_t left = budget / PLAN_CHUNK_SIZE;
+	size_t given = 0;
+	for (size_t i = 0; i < count; i++)
+		needs[i].chunks = 0;
+	for (size_t i = 0; i < count && given < left; i++) {
+		if (needs[i].held == 0 && wants_more(&needs[i])) {
+			needs[i].chunks = 1;
+			given++;
+		}
+	}
+	struct plan_need *need;
+	while (given < left && (need = next_need(needs, count)) != NULL) {
+		need->chunks++;
+		given++;
+	}
+	return given;
+}
+
+size_t planner_room(double settled_per_s, int64_t horizon_ms)
+{
+	double room = settled_per_s * (double)horizon_ms / 1000.0;
+	return room > PLAN_CHUNK_SIZE ? (size_t)room : PLAN_CHUNK_SIZE;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue of one provider (or of one tail site) on its worker. Pure: jobs in, choices out.
+ *
+ * Terms: a **share** is one campaign's part of the queue; a **flow** is a share's ready jobs for
+ * one site (a session can only carry jobs of the site it is connected to).
+ *
+ * Who goes next: strictly the highest priority; among equals three picks of four go to the campaign
+ * that has sent least here and every fourth goes round robin, so that a small campaign that starts
+ * late is soon done, yet nobody is starved. A share that comes (back) with work may not catch up on
+ * all that the others sent meanwhile: it starts at most a fixed head start below the least of them.
+ *
+ * Invariants: queued + ahead + ready + taken = jobs offered and not yet finished or removed; a job
+ * is on exactly one list. One thread.
+ */
+#ifndef EDM_SCHEDULER_PLAN_PROVIDER_QUEUE_H
+#define EDM_SCHEDULER_PLAN_PROVIDER_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/map.h"
+#include "scheduler/plan/job.h"
+
+struct share_owner {
+	uint32_t campaign;   /* campaign id */
+	int32_t priority;    /* higher goes first */
+	const void *context; /* the node's own, e.g. its pool and limits; compared by nobody */
+};
+
+struct share {
+	struct list node; /* provider_queue.shares; rotated by round robin */
+	struct share_owner owner;
+	struct list queued; /* struct job, FIFO */
+	struct list ahead;  /* struct job, being prepared */
+	struct list flows;  /* struct flow with ready jobs; rotated */
+	struct map by_site; /* struct flow by site pointer */
+	size_t queued_count, ahead_count, ready_count, taken_count;
+	uint64_t sent; /* jobs let ahead here, the measure of "has sent least" */
+};
+
+struct provider_queue {
+	struct list shares;
+	size_t queued_count, ahead_count, ready_count, taken_count;
+	unsigned turn; /* counts picks, for the one in four */
+};
+
+/* May this share send over this source now? For pool membership, pauses, campaign limits. */
+typedef bool (*pick_allows)(const struct share *share, void *context);
+
+struct pick {
+	const struct site *site; /* only jobs of this site; NULL = any */
+	uint32_t source;	 /* the session's source id */
+	int64_t now_ms;
+	pick_allows allows; /* NULL = everybody */
+	void *context;
+};
+
+/* Which jobs a recall takes. */
+typedef bool (*job_filter)(const struct job *job, void *context);
+
+void provider_queue_init(struct provider_queue *q);
+/* Must hold no jobs any more. */
+void provider_queue_done(struct provider_queue *q);
+/* Adds a job that is outside, at the end of its campaign's share. */
+void provider_queue_offer(struct provider_queue *q, struct share_owner owner, struct job *job);
+/* The next job to prepare (credit, composing), moved from queued to ahead; NULL = none queued. */
+struct job *provider_queue_ahead(struct provider_queue *q);
+/* ahead → ready. */
+void provider_queue_ready(struct provider_queue *q, struct job *job);
+/* The ready job to send now under p, moved to taken and counted as sent; NULL = none fits. */
+struct job *provider_queue_pick(struct provider_queue *q, const struct pick *p);
+/* The site of some ready job that p allows (p->site is ignored), for opening a connection, and how
+ * many ready jobs of that site there are; NULL = none. */
+struct site *provider_queue_site(struct provider_queue *q, const struct pick *p, size_t *ready_out);
+/* How many ready jobs p allows for p->site; stops counting at limit. */
+size_t provider_queue_count(const struct provider_queue *q, const struct pick *p, size_t limit);
+/* taken → ready again, at the head: the session was lost before MAIL. */
+void provider_queue_untake(struct provider_queue *q, struct job *job);
+/* Takes the job out, whatever its step. It is outside afterwards. */
+void provider_queue_remove(struct provider_queue *q, struct job *job);
+/* Moves every job not taken that the filter wants to out (list of struct job, all outside). */
+void provider_queue_recall(struct provider_queue *q, job_filter wants, void *context,
+			   struct list *out);
+/* The campaign is over: drops its share, which must be empty, if there is one. */
+void provider_queue_forget(struct provider_queue *q, uint32_t campaign);
+/* Jobs in any step. */
+size_t provider_queue_total(const struct provider_queue *q);
+
+#endif
