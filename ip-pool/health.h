@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The health of one lane: blocked, asked to pause, or its site dead.
+ *
+ * Block or pause: the lane rests for the time the rule asks; when it happens again soon after, the
+ * rest climbs a ladder (×1, ×12, ×48; at most a day). It never suppresses anybody.
+ * Dead site: connections fail without one success. Each failure weighs 1/N with N connections in
+ * use; above one whole cohort the site is dead, and one connection probes it, after 30 s doubling
+ * to 15 min. The first connection that is greeted makes it alive. Times are monotonic milliseconds.
+ * One owner; pure.
+ */
+#ifndef EDM_IP_POOL_HEALTH_H
+#define EDM_IP_POOL_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct health {
+	int64_t rests_until_ms; /* no new message before; 0 = none */
+	int64_t rested_ms;	/* when the last rest ended, for the ladder */
+	unsigned rests;		/* rungs climbed */
+	bool is_blocked;	/* the rest is because of a block, not of a throttle */
+	double failed_cohort;	/* Σ 1/N of consecutive failed connections */
+	int64_t dead_since_ms;	/* 0 = alive */
+	int64_t probe_at_ms;	/* dead: when one connection may try */
+	int64_t probe_wait_ms;	/* the wait after the next failed probe */
+};
+
+/* What survives a restart. */
+struct health_state {
+	int64_t rest_left_ms; /* 0 = none */
+	unsigned rests;
+	bool is_blocked;
+	int64_t dead_for_ms; /* -1 = alive */
+};
+
+void health_init(struct health *h);
+/* The receiver asks for a rest of delay_ms (0: 5 min). Returns the end of the rest. */
+int64_t health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t now);
+/* An operator lifts the rest. */
+void health_resume(struct health *h, int64_t now);
+/* A connection failed before a greeting, with open connections in use; true if it died of it. */
+bool health_on_failure(struct health *h, int64_t open, int64_t now);
+/* A connection was greeted; true if the site was dead. */
+bool health_on_greeting(struct health *h);
+bool health_is_dead(const struct health *h);
+/* When a connection may be tried: now, or the end of the rest, or the next probe. */
+int64_t health_connection_at(const struct health *h, int64_t open, int64_t now);
+/* When a message may be sent: now, or the end of the rest. */
+int64_t health_message_at(const struct health *h, int64_t now);
+
+void health_save(const struct health *h, int64_t now, struct health_state *state_out);
+void health_load(struct health *h, const struct health_state *state, int64_t age_ms, int64_t now);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One limiter = the exact counters of one scope (a lane, a source, a provider, a sending domain at
+ * a provider, a campaign, a node) and the caps in force for it.
+ *
+ * Counted (DESIGN 9): a connection from connect() until the peer's EOF or RST is read; a new
+ * connection from connect() until T after it was established or failed; a message from its MAIL
+ * until T after its final reply. take and give are all or nothing over several limiters: see
+ * permit.h, which is what workers call.
+ *
+ * Limits wider than the worker (DESIGN 9, Slices) arrive as shares and slices: a share is a cap of
+ * origin SLICE; a slice is a number of messages to use before an end. Owned by one worker; pure.
+ */
+#ifndef EDM_IP_POOL_LIMITER_H
+#define EDM_IP_POOL_LIMITER_H
+
+#include "engine/base/list.h"
+#include "ip-pool/tally.h"
+
+#define LIMITER_ON_EVENT INT64_MAX /* ready when something happens, not at a time */
+#define LIMITER_GHOST_GROUPS 4
+
+/* Why a permit has to wait. */
+struct limiter_wait {
+	int64_t at_ms; /* ask again then; LIMITER_ON_EVENT: after a connection closed, a reply, a
+			  slice or a resumption */
+	enum limit_level level;
+	enum limit_kind kind;
+	enum limit_period period; /* of kinds that have one */
+	struct cap cap;	  /* what binds; rate limits learnt have count = messages a minute */
+	bool needs_slice; /* the issuer must be asked for more */
+};
+
+/* Connections we may still have at the peer after an unclean stop. */
+struct limiter_ghosts {
+	int64_t count;
+	int64_t until_ms;
+};
+
+/* Permits of one slice of one period. */
+struct limiter_slice {
+	struct list node;
+	uint64_t id;
+	int64_t left;
+	int64_t from_ms; /* a message begun in [from_ms, until_ms) was one of this slice */
+	int64_t until_ms;
+	int64_t in_flight;
+	int64_t last_end_ms;
+};
+
+/* A slice that is over: what the issuer must learn. */
+struct limiter_slice_end {
+	uint64_t id;
+	enum limit_period period;
+	int64_t unused;
+	int64_t end_ms; /* the last reply of its messages */
+};
+
+struct limiter {
+	struct limit_scope scope;
+	const struct limit_rules *rules;
+	const struct limit_values *profile;
+	struct caps caps;
+	struct tally messages;
+	struct tally connects;
+	int64_t open; /* connections, connecting and closing ones included */
+	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
+	struct list slices[LIMIT_PERIOD_COUNT]; /* struct limiter_slice, newest last */
+	bool is_sliced[LIMIT_PERIOD_COUNT];	/* messages of that period are leased in slices */
+	int64_t share_connections;		/* LIMIT_NONE, or this worker's part */
+	int64_t share_per_second;		/* messages; LIMIT_NONE, or this worker's part */
+};
+
+/* scope, rules and profile are borrowed until the next limiter_bind or limiter_done. */
+void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t now);
+void limiter_done(struct limiter *l);
+/* Puts the caps of these rules in force; counters stay. rules or profile may be NULL. */
+void limiter_bind(struct limiter *l, const struct limit_rules *rules,
+		  const struct limit_values *profile, int64_t now);
+
+/* When a message may begin: now, or later and *wait_out filled. Takes nothing. */
+int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
+void limiter_take_message(struct limiter *l, int64_t now);
+/* Its final reply was read, or its connection is gone; begun_ms = when it was taken. */
+void limiter_end_message(struct limiter *l, int64_t begun_ms, int64_t now);
+/* Its MAIL was never sent. */
+void limiter_give_message(struct limiter *l, int64_t begun_ms, int64_t now);
+
+int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
+void limiter_take_connection(struct limiter *l, int64_t now);
+/* It is established, or failed. */
+void limiter_settle_connection(struct limiter *l, int64_t now);
+/* The peer's EOF or RST was read, or close_ms is over. */
+void limiter_end_connection(struct limiter *l);
+/* connect() was never called. */
+void limiter_give_connection(struct limiter *l);
+
+/*
+ * After an unclean stop: connections (at most so many) may be open until until_ms, each may have
+ * begun a message nobody recorded, and seconds and minutes count as spent by last_alive_ms.
+ */
+void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
+		      int64_t last_alive_ms, int64_t now);
+/* Usage of the past from limit_usage: n messages that ended at at_ms or before. */
+void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now);
+/* Messages ended since the last call, to be appended to limit_usage. */
+int64_t limiter_export_usage(struct limiter *l);
+
+/* This worker's parts of a wider limit; LIMIT_NONE = it is not divided. */
+void limiter_set_shares(struct limiter *l, int64_t connections, int64_t per_second);
+/* True when what is counted now fits the shares, so that the issuer may deal the rest to others. */
+bool limiter_fits_shares(struct limiter *l, int64_t now);
+/* From now on messages of this period need a slice (or no longer do). */
+void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced);
+void limiter_add_slice(struct limiter *l, enum limit_period period, uint64_t id, int64_t n,
+		       int64_t until_ms, int64_t now);
+/* One slice that is over (its end passed, every message of it answered), or false. */
+bool limiter_take_slice_end(struct limiter *l, int64_t now, struct limiter_slice_end *end_out);
+
+#endif

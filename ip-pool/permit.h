@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Permits: what a worker asks before it opens a connection or sends a MAIL.
+ *
+ * A **path** is the lane together with the shared limiters above it. A permit asks them all and
+ * takes from all or from none; the latest "not before" wins, with what binds. On a wait ask again
+ * at its time, or when something happened (a reply, a closed connection, a slice).
+ *
+ * Life of a connection:  lane_take_connection → (give | settled by lane_greeted or lane_failed) →
+ * lane_end_connection at the peer's EOF or RST. Of a message: lane_take_message right before its
+ * MAIL → (give | lane_end_message with its outcome). Every take is followed by exactly one end or
+ * give with the same path. `now` must have been read after the bytes that are reported.
+ *
+ * Everything belongs to one worker; pure.
+ */
+#ifndef EDM_IP_POOL_PERMIT_H
+#define EDM_IP_POOL_PERMIT_H
+
+#include "engine/reply/outcome.h"
+#include "ip-pool/controller.h"
+#include "ip-pool/health.h"
+#include "ip-pool/limiter.h"
+#include "ip-pool/provider.h"
+#include "ip-pool/warmup.h"
+
+/* All limits of one lane. */
+struct lane_limits {
+	struct limiter limiter;
+	struct controller controller;
+	struct health health;
+	struct warmup *warmup;	 /* NULL: warm; owned by the caller */
+	int64_t paused_until_ms; /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
+};
+
+/*
+ * The limiters above a lane. NULL where nothing is to be asked. Lane connections ask source,
+ * provider and node; messages ask all of them.
+ */
+struct permit_path {
+	struct lane_limits *lane;
+	struct limiter *shared[LIMIT_LEVEL_COUNT]; /* by level; [LEVEL_LANE] is not used */
+};
+
+/* Granted, with the time to hand back; or what to wait for. */
+struct permit {
+	bool is_granted;
+	int64_t at_ms; /* granted: when it was taken, hand it to give and end; else when to ask
+			  again */
+	struct limiter_wait wait; /* filled when not granted */
+};
+
+/* What a feedback asks of the worker. */
+struct lane_reaction {
+	bool was_cut;		/* the lane is allowed less than before */
+	bool was_blocked;	/* alert; recall what waits for this lane if the pool allows */
+	int64_t rests_until_ms; /* > 0: recall what waits until then */
+};
+
+/* scope.level must be LEVEL_LANE; its strings and provider (NULL: tail) are borrowed. */
+void lane_limits_init(struct lane_limits *l, const struct limit_scope *scope,
+		      const struct provider *provider, int64_t now);
+void lane_limits_done(struct lane_limits *l);
+/* New rules (or a new profile): caps change, counters and what was learnt stay. */
+void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
+		      const struct provider *provider, int64_t now);
+/* Connections the lane may have now, all own limits considered, and what sets the number. */
+struct cap lane_connections_cap(struct lane_limits *l, int64_t now);
+/* Messages for one connection; LIMIT_NONE = no cap. */
+int64_t lane_messages_per_connection(const struct lane_limits *l);
+
+/* When a permit would be granted, without taking it: for choosing a source and arming timers. */
+int64_t lane_message_ready_at(const struct permit_path *path, int64_t now,
+			      struct limiter_wait *wait_out);
+int64_t lane_connection_ready_at(const struct permit_path *path, int64_t now,
+				 struct limiter_wait *wait_out);
+
+struct permit lane_take_connection(const struct permit_path *path, int64_t now);
+/* connect() was never called. */
+void lane_give_connection(const struct permit_path *path, int64_t now);
+/* The greeting was good: the connection is established. Returns true if a dead site came alive. */
+bool lane_greeted(const struct permit_path *path, int64_t now);
+/* It failed before a greeting; lane_end_connection follows. */
+struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
+				 int64_t begun_ms, int64_t now);
+void lane_end_connection(const struct permit_path *path);
+
+struct permit lane_take_message(const struct permit_path *path, int64_t now);
+/* Its MAIL was not sent. */
+void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now);
+/* Its final reply was read, or its connection died; outcome->verdict is set. */
+struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
+				      const struct outcome *outcome, int64_t now);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Providers: named groups of mail exchangers, with the numbers known to be tolerated there.
+ *
+ * The built-in table is schemas/rules/providers.json; operators' overrides win field by field. A
+ * host belongs to the provider with the longest suffix that ends at a label boundary; what belongs
+ * to none is of the tail, and each such site is limited by itself. A suffix ".qq.com" and "qq.com"
+ * mean the same: that name and every name below it. Immutable after loading; any thread.
+ */
+#ifndef EDM_IP_POOL_PROVIDER_H
+#define EDM_IP_POOL_PROVIDER_H
+
+#include "engine/base/arena.h"
+#include "ip-pool/limit.h"
+
+#define PROVIDER_HOST_MAX 255
+
+struct provider {
+	struct str name;
+	struct str title_en, title_zh;
+	struct str *mx_suffixes; /* normalised: lower case, no dot at either end */
+	size_t mx_suffix_count;
+	struct str *domains; /* recipient domains known to live there: a guess before DNS */
+	size_t domain_count;
+	bool verp; /* takes an envelope sender that differs from From */
+	struct limit_values limits;
+	int64_t initial_connections;
+};
+
+struct provider_table;
+
+/* Operators' changes to one provider: fields that are set win. */
+struct provider_override {
+	struct str name;
+	struct limit_values limits;
+	int64_t initial_connections; /* LIMIT_NONE: as in the profile */
+	int verp;		     /* -1: as in the profile */
+};
+
+/* Parses and checks a table of the shape {"providers":[…]}. -1 with a sentence (ERR_INPUT). */
+int provider_table_parse(struct str json, struct provider_table **table_out,
+			 struct err *err) NODISCARD;
+/* The built-in table. */
+int provider_table_builtin(struct provider_table **table_out, struct err *err) NODISCARD;
+void provider_table_free(struct provider_table *t);
+/* Puts overrides in force; -1 if one names no provider. */
+int provider_table_override(struct provider_table *t, const struct provider_override *overrides,
+			    size_t count, struct err *err) NODISCARD;
+/*
+ * Refuses what could never work: a suffix that cannot be a host name or stands twice, a provider
+ * without a suffix, two of one name, numbers out of range. provider_table_parse calls it.
+ */
+int provider_table_check(const struct provider_table *t, struct err *err) NODISCARD;
+
+size_t provider_table_count(const struct provider_table *t);
+const struct provider *provider_table_at(const struct provider_table *t, size_t index);
+/* By name; NULL if there is none. */
+const struct provider *provider_find(const struct provider_table *t, struct str name);
+/* The provider of an MX host, in any case, with or without a final dot; NULL: tail. */
+const struct provider *provider_of_host(const struct provider_table *t, struct str host);
+/* The provider a recipient domain is known to use, before DNS was asked; NULL: not known. */
+const struct provider *provider_of_domain(const struct provider_table *t, struct str domain);
+
+#endif
