@@ -10,8 +10,9 @@
  *
  * Filters: default upcase downcase capitalize strip truncate escape url_encode date append prepend
  * replace size raw. Comparisons: == != < > <= >= contains; `and` and `or` bind from right to left,
- * as in Liquid. Numbers compare as numbers, all else as bytes. A name that has no value, or an
- *empty one, is false and prints nothing; `nil`, `empty` and `blank` stand for it in comparisons.
+ * as in Liquid. < and > compare two numbers as numbers, == and != do when one side is a number in
+ *the template; all else compares as bytes. A name that has no value, or an empty one, is false and
+ *prints nothing; `nil`, `empty` and `blank` stand for it in comparisons.
  *
  * Segment: a stretch of literal text, numbered from 0 in the order of the source. A mail part keeps
  * every segment encoded beforehand and asks render to name segments instead of copying them.
@@ -74,13 +75,13 @@ struct str template_variable(const struct template *t, size_t index);
 
 size_t template_segment_count(const struct template *t);
 struct str template_segment(const struct template *t, size_t index);
-/* True when every rendering is segment 0, or nothing: no output, no block. */
+/* True when every rendering is all segments in order: no output, no block. */
 bool template_is_static(const struct template *t);
 
 void template_scratch_init(struct template_scratch *s);
 void template_scratch_done(struct template_scratch *s);
 
-/* Walks t with these values into sink. -1 (ERR_INPUT) when a filter result passes
+/* Walks t with these values into sink. -1 (ERR_INPUT) when a value passes
  * TEMPLATE_VALUE_MAX; the sink has then had a part of the output. */
 int template_walk(const struct template *t, const struct template_values *values,
 		  struct template_scratch *scratch, const struct template_sink *sink,
