@@ -183,6 +183,7 @@ static int users_load(void *to, const json_t *value, struct arena *arena, struct
 }
 
 static const struct field profile_fields[] = {
+	FIELD(struct profile, about, "about", field_text),
 	FIELD(struct profile, host, "host", field_text),
 	FIELD(struct profile, greeting, "greeting", reply_load),
 	{"extensions", 0, extensions_load}, /* these two fill several members */

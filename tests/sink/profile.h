@@ -5,6 +5,7 @@
  *	{"profiles": {"qq": {...}}, "listeners": [{"listen": "127.1.0.1-5:2525", "profile": "qq"}]}
  *
  * A profile in JSON (every key is optional):
+ *	about       a note for people; nothing follows from it
  *	host        name in the banner and EHLO reply (default "sink.test")
  *	greeting    the banner's lines (default "220 HOST ESMTP")
  *	extensions  list of EHLO lines (default PIPELINING, SIZE 52428800, 8BITMIME, SMTPUTF8,
@@ -83,6 +84,7 @@ struct user {
 struct profile {
 	uint16_t index; /* stable while the file names the same profiles */
 	struct str name;
+	struct str about; /* for people */
 	struct str host;
 	struct str greeting; /* CRLF included */
 	struct str *extensions;

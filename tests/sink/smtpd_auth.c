@@ -91,6 +91,8 @@ void auth_begin(struct smtpd *s, struct str arguments)
 	} else if (str_equals_nocase(mechanism, STR("PLAIN"))) {
 		s->mode = MODE_AUTH_PLAIN;
 		answer_say(s, STEP_AUTH, STR("334 \r\n"));
+	} else if (str_equals_nocase(mechanism, STR("LOGIN")) && arguments.len > 0) {
+		hear_name(s, arguments);
 	} else if (str_equals_nocase(mechanism, STR("LOGIN"))) {
 		s->mode = MODE_AUTH_NAME;
 		answer_say(s, STEP_AUTH, STR("334 VXNlcm5hbWU6\r\n"));

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Limits as mailbox providers keep them: connections, rates, greylisting; changed while running."""
+
+
+def test_connections_of_one_client(start, connect):
+    limits = {"connections": 2, "connections_reply": "550 Connection frequency limited"}
+    sink = start(profile={"limits": limits}, listen=("127.0.0.1:0", "127.0.0.2:0"))
+    first, second = connect(sink).hello(), connect(sink).hello()
+    assert connect(sink).reply() == "550 Connection frequency limited"
+    connect(sink, source="127.0.0.9").hello()
+    connect(sink, index=1).hello()
+    first.say("QUIT")
+    assert first.is_closed() == "closed"
+    connect(sink).hello()
+    second.say("NOOP")
+    pair = [pair for pair in sink.stop()["pairs"]
+            if pair["client"] == "127.0.0.1" and pair["listener"].startswith("127.0.0.1")]
+    assert pair[0]["max_connections"] == 3 and pair[0]["connections"] == 4
+
+
+def test_scope_profile_counts_every_client(start, connect):
+    limits = {"connections": 1, "scope": "profile"}
+    sink = start(profile={"limits": limits}, listen=("127.0.0.1-2:0",))
+    connect(sink).hello()
+    assert connect(sink, index=1, source="127.0.0.9").reply().startswith("421")
+
+
+def test_messages_per_connection(start, connect):
+    client = connect(start(profile={"limits": {"messages_per_connection": 2}})).hello()
+    assert [client.mail(f"u{n}@b.test")[:3] for n in range(3)] == ["250", "250", "421"]
+    assert client.is_closed() == "closed"
+
+
+def test_rate_of_messages(start, connect):
+    for step in ("mail", "rcpt", "data", "dot"):
+        rate = {"messages": 3, "per": "h", "at": step, "reply": "550 Ip frequency limited"}
+        sink = start(profile={"limits": {"rates": [rate]}})
+        got = [connect(sink).hello().mail(f"u{n}@b.test")[:3] for n in range(4)]
+        assert got == ["250", "250", "250", "550"], step
+        assert connect(sink, source="127.0.0.9").hello().mail("u@b.test").startswith("250")
+        assert sink.events("rejected")[0]["detail"] == f"{step} 550 Ip frequency limited"
+
+
+def test_rate_of_connections(start, connect):
+    sink = start(profile={"limits": {"rates": [{"connections": 2, "per": "min"}]}})
+    assert [connect(sink).reply()[:3] for _ in range(3)] == ["220", "220", "421"]
+
+
+def test_recipients_of_one_message(start, connect):
+    client = connect(start(profile={"limits": {"rcpts_per_message": 1}})).hello()
+    client.say("MAIL FROM:<a@b.test>")
+    assert [client.say(f"RCPT TO:<u{n}@b.test>")[:3] for n in range(2)] == ["250", "452"]
+
+
+def test_greylisting_is_by_client_sender_and_recipient(start, connect):
+    sink = start(profile={"greylist": {"seconds": 0}})
+    client = connect(sink).hello()
+    codes = []
+    for sender, rcpt in (("a", "x"), ("a", "x"), ("b", "x"), ("a", "y"), ("a", "x")):
+        client.say(f"MAIL FROM:<{sender}@s.test>")
+        codes.append(client.say(f"RCPT TO:<{rcpt}@r.test>")[:3])
+        client.say("RSET")
+    assert codes == ["451", "250", "451", "451", "250"]
+    other = connect(sink, source="127.0.0.9").hello()
+    assert other.mail("x@r.test", sender="a@s.test").startswith("451")
+
+
+def test_hidden_limit_changes_while_mail_flows(start, connect):
+    sink = start(profile={"rcpt": [{"reply": "450 4.2.1 before"}]})
+    client = connect(sink).hello()
+    answer = client.mail("a@b.test")
+    assert answer == "450 4.2.1 before"
+    sink.reload({"profiles": {"default": {}}})
+    while not answer.startswith("250"):
+        assert answer == "450 4.2.1 before" and client.say("RSET").startswith("250")
+        answer = client.mail("a@b.test")
+    sink.reload({"profiles": {"default": {"rcpt": [{"then": "nonsense"}]}}})
+    assert "reload_failed" in sink.process.stderr.readline()
+    client.mail("b@b.test")
+    assert sink.stop()["accepted"] == 2
+
+
+def test_peaks_of_sliding_windows(start, connect):
+    sink = start()
+    client = connect(sink).hello()
+    for number in range(30):
+        client.mail(f"u{number}@b.test")
+    pair, = sink.stop()["pairs"]
+    assert pair["messages"] == pair["max_per_minute"] == pair["max_per_hour"] == 30
+    assert 0 < pair["max_per_second"] <= 30
