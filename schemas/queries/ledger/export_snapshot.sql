@@ -1,0 +1,2 @@
+-- The snapshot of the open transaction, for others to look through.
+SELECT pg_export_snapshot();
