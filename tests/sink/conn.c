@@ -173,6 +173,7 @@ static void shake_hands(struct conn *conn)
 	}
 	conn->is_handshaking = false;
 	smtpd_secured(&conn->dialog, SSL_get_version(conn->ssl), SSL_session_reused(conn->ssl));
+	on_input(conn); /* OpenSSL may hold what came right behind the handshake */
 }
 
 void conn_ready(struct conn *conn, uint32_t events)
@@ -183,7 +184,7 @@ void conn_ready(struct conn *conn, uint32_t events)
 	}
 	if (conn->is_handshaking) {
 		shake_hands(conn);
-		return; /* what came behind the handshake is read in a turn of its own */
+		return;
 	}
 	if ((events & EPOLLOUT) != 0)
 		mark_dirty(conn);
@@ -269,8 +270,11 @@ static void on_pause_over(struct conn *conn)
 {
 	smtpd_resume(&conn->dialog);
 	feed(conn, STR(""));
-	if (!conn->is_stalled)
-		wait_for(conn, conn->events | EPOLLIN);
+	if (conn->is_stalled)
+		return;
+	wait_for(conn, conn->events | EPOLLIN);
+	if (conn->ssl != NULL && !conn->is_handshaking)
+		on_input(conn); /* OpenSSL may hold what came while reading had stopped */
 }
 
 static void on_drip(struct conn *conn)

@@ -158,3 +158,26 @@ def test_tls_session_is_resumed(start):
             smtp.file = None
             smtp.ehlo()
     assert [event["detail"] for event in sink.events("tls")] == ["TLSv1.2", "TLSv1.2 resumed"]
+
+
+def test_command_in_one_segment_with_the_end_of_the_handshake(start, connect):
+    sink = start(profile={"extensions": ["STARTTLS"]})
+    client = connect(sink).hello()
+    assert client.say("STARTTLS").startswith("220")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing)
+
+    def until_done(step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                client.socket.sendall(outgoing.read())
+                incoming.write(client.socket.recv(65536))
+
+    until_done(tls.do_handshake)
+    tls.write(b"EHLO client.test\r\n")  # behind our Finished, which is still in `outgoing`
+    client.socket.sendall(outgoing.read())
+    assert until_done(lambda: tls.read(4096)).startswith(b"250")
