@@ -42,8 +42,9 @@ struct lease_person {
 	int32_t version;       /* content version it is bound to; 0 = the lease's */
 	uint32_t source;       /* preferred; 0 = any */
 	int64_t prefer_until_us;
-	bool is_done;	 /* at the claim: nothing to do here */
-	bool has_credit; /* opened by the claim */
+	bool is_done;	    /* at the claim: nothing to do here */
+	bool has_credit;    /* opened by the claim */
+	bool is_suppressed; /* since the freeze: to be settled, not sent to */
 };
 
 struct lease {
