@@ -36,6 +36,7 @@ struct control {
 	int64_t cut_ms;	    /* the last cut: the epoch began then */
 	int64_t hold_ms;    /* length of the present hold-off */
 	int64_t grow_ms;    /* the last growth, or the end of the hold-off */
+	int streak;	    /* rate: growth steps beyond every known ceiling */
 	bool has_signal;    /* a cut was ever made */
 };
 

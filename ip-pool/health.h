@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 struct health {
+	int64_t rest_began_ms;	/* what was begun before asks for nothing new */
 	int64_t rests_until_ms; /* no new message before; 0 = none */
-	int64_t rested_ms;	/* when the last rest ended, for the ladder */
 	unsigned rests;		/* rungs climbed */
 	bool is_blocked;	/* the rest is because of a block, not of a throttle */
 	double failed_cohort;	/* Σ 1/N of consecutive failed connections */
@@ -35,8 +35,12 @@ struct health_state {
 };
 
 void health_init(struct health *h);
-/* The receiver asks for a rest of delay_ms (0: 5 min). Returns the end of the rest. */
-int64_t health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t now);
+/*
+ * The receiver asks, in reply to what was begun at begun_ms, for a rest of delay_ms (0: 5 min).
+ * Returns true if this begins a rest; false if it was begun before the present or last one.
+ */
+bool health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms,
+		 int64_t now);
 /* An operator lifts the rest. */
 void health_resume(struct health *h, int64_t now);
 /* A connection failed before a greeting, with open connections in use; true if it died of it. */
@@ -44,7 +48,8 @@ bool health_on_failure(struct health *h, int64_t open, int64_t now);
 /* A connection was greeted; true if the site was dead. */
 bool health_on_greeting(struct health *h);
 bool health_is_dead(const struct health *h);
-/* When a connection may be tried: now, or the end of the rest, or the next probe. */
+/* When a connection may be tried: now, or the end of the rest, or the next probe; INT64_MAX while
+ * a probe (one of open connections) is under way. */
 int64_t health_connection_at(const struct health *h, int64_t open, int64_t now);
 /* When a message may be sent: now, or the end of the rest. */
 int64_t health_message_at(const struct health *h, int64_t now);

@@ -67,8 +67,9 @@ struct limiter {
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
 	struct list slices[LIMIT_PERIOD_COUNT]; /* struct limiter_slice, newest last */
 	bool is_sliced[LIMIT_PERIOD_COUNT];	/* messages of that period are leased in slices */
-	int64_t share_connections;		/* LIMIT_NONE, or this worker's part */
-	int64_t share_per_second;		/* messages; LIMIT_NONE, or this worker's part */
+	int64_t day_budget;	   /* LIMIT_NONE, or what the warm-up allows in a day */
+	int64_t share_connections; /* LIMIT_NONE, or this worker's part */
+	int64_t share_per_second;  /* messages; LIMIT_NONE, or this worker's part */
 };
 
 /* scope, rules and profile are borrowed until the next limiter_bind or limiter_done. */
@@ -90,6 +91,8 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 void limiter_take_connection(struct limiter *l, int64_t now);
 /* It is established, or failed. */
 void limiter_settle_connection(struct limiter *l, int64_t now);
+/* Connections that count at now: open ones, and those we may have left behind. */
+int64_t limiter_open_connections(struct limiter *l, int64_t now);
 /* The peer's EOF or RST was read, or close_ms is over. */
 void limiter_end_connection(struct limiter *l);
 /* connect() was never called. */

@@ -10,11 +10,6 @@
 
 #define POOL_DEFAULT "default"
 
-struct pool_view {
-	const struct source *const *sources; /* in the order of their ids */
-	size_t count;
-};
-
 /* Fills sources_out (room for count) with the usable sources of a pool on a node; returns how many.
  * An empty pool name is POOL_DEFAULT; an empty node name means any node. */
 size_t pool_sources(const struct source *sources, size_t count, struct str pool, struct str node,

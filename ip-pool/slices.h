@@ -58,10 +58,12 @@ void slice_add_usage(struct slice_book *b, int64_t at_ms, int64_t n);
 struct share_holder {
 	struct list node;
 	uint32_t holder;
-	int64_t held;	 /* what it may count now, as far as we know: the larger of old and new */
-	int64_t told;	 /* what it was last told; < held: a shrink not yet confirmed */
-	int64_t wanted;	 /* what it could use */
-	int64_t lost_ms; /* 0 = alive; else when it was lost */
+	int64_t held;	  /* what it may count now, as far as we know: the larger of old and new */
+	int64_t told;	  /* what it was last told; < held: a shrink not yet confirmed */
+	uint64_t version; /* of told; a confirmation names it */
+	int64_t wanted;	  /* what it could use */
+	int64_t target;	  /* its fair part at the last deal */
+	int64_t lost_ms;  /* 0 = alive; else when it was lost */
 };
 
 struct share_table {
@@ -75,8 +77,8 @@ void share_table_done(struct share_table *t);
 void share_join(struct share_table *t, uint32_t holder);
 /* What it could use now: its work, and at least what it counts. */
 void share_want(struct share_table *t, uint32_t holder, int64_t wanted);
-/* Everything it counts now fits what it was told. */
-void share_confirm(struct share_table *t, uint32_t holder, int64_t told);
+/* Everything it counts now fits what it was told under that version. */
+void share_confirm(struct share_table *t, uint32_t holder, uint64_t version);
 /* It is gone; its part stays reserved for the grace, unless it joins again. */
 void share_lost(struct share_table *t, uint32_t holder, int64_t now);
 /*
@@ -84,7 +86,7 @@ void share_lost(struct share_table *t, uint32_t holder, int64_t now);
  * first. Then told is what each is to be sent. Call it each second and after confirmations.
  */
 void share_deal(struct share_table *t, int64_t now);
-/* What this holder was last told; 0 if it is not known. */
-int64_t share_told(const struct share_table *t, uint32_t holder);
+/* What this holder was last told, and the version of it; 0 if it is not known. */
+int64_t share_told(const struct share_table *t, uint32_t holder, uint64_t *version_out);
 
 #endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits: parsing what operators type, matching rules to scopes, resolving the caps. Pure. */
+#include "ip-pool/limit.h"
+
+#define X(suffix, name, ms) [LIMIT_##suffix] = name,
+static const char *const period_names[] = {LIMIT_PERIODS(X)};
+#undef X
+#define X(suffix, name, ms) [LIMIT_##suffix] = ms,
+static const int64_t periods_ms[] = {LIMIT_PERIODS(X)};
+#undef X
+#define X(suffix, name) [LIMIT_##suffix] = name,
+static const char *const kind_names[] = {LIMIT_KINDS(X)};
+#undef X
+#define X(suffix, name) [LEVEL_##suffix] = name,
+static const char *const level_names[] = {LIMIT_LEVELS(X)};
+#undef X
+#define X(suffix, name) [ORIGIN_##suffix] = name,
+static const char *const origin_names[] = {LIMIT_ORIGINS(X)};
+#undef X
+
+static const struct str tail = STR_INIT("tail");
+
+const char *limit_period_name(enum limit_period period)
+{
+	return period_names[period];
+}
+
+const char *limit_kind_name(enum limit_kind kind)
+{
+	return kind_names[kind];
+}
+
+const char *limit_level_name(enum limit_level level)
+{
+	return level_names[level];
+}
+
+const char *limit_origin_name(enum limit_origin origin)
+{
+	return origin_names[origin];
+}
+
+int64_t limit_period_ms(enum limit_period period)
+{
+	return periods_ms[period];
+}
+
+void limit_values_init(struct limit_values *v)
+{
+	v->connections = LIMIT_NONE;
+	v->messages_per_connection = LIMIT_NONE;
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		v->new_connections[p] = LIMIT_NONE;
+		v->messages[p] = LIMIT_NONE;
+	}
+}
+
+static bool states_any(const int64_t counts[LIMIT_PERIOD_COUNT])
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		if (counts[p] != LIMIT_NONE)
+			return true;
+	return false;
+}
+
+bool limit_values_are_empty(const struct limit_values *v)
+{
+	return v->connections == LIMIT_NONE && v->messages_per_connection == LIMIT_NONE &&
+	       !states_any(v->new_connections) && !states_any(v->messages);
+}
+
+static int parse_period(struct str text, int *period_out)
+{
+	static const struct {
+		const char *name;
+		enum limit_period period;
+	} names[] = {
+		{"s", LIMIT_SECOND},   {"sec", LIMIT_SECOND}, {"m", LIMIT_MINUTE},
+		{"min", LIMIT_MINUTE}, {"h", LIMIT_HOUR},     {"hour", LIMIT_HOUR},
+		{"d", LIMIT_DAY},      {"day", LIMIT_DAY},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (str_equals_nocase(text, str_from(names[i].name))) {
+			*period_out = (int)names[i].period;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int parse_count(struct str text, struct str setting, int64_t *out, struct err *err)
+{
+	int64_t n;
+	if (str_to_i64(text, &n) != 0 || n < 1 || n > LIMIT_MAX_COUNT)
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\": the number must be from 1 to %lld; to stop mail use "
+			       "edm pause",
+			       STR_ARG(setting), (long long)LIMIT_MAX_COUNT);
+	*out = n;
+	return 0;
+}
+
+/* "100/min" into the slot of its period. */
+static int parse_rate(struct str value, struct str setting, int64_t counts[LIMIT_PERIOD_COUNT],
+		      struct err *err)
+{
+	struct str rest = value;
+	struct str number = str_take_until(&rest, '/');
+	int period;
+	if (parse_period(rest, &period) != 0)
+		return err_set(err, ERR_USAGE, "\"%.*s\": say per what: N/s, N/min, N/h or N/day",
+			       STR_ARG(setting));
+	return parse_count(number, setting, &counts[period], err);
+}
+
+int limit_values_parse(struct limit_values *v, struct str setting, struct err *err)
+{
+	struct str rest = setting;
+	struct str key = str_take_until(&rest, '=');
+	if (str_equals(key, str_from(kind_names[LIMIT_CONNECTIONS])))
+		return parse_count(rest, setting, &v->connections, err);
+	if (str_equals(key, str_from(kind_names[LIMIT_MESSAGES_PER_CONNECTION])))
+		return parse_count(rest, setting, &v->messages_per_connection, err);
+	if (str_equals(key, str_from(kind_names[LIMIT_MESSAGES])))
+		return parse_rate(rest, setting, v->messages, err);
+	if (str_equals(key, str_from(kind_names[LIMIT_NEW_CONNECTIONS])))
+		return parse_rate(rest, setting, v->new_connections, err);
+	return err_set(err, ERR_USAGE,
+		       "\"%.*s\" is no limit: use connections=N, rate=N/min, new-connections=N/min "
+		       "or messages-per-connection=N",
+		       STR_ARG(setting));
+}
+
+static void render_rates(enum limit_kind kind, const int64_t counts[LIMIT_PERIOD_COUNT],
+			 struct buf *out)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		if (counts[p] != LIMIT_NONE)
+			buf_appendf(out, "%s%s=%lld/%s", out->len ? " " : "", kind_names[kind],
+				    (long long)counts[p], period_names[p]);
+}
+
+void limit_values_render(const struct limit_values *v, struct buf *out)
+{
+	if (v->connections != LIMIT_NONE)
+		buf_appendf(out, "%sconnections=%lld", out->len ? " " : "",
+			    (long long)v->connections);
+	render_rates(LIMIT_NEW_CONNECTIONS, v->new_connections, out);
+	render_rates(LIMIT_MESSAGES, v->messages, out);
+	if (v->messages_per_connection != LIMIT_NONE)
+		buf_appendf(out, "%smessages-per-connection=%lld", out->len ? " " : "",
+			    (long long)v->messages_per_connection);
+}
+
+int limit_parse_duration(struct str text, int64_t *ms_out, struct err *err)
+{
+	size_t digits = 0;
+	while (digits < text.len && ascii_is_digit(text.ptr[digits]))
+		digits++;
+	int64_t n;
+	int period;
+	if (str_to_i64(str_slice(text, 0, digits), &n) != 0 || n < 1 || n > 100000 ||
+	    parse_period(str_slice(text, digits, text.len), &period) != 0)
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\" is no duration: write it as 90s, 5min, 2h or 7d",
+			       STR_ARG(text));
+	*ms_out = n * periods_ms[period];
+	return 0;
+}
+
+enum limit_level limit_rule_level(const struct limit_rule *rule)
+{
+	if (rule->campaign != 0)
+		return LEVEL_CAMPAIGN;
+	if (!str_is_empty(rule->domain))
+		return LEVEL_DOMAIN;
+	if (!str_is_empty(rule->provider))
+		return rule->is_total ? LEVEL_PROVIDER : LEVEL_LANE;
+	return str_is_empty(rule->source) ? LEVEL_NODE : LEVEL_SOURCE;
+}
+
+static int check_fields(const struct limit_rule *rule, enum limit_level level, struct err *err)
+{
+	bool has_provider = !str_is_empty(rule->provider);
+	bool has_source = !str_is_empty(rule->source);
+	bool has_node = !str_is_empty(rule->node);
+	if (rule->is_total && (!has_provider || has_source))
+		return err_set(
+			err, ERR_USAGE,
+			"--total is the sum over all sources: name a provider and no source");
+	if (level == LEVEL_CAMPAIGN &&
+	    (has_provider || has_source || has_node || !str_is_empty(rule->domain)))
+		return err_set(
+			err, ERR_USAGE,
+			"a campaign's limit stands alone: name no provider, source, domain or "
+			"node with it");
+	if (level == LEVEL_DOMAIN && (has_source || has_node))
+		return err_set(err, ERR_USAGE,
+			       "a sending domain's limit may name a provider, but no source and no "
+			       "node");
+	if (has_node && level != LEVEL_NODE)
+		return err_set(err, ERR_USAGE, "a node's limit names nothing but the node");
+	return 0;
+}
+
+int limit_rule_check(const struct limit_rule *rule, struct err *err)
+{
+	enum limit_level level = limit_rule_level(rule);
+	const struct limit_values *v = &rule->values;
+	if (limit_values_are_empty(v))
+		return err_set(
+			err, ERR_USAGE,
+			"say what to limit: connections=N, rate=N/min, new-connections=N/min "
+			"or messages-per-connection=N");
+	if (check_fields(rule, level, err) != 0)
+		return -1;
+	if ((level == LEVEL_CAMPAIGN || level == LEVEL_DOMAIN) &&
+	    (v->connections != LIMIT_NONE || states_any(v->new_connections)))
+		return err_set(err, ERR_USAGE,
+			       "connections are shared by campaigns and sending domains: limit the "
+			       "rate of this %s instead",
+			       level_names[level]);
+	if (v->messages_per_connection != LIMIT_NONE && level != LEVEL_LANE)
+		return err_set(err, ERR_USAGE,
+			       "messages-per-connection belongs to a provider (with --each-source "
+			       "or --source)");
+	return 0;
+}
+
+static bool names_provider(struct str name, const struct limit_scope *scope)
+{
+	if (str_is_empty(name))
+		return true;
+	if (str_is_empty(scope->provider))
+		return str_equals(name, tail) || str_equals_nocase(name, scope->site);
+	return str_equals(name, scope->provider);
+}
+
+static bool names(struct str wanted, struct str have)
+{
+	return str_is_empty(wanted) || str_equals(wanted, have);
+}
+
+bool limit_rule_matches(const struct limit_rule *rule, const struct limit_scope *scope)
+{
+	if (limit_rule_level(rule) != scope->level)
+		return false;
+	switch (scope->level) {
+	case LEVEL_LANE:
+		return names_provider(rule->provider, scope) && names(rule->source, scope->source);
+	case LEVEL_SOURCE:
+		return names(rule->source, scope->source);
+	case LEVEL_PROVIDER:
+		return names_provider(rule->provider, scope);
+	case LEVEL_DOMAIN:
+		return str_equals_nocase(rule->domain, scope->domain) &&
+		       names_provider(rule->provider, scope);
+	case LEVEL_CAMPAIGN:
+		return rule->campaign == scope->campaign;
+	case LEVEL_NODE:
+		return names(rule->node, scope->node);
+	}
+	return false;
+}
+
+static const struct cap no_cap = {LIMIT_NONE, LIMIT_FOREVER, 0, ORIGIN_NONE};
+
+void caps_init(struct caps *caps)
+{
+	caps->connections = no_cap;
+	caps->messages_per_connection = no_cap;
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		caps->new_connections[p] = no_cap;
+		caps->messages[p] = no_cap;
+	}
+	caps->next_change_ms = LIMIT_FOREVER;
+}
+
+/* An operator's number: the first replaces what is there, of several the tightest stays. */
+static void state_cap(struct cap *cap, int64_t count, const struct limit_rule *rule)
+{
+	if (count == LIMIT_NONE || (cap->origin == ORIGIN_OPERATOR && cap->count <= count))
+		return;
+	*cap = (struct cap){count, rule->until_ms, rule->id, ORIGIN_OPERATOR};
+}
+
+static void apply_rule(struct caps *caps, const struct limit_rule *rule)
+{
+	const struct limit_values *v = &rule->values;
+	state_cap(&caps->connections, v->connections, rule);
+	state_cap(&caps->messages_per_connection, v->messages_per_connection, rule);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		state_cap(&caps->new_connections[p], v->new_connections[p], rule);
+		state_cap(&caps->messages[p], v->messages[p], rule);
+	}
+	if (rule->until_ms < caps->next_change_ms)
+		caps->next_change_ms = rule->until_ms;
+}
+
+void cap_tighten(struct cap *cap, int64_t count, enum limit_origin origin, int64_t until_ms)
+{
+	if (count == LIMIT_NONE || (cap->count != LIMIT_NONE && cap->count <= count))
+		return;
+	*cap = (struct cap){count, until_ms, 0, origin};
+}
+
+static void apply_profile(struct caps *caps, const struct limit_values *v)
+{
+	cap_tighten(&caps->connections, v->connections, ORIGIN_PROFILE, LIMIT_FOREVER);
+	cap_tighten(&caps->messages_per_connection, v->messages_per_connection, ORIGIN_PROFILE,
+		    LIMIT_FOREVER);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		cap_tighten(&caps->new_connections[p], v->new_connections[p], ORIGIN_PROFILE,
+			    LIMIT_FOREVER);
+		cap_tighten(&caps->messages[p], v->messages[p], ORIGIN_PROFILE, LIMIT_FOREVER);
+	}
+}
+
+void limit_resolve(const struct limit_rules *rules, const struct limit_scope *scope,
+		   const struct limit_values *profile, int64_t now, struct caps *caps_out)
+{
+	struct caps caps;
+	caps_init(&caps);
+	if (scope->level == LEVEL_LANE) {
+		if (profile != NULL)
+			apply_profile(&caps, profile);
+		if (caps.connections.count == LIMIT_NONE)
+			cap_tighten(&caps.connections, LIMIT_DEFAULT_CONNECTIONS, ORIGIN_DEFAULT,
+				    LIMIT_FOREVER);
+	}
+	for (size_t i = 0; rules != NULL && i < rules->count; i++) {
+		const struct limit_rule *rule = &rules->rules[i];
+		if (rule->until_ms > now && limit_rule_matches(rule, scope))
+			apply_rule(&caps, rule);
+	}
+	*caps_out = caps;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* One limiter: counters, caps, shares and slices of one scope. Pure; owned by one worker. */
+#include "ip-pool/limiter.h"
+
+#include <stdlib.h>
+
+void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t now)
+{
+	*l = (struct limiter){.scope = *scope};
+	caps_init(&l->caps);
+	tally_init(&l->messages, now);
+	tally_init(&l->connects, now);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		list_init(&l->slices[p]);
+	l->day_budget = LIMIT_NONE;
+	l->share_connections = LIMIT_NONE;
+	l->share_per_second = LIMIT_NONE;
+}
+
+void limiter_done(struct limiter *l)
+{
+	if (l == NULL)
+		return;
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		struct list *node;
+		while (l->slices[p].next != NULL && (node = list_pop_front(&l->slices[p])) != NULL)
+			free(LIST_ITEM(node, struct limiter_slice, node));
+	}
+}
+
+void limiter_bind(struct limiter *l, const struct limit_rules *rules,
+		  const struct limit_values *profile, int64_t now)
+{
+	l->rules = rules;
+	l->profile = profile;
+	limit_resolve(rules, &l->scope, profile, now, &l->caps);
+}
+
+/* A rule that ends by itself gives way to what stands below it. */
+static void refresh(struct limiter *l, int64_t now)
+{
+	if (now >= l->caps.next_change_ms)
+		limiter_bind(l, l->rules, l->profile, now);
+}
+
+/* The caps the tally answers for: not those leased in slices, but those of shares and warm-up. */
+static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		caps[p] = l->caps.messages[p];
+		if (l->is_sliced[p])
+			caps[p].count = LIMIT_NONE;
+	}
+	cap_tighten(&caps[LIMIT_SECOND], l->share_per_second, ORIGIN_SLICE, LIMIT_FOREVER);
+	cap_tighten(&caps[LIMIT_DAY], l->day_budget, ORIGIN_WARMUP, LIMIT_FOREVER);
+}
+
+/* The slice a message begun at begun_ms is one of, or NULL. */
+static struct limiter_slice *slice_of(struct limiter *l, int period, int64_t begun_ms)
+{
+	LIST_EACH (it, &l->slices[period]) {
+		struct limiter_slice *s = LIST_ITEM(it, struct limiter_slice, node);
+		if (begun_ms >= s->from_ms && begun_ms < s->until_ms)
+			return s;
+	}
+	return NULL;
+}
+
+static bool slices_allow(struct limiter *l, int64_t now, struct limiter_wait *wait)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		if (!l->is_sliced[p])
+			continue;
+		const struct limiter_slice *s = slice_of(l, p, now);
+		if (s != NULL && s->left > 0)
+			continue;
+		wait->period = (enum limit_period)p;
+		wait->cap = l->caps.messages[p];
+		wait->cap.origin = ORIGIN_SLICE;
+		wait->needs_slice = true;
+		return false;
+	}
+	return true;
+}
+
+int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out)
+{
+	refresh(l, now);
+	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_MESSAGES};
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	message_caps(l, caps);
+	wait.at_ms = tally_ready_at(&l->messages, caps, now, &wait.period);
+	if (wait.at_ms > now)
+		wait.cap = caps[wait.period];
+	else if (!slices_allow(l, now, &wait))
+		wait.at_ms = LIMITER_ON_EVENT;
+	else
+		return now;
+	*wait_out = wait;
+	return wait.at_ms;
+}
+
+void limiter_take_message(struct limiter *l, int64_t now)
+{
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	message_caps(l, caps);
+	tally_begin(&l->messages, caps, now);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		struct limiter_slice *s = l->is_sliced[p] ? slice_of(l, p, now) : NULL;
+		if (s == NULL)
+			continue;
+		s->left--;
+		s->in_flight++;
+	}
+}
+
+/* Hands the message back to its slices; those it was taken from, whatever is leased now. */
+static void leave_slices(struct limiter *l, int64_t begun_ms, int64_t now, int64_t unused)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		struct limiter_slice *s = slice_of(l, p, begun_ms);
+		if (s == NULL || s->in_flight == 0)
+			continue;
+		s->in_flight--;
+		s->left += unused;
+		if (unused == 0)
+			s->last_end_ms = now;
+	}
+}
+
+void limiter_end_message(struct limiter *l, int64_t begun_ms, int64_t now)
+{
+	tally_end(&l->messages, now);
+	leave_slices(l, begun_ms, now, 0);
+}
+
+void limiter_give_message(struct limiter *l, int64_t begun_ms, int64_t now)
+{
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	message_caps(l, caps);
+	tally_undo(&l->messages, caps);
+	leave_slices(l, begun_ms, now, 1);
+}
+
+/* Ghosts that still count; *until_out: when the first group goes. */
+static int64_t ghosts(const struct limiter *l, int64_t now, int64_t *until_out)
+{
+	int64_t n = 0;
+	*until_out = LIMITER_ON_EVENT;
+	for (size_t i = 0; i < ARRAY_LEN(l->ghosts); i++) {
+		if (l->ghosts[i].until_ms <= now)
+			continue;
+		n += l->ghosts[i].count;
+		if (l->ghosts[i].until_ms < *until_out)
+			*until_out = l->ghosts[i].until_ms;
+	}
+	return n;
+}
+
+int64_t limiter_open_connections(struct limiter *l, int64_t now)
+{
+	int64_t until;
+	return l->open + ghosts(l, now, &until);
+}
+
+int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out)
+{
+	refresh(l, now);
+	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_CONNECTIONS};
+	struct cap cap = l->caps.connections;
+	cap_tighten(&cap, l->share_connections, ORIGIN_SLICE, LIMIT_FOREVER);
+	int64_t ghosts_until;
+	int64_t open = l->open + ghosts(l, now, &ghosts_until);
+	if (cap.count != LIMIT_NONE && open >= cap.count) {
+		wait.at_ms = ghosts_until;
+		wait.cap = cap;
+		*wait_out = wait;
+		return wait.at_ms;
+	}
+	wait.kind = LIMIT_NEW_CONNECTIONS;
+	wait.at_ms = tally_ready_at(&l->connects, l->caps.new_connections, now, &wait.period);
+	if (wait.at_ms <= now)
+		return now;
+	wait.cap = l->caps.new_connections[wait.period];
+	*wait_out = wait;
+	return wait.at_ms;
+}
+
+void limiter_take_connection(struct limiter *l, int64_t now)
+{
+	l->open++;
+	tally_begin(&l->connects, l->caps.new_connections, now);
+}
+
+void limiter_settle_connection(struct limiter *l, int64_t now)
+{
+	tally_end(&l->connects, now);
+}
+
+void limiter_end_connection(struct limiter *l)
+{
+	must(l->open > 0);
+	l->open--;
+}
+
+void limiter_give_connection(struct limiter *l)
+{
+	limiter_end_connection(l);
+	tally_undo(&l->connects, l->caps.new_connections);
+}
+
+static void add_ghosts(struct limiter *l, int64_t count, int64_t until_ms, int64_t now)
+{
+	struct limiter_ghosts *oldest = &l->ghosts[0];
+	for (size_t i = 1; i < ARRAY_LEN(l->ghosts); i++)
+		if (l->ghosts[i].until_ms < oldest->until_ms)
+			oldest = &l->ghosts[i];
+	if (oldest->until_ms > now) { /* no group free: the oldest lasts as long as the new one */
+		count += oldest->count;
+		until_ms = until_ms > oldest->until_ms ? until_ms : oldest->until_ms;
+	}
+	*oldest = (struct limiter_ghosts){count, until_ms};
+}
+
+void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
+		      int64_t last_alive_ms, int64_t now)
+{
+	if (connections > 0) {
+		add_ghosts(l, connections, until_ms, now);
+		tally_add(&l->messages, now, connections, now);
+	}
+	tally_distrust(&l->messages, last_alive_ms);
+	tally_distrust(&l->connects, last_alive_ms);
+}
+
+void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
+{
+	tally_add(&l->messages, at_ms, n, now);
+}
+
+int64_t limiter_export_usage(struct limiter *l)
+{
+	return tally_export(&l->messages);
+}
+
+void limiter_set_shares(struct limiter *l, int64_t connections, int64_t per_second)
+{
+	l->share_connections = connections;
+	l->share_per_second = per_second;
+}
+
+bool limiter_fits_shares(struct limiter *l, int64_t now)
+{
+	if (l->share_connections != LIMIT_NONE &&
+	    limiter_open_connections(l, now) > l->share_connections)
+		return false;
+	return l->share_per_second == LIMIT_NONE ||
+	       tally_count(&l->messages, LIMIT_SECOND, now) <= l->share_per_second;
+}
+
+void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced)
+{
+	l->is_sliced[period] = is_sliced;
+}
+
+void limiter_add_slice(struct limiter *l, enum limit_period period, uint64_t id, int64_t n,
+		       int64_t until_ms, int64_t now)
+{
+	/* The one before it serves to the end of this millisecond, so that each message's time of
+	 * beginning names its slice. */
+	struct limiter_slice *before = slice_of(l, period, now);
+	if (before != NULL)
+		before->until_ms = now + 1;
+	struct limiter_slice *s = xcalloc(1, sizeof(*s));
+	s->id = id;
+	s->left = n;
+	s->from_ms = before != NULL ? now + 1 : now;
+	s->until_ms = until_ms > s->from_ms ? until_ms : s->from_ms;
+	s->last_end_ms = s->from_ms;
+	list_init(&s->node);
+	list_push_back(&l->slices[period], &s->node);
+}
+
+bool limiter_take_slice_end(struct limiter *l, int64_t now, struct limiter_slice_end *end_out)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		LIST_EACH (it, &l->slices[p]) {
+			struct limiter_slice *s = LIST_ITEM(it, struct limiter_slice, node);
+			if (now < s->until_ms || s->in_flight > 0)
+				continue;
+			*end_out = (struct limiter_slice_end){.id = s->id,
+							      .period = (enum limit_period)p,
+							      .unused = s->left,
+							      .end_ms = s->last_end_ms};
+			list_remove(&s->node);
+			free(s);
+			return true;
+		}
+	}
+	return false;
+}

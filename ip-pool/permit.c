@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Permits of a lane and of everything above it: asked together, taken together. Pure. */
+#include "ip-pool/permit.h"
+
+/* Levels a connection asks above its lane; messages ask all of them. */
+static const bool has_connections[LIMIT_LEVEL_COUNT] = {
+	[LEVEL_SOURCE] = true, [LEVEL_PROVIDER] = true, [LEVEL_NODE] = true};
+
+void lane_limits_init(struct lane_limits *l, const struct limit_scope *scope,
+		      const struct provider *provider, int64_t now)
+{
+	must(scope->level == LEVEL_LANE);
+	*l = (struct lane_limits){.warmup = NULL};
+	limiter_init(&l->limiter, scope, now);
+	controller_init(&l->controller,
+			provider != NULL ? provider->initial_connections : LIMIT_DEFAULT_INITIAL,
+			now);
+	health_init(&l->health);
+	lane_limits_bind(l, NULL, provider, now);
+}
+
+void lane_limits_done(struct lane_limits *l)
+{
+	if (l != NULL)
+		limiter_done(&l->limiter);
+}
+
+void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
+		      const struct provider *provider, int64_t now)
+{
+	limiter_bind(&l->limiter, rules, provider != NULL ? &provider->limits : NULL, now);
+}
+
+/* What the lane learnt about connections. */
+static struct cap learnt_connections(const struct lane_limits *l, int64_t now)
+{
+	const struct control *k = &l->controller.connections;
+	int64_t held = k->has_signal ? k->cut_ms + k->hold_ms : now;
+	return (struct cap){.count = controller_connections(&l->controller),
+			    .until_ms = held > now ? held : LIMIT_FOREVER,
+			    .origin = held > now ? ORIGIN_BACKOFF : ORIGIN_LEARNT};
+}
+
+static struct cap learnt_rate(const struct lane_limits *l, int64_t now)
+{
+	const struct control *k = &l->controller.rate;
+	int64_t held = k->has_signal ? k->cut_ms + k->hold_ms : now;
+	double per_minute = controller_rate(&l->controller) * 60.0;
+	return (struct cap){.count = per_minute < 1.0 ? 1 : (int64_t)per_minute,
+			    .until_ms = held > now ? held : LIMIT_FOREVER,
+			    .origin = held > now ? ORIGIN_BACKOFF : ORIGIN_LEARNT};
+}
+
+struct cap lane_connections_cap(struct lane_limits *l, int64_t now)
+{
+	struct cap cap = l->limiter.caps.connections;
+	cap_tighten(&cap, l->limiter.share_connections, ORIGIN_SLICE, LIMIT_FOREVER);
+	struct cap learnt = learnt_connections(l, now);
+	cap_tighten(&cap, learnt.count, learnt.origin, learnt.until_ms);
+	if (health_is_dead(&l->health))
+		cap_tighten(&cap, 1, ORIGIN_DEAD, LIMIT_FOREVER);
+	return cap;
+}
+
+int64_t lane_messages_per_connection(const struct lane_limits *l)
+{
+	return l->limiter.caps.messages_per_connection.count;
+}
+
+/* Keeps the wait that ends last. */
+static void wait_longer(struct limiter_wait *wait, const struct limiter_wait *other)
+{
+	if (other->at_ms > wait->at_ms)
+		*wait = *other;
+}
+
+/* Pauses by people and rests by health hold both kinds of permits. */
+static void wait_for_lane(const struct lane_limits *l, enum limit_kind kind, int64_t health_at,
+			  struct limiter_wait *wait)
+{
+	struct limiter_wait w = {.at_ms = l->paused_until_ms, .level = LEVEL_LANE, .kind = kind};
+	w.cap = (struct cap){.count = 0, .until_ms = w.at_ms, .origin = ORIGIN_PAUSE};
+	wait_longer(wait, &w);
+	w.at_ms = health_at;
+	w.cap.until_ms = health_at;
+	w.cap.origin = health_is_dead(&l->health) && l->health.rests_until_ms < health_at
+			       ? ORIGIN_DEAD
+			       : ORIGIN_BACKOFF;
+	wait_longer(wait, &w);
+}
+
+static void refresh_warmup(struct lane_limits *l, int64_t now)
+{
+	if (l->warmup == NULL) {
+		l->limiter.day_budget = LIMIT_NONE;
+		return;
+	}
+	(void)warmup_tick(l->warmup, now);
+	l->limiter.day_budget = warmup_budget(l->warmup);
+}
+
+int64_t lane_message_ready_at(const struct permit_path *path, int64_t now,
+			      struct limiter_wait *wait_out)
+{
+	struct lane_limits *l = path->lane;
+	struct limiter_wait wait = {.at_ms = now};
+	struct limiter_wait other;
+	wait_for_lane(l, LIMIT_MESSAGES, health_message_at(&l->health, now), &wait);
+	refresh_warmup(l, now);
+	if (limiter_message_ready_at(&l->limiter, now, &other) > now)
+		wait_longer(&wait, &other);
+	int64_t learnt_at = controller_ready_at(&l->controller, now);
+	if (learnt_at > now) {
+		other = (struct limiter_wait){.at_ms = learnt_at,
+					      .level = LEVEL_LANE,
+					      .kind = LIMIT_MESSAGES,
+					      .period = LIMIT_MINUTE,
+					      .cap = learnt_rate(l, now)};
+		wait_longer(&wait, &other);
+	}
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (path->shared[i] != NULL &&
+		    limiter_message_ready_at(path->shared[i], now, &other) > now)
+			wait_longer(&wait, &other);
+	if (wait.at_ms > now)
+		*wait_out = wait;
+	return wait.at_ms;
+}
+
+int64_t lane_connection_ready_at(const struct permit_path *path, int64_t now,
+				 struct limiter_wait *wait_out)
+{
+	struct lane_limits *l = path->lane;
+	struct limiter_wait wait = {.at_ms = now};
+	struct limiter_wait other;
+	int64_t open = limiter_open_connections(&l->limiter, now);
+	wait_for_lane(l, LIMIT_CONNECTIONS, health_connection_at(&l->health, l->limiter.open, now),
+		      &wait);
+	if (limiter_connection_ready_at(&l->limiter, now, &other) > now)
+		wait_longer(&wait, &other);
+	struct cap learnt = learnt_connections(l, now);
+	if (open >= learnt.count) {
+		other = (struct limiter_wait){.at_ms = LIMITER_ON_EVENT,
+					      .level = LEVEL_LANE,
+					      .kind = LIMIT_CONNECTIONS,
+					      .cap = learnt};
+		wait_longer(&wait, &other);
+	}
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (has_connections[i] && path->shared[i] != NULL &&
+		    limiter_connection_ready_at(path->shared[i], now, &other) > now)
+			wait_longer(&wait, &other);
+	if (wait.at_ms > now)
+		*wait_out = wait;
+	return wait.at_ms;
+}
+
+/* Calls one of the limiter verbs on the lane and on all that its connections ask. */
+static void each_connection_limiter(const struct permit_path *path,
+				    void (*verb)(struct limiter *l, int64_t now), int64_t now)
+{
+	verb(&path->lane->limiter, now);
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (has_connections[i] && path->shared[i] != NULL)
+			verb(path->shared[i], now);
+}
+
+static void end_connection(struct limiter *l, int64_t now)
+{
+	(void)now;
+	limiter_end_connection(l);
+}
+
+static void give_connection(struct limiter *l, int64_t now)
+{
+	(void)now;
+	limiter_give_connection(l);
+}
+
+struct permit lane_take_connection(const struct permit_path *path, int64_t now)
+{
+	struct permit permit = {.is_granted = false};
+	permit.at_ms = lane_connection_ready_at(path, now, &permit.wait);
+	permit.is_granted = permit.at_ms <= now;
+	if (permit.is_granted)
+		each_connection_limiter(path, limiter_take_connection, now);
+	return permit;
+}
+
+void lane_give_connection(const struct permit_path *path, int64_t now)
+{
+	each_connection_limiter(path, give_connection, now);
+}
+
+bool lane_greeted(const struct permit_path *path, int64_t now)
+{
+	each_connection_limiter(path, limiter_settle_connection, now);
+	if (!health_on_greeting(&path->lane->health))
+		return false;
+	controller_restart(&path->lane->controller, now);
+	return true;
+}
+
+/* Does to the lane what the rules ask in reply to what was begun at begun_ms. */
+static struct lane_reaction react(struct lane_limits *l, const struct verdict *verdict,
+				  int64_t begun_ms, int64_t now)
+{
+	struct lane_reaction reaction = {.was_cut = false};
+	if (verdict->actions & ACTION_CUT_CONNECTIONS)
+		reaction.was_cut |=
+			controller_cut_connections(&l->controller, begun_ms, l->limiter.open, now);
+	if (verdict->actions & ACTION_CUT_RATE)
+		reaction.was_cut |= controller_cut_rate(&l->controller, begun_ms, now);
+	if (!(verdict->actions & ACTION_PAUSE_LANE))
+		return reaction;
+	bool is_blocked = verdict->klass == OUTCOME_BLOCKED;
+	if (!health_rest(&l->health, is_blocked, verdict->delay_ms, begun_ms, now))
+		return reaction;
+	controller_restart(&l->controller, now);
+	reaction.was_blocked = is_blocked;
+	reaction.rests_until_ms = l->health.rests_until_ms;
+	return reaction;
+}
+
+struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
+				 int64_t begun_ms, int64_t now)
+{
+	struct lane_limits *l = path->lane;
+	each_connection_limiter(path, limiter_settle_connection, now);
+	if (outcome->verdict.klass == OUTCOME_UNREACHED)
+		(void)health_on_failure(&l->health, l->limiter.open, now);
+	return react(l, &outcome->verdict, begun_ms, now);
+}
+
+void lane_end_connection(const struct permit_path *path)
+{
+	each_connection_limiter(path, end_connection, 0);
+}
+
+struct permit lane_take_message(const struct permit_path *path, int64_t now)
+{
+	struct permit permit = {.is_granted = false};
+	permit.at_ms = lane_message_ready_at(path, now, &permit.wait);
+	permit.is_granted = permit.at_ms <= now;
+	if (!permit.is_granted)
+		return permit;
+	limiter_take_message(&path->lane->limiter, now);
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (path->shared[i] != NULL)
+			limiter_take_message(path->shared[i], now);
+	controller_on_send(&path->lane->controller, path->lane->limiter.open, now);
+	return permit;
+}
+
+void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now)
+{
+	must(permit->is_granted);
+	limiter_give_message(&path->lane->limiter, permit->at_ms, now);
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (path->shared[i] != NULL)
+			limiter_give_message(path->shared[i], permit->at_ms, now);
+	controller_on_unsent(&path->lane->controller, now);
+}
+
+struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
+				      const struct outcome *outcome, int64_t now)
+{
+	must(permit->is_granted);
+	struct lane_limits *l = path->lane;
+	const struct verdict *verdict = &outcome->verdict;
+	limiter_end_message(&l->limiter, permit->at_ms, now);
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (path->shared[i] != NULL)
+			limiter_end_message(path->shared[i], permit->at_ms, now);
+	if (l->warmup != NULL)
+		warmup_on_answer(l->warmup,
+				 verdict->klass == OUTCOME_DEFERRED ||
+					 verdict->klass == OUTCOME_THROTTLED,
+				 verdict->klass == OUTCOME_BLOCKED);
+	bool is_signal =
+		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+	if (outcome->words == OUTCOME_WORDS_REMOTE && !is_signal)
+		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED, now);
+	return react(l, verdict, permit->at_ms, now);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Provider profiles: parsed from JSON, checked, matched by suffix. The suffixes of all providers
+ * stand in one map; a host is looked up label by label from its longest suffix on. Immutable after
+ * loading.
+ */
+#include "ip-pool/provider.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "engine/base/map.h"
+#include "schemas/embedded.h"
+
+#define BUILTIN "schemas/rules/providers.json"
+#define CONNECTIONS_MAX 10000
+
+/* A name that belongs to a provider: an MX suffix or a recipient domain. */
+struct entry {
+	struct map_node node;
+	struct str name;
+	const struct provider *provider;
+};
+
+struct provider_table {
+	struct arena arena;
+	struct provider *providers;
+	size_t count;
+	struct map suffixes; /* struct entry */
+	struct map domains;  /* struct entry */
+};
+
+static bool entry_is(const struct map_node *node, const void *key)
+{
+	const struct entry *e = CONTAINER_OF(node, struct entry, node);
+	return str_equals(e->name, *(const struct str *)key);
+}
+
+static const struct provider *lookup(const struct map *map, struct str name)
+{
+	struct map_node *node = map_get(map, hash_str(name), entry_is, &name);
+	return node != NULL ? CONTAINER_OF(node, struct entry, node)->provider : NULL;
+}
+
+/* Lower case, without dots at the ends, in buffer; empty if it is too long. */
+static struct str normalise(struct str host, char buffer[PROVIDER_HOST_MAX])
+{
+	while (host.len > 0 && host.ptr[host.len - 1] == '.')
+		host.len--;
+	while (host.len > 0 && host.ptr[0] == '.')
+		host = str_slice(host, 1, host.len);
+	if (host.len > PROVIDER_HOST_MAX)
+		return STR("");
+	for (size_t i = 0; i < host.len; i++)
+		buffer[i] = ascii_lower(host.ptr[i]);
+	return str_of(buffer, host.len);
+}
+
+/* -- reading -- */
+
+static int bad(struct err *err, struct str provider, const char *what)
+{
+	return err_set(err, ERR_INPUT, "provider \"%.*s\": %s", STR_ARG(provider), what);
+}
+
+static struct str json_text(struct arena *arena, const json_t *value)
+{
+	return json_is_string(value) ? arena_str(arena, str_of(json_string_value(value),
+							       json_string_length(value)))
+				     : STR("");
+}
+
+static int read_names(struct arena *arena, const json_t *list, struct str **names_out,
+		      size_t *count_out)
+{
+	size_t count = json_array_size(list);
+	struct str *names = arena_alloc(arena, (count > 0 ? count : 1) * sizeof(*names));
+	for (size_t i = 0; i < count; i++) {
+		char buffer[PROVIDER_HOST_MAX];
+		struct str text = json_text(arena, json_array_get(list, i));
+		struct str name = normalise(text, buffer);
+		if (name.len == 0)
+			return -1;
+		names[i] = arena_str(arena, name);
+	}
+	*names_out = names;
+	*count_out = count;
+	return 0;
+}
+
+/* A number of a profile; null and absent mean that none is known. */
+static int read_number(const json_t *object, const char *key, int64_t max, int64_t *out)
+{
+	const json_t *value = json_object_get(object, key);
+	if (value == NULL || json_is_null(value))
+		return 0;
+	if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+	    json_integer_value(value) > max)
+		return -1;
+	*out = json_integer_value(value);
+	return 0;
+}
+
+static int read_limits(const json_t *limits, struct limit_values *v)
+{
+	limit_values_init(v);
+	const struct {
+		const char *key;
+		int64_t max;
+		int64_t *out;
+	} numbers[] = {
+		{"connections", CONNECTIONS_MAX, &v->connections},
+		{"messages_per_connection", LIMIT_MAX_COUNT, &v->messages_per_connection},
+		{"new_connections_per_min", LIMIT_MAX_COUNT, &v->new_connections[LIMIT_MINUTE]},
+		{"messages_per_min", LIMIT_MAX_COUNT, &v->messages[LIMIT_MINUTE]},
+		{"messages_per_hour", LIMIT_MAX_COUNT, &v->messages[LIMIT_HOUR]},
+		{"messages_per_day", LIMIT_MAX_COUNT, &v->messages[LIMIT_DAY]},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (read_number(limits, numbers[i].key, numbers[i].max, numbers[i].out) != 0)
+			return -1;
+	return 0;
+}
+
+static int read_provider(struct arena *arena, const json_t *object, struct provider *p,
+			 struct err *err)
+{
+	const json_t *title = json_object_get(object, "title");
+	p->name = json_text(arena, json_object_get(object, "name"));
+	p->title_en = json_text(arena, json_object_get(title, "en"));
+	p->title_zh = json_text(arena, json_object_get(title, "zh"));
+	p->verp = !json_is_false(json_object_get(object, "verp"));
+	p->initial_connections = LIMIT_DEFAULT_INITIAL;
+	if (read_names(arena, json_object_get(object, "mx_suffixes"), &p->mx_suffixes,
+		       &p->mx_suffix_count) != 0)
+		return bad(err, p->name, "mx_suffixes must be a list of host name endings");
+	if (read_names(arena, json_object_get(object, "domains"), &p->domains, &p->domain_count) !=
+	    0)
+		return bad(err, p->name, "domains must be a list of domain names");
+	if (read_number(object, "initial_connections", CONNECTIONS_MAX, &p->initial_connections) !=
+		    0 ||
+	    read_limits(json_object_get(object, "limits"), &p->limits) != 0)
+		return bad(err, p->name, "a limit is null or a whole number from 1");
+	return 0;
+}
+
+/* Enters a name; false if it stands there already. */
+static bool enter(struct provider_table *t, struct map *map, struct str name,
+		  const struct provider *p)
+{
+	if (lookup(map, name) != NULL)
+		return false;
+	struct entry *e = arena_alloc(&t->arena, sizeof(*e));
+	e->name = name;
+	e->provider = p;
+	map_put(map, &e->node, hash_str(name));
+	return true;
+}
+
+static int index_names(struct provider_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		const struct provider *p = &t->providers[i];
+		for (size_t k = 0; k < p->mx_suffix_count; k++)
+			if (!enter(t, &t->suffixes, p->mx_suffixes[k], p))
+				return bad(err, p->name, "one of its mx_suffixes stands twice");
+		for (size_t k = 0; k < p->domain_count; k++)
+			if (!enter(t, &t->domains, p->domains[k], p))
+				return bad(err, p->name, "one of its domains stands twice");
+	}
+	return 0;
+}
+
+static int read_table(struct provider_table *t, const json_t *root, struct err *err)
+{
+	const json_t *list = json_object_get(root, "providers");
+	t->count = json_array_size(list);
+	if (t->count == 0)
+		return err_set(err, ERR_INPUT, "the provider table has no \"providers\"");
+	t->providers = arena_alloc(&t->arena, t->count * sizeof(*t->providers));
+	for (size_t i = 0; i < t->count; i++)
+		if (read_provider(&t->arena, json_array_get(list, i), &t->providers[i], err) != 0)
+			return -1;
+	if (provider_table_check(t, err) != 0)
+		return -1;
+	return index_names(t, err);
+}
+
+int provider_table_parse(struct str json, struct provider_table **table_out, struct err *err)
+{
+	json_error_t why;
+	json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &why);
+	if (root == NULL)
+		return err_set(err, ERR_INPUT, "the provider table is no JSON: line %d: %s",
+			       why.line, why.text);
+	struct provider_table *t = xcalloc(1, sizeof(*t));
+	arena_init(&t->arena, 16384);
+	map_init(&t->suffixes);
+	map_init(&t->domains);
+	int status = read_table(t, root, err);
+	json_decref(root);
+	if (status != 0) {
+		provider_table_free(t);
+		return -1;
+	}
+	*table_out = t;
+	return 0;
+}
+
+int provider_table_builtin(struct provider_table **table_out, struct err *err)
+{
+	const struct embedded_file *file = embedded_find(BUILTIN);
+	must(file != NULL);
+	return provider_table_parse(str_of(file->data, file->size), table_out, err);
+}
+
+void provider_table_free(struct provider_table *t)
+{
+	if (t == NULL)
+		return;
+	map_done(&t->suffixes);
+	map_done(&t->domains);
+	arena_done(&t->arena);
+	free(t);
+}
+
+/* -- checking -- */
+
+/* True for labels of letters, digits, "-" and "_" between single dots: what a host can end in. */
+static bool can_match(struct str suffix)
+{
+	if (suffix.len == 0 || str_find_char(suffix, '.') < 0)
+		return false;
+	while (suffix.len > 0) {
+		struct str label = str_take_until(&suffix, '.');
+		if (label.len == 0 || label.len > 63)
+			return false;
+		for (size_t i = 0; i < label.len; i++)
+			if (!ascii_is_alnum(label.ptr[i]) && label.ptr[i] != '-' &&
+			    label.ptr[i] != '_')
+				return false;
+	}
+	return true;
+}
+
+static bool is_provider_name(struct str name)
+{
+	if (name.len == 0 || name.len > 32 || str_equals(name, STR("tail")))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		if (!ascii_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-')
+			return false;
+	}
+	return true;
+}
+
+static int check_provider(const struct provider *p, struct err *err)
+{
+	if (!is_provider_name(p->name))
+		return bad(err, p->name, "a name is a-z, 0-9 and \"-\", at most 32, and not tail");
+	if (p->mx_suffix_count == 0)
+		return bad(err, p->name, "without mx_suffixes it can never match");
+	for (size_t i = 0; i < p->mx_suffix_count; i++)
+		if (!can_match(p->mx_suffixes[i]))
+			return bad(err, p->name, "one of its mx_suffixes can be no host name");
+	if (p->limits.connections != LIMIT_NONE && p->initial_connections > p->limits.connections)
+		return bad(err, p->name, "initial_connections is above its connections");
+	return 0;
+}
+
+int provider_table_check(const struct provider_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		if (check_provider(&t->providers[i], err) != 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (str_equals(t->providers[i].name, t->providers[k].name))
+				return bad(err, t->providers[i].name, "the name stands twice");
+	}
+	return 0;
+}
+
+/* -- overrides -- */
+
+static void override_number(int64_t *number, int64_t by)
+{
+	if (by != LIMIT_NONE)
+		*number = by;
+}
+
+static void override_provider(struct provider *p, const struct provider_override *o)
+{
+	override_number(&p->limits.connections, o->limits.connections);
+	override_number(&p->limits.messages_per_connection, o->limits.messages_per_connection);
+	for (int i = 0; i < LIMIT_PERIOD_COUNT; i++) {
+		override_number(&p->limits.new_connections[i], o->limits.new_connections[i]);
+		override_number(&p->limits.messages[i], o->limits.messages[i]);
+	}
+	override_number(&p->initial_connections, o->initial_connections);
+	if (p->limits.connections != LIMIT_NONE && p->initial_connections > p->limits.connections)
+		p->initial_connections = p->limits.connections;
+	if (o->verp >= 0)
+		p->verp = o->verp != 0;
+}
+
+int provider_table_override(struct provider_table *t, const struct provider_override *overrides,
+			    size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (provider_find(t, overrides[i].name) == NULL)
+			return err_set(err, ERR_NOT_FOUND, "there is no provider \"%.*s\"",
+				       STR_ARG(overrides[i].name));
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < t->count; k++)
+			if (str_equals(t->providers[k].name, overrides[i].name))
+				override_provider(&t->providers[k], &overrides[i]);
+	return 0;
+}
+
+/* -- matching -- */
+
+size_t provider_table_count(const struct provider_table *t)
+{
+	return t->count;
+}
+
+const struct provider *provider_table_at(const struct provider_table *t, size_t index)
+{
+	must(index < t->count);
+	return &t->providers[index];
+}
+
+const struct provider *provider_find(const struct provider_table *t, struct str name)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (str_equals(t->providers[i].name, name))
+			return &t->providers[i];
+	return NULL;
+}
+
+const struct provider *provider_of_host(const struct provider_table *t, struct str host)
+{
+	char buffer[PROVIDER_HOST_MAX];
+	struct str suffix = normalise(host, buffer);
+	while (suffix.len > 0) {
+		const struct provider *p = lookup(&t->suffixes, suffix);
+		if (p != NULL)
+			return p;
+		(void)str_take_until(&suffix, '.');
+	}
+	return NULL;
+}
+
+const struct provider *provider_of_domain(const struct provider_table *t, struct str domain)
+{
+	char buffer[PROVIDER_HOST_MAX];
+	return lookup(&t->domains, normalise(domain, buffer));
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The limiter against a receiver that counts. Each message has a random latency, and the receiver
+ * counts it at a random moment between its MAIL and its final reply. Whatever the edits, no window
+ * may hold more than the largest limit that was in force while its messages were begun.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/base/hash.h"
+#include "ip-pool/limiter.h"
+
+#define EVENTS_MAX 20000
+#define IN_FLIGHT_MAX 64
+
+struct event {
+	int64_t begun, counted, ended;
+	int64_t limit; /* in force at its beginning */
+};
+
+struct world {
+	uint64_t prng;
+	int64_t now;
+	enum limit_period period;
+	struct limit_rule rule;
+	struct limit_rules rules;
+	struct limiter limiter;
+	struct event events[EVENTS_MAX];
+	size_t count;
+	size_t in_flight[IN_FLIGHT_MAX];
+	size_t in_flight_count;
+	int64_t max_latency;
+};
+
+static int64_t random_below(struct world *w, int64_t n)
+{
+	return (int64_t)(prng_next(&w->prng) % (uint64_t)n);
+}
+
+static void set_limit(struct world *w, int64_t n)
+{
+	w->rule.values.messages[w->period] = n;
+	limiter_bind(&w->limiter, &w->rules, NULL, w->now);
+}
+
+static void world_init(struct world *w, uint64_t seed, enum limit_period period, int64_t n)
+{
+	static const struct limit_scope scope = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	*w = (struct world){.prng = seed, .now = 1000000 + (int64_t)(seed % 977), .period = period};
+	w->rule = (struct limit_rule){.id = 1, .provider = STR("qq"), .until_ms = LIMIT_FOREVER};
+	limit_values_init(&w->rule.values);
+	w->rules = (struct limit_rules){&w->rule, 1};
+	w->max_latency = limit_period_ms(period) / 3;
+	limiter_init(&w->limiter, &scope, w->now);
+	set_limit(w, n);
+}
+
+static void begin_message(struct world *w)
+{
+	must(w->count < EVENTS_MAX && w->in_flight_count < IN_FLIGHT_MAX);
+	limiter_take_message(&w->limiter, w->now);
+	int64_t latency = 1 + random_below(w, w->max_latency);
+	if (random_below(w, 4) != 0)
+		latency = 1 + latency / 20;
+	struct event *e = &w->events[w->count];
+	e->begun = w->now;
+	e->ended = w->now + latency;
+	e->counted = w->now + random_below(w, latency + 1);
+	e->limit = w->rule.values.messages[w->period];
+	w->in_flight[w->in_flight_count++] = w->count++;
+}
+
+static void end_messages(struct world *w)
+{
+	for (size_t i = 0; i < w->in_flight_count;) {
+		const struct event *e = &w->events[w->in_flight[i]];
+		if (e->ended > w->now) {
+			i++;
+			continue;
+		}
+		limiter_end_message(&w->limiter, e->begun, w->now);
+		w->in_flight[i] = w->in_flight[--w->in_flight_count];
+	}
+}
+
+static int64_t next_end(const struct world *w)
+{
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < w->in_flight_count; i++)
+		if (w->events[w->in_flight[i]].ended < next)
+			next = w->events[w->in_flight[i]].ended;
+	return next;
+}
+
+/* Sends as much as it may until end_ms; an impatient sender with many connections. */
+static void run_until(struct world *w, int64_t end_ms)
+{
+	while (w->now < end_ms) {
+		end_messages(w);
+		struct limiter_wait wait;
+		int64_t at = limiter_message_ready_at(&w->limiter, w->now, &wait);
+		if (at <= w->now && w->in_flight_count < IN_FLIGHT_MAX) {
+			begin_message(w);
+			continue;
+		}
+		int64_t next = next_end(w);
+		if (at > w->now && at < next)
+			next = at;
+		assert_true(next > w->now);
+		w->now = next < end_ms ? next : end_ms;
+	}
+}
+
+static int by_counted(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+	return (x->counted > y->counted) - (x->counted < y->counted);
+}
+
+/* No half-open window of one period holds more than the largest limit of its events. */
+static void assert_no_window_is_full(struct world *w)
+{
+	int64_t period_ms = limit_period_ms(w->period);
+	qsort(w->events, w->count, sizeof(w->events[0]), by_counted);
+	size_t first = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		while (w->events[first].counted <= w->events[i].counted - period_ms)
+			first++;
+		int64_t limit = 0;
+		for (size_t k = first; k <= i; k++)
+			limit = w->events[k].limit > limit ? w->events[k].limit : limit;
+		assert_true((int64_t)(i - first + 1) <= limit);
+	}
+}
+
+static void no_window_sees_more_than_the_limit(void **state)
+{
+	(void)state;
+	static struct world w;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		enum limit_period period = (enum limit_period)(seed % LIMIT_PERIOD_COUNT);
+		int64_t n = 1 + (int64_t)(seed * 7 % 60);
+		world_init(&w, seed, period, n);
+		run_until(&w, w.now + 8 * limit_period_ms(period));
+		assert_no_window_is_full(&w);
+		/* And it is used: the windows are as full as latencies allow. */
+		assert_true((int64_t)w.count > 4 * n);
+		limiter_done(&w.limiter);
+	}
+}
+
+static void edits_never_reset_or_widen_a_window(void **state)
+{
+	(void)state;
+	static struct world w;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		enum limit_period period = (enum limit_period)(seed % LIMIT_PERIOD_COUNT);
+		int64_t period_ms = limit_period_ms(period);
+		world_init(&w, seed * 31, period, 20);
+		for (int edit = 0; edit < 40; edit++) {
+			run_until(&w, w.now + 1 + random_below(&w, period_ms / 3));
+			set_limit(&w, 1 + random_below(&w, 40));
+		}
+		assert_no_window_is_full(&w);
+		limiter_done(&w.limiter);
+	}
+}
+
+/* The rules are taken away and come back: what was sent meanwhile counts. */
+static void a_new_limit_counts_what_was_sent_before(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 5, LIMIT_HOUR, 50);
+	limiter_bind(&w.limiter, NULL, NULL, w.now);
+	for (int i = 0; i < 60; i++) {
+		limiter_take_message(&w.limiter, w.now);
+		limiter_end_message(&w.limiter, w.now, w.now + 10);
+	}
+	set_limit(&w, 50);
+	int64_t at = limiter_message_ready_at(&w.limiter, w.now + 20, &wait);
+	assert_true(at >= w.now + 10 + 3600000);
+	assert_true(at <= w.now + 10 + 3600000 + 60000);
+	assert_int_equal(wait.period, LIMIT_HOUR);
+	assert_int_equal(wait.cap.origin, ORIGIN_OPERATOR);
+	limiter_done(&w.limiter);
+}
+
+static void large_limits_are_spaced_and_nearly_used_up(void **state)
+{
+	(void)state;
+	static struct world w;
+	world_init(&w, 9, LIMIT_SECOND, 1800);
+	w.max_latency = 40;
+	run_until(&w, w.now + 5000);
+	assert_no_window_is_full(&w);
+	assert_true(w.count > 5 * 1800 * 90 / 100);
+	limiter_done(&w.limiter);
+}
+
+static void restart_takes_short_periods_as_spent(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 3, LIMIT_MINUTE, 10);
+	limiter_distrust(&w.limiter, 0, 0, w.now - 20000, w.now);
+	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now + 40000);
+	limiter_done(&w.limiter);
+}
+
+static void restart_rebuilds_long_periods_from_usage(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 3, LIMIT_DAY, 100);
+	limiter_add_usage(&w.limiter, w.now - 80000000, 60, w.now);
+	limiter_add_usage(&w.limiter, w.now - 3000000, 39, w.now);
+	limiter_add_usage(&w.limiter, w.now - 90000000, 500, w.now); /* more than a day ago */
+	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now);
+	/* One message for each connection there may have been. */
+	limiter_distrust(&w.limiter, 1, w.now + 2000, w.now - 5000000, w.now);
+	int64_t at = limiter_message_ready_at(&w.limiter, w.now, &wait);
+	assert_true(at >= w.now - 80000000 + 86400000);
+	assert_true(at <= w.now - 80000000 + 86400000 + 1440000);
+	limiter_done(&w.limiter);
+}
+
+static void usage_is_exported_once(void **state)
+{
+	(void)state;
+	static struct world w;
+	world_init(&w, 3, LIMIT_DAY, 100);
+	limiter_take_message(&w.limiter, w.now);
+	assert_int_equal(limiter_export_usage(&w.limiter), 0);
+	limiter_end_message(&w.limiter, w.now, w.now + 5);
+	assert_int_equal(limiter_export_usage(&w.limiter), 1);
+	assert_int_equal(limiter_export_usage(&w.limiter), 0);
+	limiter_add_usage(&w.limiter, w.now, 7, w.now + 5);
+	assert_int_equal(limiter_export_usage(&w.limiter), 0);
+	limiter_done(&w.limiter);
+}
+
+static void a_permit_given_back_costs_nothing(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 3, LIMIT_SECOND, 1);
+	for (int i = 0; i < 100; i++) {
+		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now);
+		limiter_take_message(&w.limiter, w.now);
+		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) > w.now);
+		limiter_give_message(&w.limiter, w.now, w.now);
+	}
+	limiter_done(&w.limiter);
+}
+
+static void connections_count_until_their_end(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 3, LIMIT_SECOND, 1);
+	w.rule.values.connections = 2;
+	w.rule.values.new_connections[LIMIT_MINUTE] = 3;
+	set_limit(&w, 1);
+	limiter_take_connection(&w.limiter, w.now);
+	w.now += 20000;
+	limiter_settle_connection(&w.limiter, w.now);
+	limiter_take_connection(&w.limiter, w.now);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == LIMITER_ON_EVENT);
+	assert_int_equal(wait.kind, LIMIT_CONNECTIONS);
+	limiter_settle_connection(&w.limiter, w.now);
+	limiter_end_connection(&w.limiter);
+	w.now += 20000;
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now);
+	limiter_take_connection(&w.limiter, w.now);
+	limiter_settle_connection(&w.limiter, w.now);
+	limiter_end_connection(&w.limiter);
+	int64_t at = limiter_connection_ready_at(&w.limiter, w.now, &wait);
+	assert_true(at > w.now && at <= w.now + 41000);
+	assert_int_equal(wait.kind, LIMIT_NEW_CONNECTIONS);
+	/* After an unclean stop the old ones may still stand. */
+	w.now += 120000;
+	limiter_distrust(&w.limiter, 2, w.now + 2000, w.now - 100000, w.now);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now + 2000);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now + 2000, &wait) == w.now + 2000);
+	limiter_done(&w.limiter);
+}
+
+static void a_rule_that_ends_gives_way(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 3, LIMIT_SECOND, 1);
+	w.rule.values.connections = 1;
+	w.rule.until_ms = w.now + 1000;
+	set_limit(&w, 1);
+	limiter_take_connection(&w.limiter, w.now);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) > w.now);
+	w.now += 1000;
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now);
+	assert_int_equal(w.limiter.caps.connections.origin, ORIGIN_DEFAULT);
+	limiter_done(&w.limiter);
+}
+
+static void slices_end_with_their_last_reply(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	struct limiter_slice_end end;
+	world_init(&w, 3, LIMIT_MINUTE, 100);
+	limiter_set_sliced(&w.limiter, LIMIT_MINUTE, true);
+	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == LIMITER_ON_EVENT);
+	assert_true(wait.needs_slice);
+	limiter_add_slice(&w.limiter, LIMIT_MINUTE, 7, 2, w.now + 3000, w.now);
+	int64_t begun = w.now;
+	limiter_take_message(&w.limiter, begun);
+	assert_false(limiter_take_slice_end(&w.limiter, w.now + 3000, &end));
+	/* The next slice takes over; the message still belongs to the first. */
+	limiter_add_slice(&w.limiter, LIMIT_MINUTE, 8, 5, w.now + 6000, w.now + 2000);
+	limiter_take_message(&w.limiter, w.now + 2001);
+	limiter_end_message(&w.limiter, begun, w.now + 9000);
+	assert_true(limiter_take_slice_end(&w.limiter, w.now + 9000, &end));
+	assert_int_equal(end.id, 7);
+	assert_int_equal(end.unused, 1);
+	assert_true(end.end_ms == w.now + 9000);
+	assert_false(limiter_take_slice_end(&w.limiter, w.now + 9000, &end));
+	limiter_give_message(&w.limiter, w.now + 2001, w.now + 9001);
+	assert_true(limiter_take_slice_end(&w.limiter, w.now + 9001, &end));
+	assert_int_equal(end.id, 8);
+	assert_int_equal(end.unused, 5);
+	limiter_done(&w.limiter);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_window_sees_more_than_the_limit),
+		cmocka_unit_test(edits_never_reset_or_widen_a_window),
+		cmocka_unit_test(a_new_limit_counts_what_was_sent_before),
+		cmocka_unit_test(large_limits_are_spaced_and_nearly_used_up),
+		cmocka_unit_test(restart_takes_short_periods_as_spent),
+		cmocka_unit_test(restart_rebuilds_long_periods_from_usage),
+		cmocka_unit_test(usage_is_exported_once),
+		cmocka_unit_test(a_permit_given_back_costs_nothing),
+		cmocka_unit_test(connections_count_until_their_end),
+		cmocka_unit_test(a_rule_that_ends_gives_way),
+		cmocka_unit_test(slices_end_with_their_last_reply),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
