@@ -25,7 +25,7 @@ static enum address_reason unwrap(struct str *text);
 static enum address_reason split(struct str text, struct str *local_out, struct str *domain_out);
 static enum address_reason check_local(struct str local, bool *needs_smtputf8_out);
 static enum address_reason fold_domain(struct str domain, char out[ADDRESS_DOMAIN_MAX + 1]);
-static size_t fold_local(struct str local, char *out);
+static size_t least_quoted(struct str local, char *out);
 
 enum address_reason address_parse(struct str text, struct address *out)
 {
@@ -53,15 +53,13 @@ enum address_reason address_parse(struct str text, struct address *out)
 	if (local.len + 1 + domain_len > ADDRESS_MAX)
 		return ADDRESS_TOO_LONG;
 
-	memcpy(out->mailbox, local.ptr, local.len);
-	out->mailbox[local.len] = '@';
-	memcpy(out->mailbox + local.len + 1, domain, domain_len + 1);
-	out->mailbox_local_len = (uint8_t)local.len;
-	out->mailbox_len = (uint8_t)(local.len + 1 + domain_len);
-	size_t key_len = fold_local(local, out->key);
-	out->key[key_len] = '@';
-	memcpy(out->key + key_len + 1, domain, domain_len + 1);
-	out->key_len = (uint8_t)(key_len + 1 + domain_len);
+	size_t local_len = least_quoted(local, out->mailbox);
+	out->mailbox[local_len] = '@';
+	memcpy(out->mailbox + local_len + 1, domain, domain_len + 1);
+	out->local_len = (uint8_t)local_len;
+	out->len = (uint8_t)(local_len + 1 + domain_len);
+	for (size_t i = 0; i <= out->len; i++)
+		out->key[i] = ascii_lower(out->mailbox[i]);
 	out->needs_smtputf8 = needs_smtputf8;
 	return ADDRESS_OK;
 }
@@ -226,22 +224,28 @@ static enum address_reason check_local(struct str local, bool *needs_smtputf8_ou
 	return local.ptr[0] == '"' ? check_quoted_string(local) : check_dot_string(local);
 }
 
-/* The key's local part: unquoted if it can stand so, A–Z folded. Returns its length. */
-static size_t fold_local(struct str local, char *out)
+/* Writes the form with the least quoting that means the same (RFC 5321 section 4.1.2): no quotes
+ * around a Dot-string, no backslash but before a quote or a backslash. Returns its length, never
+ * more than that of local. */
+static size_t least_quoted(struct str local, char *out)
 {
-	size_t len = 0;
-	for (size_t i = 1; local.ptr[0] == '"' && i + 1 < local.len; i++) {
+	memcpy(out, local.ptr, local.len);
+	if (local.ptr[0] != '"')
+		return local.len;
+	size_t bare = 0, quoted = 1;
+	char plain[ADDRESS_LOCAL_MAX];
+	for (size_t i = 1; i + 1 < local.len; i++) {
 		if (local.ptr[i] == '\\')
 			i++;
-		out[len++] = local.ptr[i];
+		if (local.ptr[i] == '"' || local.ptr[i] == '\\')
+			out[quoted++] = '\\';
+		out[quoted++] = plain[bare++] = local.ptr[i];
 	}
-	if (len == 0 || check_dot_string(str_of(out, len)) != ADDRESS_OK) {
-		memcpy(out, local.ptr, local.len);
-		len = local.len;
-	}
-	for (size_t i = 0; i < len; i++)
-		out[i] = ascii_lower(out[i]);
-	return len;
+	out[quoted++] = '"';
+	if (check_dot_string(str_of(plain, bare)) != ADDRESS_OK)
+		return quoted;
+	memcpy(out, plain, bare);
+	return bare;
 }
 
 /* Let-dig [Ldh-str], at most 63 octets (RFC 1035 section 2.3.1) */
@@ -351,22 +355,22 @@ enum address_reason address_fold_domain(struct str text, char out[ADDRESS_DOMAIN
 
 struct str address_mailbox(const struct address *a)
 {
-	return str_of(a->mailbox, a->mailbox_len);
+	return str_of(a->mailbox, a->len);
 }
 
 struct str address_key(const struct address *a)
 {
-	return str_of(a->key, a->key_len);
+	return str_of(a->key, a->len);
 }
 
 struct str address_domain(const struct address *a)
 {
-	return str_slice(address_mailbox(a), a->mailbox_local_len + 1u, a->mailbox_len);
+	return str_slice(address_mailbox(a), a->local_len + 1u, a->len);
 }
 
 struct str address_local(const struct address *a)
 {
-	return str_of(a->mailbox, a->mailbox_local_len);
+	return str_of(a->mailbox, a->local_len);
 }
 
 void address_display_domain(struct str domain, char *dst, size_t size)

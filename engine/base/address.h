@@ -2,12 +2,12 @@
 /*
  * E-mail addresses as people type them, made into what we send to and what we key a person by.
  *
- * An address has two forms. The *mailbox* goes on the wire: the local part exactly as given (case
- * and quotes kept, RFC 5321 section 2.4), the domain in lower case as A-labels (RFC 5891). The
- * *key* says who it is: the mailbox with its local part folded (A–Z to a–z, quotes that are not
- * needed removed). No provider tells Wang@ from wang@, so one person is one key; folding is for
- * keys only, because by the letter of the RFC the case belongs to the receiver. The recipient id
- * is hash_keyed(installation key, address_key(&a)).
+ * An address has two forms. The *mailbox* goes on the wire: the local part as given (case kept,
+ * RFC 5321 section 2.4; quotes only where needed, section 4.1.2), the domain in lower case as
+ * A-labels (RFC 5891). The *key* says who it is: the mailbox with A–Z folded to a–z, which SQL
+ * writes lower(address COLLATE "C"). No provider tells Wang@ from wang@, so one person is one key;
+ * folding is for keys only, because by the letter of the RFC the case belongs to the receiver. The
+ * recipient id is hash_keyed(installation key, address_key(&a)).
  *
  * Forgiven while parsing: blanks around it, invisible characters anywhere (zero-width, byte order
  * mark, direction marks), full-width forms and the ideographic full stop typed by an IME
@@ -64,11 +64,10 @@ enum address_reason {
 /* Filled by address_parse; read it through the functions below. */
 struct address {
 	char mailbox[ADDRESS_MAX + 1]; /* NUL-terminated */
-	char key[ADDRESS_MAX + 1];     /* NUL-terminated; never longer than mailbox */
-	uint8_t mailbox_local_len;
-	uint8_t mailbox_len;
-	uint8_t key_len;
-	bool needs_smtputf8; /* the local part is not ASCII (RFC 6531) */
+	char key[ADDRESS_MAX + 1];     /* NUL-terminated, as long as mailbox */
+	uint8_t local_len;	       /* octets before the @ */
+	uint8_t len;		       /* octets of mailbox, and of key */
+	bool needs_smtputf8;	       /* the local part is not ASCII (RFC 6531) */
 };
 
 /* Parses text (one field of a file, one argument). ADDRESS_OK, and only then *out is filled. */
@@ -77,7 +76,7 @@ enum address_reason address_parse(struct str text, struct address *out) NODISCAR
 struct str address_mailbox(const struct address *a);
 struct str address_key(const struct address *a);
 struct str address_domain(const struct address *a); /* A-labels, lower case */
-struct str address_local(const struct address *a);  /* as given */
+struct str address_local(const struct address *a);  /* of the mailbox */
 
 /* Folds a bare domain the way address_parse does (lower case, A-labels) into out, NUL-terminated.
  * ADDRESS_OK or one of the domain's reasons. */
