@@ -10,9 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct address a, again;
 	if (address_parse(str_of((const char *)data, size), &a) != ADDRESS_OK)
 		return 0;
-	must(a.mailbox_len == strlen(a.mailbox) && a.key_len == strlen(a.key));
-	must(a.key_len <= a.mailbox_len);
-	must(a.mailbox_local_len <= ADDRESS_LOCAL_MAX);
+	must(a.len == strlen(a.mailbox) && a.len == strlen(a.key));
+	must(a.local_len <= ADDRESS_LOCAL_MAX);
 	for (const char *c = a.mailbox; *c != '\0'; c++)
 		must((unsigned char)*c >= 0x20 && *c != 0x7F && *c != '<' && *c != '>');
 	must(str_find_char(address_domain(&a), ' ') < 0);
