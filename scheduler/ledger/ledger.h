@@ -74,6 +74,7 @@ struct ledger_campaign {
 	uint32_t id;
 	int32_t version; /* grows with every change: load it anew */
 	int32_t state;	 /* enum campaign_state */
+	int32_t priority;
 };
 
 struct ledger_events {
