@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a rule set must prove before it is used; see rules.h. Rules decide whom we never write to
+ * again, so a file that is wrong is refused as a whole.
+ */
+#include "engine/reply/rules_private.h"
+
+#include "engine/reply/reply.h"
+
+/* Classes that the engine itself gives, from facts no text can tell. */
+static bool is_reserved(enum outcome_class klass)
+{
+	return klass == OUTCOME_DELIVERED || klass == OUTCOME_UNKNOWN ||
+	       klass == OUTCOME_SUPPRESSED || klass == OUTCOME_EXPIRED ||
+	       klass == OUTCOME_CANCELLED;
+}
+
+/* Only a bounce about the recipient may suppress; only rate signals feed the controller. */
+static int lint_meaning(const struct rule *rule, struct err *err)
+{
+	bool is_bounce = rule->klass == OUTCOME_BOUNCED && rule->scope == SCOPE_RECIPIENT;
+	bool is_final = rule->klass == OUTCOME_BOUNCED || rule->klass == OUTCOME_REJECTED;
+	bool is_rate = rule->klass == OUTCOME_THROTTLED;
+	if (is_reserved(rule->klass))
+		return err_set(err, ERR_CONFIG, "class %s is not a rule's to give",
+			       outcome_class_name(rule->klass));
+	if ((rule->actions & ACTION_SUPPRESS) && !is_bounce)
+		return err_set(err, ERR_CONFIG,
+			       "suppresses, but is %s with scope %s: only class bounced with scope "
+			       "recipient may suppress",
+			       outcome_class_name(rule->klass), outcome_scope_name(rule->scope));
+	if (is_final && rule->persistence != PERSISTENCE_PERMANENT)
+		return err_set(err, ERR_CONFIG, "class %s is permanent",
+			       outcome_class_name(rule->klass));
+	if (is_rate != (rule->persistence == PERSISTENCE_RATE_SIGNAL))
+		return err_set(err, ERR_CONFIG,
+			       "class throttled and persistence rate-signal go "
+			       "together");
+	if ((rule->actions & ACTION_PAUSE_LANE) && rule->delay_ms == 0)
+		return err_set(err, ERR_CONFIG, "pause-lane needs a delay");
+	return 0;
+}
+
+/* A rule that asks for what cannot be, or never gets to speak. */
+static int lint_reach(const struct rule_pattern *pattern, struct err *err)
+{
+	bool is_remote = pattern->words == 1u << OUTCOME_WORDS_REMOTE;
+	if (!is_remote && pattern->code_count > 0)
+		return err_set(err, ERR_CONFIG, "is dead: only remote words have reply codes");
+	if (!is_remote && !pattern->is_any_stage && (pattern->stages & 1u << STAGE_DOT))
+		return err_set(err, ERR_CONFIG,
+			       "is dead: a lost reply to the final dot is always unknown");
+	if (pattern->text == NULL && pattern->code_count == 0 && pattern->enhanced_count == 0)
+		return err_set(err, ERR_CONFIG, "needs a text, a code or an enhanced code");
+	for (size_t i = 0; i < pattern->code_count; i++)
+		if (pattern->codes[i].low < 400)
+			return err_set(err, ERR_CONFIG, "is dead: no rule sees a 2yz or 3yz");
+	if (pattern->sample_count == 0)
+		return err_set(err, ERR_CONFIG, "needs at least one sample that it matches");
+	return 0;
+}
+
+int rule_lint(const struct rule *rule, struct err *err)
+{
+	if (lint_meaning(rule, err) != 0)
+		return -1;
+	return lint_reach(rule->pattern, err);
+}
+
+/* The facts a sample stands for. The texts live in parser. */
+static int sample_facts(const struct rule_pattern *pattern, struct str sample,
+			struct reply_parser *parser, struct outcome *out)
+{
+	size_t used;
+	unsigned words = (unsigned)__builtin_ctz(pattern->words);
+	*out = (struct outcome){.words = (enum outcome_words)words, .text = sample};
+	if (out->words != OUTCOME_WORDS_REMOTE) {
+		size_t taken = enhanced_parse(sample, &out->enhanced);
+		out->text = str_slice(sample, taken, sample.len);
+		return 0;
+	}
+	if (reply_parser_feed(parser, sample, &used) == REPLY_INVALID || used != sample.len)
+		return -1;
+	if (reply_parser_feed(parser, STR("\n"), &used) != REPLY_COMPLETE)
+		return -1;
+	out->code = parser->reply.code;
+	out->enhanced = parser->reply.enhanced;
+	out->text = parser->reply.text;
+	return rules_may_speak(out) ? 0 : -1;
+}
+
+static bool takes_samples_of(const struct rule *winner, const struct rule *rule)
+{
+	return winner == rule || (winner != NULL && winner->is_override && !rule->is_override);
+}
+
+/* Is the sample won by its rule at this provider, at every stage the rule has? */
+static int lint_sample_at(const struct rule_set *set, const struct rule *rule, struct str provider,
+			  struct outcome *facts, struct err *err)
+{
+	for (unsigned stage = STAGE_LOCAL; stage <= STAGE_DOT; stage++) {
+		int64_t ignored;
+		facts->stage = (enum outcome_stage)stage;
+		if ((rule->pattern->stages & 1u << stage) == 0 || !rules_may_speak(facts))
+			continue;
+		const struct rule *winner = rules_winner(set, provider, facts, &ignored);
+		if (!takes_samples_of(winner, rule))
+			return err_set(err, ERR_CONFIG, "sample \"%.*s\" at stage %s is won by %s",
+				       STR_ARG(str_slice(facts->text, 0, 160)),
+				       outcome_stage_name(facts->stage),
+				       winner ? winner->id : "no rule");
+	}
+	return 0;
+}
+
+static int lint_sample(const struct rule_set *set, const struct rule *rule, struct str sample,
+		       struct err *err)
+{
+	const struct rule_pattern *pattern = rule->pattern;
+	struct reply_parser parser;
+	struct outcome facts;
+	int rc = 0;
+	reply_parser_init(&parser);
+	if (sample_facts(pattern, sample, &parser, &facts) != 0)
+		rc = err_set(err, ERR_CONFIG, "sample \"%.*s\" is no 4yz or 5yz reply",
+			     STR_ARG(str_slice(sample, 0, 160)));
+	else if (pattern->provider_count == 0)
+		rc = lint_sample_at(set, rule, (struct str){0}, &facts, err);
+	for (size_t i = 0; i < pattern->provider_count && rc == 0; i++)
+		rc = lint_sample_at(set, rule, pattern->providers[i], &facts, err);
+	reply_parser_done(&parser);
+	return rc;
+}
+
+static int lint_id(const struct rule_set *set, size_t at, struct err *err)
+{
+	const struct rule *rule = set->rules[at];
+	for (size_t i = 0; i < at; i++)
+		if (set->rules[i]->is_override == rule->is_override &&
+		    str_equals(str_from(set->rules[i]->id), str_from(rule->id)))
+			return err_set(err, ERR_CONFIG, "the id stands twice");
+	return 0;
+}
+
+int rule_set_lint(const struct rule_set *set, struct err *err)
+{
+	for (size_t at = 0; at < set->count; at++) {
+		const struct rule *rule = set->rules[at];
+		int rc = lint_id(set, at, err);
+		for (size_t i = 0; i < rule->pattern->sample_count && rc == 0; i++)
+			rc = lint_sample(set, rule, rule->pattern->samples[i], err);
+		if (rc != 0)
+			return err_prefix(err, "%s: rule %s", rule->file, rule->id);
+	}
+	return 0;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* Rule files (JSON) to a rule set; see rules.h. Called at start and at a reload, on any thread. */
+#include "engine/reply/rules_private.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/buf.h"
+#include "schemas/embedded.h"
+
+#define MATCH_LIMIT 20000u /* PCRE2's own measure of work; our patterns need some hundreds */
+#define HEAP_LIMIT_KIB 256u
+#define TEXT_PATTERN_MAX 4096u
+#define PROVIDERS_FILE "schemas/rules/providers.json"
+#define RULES_FOLDER "schemas/rules/"
+
+struct loader {
+	struct rule_set *set;
+	const struct rule_file *file;
+	json_t *providers; /* the array of providers.json */
+	struct rule *rule; /* being read */
+	struct rule_pattern *pattern;
+	bool has_persistence; /* the rule names one */
+	struct buf text;      /* scratch: its alternatives joined */
+	struct err *err;
+};
+
+static struct str str_of_json(const json_t *value)
+{
+	return str_of(json_string_value(value), json_string_length(value));
+}
+
+/* Calls take for the string value or for each string of the list value. */
+static int each_string(struct loader *l, const json_t *value,
+		       int (*take)(struct loader *l, struct str s))
+{
+	if (json_is_string(value))
+		return take(l, str_of_json(value));
+	if (!json_is_array(value) || json_array_size(value) == 0)
+		return err_set(l->err, ERR_CONFIG, "must be a string or a list of strings");
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		const json_t *item = json_array_get(value, i);
+		if (!json_is_string(item))
+			return err_set(l->err, ERR_CONFIG, "item %zu is no string", i);
+		if (take(l, str_of_json(item)) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int unknown_word(struct loader *l, struct str word)
+{
+	return err_set(l->err, ERR_CONFIG, "\"%.*s\" is unknown", STR_ARG(word));
+}
+
+static int too_many(struct loader *l)
+{
+	return err_set(l->err, ERR_CONFIG, "has too many items");
+}
+
+/* ---- one function a key ---- */
+
+static int load_string(struct loader *l, const json_t *value, const char **out)
+{
+	if (!json_is_string(value) || json_string_length(value) == 0)
+		return err_set(l->err, ERR_CONFIG, "must be a string that is not empty");
+	*out = arena_cstr(&l->set->arena, str_of_json(value));
+	return 0;
+}
+
+static int load_id(struct loader *l, const json_t *value)
+{
+	return load_string(l, value, &l->rule->id);
+}
+
+static int load_en(struct loader *l, const json_t *value)
+{
+	return load_string(l, value, &l->rule->en);
+}
+
+static int load_zh(struct loader *l, const json_t *value)
+{
+	return load_string(l, value, &l->rule->zh);
+}
+
+static int take_words(struct loader *l, struct str s)
+{
+	for (unsigned w = OUTCOME_WORDS_REMOTE; w <= OUTCOME_WORDS_LOCAL; w++) {
+		if (str_equals(s, str_from(outcome_words_name((enum outcome_words)w)))) {
+			l->pattern->words = 1u << w;
+			return 0;
+		}
+	}
+	return unknown_word(l, s);
+}
+
+static int load_words(struct loader *l, const json_t *value)
+{
+	if (!json_is_string(value))
+		return err_set(l->err, ERR_CONFIG, "must be a string");
+	return take_words(l, str_of_json(value));
+}
+
+static bool is_known_provider(const struct loader *l, struct str name)
+{
+	for (size_t i = 0; i < json_array_size(l->providers); i++) {
+		const json_t *provider = json_array_get(l->providers, i);
+		if (str_equals(str_of_json(json_object_get(provider, "name")), name))
+			return true;
+	}
+	return l->file->is_override;
+}
+
+static int take_provider(struct loader *l, struct str s)
+{
+	if (!is_known_provider(l, s))
+		return unknown_word(l, s);
+	if (l->pattern->provider_count == RULE_LIST_MAX)
+		return too_many(l);
+	l->pattern->providers[l->pattern->provider_count++] = arena_str(&l->set->arena, s);
+	return 0;
+}
+
+static int load_provider(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_provider);
+}
+
+static int take_stage(struct loader *l, struct str s)
+{
+	enum outcome_stage stage;
+	if (outcome_stage_parse(s, &stage) != 0)
+		return unknown_word(l, s);
+	l->pattern->stages |= 1u << stage;
+	return 0;
+}
+
+static int load_stage(struct loader *l, const json_t *value)
+{
+	l->pattern->stages = 0;
+	l->pattern->is_any_stage = false;
+	return each_string(l, value, take_stage);
+}
+
+static int take_code(struct loader *l, struct str s)
+{
+	if (l->pattern->code_count == RULE_RANGES_MAX)
+		return too_many(l);
+	if (code_range_parse(s, &l->pattern->codes[l->pattern->code_count]) != 0)
+		return unknown_word(l, s);
+	l->pattern->code_count++;
+	return 0;
+}
+
+static int load_code(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_code);
+}
+
+static int take_enhanced(struct loader *l, struct str s)
+{
+	if (l->pattern->enhanced_count == RULE_RANGES_MAX)
+		return too_many(l);
+	if (enhanced_range_parse(s, &l->pattern->enhanced[l->pattern->enhanced_count]) != 0)
+		return unknown_word(l, s);
+	l->pattern->enhanced_count++;
+	return 0;
+}
+
+static int load_enhanced(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_enhanced);
+}
+
+/* Alternatives are joined as (?:a)|(?:b). */
+static int take_alternative(struct loader *l, struct str s)
+{
+	buf_appendf(&l->text, "%s(?:%.*s)", l->text.len ? "|" : "", STR_ARG(s));
+	if (l->text.is_truncated || s.len == 0)
+		return err_set(l->err, ERR_CONFIG, "must have 1 to %u bytes of patterns",
+			       TEXT_PATTERN_MAX);
+	return 0;
+}
+
+static int load_text(struct loader *l, const json_t *value)
+{
+	buf_clear(&l->text);
+	if (each_string(l, value, take_alternative) != 0)
+		return -1;
+	return pattern_compile(l->pattern, buf_str(&l->text), l->err);
+}
+
+static int load_class(struct loader *l, const json_t *value)
+{
+	struct str s = str_of_json(value);
+	return outcome_class_parse(s, &l->rule->klass) == 0 ? 0 : unknown_word(l, s);
+}
+
+static int load_cause(struct loader *l, const json_t *value)
+{
+	struct str s = str_of_json(value);
+	return outcome_cause_parse(s, &l->rule->cause) == 0 ? 0 : unknown_word(l, s);
+}
+
+static int load_scope(struct loader *l, const json_t *value)
+{
+	struct str s = str_of_json(value);
+	return outcome_scope_parse(s, &l->rule->scope) == 0 ? 0 : unknown_word(l, s);
+}
+
+static int load_persistence(struct loader *l, const json_t *value)
+{
+	static const enum rule_persistence all[] = {PERSISTENCE_PERMANENT, PERSISTENCE_TEMPORARY,
+						    PERSISTENCE_RATE_SIGNAL};
+	l->has_persistence = true;
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		l->rule->persistence = all[i];
+		if (str_equals(str_of_json(value), str_from(rule_persistence_name(all[i]))))
+			return 0;
+	}
+	return unknown_word(l, str_of_json(value));
+}
+
+static enum rule_persistence default_persistence(enum outcome_class klass)
+{
+	if (klass == OUTCOME_THROTTLED)
+		return PERSISTENCE_RATE_SIGNAL;
+	if (klass == OUTCOME_BOUNCED || klass == OUTCOME_REJECTED)
+		return PERSISTENCE_PERMANENT;
+	return PERSISTENCE_TEMPORARY;
+}
+
+static int take_action(struct loader *l, struct str s)
+{
+	unsigned bit;
+	if (outcome_action_parse(s, &bit) != 0)
+		return unknown_word(l, s);
+	l->rule->actions |= bit;
+	return 0;
+}
+
+static int load_actions(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_action);
+}
+
+/* 1*DIGIT ("s" / "m" / "h" / "d") */
+static int load_delay(struct loader *l, const json_t *value)
+{
+	static const char units[] = "smhd";
+	static const uint64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
+	struct str s = str_of_json(value);
+	uint64_t number;
+	ptrdiff_t unit = s.len > 1 ? str_find_char(STR(units), s.ptr[s.len - 1]) : -1;
+	if (unit < 0 || str_to_u64(str_slice(s, 0, s.len - 1), &number) != 0 || number == 0 ||
+	    number > 1000)
+		return err_set(l->err, ERR_CONFIG, "must be like 90s, 15m, 4h or 1d");
+	l->rule->delay_ms = (int64_t)(number * unit_ms[unit]);
+	return 0;
+}
+
+static int take_sample(struct loader *l, struct str s)
+{
+	if (l->pattern->sample_count == RULE_LIST_MAX)
+		return too_many(l);
+	l->pattern->samples[l->pattern->sample_count++] = arena_str(&l->set->arena, s);
+	return 0;
+}
+
+static int load_samples(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_sample);
+}
+
+/* ---- a rule, a file, a set ---- */
+
+static const struct rule_key {
+	const char *name;
+	int (*load)(struct loader *l, const json_t *value);
+	bool is_required;
+} keys[] = {
+	{"id", load_id, true},
+	{"words", load_words, false},
+	{"provider", load_provider, false},
+	{"stage", load_stage, false},
+	{"code", load_code, false},
+	{"enhanced", load_enhanced, false},
+	{"text", load_text, false},
+	{"class", load_class, true},
+	{"cause", load_cause, true},
+	{"scope", load_scope, true},
+	{"persistence", load_persistence, false},
+	{"actions", load_actions, false},
+	{"delay", load_delay, false},
+	{"en", load_en, true},
+	{"zh", load_zh, true},
+	{"samples", load_samples, true},
+};
+
+static int load_keys(struct loader *l, const json_t *object)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const json_t *value = json_object_get(object, keys[i].name);
+		used += value != NULL;
+		if (value == NULL && keys[i].is_required)
+			return err_set(l->err, ERR_CONFIG, "has no \"%s\"", keys[i].name);
+		if (value != NULL && keys[i].load(l, value) != 0)
+			return err_prefix(l->err, "\"%s\"", keys[i].name);
+	}
+	if (used < json_object_size(object))
+		return err_set(l->err, ERR_CONFIG, "has a key that no rule has");
+	return 0;
+}
+
+/* A rule is part of the set from the start, so that rule_set_free finds its pattern. */
+static void begin_rule(struct loader *l)
+{
+	struct rule_set *set = l->set;
+	l->rule = arena_alloc(&set->arena, sizeof(*l->rule));
+	l->pattern = arena_alloc(&set->arena, sizeof(*l->pattern));
+	*l->rule = (struct rule){.id = "(no id)",
+				 .file = arena_cstr(&set->arena, str_from(l->file->name)),
+				 .is_override = l->file->is_override,
+				 .pattern = l->pattern};
+	l->pattern->words = 1u << OUTCOME_WORDS_REMOTE;
+	l->pattern->stages = ~0u;
+	l->pattern->is_any_stage = true;
+	l->has_persistence = false;
+	if (set->count == set->room) {
+		set->room = set->room ? set->room * 2 : 64;
+		set->rules = xrealloc(set->rules, set->room * sizeof(*set->rules));
+	}
+	set->rules[set->count++] = l->rule;
+}
+
+static int load_rule(struct loader *l, const json_t *object)
+{
+	begin_rule(l);
+	if (!json_is_object(object))
+		return err_set(l->err, ERR_CONFIG, "is no JSON object");
+	if (load_keys(l, object) != 0)
+		return -1;
+	if (!l->has_persistence)
+		l->rule->persistence = default_persistence(l->rule->klass);
+	return rule_lint(l->rule, l->err);
+}
+
+static int load_rules(struct loader *l, const json_t *root)
+{
+	const json_t *rules = json_object_get(root, "rules");
+	size_t known = 1 + (json_object_get(root, "about") != NULL);
+	if (!json_is_array(rules) || json_object_size(root) != known)
+		return err_set(l->err, ERR_CONFIG,
+			       "%s: must be {\"about\": TEXT, \"rules\": [RULE, ...]}",
+			       l->file->name);
+	for (size_t i = 0; i < json_array_size(rules); i++)
+		if (load_rule(l, json_array_get(rules, i)) != 0)
+			return err_prefix(l->err, "%s: rule %zu, %s", l->file->name, i + 1,
+					  l->rule->id);
+	return 0;
+}
+
+static json_t *parse_json(const char *name, struct str text, struct err *err)
+{
+	json_error_t where;
+	json_t *root =
+		json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &where);
+	if (root == NULL)
+		err_set(err, ERR_CONFIG, "%s: line %d: %s", name, where.line, where.text);
+	return root;
+}
+
+static int load_file(struct loader *l, const struct rule_file *file)
+{
+	l->file = file;
+	json_t *root = parse_json(file->name, file->json, l->err);
+	if (root == NULL)
+		return -1;
+	int rc = load_rules(l, root);
+	json_decref(root);
+	return rc;
+}
+
+static struct rule_set *new_set(void)
+{
+	struct rule_set *set = xcalloc(1, sizeof(*set));
+	atomic_init(&set->owners, 1);
+	arena_init(&set->arena, 64 << 10);
+	set->limits = pcre2_match_context_create(NULL);
+	must(set->limits != NULL);
+	pcre2_set_match_limit(set->limits, MATCH_LIMIT);
+	pcre2_set_depth_limit(set->limits, MATCH_LIMIT);
+	pcre2_set_heap_limit(set->limits, HEAP_LIMIT_KIB);
+	return set;
+}
+
+static int load_files(struct rule_set *set, const struct rule_file *files, size_t count,
+		      struct err *err)
+{
+	const struct embedded_file *profiles = embedded_find(PROVIDERS_FILE);
+	struct loader l = {.set = set, .err = err};
+	int rc = 0;
+	must(profiles != NULL);
+	json_t *root = parse_json(PROVIDERS_FILE, str_of(profiles->data, profiles->size), err);
+	if (root == NULL)
+		return -1;
+	l.providers = json_object_get(root, "providers");
+	buf_init(&l.text, TEXT_PATTERN_MAX);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = load_file(&l, &files[i]);
+	buf_done(&l.text);
+	json_decref(root);
+	return rc;
+}
+
+struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, struct err *err)
+{
+	struct rule_set *set = new_set();
+	if (load_files(set, files, count, err) == 0 && rule_set_lint(set, err) == 0)
+		return set;
+	rule_set_free(set);
+	return NULL;
+}
+
+static bool is_rule_file(const char *name)
+{
+	return str_starts_with(str_from(name), STR(RULES_FOLDER)) &&
+	       strcmp(name, PROVIDERS_FILE) != 0;
+}
+
+struct rule_set *rule_set_load(struct str overrides, struct err *err)
+{
+	size_t embedded_count, count = 0;
+	const struct embedded_file *embedded = embedded_files(&embedded_count);
+	struct rule_file *files = xcalloc(embedded_count + 1, sizeof(*files));
+	if (!str_is_empty(str_trim(overrides)))
+		files[count++] = (struct rule_file){"overrides", overrides, true};
+	for (size_t i = 0; i < embedded_count; i++) {
+		const struct embedded_file *file = &embedded[i];
+		if (is_rule_file(file->name))
+			files[count++] = (struct rule_file){file->name,
+							    str_of(file->data, file->size), false};
+	}
+	struct rule_set *set = rule_set_parse(files, count, err);
+	free(files);
+	return set;
+}

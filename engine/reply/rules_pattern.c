@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* What one rule asks of an outcome: parsing and testing it; see rules.h. Any thread. */
+#include "engine/reply/rules_private.h"
+
+#include "engine/base/utf8.h"
+#include "engine/reply/normalise.h"
+
+#define TEXT_MAX 2048u	 /* octets of a reply that patterns see: bounds the work on hostile text */
+#define SCRATCH_PAIRS 8u /* the whole match and named groups */
+#define ASKED_MIN_MS 60000
+#define ASKED_MAX_MS 3600000
+
+/* DIGIT, or "x" for the bounds 0 and 9. */
+static int parse_code_digit(char c, unsigned *low, unsigned *high)
+{
+	if (!ascii_is_digit(c) && c != 'x')
+		return -1;
+	*low = *low * 10 + (c == 'x' ? 0u : (unsigned)(c - '0'));
+	*high = *high * 10 + (c == 'x' ? 9u : (unsigned)(c - '0'));
+	return 0;
+}
+
+int code_range_parse(struct str s, struct code_range *out)
+{
+	unsigned low = 0, high = 0;
+	if (s.len != 3 || s.ptr[0] < '2' || s.ptr[0] > '5')
+		return -1;
+	for (size_t i = 0; i < s.len; i++)
+		if (parse_code_digit(s.ptr[i], &low, &high) != 0)
+			return -1;
+	*out = (struct code_range){(uint16_t)low, (uint16_t)high};
+	return 0;
+}
+
+/* "26", "606-649" or "x" */
+static int parse_bounds(struct str s, uint16_t *low_out, uint16_t *high_out)
+{
+	uint64_t low = 0, high = 999;
+	if (!str_equals(s, STR("x"))) {
+		struct str first = str_take_until(&s, '-');
+		if (str_to_u64(first, &low) != 0)
+			return -1;
+		high = low;
+		if (s.len > 0 && str_to_u64(s, &high) != 0)
+			return -1;
+	}
+	if (low > high || high > 999)
+		return -1;
+	*low_out = (uint16_t)low;
+	*high_out = (uint16_t)high;
+	return 0;
+}
+
+int enhanced_range_parse(struct str s, struct enhanced_range *out)
+{
+	struct enhanced_range range = {0};
+	struct str klass = str_take_until(&s, '.');
+	struct str subject = str_take_until(&s, '.');
+	if (klass.len != 1 || str_find_char(STR("45x"), klass.ptr[0]) < 0)
+		return -1;
+	range.klass = klass.ptr[0] == 'x' ? 0 : (uint8_t)(klass.ptr[0] - '0');
+	if (parse_bounds(subject, &range.subject_low, &range.subject_high) != 0 ||
+	    parse_bounds(s, &range.detail_low, &range.detail_high) != 0)
+		return -1;
+	*out = range;
+	return 0;
+}
+
+/* A delay that the reply itself names, by the group's name. */
+static void find_delay_group(struct rule_pattern *pattern)
+{
+	static const struct {
+		const char *name;
+		int64_t unit_ms;
+	} groups[] = {{"seconds", 1000}, {"minutes", 60000}, {"hours", 3600000}};
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		int number =
+			pcre2_substring_number_from_name(pattern->text, (PCRE2_SPTR)groups[i].name);
+		if (number <= 0 || number >= (int)SCRATCH_PAIRS)
+			continue;
+		pattern->delay_group = (uint32_t)number;
+		pattern->delay_unit_ms = groups[i].unit_ms;
+	}
+}
+
+int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err)
+{
+	const uint32_t options =
+		PCRE2_UTF | PCRE2_CASELESS | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C;
+	int code;
+	PCRE2_SIZE offset;
+	pattern->text =
+		pcre2_compile((PCRE2_SPTR)text.ptr, text.len, options, &code, &offset, NULL);
+	if (pattern->text == NULL) {
+		PCRE2_UCHAR why[128];
+		pcre2_get_error_message(code, why, sizeof(why));
+		return err_set(err, ERR_CONFIG, "text pattern \"%.*s\": %s at %zu", STR_ARG(text),
+			       (const char *)why, (size_t)offset);
+	}
+	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
+	(void)pcre2_jit_compile(pattern->text, PCRE2_JIT_COMPLETE);
+	find_delay_group(pattern);
+	return 0;
+}
+
+static bool has_provider(const struct rule_pattern *pattern, struct str provider)
+{
+	for (size_t i = 0; i < pattern->provider_count; i++)
+		if (str_equals(pattern->providers[i], provider))
+			return true;
+	return pattern->provider_count == 0;
+}
+
+static bool has_code(const struct rule_pattern *pattern, uint16_t code)
+{
+	for (size_t i = 0; i < pattern->code_count; i++)
+		if (code >= pattern->codes[i].low && code <= pattern->codes[i].high)
+			return true;
+	return pattern->code_count == 0;
+}
+
+static bool is_in_range(const struct enhanced_range *range, struct enhanced_code code)
+{
+	return code.klass != 0 && (range->klass == 0 || range->klass == code.klass) &&
+	       code.subject >= range->subject_low && code.subject <= range->subject_high &&
+	       code.detail >= range->detail_low && code.detail <= range->detail_high;
+}
+
+static bool has_enhanced(const struct rule_pattern *pattern, struct enhanced_code code)
+{
+	for (size_t i = 0; i < pattern->enhanced_count; i++)
+		if (is_in_range(&pattern->enhanced[i], code))
+			return true;
+	return pattern->enhanced_count == 0;
+}
+
+/* The delay that the reply names, kept within sense. */
+static void read_delay(const struct rule_pattern *pattern, struct rule_scratch *scratch,
+		       int64_t *delay_ms)
+{
+	const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(scratch->block);
+	size_t from = pairs[2 * pattern->delay_group], to = pairs[2 * pattern->delay_group + 1];
+	uint64_t number;
+	if (from == PCRE2_UNSET || str_to_u64(str_slice(scratch->text, from, to), &number) != 0)
+		return;
+	if (number > ASKED_MAX_MS)
+		number = ASKED_MAX_MS;
+	int64_t asked = (int64_t)number * pattern->delay_unit_ms;
+	*delay_ms = asked < ASKED_MIN_MS ? ASKED_MIN_MS : asked;
+	if (asked > ASKED_MAX_MS)
+		*delay_ms = ASKED_MAX_MS;
+}
+
+/* Running out of the match limits counts as no match. */
+static bool has_text(const struct rule_pattern *pattern, struct rule_scratch *scratch,
+		     int64_t *delay_ms)
+{
+	struct str text = scratch->text;
+	if (pattern->text == NULL)
+		return true;
+	if (scratch->block == NULL)
+		scratch->block = pcre2_match_data_create(SCRATCH_PAIRS, NULL);
+	must(scratch->block != NULL);
+	int rc = pcre2_match(pattern->text, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0,
+			     scratch->block, scratch->limits);
+	if (rc <= 0)
+		return false;
+	if (pattern->delay_unit_ms > 0)
+		read_delay(pattern, scratch, delay_ms);
+	return true;
+}
+
+enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provider,
+			    const struct outcome *outcome, struct rule_scratch *scratch,
+			    int64_t *delay_ms)
+{
+	if ((pattern->words & 1u << outcome->words) == 0)
+		return MISS_WORDS;
+	if ((pattern->stages & 1u << outcome->stage) == 0)
+		return MISS_STAGE;
+	if (!has_code(pattern, outcome->code))
+		return MISS_CODE;
+	if (!has_provider(pattern, provider))
+		return MISS_PROVIDER;
+	if (!has_enhanced(pattern, outcome->enhanced))
+		return MISS_ENHANCED;
+	return has_text(pattern, scratch, delay_ms) ? MISS_NONE : MISS_TEXT;
+}
+
+unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
+			const struct outcome *outcome, struct rule_scratch *scratch)
+{
+	int64_t ignored;
+	unsigned misses = 0;
+	misses |= pattern->words & 1u << outcome->words ? 0 : 1u << MISS_WORDS;
+	misses |= pattern->stages & 1u << outcome->stage ? 0 : 1u << MISS_STAGE;
+	misses |= has_code(pattern, outcome->code) ? 0 : 1u << MISS_CODE;
+	misses |= has_provider(pattern, provider) ? 0 : 1u << MISS_PROVIDER;
+	misses |= has_enhanced(pattern, outcome->enhanced) ? 0 : 1u << MISS_ENHANCED;
+	misses |= has_text(pattern, scratch, &ignored) ? 0 : 1u << MISS_TEXT;
+	return misses;
+}
+
+void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text)
+{
+	*scratch = (struct rule_scratch){.text = utf8_clip(text, TEXT_MAX), .limits = set->limits};
+	if (str_find_char(scratch->text, '@') < 0)
+		return;
+	buf_init(&scratch->masked, TEXT_MAX);
+	mask_addresses(scratch->text, &scratch->masked);
+	scratch->text = buf_str(&scratch->masked);
+}
+
+void scratch_done(struct rule_scratch *scratch)
+{
+	buf_done(&scratch->masked);
+	pcre2_match_data_free(scratch->block);
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+/* The built-in rules on replies they were not written from, the fallback, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/reply/reply.h"
+#include "engine/reply/rules.h"
+
+static struct rule_set *builtin;
+
+/* Parses one whole reply into the facts of a remote outcome at stage and applies set. */
+static struct verdict judge(const struct rule_set *set, const char *provider,
+			    enum outcome_stage stage, const char *reply)
+{
+	struct reply_parser p;
+	size_t used;
+	reply_parser_init(&p);
+	if (reply_parser_feed(&p, str_from(reply), &used) != REPLY_COMPLETE)
+		assert_int_equal(reply_parser_feed(&p, STR("\n"), &used), REPLY_COMPLETE);
+	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+			    .stage = stage,
+			    .code = p.reply.code,
+			    .enhanced = p.reply.enhanced,
+			    .text = p.reply.text};
+	rules_apply(set, str_from(provider), &o);
+	reply_parser_done(&p);
+	return o.verdict;
+}
+
+#define S ACTION_SUPPRESS
+
+static const struct {
+	const char *provider;
+	enum outcome_stage stage;
+	const char *reply;
+	enum outcome_class want_class;
+	enum outcome_cause want_cause;
+	unsigned want_suppress;
+} replies[] = {
+	/* QQ throttles with 550; nobody is lost */
+	{"qq", STAGE_RCPT, "550 Ip frequency limited [x IP: 203.0.113.9]. http://x/57",
+	 OUTCOME_THROTTLED, CAUSE_RATE_LIMIT, 0},
+	{"qq", STAGE_BANNER, "550 Connection frequency limited", OUTCOME_THROTTLED,
+	 CAUSE_CONNECTION_LIMIT, 0},
+	{"qq", STAGE_MAIL, "550 Domain frequency limited [m IP: 1.2.3.4]", OUTCOME_THROTTLED,
+	 CAUSE_RATE_LIMIT_DOMAIN, 0},
+	{"qq", STAGE_RCPT, "550 Mailbox unavailable or access denied", OUTCOME_THROTTLED,
+	 CAUSE_USER_BUSY, 0},
+	{"qq", STAGE_RCPT, "550 Mailbox not found. http://x", OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN,
+	 S},
+	{"qq", STAGE_DOT, "550 Mail content denied. http://x", OUTCOME_REJECTED, CAUSE_SPAM_CONTENT,
+	 0},
+	{"qq", STAGE_RCPT, "550 SPF check failed", OUTCOME_HELD, CAUSE_AUTH_FAILED, 0},
+	/* the same words from a host that is no provider of ours */
+	{"", STAGE_RCPT, "550 Ip frequency limited", OUTCOME_THROTTLED, CAUSE_RATE_LIMIT, 0},
+	{"", STAGE_RCPT, "550 Connection frequency limited", OUTCOME_THROTTLED,
+	 CAUSE_CONNECTION_LIMIT, 0},
+	/* NetEase: the tag decides, 4yz and 5yz differ for DT:SPM */
+	{"netease", STAGE_DOT, "554 DT:SPM 163 smtp5,D9xpCgD3 please see http://x",
+	 OUTCOME_REJECTED, CAUSE_SPAM_CONTENT, 0},
+	{"netease", STAGE_DOT, "451 DT:SPM 163 smtp5, please try again", OUTCOME_DEFERRED,
+	 CAUSE_SPAM_CONTENT, 0},
+	{"netease", STAGE_BANNER, "554 IP<192.0.2.77> is rejected, see http://x", OUTCOME_BLOCKED,
+	 CAUSE_REPUTATION, 0},
+	{"netease", STAGE_DOT, "554 DT:SUM 163 smtp5", OUTCOME_HELD, CAUSE_AUTH_FAILED, 0},
+	{"netease", STAGE_RCPT, "550 RP:TRC 163 mx1", OUTCOME_THROTTLED, CAUSE_RATE_LIMIT_DOMAIN,
+	 0},
+	{"netease", STAGE_RCPT, "550 User not found: nobody@163.com", OUTCOME_BOUNCED,
+	 CAUSE_USER_UNKNOWN, S},
+	{"", STAGE_RCPT, "421 HL:ICC coremail.example.cn", OUTCOME_THROTTLED,
+	 CAUSE_CONNECTION_LIMIT, 0},
+	/* Chinese text */
+	{"", STAGE_RCPT,
+	 "550 5.1.1 \xE8\xAF\xA5\xE7\x94\xA8\xE6\x88\xB7\xE4\xB8\x8D\xE5\xAD\x98\xE5\x9C\xA8",
+	 OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN, S},
+	/* the same in GBK bytes */
+	{"", STAGE_RCPT, "550 \xB8\xC3\xD3\xC3\xBB\xA7\xB2\xBB\xB4\xE6\xD4\xDA", OUTCOME_BOUNCED,
+	 CAUSE_USER_UNKNOWN, S},
+	/* Gmail */
+	{"gmail", STAGE_RCPT,
+	 "550-5.2.1 The user you are trying to contact is receiving mail at a rate that\n"
+	 "550-5.2.1 prevents additional messages from being delivered. For more\n"
+	 "550 5.2.1 information - gsmtp",
+	 OUTCOME_REJECTED, CAUSE_USER_BUSY, 0},
+	{"gmail", STAGE_DOT,
+	 "550-5.7.26 This message does not have authentication information or fails to\n"
+	 "550 5.7.26 pass authentication checks. - gsmtp",
+	 OUTCOME_HELD, CAUSE_AUTH_FAILED, 0},
+	{"gmail", STAGE_RCPT, "452 4.2.2 The email account is over quota - gsmtp", OUTCOME_DEFERRED,
+	 CAUSE_MAILBOX_FULL, 0},
+	/* Outlook: "access denied" means three things */
+	{"m365", STAGE_RCPT,
+	 "550 5.4.1 Recipient address rejected: Access denied. [CO1NAM11FT012.eop-nam11]",
+	 OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN, S},
+	{"outlook", STAGE_MAIL, "451 4.7.550 Access denied, please try again later",
+	 OUTCOME_BLOCKED, CAUSE_REPUTATION, 0},
+	{"outlook", STAGE_DOT,
+	 "550 5.7.515 Access denied, sending domain x.com doesn't meet the required level",
+	 OUTCOME_HELD, CAUSE_AUTH_FAILED, 0},
+	{"m365", STAGE_RCPT, "550 5.2.121 Recipient's per hour message receive limit",
+	 OUTCOME_THROTTLED, CAUSE_USER_BUSY, 0},
+	/* Yahoo: a 4yz that is a block, a dead user at the dot */
+	{"yahoo", STAGE_MAIL,
+	 "421 4.7.1 [TS03] All messages from 192.0.2.7 will be permanently deferred; Retrying will "
+	 "NOT succeed",
+	 OUTCOME_BLOCKED, CAUSE_REPUTATION, 0},
+	{"yahoo", STAGE_DOT, "552 1 Requested mail action aborted, mailbox not found",
+	 OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN, S},
+	{"icloud", STAGE_DOT, "550 5.7.1 [CS02] Message rejected due to local policy",
+	 OUTCOME_REJECTED, CAUSE_SPAM_CONTENT, 0},
+	/* a text that beats its enhanced code */
+	{"orange", STAGE_RCPT, "552 5.1.1 Boite pleine. Recipient overquota. OFR_417 [417]",
+	 OUTCOME_BOUNCED, CAUSE_MAILBOX_FULL, 0},
+	/* a 5yz about our address never suppresses, whatever the stage */
+	{"", STAGE_BANNER, "554 5.7.1 blocked using zen.spamhaus.org", OUTCOME_BLOCKED,
+	 CAUSE_BLOCKLISTED, 0},
+	{"", STAGE_RCPT,
+	 "550 5.1.1 Mail from 192.0.2.1 refused: blocked using bl.example.net, user unknown",
+	 OUTCOME_BLOCKED, CAUSE_BLOCKLISTED, 0},
+	{"", STAGE_BANNER, "550 Too many invalid recipients", OUTCOME_BLOCKED, CAUSE_REPUTATION, 0},
+	{"", STAGE_RCPT, "550 Your account has been suspended", OUTCOME_REJECTED,
+	 CAUSE_UNCLASSIFIED, 0},
+	/* a recipient's name is not what the server says */
+	{"", STAGE_RCPT, "550 5.1.1 <no-spam@example.com>: User unknown", OUTCOME_BOUNCED,
+	 CAUSE_USER_UNKNOWN, S},
+	{"", STAGE_RCPT, "451 4.3.0 <virus.spamhaus@example.com>: Temporary lookup failure",
+	 OUTCOME_DEFERRED, CAUSE_SERVER_BUSY, 0},
+	/* 4yz stays soft */
+	{"", STAGE_RCPT, "450 4.1.1 <a@b.c>: Recipient address rejected: User unknown",
+	 OUTCOME_DEFERRED, CAUSE_USER_UNKNOWN, 0},
+	{"", STAGE_RCPT, "452 4.5.3 Too many recipients", OUTCOME_DEFERRED,
+	 CAUSE_TOO_MANY_RECIPIENTS, 0},
+	{"", STAGE_RCPT, "450 4.2.0 <a@b.c>: Recipient address rejected: Greylisted",
+	 OUTCOME_DEFERRED, CAUSE_GREYLISTED, 0},
+	{"", STAGE_RCPT, "554 5.7.1 <a@b.c>: Relay access denied", OUTCOME_DEFERRED,
+	 CAUSE_DOMAIN_MISCONFIGURED, 0},
+	{"", STAGE_MAIL, "550 5.1.1 User unknown", OUTCOME_BLOCKED, CAUSE_SENDER_REFUSED, 0},
+	{"", STAGE_RCPT, "556 5.1.10 Recipient domain has a null MX", OUTCOME_BOUNCED,
+	 CAUSE_DOMAIN_UNKNOWN, 0},
+	{"", STAGE_DOT, "552 5.3.4 Message size exceeds limit", OUTCOME_REJECTED, CAUSE_TOO_LARGE,
+	 0},
+	{"", STAGE_AUTH, "535 5.7.8 Error: authentication failed", OUTCOME_HELD, CAUSE_CREDENTIALS,
+	 0},
+	{"", STAGE_BANNER, "421 4.7.0 too many connections", OUTCOME_THROTTLED,
+	 CAUSE_CONNECTION_LIMIT, 0},
+	{"", STAGE_DATA, "503 5.5.1 Error: need RCPT command", OUTCOME_DEFERRED, CAUSE_PROTOCOL, 0},
+};
+
+static void judges_replies_of_the_world(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+		struct verdict got =
+			judge(builtin, replies[i].provider, replies[i].stage, replies[i].reply);
+		if (got.klass != replies[i].want_class || got.cause != replies[i].want_cause)
+			fail_msg("%s: %s %s by %s", replies[i].reply, outcome_class_name(got.klass),
+				 outcome_cause_name(got.cause), got.rule);
+		assert_int_equal(got.actions & ACTION_SUPPRESS, replies[i].want_suppress);
+	}
+}
+
+static void what_no_rule_knows_is_judged_by_stage_and_never_suppresses(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome_stage stage;
+		const char *reply;
+		enum outcome_class want_class;
+	} cases[] = {
+		{STAGE_DOT, "250 2.0.0 queued as 1", OUTCOME_DELIVERED},
+		{STAGE_DOT, "299 odd", OUTCOME_DELIVERED},
+		{STAGE_DOT, "850 NONSENSE", OUTCOME_UNKNOWN},
+		{STAGE_DOT, "354 again", OUTCOME_UNKNOWN},
+		{STAGE_DATA, "250 ok", OUTCOME_DEFERRED},
+		{STAGE_RCPT, "850 NONSENSE", OUTCOME_DEFERRED},
+		{STAGE_RCPT, "479 qwerty", OUTCOME_DEFERRED},
+		{STAGE_RCPT, "599 qwerty", OUTCOME_REJECTED},
+		{STAGE_RCPT, "550", OUTCOME_REJECTED},
+		{STAGE_DOT, "450 qwerty", OUTCOME_DEFERRED},
+		{STAGE_DOT, "550 qwerty", OUTCOME_REJECTED},
+		{STAGE_MAIL, "450 qwerty", OUTCOME_DEFERRED},
+		{STAGE_MAIL, "550 qwerty", OUTCOME_BLOCKED},
+		{STAGE_BANNER, "554 qwerty", OUTCOME_BLOCKED},
+		{STAGE_BANNER, "450 qwerty", OUTCOME_UNREACHED},
+		{STAGE_BANNER, "250 qwerty", OUTCOME_UNREACHED},
+		{STAGE_STARTTLS, "454 qwerty", OUTCOME_UNREACHED},
+		{STAGE_AUTH, "550 qwerty", OUTCOME_HELD},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct verdict got = judge(builtin, "", cases[i].stage, cases[i].reply);
+		assert_string_equal(outcome_class_name(got.klass),
+				    outcome_class_name(cases[i].want_class));
+		assert_string_equal(got.rule, "");
+		assert_int_equal(got.actions & ACTION_SUPPRESS, 0);
+	}
+	assert_true(judge(builtin, "", STAGE_RCPT, "421 qwerty").actions & ACTION_CLOSE);
+	assert_true(judge(builtin, "qq", STAGE_RCPT, "421 SPF check failed").actions &
+		    ACTION_CLOSE);
+}
+
+static void words_that_are_not_a_servers(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome_words words;
+		enum outcome_stage stage;
+		const char *text;
+		enum outcome_class want_class;
+		enum outcome_cause want_cause;
+	} cases[] = {
+		{OUTCOME_WORDS_DNS, STAGE_DNS, "nxdomain: x.invalid", OUTCOME_BOUNCED,
+		 CAUSE_DOMAIN_UNKNOWN},
+		{OUTCOME_WORDS_DNS, STAGE_DNS, "null-mx: x.example", OUTCOME_BOUNCED,
+		 CAUSE_DOMAIN_UNKNOWN},
+		{OUTCOME_WORDS_DNS, STAGE_DNS, "servfail: nxdomain.example", OUTCOME_UNREACHED,
+		 CAUSE_DNS_FAILURE},
+		{OUTCOME_WORDS_DNS, STAGE_DNS, "", OUTCOME_UNREACHED, CAUSE_DNS_FAILURE},
+		{OUTCOME_WORDS_TCP, STAGE_CONNECT, "connection refused", OUTCOME_UNREACHED,
+		 CAUSE_CONNECT_FAILED},
+		{OUTCOME_WORDS_TCP, STAGE_RCPT, "reset", OUTCOME_UNREACHED, CAUSE_CONNECTION_LOST},
+		{OUTCOME_WORDS_TCP, STAGE_BODY, "reset", OUTCOME_UNREACHED, CAUSE_CONNECTION_LOST},
+		{OUTCOME_WORDS_TCP, STAGE_DOT, "reset", OUTCOME_UNKNOWN, CAUSE_REPLY_LOST},
+		{OUTCOME_WORDS_TLS, STAGE_DOT, "alert", OUTCOME_UNKNOWN, CAUSE_REPLY_LOST},
+		{OUTCOME_WORDS_LOCAL, STAGE_DOT, "timeout", OUTCOME_UNKNOWN, CAUSE_REPLY_LOST},
+		{OUTCOME_WORDS_TLS, STAGE_STARTTLS, "handshake", OUTCOME_UNREACHED,
+		 CAUSE_TLS_FAILED},
+		{OUTCOME_WORDS_LOCAL, STAGE_CONNECT, "bind: cannot assign requested address",
+		 OUTCOME_HELD, CAUSE_CONNECT_FAILED},
+		{OUTCOME_WORDS_LOCAL, STAGE_LOCAL, "?", OUTCOME_HELD, CAUSE_UNCLASSIFIED},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct outcome o = {.words = cases[i].words,
+				    .stage = cases[i].stage,
+				    .text = str_from(cases[i].text)};
+		rules_apply(builtin, (struct str){0}, &o);
+		assert_string_equal(outcome_class_name(o.verdict.klass),
+				    outcome_class_name(cases[i].want_class));
+		assert_string_equal(outcome_cause_name(o.verdict.cause),
+				    outcome_cause_name(cases[i].want_cause));
+		assert_int_equal(o.verdict.actions & ACTION_SUPPRESS, 0);
+	}
+}
+
+static void a_verdict_that_is_there_stays(void **state)
+{
+	(void)state;
+	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+			    .stage = STAGE_DOT,
+			    .code = 250,
+			    .verdict = {.klass = OUTCOME_UNKNOWN, .rule = "dialog"}};
+	rules_apply(builtin, (struct str){0}, &o);
+	assert_int_equal(o.verdict.klass, OUTCOME_UNKNOWN);
+	assert_string_equal(o.verdict.rule, "dialog");
+}
+
+static void only_bounces_about_the_recipient_suppress(void **state)
+{
+	(void)state;
+	size_t suppressing = 0;
+	assert_true(rule_set_count(builtin) > 150);
+	for (size_t i = 0; i < rule_set_count(builtin); i++) {
+		const struct rule *rule = rule_set_at(builtin, i);
+		assert_true(rule_sample(rule, 0).len > 0);
+		assert_ptr_equal(rule_set_find(builtin, str_from(rule->id)), rule);
+		if ((rule->actions & ACTION_SUPPRESS) == 0)
+			continue;
+		suppressing++;
+		assert_int_equal(rule->klass, OUTCOME_BOUNCED);
+		assert_int_equal(rule->scope, SCOPE_RECIPIENT);
+		assert_int_equal(rule->persistence, PERSISTENCE_PERMANENT);
+	}
+	assert_true(suppressing > 10);
+}
+
+static void a_server_may_say_when_to_come_back(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *reply;
+		int64_t want_delay_ms;
+	} cases[] = {
+		{"451 Greylisted, try again in 300 seconds", 300000},
+		{"451 Greylisted, try again in 5 seconds", 60000},
+		{"451 Greylisted, try again in 99999 seconds", 3600000},
+		{"451 4.7.1 Please try again in 10 minutes", 600000},
+		{"451 Greylisted", 300000},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct verdict got = judge(builtin, "", STAGE_RCPT, cases[i].reply);
+		assert_int_equal(got.cause, CAUSE_GREYLISTED);
+		assert_int_equal(got.delay_ms, cases[i].want_delay_ms);
+	}
+}
+
+/* A rule with the members every rule has; more comes before them. */
+#define RULE(id, more, meaning, samples)                                                           \
+	"{\"id\": \"" id "\", " more " " meaning ", \"en\": \"e\", \"zh\": \"z\", \"samples\": "   \
+	"[" samples "]}"
+#define FILE_OF(rules) "{\"rules\": [" rules "]}"
+#define DEFER "\"class\": \"deferred\", \"cause\": \"policy\", \"scope\": \"message\""
+#define BOUNCE(scope)                                                                              \
+	"\"class\": \"bounced\", \"cause\": \"user-unknown\", \"scope\": \"" scope "\""
+#define SUPPRESS ", \"actions\": [\"suppress\"]"
+
+static void refuses_rules_that_are_wrong(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json;
+		const char *want; /* part of the error; NULL = it loads */
+	} cases[] = {
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 x\"")), NULL},
+		{FILE_OF(RULE("a", "\"stage\": \"rcpt\", \"text\": \"x\",",
+			      BOUNCE("recipient") SUPPRESS, "\"550 x\"")),
+		 NULL},
+		{"{", "line 1"},
+		{"[]", "must be"},
+		{"{\"rules\": [], \"x\": 1}", "must be"},
+		{FILE_OF("1"), "no JSON object"},
+		{FILE_OF("{}"), "has no \"id\""},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "")), "list of strings"},
+		{FILE_OF(RULE("a", "\"text\": \"x\", \"txet\": 1,", DEFER, "\"450 x\"")),
+		 "a key that no rule has"},
+		{FILE_OF(RULE("a", "\"text\": \"(x\",", DEFER, "\"450 x\"")), "text pattern"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 y\"")), "won by no rule"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
+			      "\"450 x\"") "," RULE("b", "\"text\": \"xy\",", DEFER, "\"450 xy\"")),
+		 "won by a"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
+			      "\"450 x\"") "," RULE("a", "\"text\": \"y\",", DEFER, "\"450 y\"")),
+		 "stands twice"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"250 x\"")), "no 4yz or 5yz"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"x\"")), "no 4yz or 5yz"},
+		{FILE_OF(RULE("a", "\"code\": \"250\",", DEFER, "\"250 x\"")), "dead"},
+		{FILE_OF(RULE("a", "\"code\": \"55\",", DEFER, "\"550 x\"")), "unknown"},
+		{FILE_OF(RULE("a", "\"enhanced\": \"5.x\",", DEFER, "\"550 x\"")), "unknown"},
+		{FILE_OF(RULE("a", "\"stage\": \"rctp\", \"text\": \"x\",", DEFER, "\"450 x\"")),
+		 "\"rctp\" is unknown"},
+		{FILE_OF(RULE("a", "\"provider\": \"qqq\", \"text\": \"x\",", DEFER, "\"450 x\"")),
+		 "\"qqq\" is unknown"},
+		{FILE_OF(RULE("a", "\"text\": \"x\", \"delay\": \"5\",", DEFER, "\"450 x\"")),
+		 "must be like"},
+		{FILE_OF(RULE("a", "", DEFER, "\"450 x\"")), "needs a text"},
+		{FILE_OF(RULE(
+			 "a", "\"text\": \"x\",",
+			 "\"class\": \"delayed\", \"cause\": \"policy\", \"scope\": \"message\"",
+			 "\"450 x\"")),
+		 "\"delayed\" is unknown"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"actions\": [\"shout\"]",
+			      "\"450 x\"")),
+		 "\"shout\" is unknown"},
+		{FILE_OF(RULE(
+			 "a", "\"text\": \"x\",",
+			 "\"class\": \"delivered\", \"cause\": \"none\", \"scope\": \"message\"",
+			 "\"450 x\"")),
+		 "not a rule's to give"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER SUPPRESS, "\"450 x\"")), "suppress"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("source") SUPPRESS, "\"550 x\"")),
+		 "suppress"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("domain") SUPPRESS, "\"550 x\"")),
+		 "suppress"},
+		{FILE_OF(RULE("a", "\"words\": \"dns\", \"stage\": \"dot\", \"text\": \"x\",",
+			      DEFER, "\"x\"")),
+		 "dead"},
+		{FILE_OF(RULE("a", "\"words\": \"dns\", \"code\": \"550\",", DEFER, "\"x\"")),
+		 "dead"},
+		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"persistence\": \"rate-signal\"",
+			      "\"450 x\"")),
+		 "go together"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rule_file file = {"test.json", str_from(cases[i].json), false};
+		struct err err;
+		err_clear(&err);
+		struct rule_set *set = rule_set_parse(&file, 1, &err);
+		if (cases[i].want == NULL)
+			assert_non_null(set);
+		else if (set != NULL || strstr(err.text, cases[i].want) == NULL)
+			fail_msg("%s: want \"%s\", got \"%s\"", cases[i].json, cases[i].want,
+				 err.text);
+		rule_set_free(set);
+	}
+}
+
+static void overrides_win(void **state)
+{
+	(void)state;
+	struct err err;
+	struct rule_set *set = rule_set_load(
+		STR(FILE_OF(
+			RULE("any.user-unknown",
+			     "\"provider\": \"our-partner\", \"text\": \"no such user\",", DEFER,
+			     "\"550 no such user\"") "," RULE("mine", "\"text\": \"no such user\",",
+							      DEFER, "\"550 no such user\""))),
+		&err);
+	assert_non_null(set);
+	struct rule_set *second = rule_set_ref(set);
+	rule_set_free(set);
+	struct verdict got = judge(second, "our-partner", STAGE_RCPT, "550 no such user");
+	assert_int_equal(got.klass, OUTCOME_DEFERRED);
+	assert_string_equal(got.rule, "any.user-unknown");
+	got = judge(second, "", STAGE_RCPT, "550 no such user");
+	assert_string_equal(got.rule, "mine");
+	assert_true(rule_set_find(second, STR("any.user-unknown"))->is_override);
+	rule_set_free(second);
+	assert_null(rule_set_load(STR("{\"rules\": 1}"), &err));
+	assert_non_null(strstr(err.text, "overrides"));
+}
+
+static void explains_what_nearly_matched(void **state)
+{
+	(void)state;
+	struct rule_near_miss near[RULE_NEAR_MAX];
+	size_t count;
+	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+			    .stage = STAGE_RCPT,
+			    .code = 550,
+			    .text = STR("Mailbox not found")};
+	const struct rule *winner = rules_explain(builtin, STR("qq"), &o, near, &count);
+	assert_string_equal(winner->id, "qq.user-unknown");
+	bool has_later = false, has_provider = false;
+	for (size_t i = 0; i < count; i++) {
+		has_later |= near[i].miss == MISS_LATER &&
+			     strcmp(near[i].rule->id, "any.user-unknown") == 0;
+		has_provider |= near[i].miss == MISS_PROVIDER &&
+				strcmp(near[i].rule->id, "yahoo.user-unknown") == 0;
+	}
+	assert_true(has_later && has_provider);
+	o.stage = STAGE_MAIL;
+	winner = rules_explain(builtin, STR("qq"), &o, near, &count);
+	assert_null(winner);
+	assert_true(count > 0);
+	assert_string_equal(near[0].rule->id, "qq.user-unknown");
+	assert_int_equal(near[0].miss, MISS_STAGE);
+	assert_string_equal(rule_miss_phrase(near[0].miss), "is for another stage");
+}
+
+static void hostile_text_is_judged_within_bounds(void **state)
+{
+	(void)state;
+	static char text[8192];
+	static const char *const units[] = {
+		"a",	     "mailbox ", "user sender ", "\xE9\x82\xAE\xE7\xAE\xB1",
+		"too many ", "@a ",	 "spf "};
+	for (size_t u = 0; u < ARRAY_LEN(units); u++) {
+		size_t n = strlen(units[u]), len = 0;
+		for (; len + n < sizeof(text); len += n)
+			memcpy(text + len, units[u], n);
+		struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+				    .stage = STAGE_RCPT,
+				    .code = 550,
+				    .text = str_of(text, len)};
+		rules_apply(builtin, (struct str){0}, &o);
+		assert_int_not_equal(o.verdict.klass, 0);
+		assert_int_equal(o.verdict.actions & ACTION_SUPPRESS, 0);
+	}
+}
+
+static int load_builtin(void **state)
+{
+	struct err err;
+	(void)state;
+	builtin = rule_set_load((struct str){0}, &err);
+	if (builtin == NULL)
+		print_error("%s\n", err.text);
+	return builtin ? 0 : -1;
+}
+
+static int free_builtin(void **state)
+{
+	(void)state;
+	rule_set_free(builtin);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(judges_replies_of_the_world),
+		cmocka_unit_test(what_no_rule_knows_is_judged_by_stage_and_never_suppresses),
+		cmocka_unit_test(words_that_are_not_a_servers),
+		cmocka_unit_test(a_verdict_that_is_there_stays),
+		cmocka_unit_test(only_bounces_about_the_recipient_suppress),
+		cmocka_unit_test(a_server_may_say_when_to_come_back),
+		cmocka_unit_test(refuses_rules_that_are_wrong),
+		cmocka_unit_test(overrides_win),
+		cmocka_unit_test(explains_what_nearly_matched),
+		cmocka_unit_test(hostile_text_is_judged_within_bounds),
+	};
+	return cmocka_run_group_tests(tests, load_builtin, free_builtin);
+}
