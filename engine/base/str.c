@@ -143,6 +143,14 @@ int str_to_cstr(struct str s, char *dst, size_t size)
 	return 0;
 }
 
+bool str_is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.ptr[i] > 127)
+			return false;
+	return true;
+}
+
 bool ascii_is_digit(char c)
 {
 	return c >= '0' && c <= '9';

@@ -58,6 +58,9 @@ int str_to_i64(struct str s, int64_t *out) NODISCARD;
 /* Copies into dst as a NUL-terminated string; -1 if it does not fit or holds a NUL. */
 int str_to_cstr(struct str s, char *dst, size_t size) NODISCARD;
 
+/* True if no byte is above 127. */
+bool str_is_ascii(struct str s);
+
 /* ASCII classes that ignore the locale. */
 bool ascii_is_digit(char c);
 bool ascii_is_alpha(char c);

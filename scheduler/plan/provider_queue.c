@@ -251,9 +251,8 @@ static bool has_pick(const struct share *share, const struct pick *p)
 {
 	if (share->ready_count == 0)
 		return false;
-	if (p->allows != NULL && !p->allows(share, p->context))
-		return false;
-	return first_in_share(share, p) != NULL;
+	const struct job *job = first_in_share(share, p);
+	return job != NULL && (p->allows == NULL || p->allows(job, p->context));
 }
 
 struct job *provider_queue_pick(struct provider_queue *q, const struct pick *p)
@@ -295,7 +294,8 @@ size_t provider_queue_count(const struct provider_queue *q, const struct pick *p
 	LIST_EACH (it, &q->shares) {
 		const struct share *share = LIST_ITEM(it, struct share, node);
 		const struct flow *flow = flow_find(share, p->site);
-		if (flow == NULL || (p->allows != NULL && !p->allows(share, p->context)))
+		const struct job *job = flow ? first_in_flow(flow, p) : NULL;
+		if (job == NULL || (p->allows != NULL && !p->allows(job, p->context)))
 			continue;
 		count += flow->count;
 		if (count >= limit)

@@ -23,9 +23,8 @@
 #include "scheduler/plan/job.h"
 
 struct share_owner {
-	uint32_t campaign;   /* campaign id */
-	int32_t priority;    /* higher goes first */
-	const void *context; /* the node's own, e.g. its pool and limits; compared by nobody */
+	uint32_t campaign; /* campaign id */
+	int32_t priority;  /* higher goes first */
 };
 
 struct share {
@@ -45,8 +44,9 @@ struct provider_queue {
 	unsigned turn; /* counts picks, for the one in four */
 };
 
-/* May this share send over this source now? For pool membership, pauses, campaign limits. */
-typedef bool (*pick_allows)(const struct share *share, void *context);
+/* May the campaign of this job send over this source now? Asked with one job for all of its share:
+ * for pool membership, pauses, campaign limits. */
+typedef bool (*pick_allows)(const struct job *job, void *context);
 
 struct pick {
 	const struct site *site; /* only jobs of this site; NULL = any */

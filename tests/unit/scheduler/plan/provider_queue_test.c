@@ -19,7 +19,7 @@ static void offer(struct provider_queue *q, uint32_t campaign, int32_t priority,
 {
 	for (size_t i = from; i < to; i++) {
 		jobs[i] = (struct job){.site = SITE_A};
-		provider_queue_offer(q, (struct share_owner){campaign, priority, NULL}, &jobs[i]);
+		provider_queue_offer(q, (struct share_owner){campaign, priority}, &jobs[i]);
 	}
 }
 

@@ -1,0 +1,2 @@
+-- One change to the history. $1 actor, $2 verb, $3 object, $4 because, $5 JSON or NULL.
+INSERT INTO event (actor, verb, object, because, detail) VALUES ($1, $2, $3, $4, $5::jsonb)
