@@ -20,6 +20,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from support.nsd import Nsd
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "edm_template"
 PR_SET_PDEATHSIG = 1
@@ -173,3 +175,17 @@ def empty_database(postgres):
     db = Database(postgres, postgres.create_database(template="template0"))
     yield db
     db.connection.close()
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The build directory whose programs are tested; EDM_BUILD, else that of the dev preset."""
+    return Path(os.environ.get("EDM_BUILD", ROOT / "build/dev"))
+
+
+@pytest.fixture
+def dns(tmp_path):
+    """An authoritative DNS server: add records, then start() it."""
+    server = Nsd(tmp_path / "nsd")
+    yield server
+    server.stop()
