@@ -27,11 +27,12 @@ struct mailbox {
  * like an encoded-word, is encoded as well. Space at both ends goes. */
 void header_text(struct buf *out, const char *name, struct str value);
 /* Structured values, already in the syntax of their field: ASCII, folded at spaces, never encoded.
- * Bytes that are not ASCII become '?'. */
+ * Bytes that are not ASCII become '?', words are cut where a line would pass the hard limit. */
 void header_structured(struct buf *out, const char *name, struct str value);
-/* name <address>, the name bare, quoted or encoded; the address alone when there is no name. */
+/* name <address>, the name bare, quoted or encoded; the address alone when there is no name. The
+ * address has passed header_address_is_safe. */
 void header_mailbox(struct buf *out, const char *name, const struct mailbox *mailbox);
-/* List-Id (RFC 2919): name as a phrase, then <id>. */
+/* List-Id (RFC 2919): name as a phrase, then <id>, which has passed header_list_id_is_valid. */
 void header_list_id(struct buf *out, struct str name, struct str id);
 /* RFC 5322 3.3, English names, zone as minutes east of UTC (-1439 … 1439). */
 void header_date(struct buf *out, int64_t unix_s, int zone_minutes);
@@ -44,5 +45,7 @@ bool header_name_is_valid(struct str name);
 bool header_address_is_safe(struct str address);
 /* A message-id without its angle brackets: dot-atom-text@dot-atom-text, at most 200 bytes. */
 bool header_message_id_is_valid(struct str id);
+/* The identifier of List-Id without its angle brackets: dot-atom-text, at most 200 bytes. */
+bool header_list_id_is_valid(struct str id);
 
 #endif
