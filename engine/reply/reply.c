@@ -73,7 +73,7 @@ static struct str without_torn_character(struct str line)
 	return str_slice(line, 0, cut);
 }
 
-/* Reply-code = %x32-35 %x30-35 %x30-39 — any three digits here; followed by "-", SP or the end. */
+/* Reply-code = %x32-35 %x30-35 %x30-39, here any three digits; followed by "-", SP or the end. */
 static enum line_kind parse_code(struct str line, uint16_t *code_out)
 {
 	unsigned code = 0;

@@ -76,17 +76,19 @@ static unsigned first_digit(const struct outcome *outcome)
 	return outcome->code / 100u;
 }
 
+static bool is_for(const struct fallback *f, const struct outcome *outcome)
+{
+	return f->words == outcome->words && outcome->stage >= f->first &&
+	       outcome->stage <= f->last && (f->digit == 0 || f->digit == first_digit(outcome));
+}
+
 static struct verdict fallback_verdict(const struct outcome *outcome)
 {
-	unsigned digit = first_digit(outcome);
-	for (size_t i = 0; i < ARRAY_LEN(fallbacks); i++) {
-		const struct fallback *f = &fallbacks[i];
-		if (f->words == outcome->words && outcome->stage >= f->first &&
-		    outcome->stage <= f->last && (f->digit == 0 || f->digit == digit))
-			return f->verdict;
-	}
-	must(!"an outcome whose words or stage do not exist");
-	return unknown;
+	size_t i = 0;
+	while (i < ARRAY_LEN(fallbacks) && !is_for(&fallbacks[i], outcome))
+		i++;
+	must(i < ARRAY_LEN(fallbacks));
+	return fallbacks[i].verdict;
 }
 
 bool rules_may_speak(const struct outcome *outcome)
