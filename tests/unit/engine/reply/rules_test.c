@@ -128,6 +128,17 @@ static const struct {
 	 CAUSE_USER_UNKNOWN, S},
 	{"", STAGE_RCPT, "451 4.3.0 <virus.spamhaus@example.com>: Temporary lookup failure",
 	 OUTCOME_DEFERRED, CAUSE_SERVER_BUSY, 0},
+	{"", STAGE_RCPT, "550 5.1.1 User unknown; see http://example.com/spam/help",
+	 OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN, S},
+	{"", STAGE_RCPT, "550 <a@b.c>: does not exist", OUTCOME_BOUNCED, CAUSE_USER_UNKNOWN, S},
+	{"", STAGE_RCPT, "550 the recipient address has been blocked", OUTCOME_REJECTED,
+	 CAUSE_UNCLASSIFIED, 0},
+	{"", STAGE_RCPT, "550 Requested action not taken: mailbox unavailable", OUTCOME_REJECTED,
+	 CAUSE_UNCLASSIFIED, 0},
+	{"", STAGE_RCPT, "554 5.7.1 Your IP 192.0.2.1 is temporarily blocked", OUTCOME_BLOCKED,
+	 CAUSE_REPUTATION, 0},
+	{"", STAGE_RCPT, "550 Sender address rejected: User unknown", OUTCOME_BLOCKED,
+	 CAUSE_SENDER_REFUSED, 0},
 	/* 4yz stays soft */
 	{"", STAGE_RCPT, "450 4.1.1 <a@b.c>: Recipient address rejected: User unknown",
 	 OUTCOME_DEFERRED, CAUSE_USER_UNKNOWN, 0},
@@ -305,81 +316,78 @@ static void a_server_may_say_when_to_come_back(void **state)
 	"\"class\": \"bounced\", \"cause\": \"user-unknown\", \"scope\": \"" scope "\""
 #define SUPPRESS ", \"actions\": [\"suppress\"]"
 
+static const struct {
+	const char *json;
+	const char *want; /* part of the error; NULL = it loads */
+} refusals[] = {
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 x\"")), NULL},
+	{FILE_OF(RULE("a", "\"stage\": \"rcpt\", \"text\": \"x\",", BOUNCE("recipient") SUPPRESS,
+		      "\"550 x\"")),
+	 NULL},
+	{"{", "line 1"},
+	{"[]", "must be"},
+	{"{\"rules\": [], \"x\": 1}", "must be"},
+	{FILE_OF("1"), "no JSON object"},
+	{FILE_OF("{}"), "has no \"id\""},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "")), "list of strings"},
+	{FILE_OF(RULE("a", "\"text\": \"x\", \"txet\": 1,", DEFER, "\"450 x\"")),
+	 "a key that no rule has"},
+	{FILE_OF(RULE("a", "\"text\": \"(x\",", DEFER, "\"450 x\"")), "text pattern"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 y\"")), "won by no rule"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
+		      "\"450 x\"") "," RULE("b", "\"text\": \"xy\",", DEFER, "\"450 xy\"")),
+	 "won by a"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 x\"") "," RULE("a", "\"text\": \"y\",",
+									    DEFER, "\"450 y\"")),
+	 "stands twice"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"250 x\"")), "no 4yz or 5yz"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"x\"")), "no 4yz or 5yz"},
+	{FILE_OF(RULE("a", "\"code\": \"250\",", DEFER, "\"250 x\"")), "dead"},
+	{FILE_OF(RULE("a", "\"code\": \"55\",", DEFER, "\"550 x\"")), "unknown"},
+	{FILE_OF(RULE("a", "\"enhanced\": \"5.x\",", DEFER, "\"550 x\"")), "unknown"},
+	{FILE_OF(RULE("a", "\"stage\": \"rctp\", \"text\": \"x\",", DEFER, "\"450 x\"")),
+	 "\"rctp\" is unknown"},
+	{FILE_OF(RULE("a", "\"provider\": \"qqq\", \"text\": \"x\",", DEFER, "\"450 x\"")),
+	 "\"qqq\" is unknown"},
+	{FILE_OF(RULE("a", "\"text\": \"x\", \"delay\": \"5\",", DEFER, "\"450 x\"")),
+	 "must be like"},
+	{FILE_OF(RULE("a", "", DEFER, "\"450 x\"")), "needs a text"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",",
+		      "\"class\": \"delayed\", \"cause\": \"policy\", \"scope\": \"message\"",
+		      "\"450 x\"")),
+	 "\"delayed\" is unknown"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"actions\": [\"shout\"]", "\"450 x\"")),
+	 "\"shout\" is unknown"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",",
+		      "\"class\": \"delivered\", \"cause\": \"none\", \"scope\": \"message\"",
+		      "\"450 x\"")),
+	 "not a rule's to give"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER SUPPRESS, "\"450 x\"")), "suppress"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("source") SUPPRESS, "\"550 x\"")),
+	 "suppress"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("domain") SUPPRESS, "\"550 x\"")),
+	 "suppress"},
+	{FILE_OF(RULE("a", "\"words\": \"dns\", \"stage\": \"dot\", \"text\": \"x\",", DEFER,
+		      "\"x\"")),
+	 "dead"},
+	{FILE_OF(RULE("a", "\"words\": \"dns\", \"code\": \"550\",", DEFER, "\"x\"")), "dead"},
+	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"persistence\": \"rate-signal\"",
+		      "\"450 x\"")),
+	 "go together"},
+};
+
 static void refuses_rules_that_are_wrong(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *json;
-		const char *want; /* part of the error; NULL = it loads */
-	} cases[] = {
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 x\"")), NULL},
-		{FILE_OF(RULE("a", "\"stage\": \"rcpt\", \"text\": \"x\",",
-			      BOUNCE("recipient") SUPPRESS, "\"550 x\"")),
-		 NULL},
-		{"{", "line 1"},
-		{"[]", "must be"},
-		{"{\"rules\": [], \"x\": 1}", "must be"},
-		{FILE_OF("1"), "no JSON object"},
-		{FILE_OF("{}"), "has no \"id\""},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "")), "list of strings"},
-		{FILE_OF(RULE("a", "\"text\": \"x\", \"txet\": 1,", DEFER, "\"450 x\"")),
-		 "a key that no rule has"},
-		{FILE_OF(RULE("a", "\"text\": \"(x\",", DEFER, "\"450 x\"")), "text pattern"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 y\"")), "won by no rule"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
-			      "\"450 x\"") "," RULE("b", "\"text\": \"xy\",", DEFER, "\"450 xy\"")),
-		 "won by a"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
-			      "\"450 x\"") "," RULE("a", "\"text\": \"y\",", DEFER, "\"450 y\"")),
-		 "stands twice"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"250 x\"")), "no 4yz or 5yz"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"x\"")), "no 4yz or 5yz"},
-		{FILE_OF(RULE("a", "\"code\": \"250\",", DEFER, "\"250 x\"")), "dead"},
-		{FILE_OF(RULE("a", "\"code\": \"55\",", DEFER, "\"550 x\"")), "unknown"},
-		{FILE_OF(RULE("a", "\"enhanced\": \"5.x\",", DEFER, "\"550 x\"")), "unknown"},
-		{FILE_OF(RULE("a", "\"stage\": \"rctp\", \"text\": \"x\",", DEFER, "\"450 x\"")),
-		 "\"rctp\" is unknown"},
-		{FILE_OF(RULE("a", "\"provider\": \"qqq\", \"text\": \"x\",", DEFER, "\"450 x\"")),
-		 "\"qqq\" is unknown"},
-		{FILE_OF(RULE("a", "\"text\": \"x\", \"delay\": \"5\",", DEFER, "\"450 x\"")),
-		 "must be like"},
-		{FILE_OF(RULE("a", "", DEFER, "\"450 x\"")), "needs a text"},
-		{FILE_OF(RULE(
-			 "a", "\"text\": \"x\",",
-			 "\"class\": \"delayed\", \"cause\": \"policy\", \"scope\": \"message\"",
-			 "\"450 x\"")),
-		 "\"delayed\" is unknown"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"actions\": [\"shout\"]",
-			      "\"450 x\"")),
-		 "\"shout\" is unknown"},
-		{FILE_OF(RULE(
-			 "a", "\"text\": \"x\",",
-			 "\"class\": \"delivered\", \"cause\": \"none\", \"scope\": \"message\"",
-			 "\"450 x\"")),
-		 "not a rule's to give"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER SUPPRESS, "\"450 x\"")), "suppress"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("source") SUPPRESS, "\"550 x\"")),
-		 "suppress"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", BOUNCE("domain") SUPPRESS, "\"550 x\"")),
-		 "suppress"},
-		{FILE_OF(RULE("a", "\"words\": \"dns\", \"stage\": \"dot\", \"text\": \"x\",",
-			      DEFER, "\"x\"")),
-		 "dead"},
-		{FILE_OF(RULE("a", "\"words\": \"dns\", \"code\": \"550\",", DEFER, "\"x\"")),
-		 "dead"},
-		{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER ", \"persistence\": \"rate-signal\"",
-			      "\"450 x\"")),
-		 "go together"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct rule_file file = {"test.json", str_from(cases[i].json), false};
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		struct rule_file file = {"test.json", str_from(refusals[i].json), false};
 		struct err err;
 		err_clear(&err);
 		struct rule_set *set = rule_set_parse(&file, 1, &err);
-		if (cases[i].want == NULL)
+		if (refusals[i].want == NULL)
 			assert_non_null(set);
-		else if (set != NULL || strstr(err.text, cases[i].want) == NULL)
-			fail_msg("%s: want \"%s\", got \"%s\"", cases[i].json, cases[i].want,
+		else if (set != NULL || strstr(err.text, refusals[i].want) == NULL)
+			fail_msg("%s: want \"%s\", got \"%s\"", refusals[i].json, refusals[i].want,
 				 err.text);
 		rule_set_free(set);
 	}
