@@ -32,12 +32,19 @@ class PrivatePostgres:
 
     def __init__(self):
         self.bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-"))
+        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-", dir=self._base()))
         self.user = self._unprivileged_user()
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
         self.process = None
         self.numbers = itertools.count(1)
+
+    @staticmethod
+    def _base():
+        """In memory where possible: what a killed server leaves is the kernel's, not the disk's."""
+        if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
+            return "/dev/shm"
+        return None
 
     @staticmethod
     def _unprivileged_user():
