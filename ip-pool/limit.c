@@ -276,22 +276,59 @@ void caps_init(struct caps *caps)
 	caps->next_change_ms = LIMIT_FOREVER;
 }
 
-/* An operator's number: the first replaces what is there, of several the tightest stays. */
-static void state_cap(struct cap *cap, int64_t count, const struct limit_rule *rule)
+/* The numbers of a rule and the caps they set, in one order. */
+#define VALUE_COUNT (2 + 2 * LIMIT_PERIOD_COUNT)
+
+static int64_t value_at(const struct limit_values *v, int i)
 {
-	if (count == LIMIT_NONE || (cap->origin == ORIGIN_OPERATOR && cap->count <= count))
-		return;
-	*cap = (struct cap){count, rule->until_ms, rule->id, ORIGIN_OPERATOR};
+	if (i == 0)
+		return v->connections;
+	if (i == 1)
+		return v->messages_per_connection;
+	return i < 2 + LIMIT_PERIOD_COUNT ? v->new_connections[i - 2]
+					  : v->messages[i - 2 - LIMIT_PERIOD_COUNT];
 }
 
-static void apply_rule(struct caps *caps, const struct limit_rule *rule)
+static struct cap *cap_at(struct caps *caps, int i)
 {
-	const struct limit_values *v = &rule->values;
-	state_cap(&caps->connections, v->connections, rule);
-	state_cap(&caps->messages_per_connection, v->messages_per_connection, rule);
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		state_cap(&caps->new_connections[p], v->new_connections[p], rule);
-		state_cap(&caps->messages[p], v->messages[p], rule);
+	if (i == 0)
+		return &caps->connections;
+	if (i == 1)
+		return &caps->messages_per_connection;
+	return i < 2 + LIMIT_PERIOD_COUNT ? &caps->new_connections[i - 2]
+					  : &caps->messages[i - 2 - LIMIT_PERIOD_COUNT];
+}
+
+static bool have_same_scope(const struct limit_rule *a, const struct limit_rule *b)
+{
+	return str_equals(a->provider, b->provider) && str_equals(a->source, b->source) &&
+	       str_equals(a->domain, b->domain) && str_equals(a->node, b->node) &&
+	       a->campaign == b->campaign && a->is_total == b->is_total;
+}
+
+/* A later rule of the same scope states the same number: "… --for 2h" over a lasting rule. */
+static bool is_superseded(const struct limit_rules *rules, size_t index, int value, int64_t now)
+{
+	for (size_t i = index + 1; i < rules->count; i++)
+		if (value_at(&rules->rules[i].values, value) != LIMIT_NONE &&
+		    rules->rules[i].until_ms > now &&
+		    have_same_scope(&rules->rules[i], &rules->rules[index]))
+			return true;
+	return false;
+}
+
+/* An operator's number replaces the profile's; of several scopes the tightest stays. */
+static void apply_rule(struct caps *caps, const struct limit_rules *rules, size_t index,
+		       int64_t now)
+{
+	const struct limit_rule *rule = &rules->rules[index];
+	for (int i = 0; i < VALUE_COUNT; i++) {
+		int64_t count = value_at(&rule->values, i);
+		struct cap *cap = cap_at(caps, i);
+		if (count == LIMIT_NONE || is_superseded(rules, index, i, now) ||
+		    (cap->origin == ORIGIN_OPERATOR && cap->count <= count))
+			continue;
+		*cap = (struct cap){count, rule->until_ms, rule->id, ORIGIN_OPERATOR};
 	}
 	if (rule->until_ms < caps->next_change_ms)
 		caps->next_change_ms = rule->until_ms;
@@ -306,14 +343,8 @@ void cap_tighten(struct cap *cap, int64_t count, enum limit_origin origin, int64
 
 static void apply_profile(struct caps *caps, const struct limit_values *v)
 {
-	cap_tighten(&caps->connections, v->connections, ORIGIN_PROFILE, LIMIT_FOREVER);
-	cap_tighten(&caps->messages_per_connection, v->messages_per_connection, ORIGIN_PROFILE,
-		    LIMIT_FOREVER);
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		cap_tighten(&caps->new_connections[p], v->new_connections[p], ORIGIN_PROFILE,
-			    LIMIT_FOREVER);
-		cap_tighten(&caps->messages[p], v->messages[p], ORIGIN_PROFILE, LIMIT_FOREVER);
-	}
+	for (int i = 0; i < VALUE_COUNT; i++)
+		cap_tighten(cap_at(caps, i), value_at(v, i), ORIGIN_PROFILE, LIMIT_FOREVER);
 }
 
 void limit_resolve(const struct limit_rules *rules, const struct limit_scope *scope,
@@ -331,7 +362,7 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
 	for (size_t i = 0; rules != NULL && i < rules->count; i++) {
 		const struct limit_rule *rule = &rules->rules[i];
 		if (rule->until_ms > now && limit_rule_matches(rule, scope))
-			apply_rule(&caps, rule);
+			apply_rule(&caps, rules, i, now);
 	}
 	*caps_out = caps;
 }

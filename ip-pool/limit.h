@@ -9,7 +9,8 @@
  *
  * Levels (DESIGN 9): a lane, a source, a provider over all sources, a sending domain at a provider,
  * a campaign, a node. The tightest level wins, because a permit asks them all. Inside one level the
- * tightest operator's rule wins, and it replaces the profile's number of the same kind and period.
+ * tightest operator's rule wins, and it replaces the profile's number of the same kind and period;
+ * of rules with exactly the same scope the newest stands, so that one "for 2 h" may also raise.
  * Times are monotonic milliseconds. Immutable after loading; any thread.
  */
 #ifndef EDM_IP_POOL_LIMIT_H
@@ -99,10 +100,11 @@ struct limit_rule {
 	bool is_total;	  /* with provider: over all sources, not for each */
 	int64_t until_ms; /* LIMIT_FOREVER, or when the rule ends by itself */
 	struct limit_values values;
+	struct str set_by, because; /* for showing */
 };
 
 struct limit_rules {
-	const struct limit_rule *rules;
+	const struct limit_rule *rules; /* oldest first */
 	size_t count;
 };
 

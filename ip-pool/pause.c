@@ -2,6 +2,18 @@
 /* Which pause stops what. Pure. */
 #include "ip-pool/pause.h"
 
+const char *pause_origin_name(enum pause_origin origin)
+{
+	switch (origin) {
+#define X(suffix, number, name)                                                                    \
+	case PAUSE_##suffix:                                                                       \
+		return name;
+		PAUSE_ORIGINS(X)
+#undef X
+	}
+	return "?";
+}
+
 static bool names_lane(const struct pause *p, const struct limit_scope *lane)
 {
 	if (!str_is_empty(p->source) && !str_equals(p->source, lane->source))

@@ -188,20 +188,13 @@ static int read_table(struct provider_table *t, const json_t *root, struct err *
 	return index_names(t, err);
 }
 
-int provider_table_parse(struct str json, struct provider_table **table_out, struct err *err)
+static int make_table(json_t *root, struct provider_table **table_out, struct err *err)
 {
-	json_error_t why;
-	json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &why);
-	if (root == NULL)
-		return err_set(err, ERR_INPUT, "the provider table is no JSON: line %d: %s",
-			       why.line, why.text);
 	struct provider_table *t = xcalloc(1, sizeof(*t));
 	arena_init(&t->arena, 16384);
 	map_init(&t->suffixes);
 	map_init(&t->domains);
-	int status = read_table(t, root, err);
-	json_decref(root);
-	if (status != 0) {
+	if (read_table(t, root, err) != 0) {
 		provider_table_free(t);
 		return -1;
 	}
@@ -209,11 +202,68 @@ int provider_table_parse(struct str json, struct provider_table **table_out, str
 	return 0;
 }
 
-int provider_table_builtin(struct provider_table **table_out, struct err *err)
+static json_t *load_json(struct str json, struct err *err)
+{
+	json_error_t why;
+	json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &why);
+	if (root == NULL)
+		(void)err_set(err, ERR_INPUT, "the provider table is no JSON: line %d: %s",
+			      why.line, why.text);
+	return root;
+}
+
+int provider_table_parse(struct str json, struct provider_table **table_out, struct err *err)
+{
+	json_t *root = load_json(json, err);
+	if (root == NULL)
+		return -1;
+	int status = make_table(root, table_out, err);
+	json_decref(root);
+	return status;
+}
+
+/* Puts one override into the JSON of the whole table. */
+static int merge(json_t *root, const struct provider_override *o, struct err *err)
+{
+	json_t *patch = load_json(o->json, err);
+	if (patch == NULL)
+		return err_prefix(err, "provider \"%.*s\"", STR_ARG(o->name));
+	json_t *list = json_object_get(root, "providers");
+	json_t *target = NULL;
+	json_t *item;
+	size_t i;
+	json_array_foreach(list, i, item)
+	{
+		struct str name = str_from(json_string_value(json_object_get(item, "name")));
+		if (str_equals(name, o->name))
+			target = item;
+	}
+	if (target == NULL) {
+		target = json_object();
+		json_array_append_new(list, target);
+	}
+	int status = json_object_update_recursive(target, patch);
+	json_decref(patch);
+	if (status != 0)
+		return bad(err, o->name, "its override is no JSON object");
+	json_object_set_new(target, "name", json_stringn(o->name.ptr, o->name.len));
+	return 0;
+}
+
+int provider_table_builtin(const struct provider_override *overrides, size_t count,
+			   struct provider_table **table_out, struct err *err)
 {
 	const struct embedded_file *file = embedded_find(BUILTIN);
 	must(file != NULL);
-	return provider_table_parse(str_of(file->data, file->size), table_out, err);
+	json_t *root = load_json(str_of(file->data, file->size), err);
+	must(root != NULL);
+	int status = 0;
+	for (size_t i = 0; i < count && status == 0; i++)
+		status = merge(root, &overrides[i], err);
+	if (status == 0)
+		status = make_table(root, table_out, err);
+	json_decref(root);
+	return status;
 }
 
 void provider_table_free(struct provider_table *t)
@@ -280,43 +330,6 @@ int provider_table_check(const struct provider_table *t, struct err *err)
 			if (str_equals(t->providers[i].name, t->providers[k].name))
 				return bad(err, t->providers[i].name, "the name stands twice");
 	}
-	return 0;
-}
-
-/* -- overrides -- */
-
-static void override_number(int64_t *number, int64_t by)
-{
-	if (by != LIMIT_NONE)
-		*number = by;
-}
-
-static void override_provider(struct provider *p, const struct provider_override *o)
-{
-	override_number(&p->limits.connections, o->limits.connections);
-	override_number(&p->limits.messages_per_connection, o->limits.messages_per_connection);
-	for (int i = 0; i < LIMIT_PERIOD_COUNT; i++) {
-		override_number(&p->limits.new_connections[i], o->limits.new_connections[i]);
-		override_number(&p->limits.messages[i], o->limits.messages[i]);
-	}
-	override_number(&p->initial_connections, o->initial_connections);
-	if (p->limits.connections != LIMIT_NONE && p->initial_connections > p->limits.connections)
-		p->initial_connections = p->limits.connections;
-	if (o->verp >= 0)
-		p->verp = o->verp != 0;
-}
-
-int provider_table_override(struct provider_table *t, const struct provider_override *overrides,
-			    size_t count, struct err *err)
-{
-	for (size_t i = 0; i < count; i++)
-		if (provider_find(t, overrides[i].name) == NULL)
-			return err_set(err, ERR_NOT_FOUND, "there is no provider \"%.*s\"",
-				       STR_ARG(overrides[i].name));
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < t->count; k++)
-			if (str_equals(t->providers[k].name, overrides[i].name))
-				override_provider(&t->providers[k], &overrides[i]);
 	return 0;
 }
 

@@ -29,23 +29,20 @@ struct provider {
 
 struct provider_table;
 
-/* Operators' changes to one provider: fields that are set win. */
+/* Operators' changes to one provider, in the shape of its profile: keys that stand there win, key
+ * by key inside "limits". A name the table does not have is a provider of its own. */
 struct provider_override {
 	struct str name;
-	struct limit_values limits;
-	int64_t initial_connections; /* LIMIT_NONE: as in the profile */
-	int verp;		     /* -1: as in the profile */
+	struct str json; /* {"limits":{"connections":5}, …} */
 };
 
 /* Parses and checks a table of the shape {"providers":[…]}. -1 with a sentence (ERR_INPUT). */
 int provider_table_parse(struct str json, struct provider_table **table_out,
 			 struct err *err) NODISCARD;
-/* The built-in table. */
-int provider_table_builtin(struct provider_table **table_out, struct err *err) NODISCARD;
+/* The built-in table with overrides put in force; -1 with a sentence if that makes no sense. */
+int provider_table_builtin(const struct provider_override *overrides, size_t count,
+			   struct provider_table **table_out, struct err *err) NODISCARD;
 void provider_table_free(struct provider_table *t);
-/* Puts overrides in force; -1 if one names no provider. */
-int provider_table_override(struct provider_table *t, const struct provider_override *overrides,
-			    size_t count, struct err *err) NODISCARD;
 /*
  * Refuses what could never work: a suffix that cannot be a host name or stands twice, a provider
  * without a suffix, two of one name, numbers out of range. provider_table_parse calls it.

@@ -15,14 +15,13 @@
  * X(suffix, number in the database, name)
  *   active    takes new work
  *   draining  finishes what was given to it, takes nothing new
- *   paused    may come back
  *   removed   kept for the reports only
+ * Pausing is no state of a source: it is a row of table pause.
  */
 #define SOURCE_STATES(X)                                                                           \
 	X(ACTIVE, 1, "active")                                                                     \
 	X(DRAINING, 2, "draining")                                                                 \
-	X(PAUSED, 3, "paused")                                                                     \
-	X(REMOVED, 4, "removed")
+	X(REMOVED, 3, "removed")
 
 #define X(suffix, number, name) SOURCE_##suffix = number,
 enum source_state { SOURCE_STATES(X) };

@@ -90,11 +90,14 @@ enum warmup_move warmup_tick(struct warmup *w, int64_t now)
 	return move;
 }
 
-bool warmup_advance(struct warmup *w, int64_t now)
+void warmup_follow(struct warmup *w, int64_t advanced, bool is_held, int64_t now)
 {
-	if (w->step >= w->plan.count)
-		return false;
-	w->step++;
+	w->is_held = is_held;
+	if (advanced <= w->advanced)
+		return;
+	size_t steps = (size_t)(advanced - w->advanced);
+	size_t left = w->plan.count - w->step;
+	w->step += steps < left ? steps : left;
+	w->advanced = advanced;
 	new_day(w, now);
-	return true;
 }

@@ -26,8 +26,9 @@ struct warmup_plan {
 
 struct warmup {
 	struct warmup_plan plan;
-	size_t step;  /* plan.count: warm */
-	bool is_held; /* by an operator: stays on its step */
+	size_t step;	  /* plan.count: warm */
+	bool is_held;	  /* by an operator: stays on its step */
+	int64_t advanced; /* operators' steps forward taken so far */
 	int64_t day_began_ms;
 	int64_t sent, deferred, blocked; /* of this day */
 };
@@ -47,7 +48,7 @@ int64_t warmup_budget(const struct warmup *w);
 void warmup_on_answer(struct warmup *w, bool was_deferred, bool was_blocked);
 /* Ends the day when it is over. */
 enum warmup_move warmup_tick(struct warmup *w, int64_t now);
-/* An operator's step forward; false when warm. */
-bool warmup_advance(struct warmup *w, int64_t now);
+/* Operators have asked for so many steps forward in all: takes those not yet taken. */
+void warmup_follow(struct warmup *w, int64_t advanced, bool is_held, int64_t now);
 
 #endif

@@ -43,7 +43,7 @@ CREATE TABLE edm.source (
 );
 CREATE UNIQUE INDEX source_name ON edm.source (name) WHERE state <> 3;
 COMMENT ON TABLE edm.source IS
-	'Local addresses we send from; never deleted, because outcomes name them. address never changes: a new address is a new source. public_address NULL = address. node_name NULL = the only node there is. state: 1 active, 2 draining, 3 removed. Written by ip-pool/store.';
+	'Local addresses we send from; never deleted, because outcomes name them. address never changes: a new address is a new source. public_address NULL = address. node_name NULL = the only node there is. state: 1 active, 2 draining, 3 removed. warmup: {"plan": [messages a day, …]}, NULL = warm. Written by ip-pool/store.';
 
 CREATE TABLE edm.provider (
 	name      text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[a-z0-9-]+$' AND name <> 'tail'),
@@ -115,11 +115,12 @@ CREATE TABLE edm.lane_state (
 	learnt      jsonb NOT NULL DEFAULT '{}',
 	warmup      jsonb,
 	warmup_held bool NOT NULL DEFAULT false,
+	warmup_advanced int NOT NULL DEFAULT 0,
 	saved_at    timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (source_id, target)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE edm.lane_state IS
-	'What a lane (source × provider, or × site) has learnt and its place on its warm-up curve, saved now and then so that a restart does not start at nothing. Written by ip-pool/store.';
+	'What a lane (source × provider, or × site) has learnt and its place on its warm-up curve, saved now and then so that a restart does not start at nothing. warmup_held and warmup_advanced (steps forward, counted) are the operators''. Written by ip-pool/store.';
 
 CREATE TABLE edm.reply_rule (
 	rule_id    text COLLATE "C" PRIMARY KEY,

@@ -107,12 +107,19 @@ void auth_hear(struct smtpd *s, struct str line)
 		refuse(s);
 		return;
 	}
-	if (s->mode == MODE_AUTH_PLAIN) {
+	switch (s->mode) {
+	case MODE_AUTH_PLAIN:
 		hear_plain(s, line);
-	} else if (s->mode == MODE_AUTH_NAME) {
+		break;
+	case MODE_AUTH_NAME:
 		hear_name(s, line);
-	} else {
-		must(s->mode == MODE_AUTH_PASSWORD);
+		break;
+	case MODE_AUTH_PASSWORD:
 		hear_password(s, line);
+		break;
+	case MODE_COMMAND:
+	case MODE_BODY:
+	case MODE_DEAF:
+		must(!"a mode of AUTH");
 	}
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Lane and warm-up state to and from JSON. Pure. */
+#include "ip-pool/lane_state.h"
+
+#include <jansson.h>
+#include <math.h>
+
+/* Keys of the numbers that are times or counts, and of those that are levels. */
+#define CONTROLLER_INTS(X)                                                                         \
+	X(connections_cut_age_ms)                                                                  \
+	X(rate_cut_age_ms)                                                                         \
+	X(connections_hold_ms)                                                                     \
+	X(rate_hold_ms)                                                                            \
+	X(ceiling_age_ms)                                                                          \
+	X(rate_ceiling_age_ms)
+#define CONTROLLER_LEVELS(X)                                                                       \
+	X(connections)                                                                             \
+	X(connections_ceiling)                                                                     \
+	X(rate)                                                                                    \
+	X(rate_ceiling)
+#define WARMUP_INTS(X)                                                                             \
+	X(advanced)                                                                                \
+	X(day_age_ms)                                                                              \
+	X(sent)                                                                                    \
+	X(deferred)                                                                                \
+	X(blocked)
+
+static const struct lane_state fresh = {
+	.controller = {.connections_cut_age_ms = -1, .rate_cut_age_ms = -1},
+	.health = {.dead_for_ms = -1},
+};
+
+void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out)
+{
+	controller_save(&l->controller, now, &state_out->controller);
+	health_save(&l->health, now, &state_out->health);
+}
+
+void lane_state_load(struct lane_limits *l, const struct lane_state *state, int64_t age_ms,
+		     int64_t now)
+{
+	controller_load(&l->controller, &state->controller, age_ms, now);
+	health_load(&l->health, &state->health, age_ms, now);
+}
+
+void lane_state_render(const struct lane_state *state, struct buf *out)
+{
+	buf_append_char(out, '{');
+#define X(key) buf_appendf(out, "\"%s\":%.6g,", #key, state->controller.key);
+	CONTROLLER_LEVELS(X)
+#undef X
+#define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)state->controller.key);
+	CONTROLLER_INTS(X)
+#undef X
+	buf_appendf(
+		out, "\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld}",
+		(long long)state->health.rest_left_ms, state->health.rests,
+		state->health.is_blocked ? "true" : "false", (long long)state->health.dead_for_ms);
+}
+
+static void read_int(const json_t *root, const char *key, int64_t least, int64_t *out)
+{
+	const json_t *value = json_object_get(root, key);
+	if (json_is_integer(value) && json_integer_value(value) >= least)
+		*out = json_integer_value(value);
+}
+
+static void read_level(const json_t *root, const char *key, double *out)
+{
+	double value = json_number_value(json_object_get(root, key));
+	if (isfinite(value) && value > 0)
+		*out = value;
+}
+
+static json_t *load_object(struct str json)
+{
+	json_t *root = json_loadb(json.ptr, json.len, 0, NULL);
+	if (json_is_object(root))
+		return root;
+	json_decref(root);
+	return NULL;
+}
+
+int lane_state_parse(struct str json, struct lane_state *state_out)
+{
+	json_t *root = load_object(json);
+	if (root == NULL)
+		return -1;
+	struct lane_state state = fresh;
+	int64_t rests = 0;
+#define X(key) read_level(root, #key, &state.controller.key);
+	CONTROLLER_LEVELS(X)
+#undef X
+#define X(key) read_int(root, #key, -1, &state.controller.key);
+	CONTROLLER_INTS(X)
+#undef X
+	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
+	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
+	read_int(root, "rests", 0, &rests);
+	state.health.rests = rests > 100 ? 100 : (unsigned)rests;
+	state.health.is_blocked = json_is_true(json_object_get(root, "is_blocked"));
+	json_decref(root);
+	*state_out = state;
+	return 0;
+}
+
+/* -- warm-up -- */
+
+void warmup_state_save(const struct warmup *w, int64_t now, struct warmup_state *state_out)
+{
+	*state_out = (struct warmup_state){.step = w->step,
+					   .advanced = w->advanced,
+					   .day_age_ms = now - w->day_began_ms,
+					   .sent = w->sent,
+					   .deferred = w->deferred,
+					   .blocked = w->blocked};
+}
+
+void warmup_state_load(struct warmup *w, const struct warmup_plan *plan,
+		       const struct warmup_state *state, int64_t age_ms, int64_t now)
+{
+	warmup_init(w, plan, now);
+	w->step = state->step < plan->count ? state->step : plan->count;
+	w->advanced = state->advanced;
+	w->day_began_ms = now - age_ms - state->day_age_ms;
+	w->sent = state->sent;
+	w->deferred = state->deferred;
+	w->blocked = state->blocked;
+}
+
+void warmup_state_render(const struct warmup_state *state, struct buf *out)
+{
+	buf_appendf(out, "{\"step\":%zu", state->step);
+#define X(key) buf_appendf(out, ",\"%s\":%lld", #key, (long long)state->key);
+	WARMUP_INTS(X)
+#undef X
+	buf_append_char(out, '}');
+}
+
+int warmup_state_parse(struct str json, struct warmup_state *state_out)
+{
+	json_t *root = load_object(json);
+	if (root == NULL)
+		return -1;
+	struct warmup_state state = {.step = 0};
+	int64_t step = 0;
+	read_int(root, "step", 0, &step);
+	state.step = (size_t)step;
+#define X(key) read_int(root, #key, 0, &state.key);
+	WARMUP_INTS(X)
+#undef X
+	json_decref(root);
+	*state_out = state;
+	return 0;
+}
+
+int warmup_plan_parse_json(struct str json, struct warmup_plan *plan_out)
+{
+	json_t *root = load_object(json);
+	json_t *list = json_object_get(root, "plan");
+	struct warmup_plan plan = {.count = json_array_size(list)};
+	bool is_valid = plan.count > 0 && plan.count <= WARMUP_STEPS_MAX;
+	for (size_t i = 0; is_valid && i < plan.count; i++) {
+		plan.budgets[i] = json_integer_value(json_array_get(list, i));
+		is_valid = plan.budgets[i] > 0;
+	}
+	json_decref(root);
+	if (!is_valid)
+		return -1;
+	*plan_out = plan;
+	return 0;
+}
+
+void warmup_plan_render_json(const struct warmup_plan *plan, struct buf *out)
+{
+	buf_append_cstr(out, "{\"plan\":[");
+	for (size_t i = 0; i < plan->count; i++)
+		buf_appendf(out, "%s%lld", i > 0 ? "," : "", (long long)plan->budgets[i]);
+	buf_append_cstr(out, "]}");
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Static routes. Pure. */
+#include "ip-pool/route.h"
+
+const char *route_tls_name(enum route_tls tls)
+{
+	switch (tls) {
+#define X(suffix, number, name)                                                                    \
+	case ROUTE_TLS_##suffix:                                                                   \
+		return name;
+		ROUTE_TLS(X)
+#undef X
+	}
+	return "?";
+}
+
+int route_tls_parse(struct str name, enum route_tls *out)
+{
+#define X(suffix, number, text)                                                                    \
+	if (str_equals(name, STR(text))) {                                                         \
+		*out = ROUTE_TLS_##suffix;                                                         \
+		return 0;                                                                          \
+	}
+	ROUTE_TLS(X)
+#undef X
+	return -1;
+}
+
+/* Where the host ends and ":port" begins, or -1. */
+static ptrdiff_t split(struct str text)
+{
+	if (text.len > 0 && text.ptr[0] == '[') {
+		ptrdiff_t close = str_find_char(text, ']');
+		return close > 1 ? close + 1 : -1;
+	}
+	return str_find_char(text, ':');
+}
+
+int route_parse_target(struct str text, struct str *host_out, uint16_t *port_out, struct err *err)
+{
+	ptrdiff_t at = split(text);
+	int64_t port;
+	if (at <= 0 || (size_t)at >= text.len || text.ptr[at] != ':' ||
+	    str_to_i64(str_slice(text, (size_t)at + 1, text.len), &port) != 0 || port < 1 ||
+	    port > 65535)
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\" is no HOST:PORT, as in smtp.example.com:25 or "
+			       "[2001:db8::1]:25",
+			       STR_ARG(text));
+	struct str host = str_slice(text, 0, (size_t)at);
+	if (host.ptr[0] == '[')
+		host = str_slice(host, 1, host.len - 1);
+	*host_out = host;
+	*port_out = (uint16_t)port;
+	return 0;
+}
+
+const struct route *route_find(const struct route *routes, size_t count, struct str domain)
+{
+	const struct route *any = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (str_equals(routes[i].domain, domain))
+			return &routes[i];
+		if (str_equals(routes[i].domain, STR("*")))
+			any = &routes[i];
+	}
+	return any;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loading the snapshot: one statement a table, the same readers for the blocking and the
+ * asynchronous way. The statements run one by one, so two tables may be a moment apart; whoever
+ * changes something raises the version after it, and the next load has it.
+ */
+#include "ip-pool/store/snapshot.h"
+
+#include <stdlib.h>
+
+#define ARENA_BLOCK 16384
+
+/* A snapshot in the making. */
+struct builder {
+	struct ip_pool_snapshot *snapshot;
+	struct provider_override *overrides; /* in the snapshot's arena */
+	size_t override_count;
+};
+
+/* Reads the rows of one statement into the snapshot. */
+typedef void (*read_rows)(struct builder *b, const struct pg_rows *rows);
+
+/* -- readers -- */
+
+static struct str copy_text(struct builder *b, const struct pg_rows *rows, int row, int col)
+{
+	return arena_str(&b->snapshot->arena, pg_text(rows, row, col));
+}
+
+static void *room_for(struct builder *b, const struct pg_rows *rows, size_t size)
+{
+	return arena_alloc(&b->snapshot->arena, (size_t)pg_rows_count(rows) * size + 1);
+}
+
+/* A column "so many ms left, NULL for ever" as a moment of ours. */
+static int64_t moment(const struct builder *b, const struct pg_rows *rows, int row, int col)
+{
+	if (pg_is_null(rows, row, col))
+		return LIMIT_FOREVER;
+	return b->snapshot->loaded_ms + pg_int(rows, row, col);
+}
+
+static void read_sources(struct builder *b, const struct pg_rows *rows)
+{
+	struct ip_pool_snapshot *s = b->snapshot;
+	s->source_count = (size_t)pg_rows_count(rows);
+	s->sources = room_for(b, rows, sizeof(*s->sources));
+	s->plans = room_for(b, rows, sizeof(*s->plans));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		s->sources[i] = (struct source){.id = (uint32_t)pg_int32(rows, i, 0),
+						.name = copy_text(b, rows, i, 1),
+						.address = copy_text(b, rows, i, 2),
+						.ehlo = copy_text(b, rows, i, 3),
+						.public_address = copy_text(b, rows, i, 4),
+						.pool = copy_text(b, rows, i, 5),
+						.weight = pg_int32(rows, i, 6),
+						.node = copy_text(b, rows, i, 7),
+						.state = (enum source_state)pg_int32(rows, i, 8)};
+		if (pg_is_null(rows, i, 9) ||
+		    warmup_plan_parse_json(pg_text(rows, i, 9), &s->plans[i]) != 0)
+			s->plans[i].count = 0;
+	}
+}
+
+/* limit_rule.kind and period_ms → the number's place; NULL for what this version does not know. */
+static int64_t *value_of(struct limit_values *v, int64_t kind, int64_t period_ms)
+{
+	int period = 0;
+	while (period < LIMIT_PERIOD_COUNT &&
+	       limit_period_ms((enum limit_period)period) != period_ms)
+		period++;
+	if (kind == 1)
+		return &v->connections;
+	if (kind == 4)
+		return &v->messages_per_connection;
+	if (period == LIMIT_PERIOD_COUNT)
+		return NULL;
+	return kind == 2 ? &v->new_connections[period] : &v->messages[period];
+}
+
+static void read_limits(struct builder *b, const struct pg_rows *rows)
+{
+	struct limit_rule *rules = room_for(b, rows, sizeof(*rules));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		struct limit_rule *r = &rules[i];
+		*r = (struct limit_rule){.id = pg_int(rows, i, 0),
+					 .provider = copy_text(b, rows, i, 1),
+					 .source = copy_text(b, rows, i, 2),
+					 .domain = copy_text(b, rows, i, 3),
+					 .node = copy_text(b, rows, i, 4),
+					 .campaign = pg_int(rows, i, 5),
+					 .is_total = pg_int(rows, i, 6) == 2,
+					 .until_ms = moment(b, rows, i, 10),
+					 .set_by = copy_text(b, rows, i, 11),
+					 .because = copy_text(b, rows, i, 12)};
+		limit_values_init(&r->values);
+		int64_t *value = value_of(&r->values, pg_int(rows, i, 7), pg_int(rows, i, 9));
+		if (value != NULL)
+			*value = pg_int(rows, i, 8);
+	}
+	b->snapshot->limits = (struct limit_rules){rules, (size_t)pg_rows_count(rows)};
+}
+
+static void read_pauses(struct builder *b, const struct pg_rows *rows)
+{
+	struct ip_pool_snapshot *s = b->snapshot;
+	s->pause_count = (size_t)pg_rows_count(rows);
+	s->pauses = room_for(b, rows, sizeof(*s->pauses));
+	for (int i = 0; i < pg_rows_count(rows); i++)
+		s->pauses[i] = (struct pause){.id = pg_int(rows, i, 0),
+					      .provider = copy_text(b, rows, i, 1),
+					      .source = copy_text(b, rows, i, 2),
+					      .campaign = pg_int(rows, i, 3),
+					      .origin = (enum pause_origin)pg_int32(rows, i, 4),
+					      .who = copy_text(b, rows, i, 5),
+					      .because = copy_text(b, rows, i, 6),
+					      .since_us = pg_time(rows, i, 7),
+					      .until_ms = moment(b, rows, i, 8)};
+}
+
+static void read_providers(struct builder *b, const struct pg_rows *rows)
+{
+	b->override_count = (size_t)pg_rows_count(rows);
+	b->overrides = room_for(b, rows, sizeof(*b->overrides));
+	for (int i = 0; i < pg_rows_count(rows); i++)
+		b->overrides[i] = (struct provider_override){copy_text(b, rows, i, 0),
+							     copy_text(b, rows, i, 1)};
+}
+
+static void read_routes(struct builder *b, const struct pg_rows *rows)
+{
+	struct ip_pool_snapshot *s = b->snapshot;
+	s->route_count = (size_t)pg_rows_count(rows);
+	s->routes = room_for(b, rows, sizeof(*s->routes));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		s->routes[i] = (struct route){.domain = copy_text(b, rows, i, 0),
+					      .host = copy_text(b, rows, i, 1),
+					      .port = (uint16_t)pg_int32(rows, i, 2),
+					      .tls = (enum route_tls)pg_int32(rows, i, 3),
+					      .auth_user = copy_text(b, rows, i, 4)};
+		if (!pg_is_null(rows, i, 5))
+			s->routes[i].sealed_password = arena_str(&s->arena, pg_bytes(rows, i, 5));
+	}
+}
+
+static void read_lanes(struct builder *b, const struct pg_rows *rows)
+{
+	struct ip_pool_snapshot *s = b->snapshot;
+	s->lane_count = (size_t)pg_rows_count(rows);
+	s->lanes = room_for(b, rows, sizeof(*s->lanes));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		struct lane_record *r = &s->lanes[i];
+		*r = (struct lane_record){.source = (uint32_t)pg_int32(rows, i, 0),
+					  .target = copy_text(b, rows, i, 1),
+					  .warmup_held = pg_bool(rows, i, 4),
+					  .warmup_advanced = pg_int(rows, i, 5),
+					  .age_ms = pg_int(rows, i, 6)};
+		if (lane_state_parse(pg_text(rows, i, 2), &r->state) != 0)
+			must(lane_state_parse(STR("{}"), &r->state) == 0);
+		if (pg_is_null(rows, i, 3) ||
+		    warmup_state_parse(pg_text(rows, i, 3), &r->warmup) != 0)
+			r->warmup = (struct warmup_state){.step = 0};
+	}
+}
+
+static const struct {
+	const char *statement;
+	read_rows read;
+} parts[] = {
+	{"ip-pool/load_sources", read_sources}, {"ip-pool/load_limits", read_limits},
+	{"ip-pool/load_pauses", read_pauses},	{"ip-pool/load_routes", read_routes},
+	{"ip-pool/load_lanes", read_lanes},	{"ip-pool/load_providers", read_providers},
+};
+
+/* -- life -- */
+
+static void builder_init(struct builder *b, int64_t now)
+{
+	*b = (struct builder){.snapshot = xcalloc(1, sizeof(*b->snapshot))};
+	atomic_init(&b->snapshot->refs, 1);
+	arena_init(&b->snapshot->arena, ARENA_BLOCK);
+	b->snapshot->loaded_ms = now;
+}
+
+/* All rows are read: the provider table, and the snapshot is whole. */
+static int builder_finish(struct builder *b, struct err *err)
+{
+	return provider_table_builtin(b->overrides, b->override_count, &b->snapshot->providers,
+				      err);
+}
+
+struct ip_pool_snapshot *ip_pool_snapshot_hold(struct ip_pool_snapshot *s)
+{
+	atomic_fetch_add(&s->refs, 1);
+	return s;
+}
+
+void ip_pool_snapshot_drop(struct ip_pool_snapshot *s)
+{
+	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	provider_table_free(s->providers);
+	arena_done(&s->arena);
+	free(s);
+}
+
+const struct source *ip_pool_source(const struct ip_pool_snapshot *s, struct str name)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (str_equals(s->sources[i].name, name))
+			return &s->sources[i];
+	return NULL;
+}
+
+const struct source *ip_pool_source_by_id(const struct ip_pool_snapshot *s, uint32_t id)
+{
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].id == id)
+			return &s->sources[i];
+	return NULL;
+}
+
+const struct lane_record *ip_pool_lane(const struct ip_pool_snapshot *s, uint32_t source,
+				       struct str target)
+{
+	size_t low = 0;
+	size_t high = s->lane_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct lane_record *r = &s->lanes[middle];
+		int order = r->source != source ? (r->source < source ? -1 : 1)
+						: str_compare(r->target, target);
+		if (order == 0)
+			return r;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* -- blocking -- */
+
+int ip_pool_load(struct pg_blocking *conn, int64_t now, struct ip_pool_snapshot **out,
+		 struct err *err)
+{
+	struct builder b;
+	builder_init(&b, now);
+	int status = 0;
+	for (size_t i = 0; i < ARRAY_LEN(parts) && status == 0; i++) {
+		struct pg_rows *rows = NULL;
+		status = pg_run(conn, parts[i].statement, NULL, &rows, err);
+		if (status == 0)
+			parts[i].read(&b, rows);
+		pg_rows_free(rows);
+	}
+	if (status == 0)
+		status = builder_finish(&b, err);
+	if (status == 0)
+		*out = b.snapshot;
+	else
+		ip_pool_snapshot_drop(b.snapshot);
+	return status;
+}
+
+/* -- asynchronous -- */
+
+struct ip_pool_loader {
+	struct builder builder;
+	size_t replies;
+	struct err err;		     /* of the first part that failed */
+	ip_pool_on_loaded on_loaded; /* NULL: cancelled */
+	void *owner;
+};
+
+static void finish(struct ip_pool_loader *l)
+{
+	if (l->err.kind == ERR_NONE && builder_finish(&l->builder, &l->err) == 0 &&
+	    l->on_loaded != NULL) {
+		l->on_loaded(l->owner, l->builder.snapshot, NULL);
+	} else {
+		ip_pool_snapshot_drop(l->builder.snapshot);
+		if (l->on_loaded != NULL)
+			l->on_loaded(l->owner, NULL, &l->err);
+	}
+	free(l);
+}
+
+static void on_part(void *owner, const struct pg_reply *reply)
+{
+	struct ip_pool_loader *l = owner;
+	if (reply->fate == PG_DONE)
+		parts[l->replies].read(&l->builder, reply->rows);
+	else if (l->err.kind == ERR_NONE)
+		l->err = *reply->err;
+	if (++l->replies == ARRAY_LEN(parts))
+		finish(l);
+}
+
+struct ip_pool_loader *ip_pool_load_start(struct pg *pg, int64_t now, ip_pool_on_loaded on_loaded,
+					  void *owner)
+{
+	struct ip_pool_loader *l = xcalloc(1, sizeof(*l));
+	builder_init(&l->builder, now);
+	l->on_loaded = on_loaded;
+	l->owner = owner;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		pg_call(pg, parts[i].statement, NULL, on_part, l);
+	return l;
+}
+
+void ip_pool_load_cancel(struct ip_pool_loader *l, bool pg_is_closed)
+{
+	if (l == NULL)
+		return;
+	l->on_loaded = NULL;
+	if (!pg_is_closed)
+		return;
+	ip_pool_snapshot_drop(l->builder.snapshot);
+	free(l);
+}

@@ -1,0 +1,15 @@
+-- Lifts pauses: the one with id $1; or, $1 NULL, those of exactly the scope $2 (provider), $3
+-- (source), $4 (site), $5 (campaign); or with $6 all of them but campaigns'. $7 actor, $8 because.
+WITH lifted AS (
+	UPDATE pause SET lifted_at = now(), lifted_by = $7
+	 WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
+	   AND CASE WHEN $1::int IS NOT NULL THEN pause_id = $1
+	            WHEN $6 THEN campaign_id IS NULL
+	            ELSE (provider, source_name, site, campaign_id) IS NOT DISTINCT FROM
+	                 ($2::text, $3::text, $4::text, $5::int) END
+	RETURNING pause_id, provider, source_name, site, campaign_id
+), noted AS (
+	INSERT INTO event (actor, verb, object, because, detail)
+	SELECT $7, 'resume', 'pause:' || pause_id, $8, to_jsonb(lifted) FROM lifted
+)
+SELECT pause_id, pg_notify('edm', 'identity')::text FROM lifted;

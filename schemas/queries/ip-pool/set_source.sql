@@ -1,0 +1,18 @@
+-- Changes a source in use; NULL keeps. $1 name, $2 ehlo, $3 public address, $4 pool, $5 weight,
+-- $6 node ('' = none), $7 warm-up plan as JSON ('null' = warm), $8 actor, $9 because.
+WITH changed AS (
+	UPDATE source
+	   SET ehlo = coalesce($2, ehlo), public_address = coalesce($3::inet, public_address),
+	       pool = coalesce($4, pool), weight = coalesce($5, weight),
+	       node_name = CASE WHEN $6::text IS NULL THEN node_name ELSE nullif($6, '') END,
+	       warmup = CASE WHEN $7::text IS NULL THEN warmup ELSE nullif($7::jsonb, 'null') END
+	 WHERE name = $1 AND state <> 3
+	RETURNING source_id
+), noted AS (
+	INSERT INTO event (actor, verb, object, because, detail)
+	SELECT $8, 'source set', 'source:' || $1, $9,
+	       jsonb_strip_nulls(jsonb_build_object('ehlo', $2, 'public', $3, 'pool', $4,
+	                                            'weight', $5, 'node', $6, 'warmup', $7))
+	  FROM changed
+)
+SELECT source_id, pg_notify('edm', 'identity')::text FROM changed;

@@ -1,0 +1,41 @@
+-- Undoes the setting or unsetting of a limit. $1 its id (NULL: the last one touched), $2 actor,
+-- $3 because. A limit in force ends and what it replaced comes back; one that has ended comes back
+-- unless its place is taken. One row: the id undone (NULL: none) and the id now in force (or NULL).
+WITH target AS (
+	SELECT * FROM limit_rule
+	 WHERE limit_id = coalesce($1::int, (SELECT limit_id FROM limit_rule
+	                                      ORDER BY greatest(set_at, ended_at) DESC, limit_id DESC
+	                                      LIMIT 1))
+	   FOR UPDATE
+), ended AS (
+	UPDATE limit_rule l SET ended_at = now(), ended_by = $2
+	  FROM target t
+	 WHERE l.limit_id = t.limit_id AND t.ended_at IS NULL
+	RETURNING l.limit_id
+), wanted AS (
+	SELECT o.* FROM limit_rule o, target t
+	 WHERE o.limit_id = CASE WHEN t.ended_at IS NULL THEN t.replaces ELSE t.limit_id END
+	   AND (o.until IS NULL OR o.until > now())
+	   AND NOT EXISTS (
+		SELECT FROM limit_rule l
+		 WHERE l.ended_at IS NULL AND l.limit_id <> t.limit_id
+		   AND (l.provider, l.source_name, l.campaign_id, l.sending_domain, l.node_name)
+		       IS NOT DISTINCT FROM
+		       (o.provider, o.source_name, o.campaign_id, o.sending_domain, o.node_name)
+		   AND l.spread = o.spread AND l.kind = o.kind AND l.period_ms = o.period_ms
+		   AND (l.until IS NULL) = (o.until IS NULL))
+), back AS (
+	INSERT INTO limit_rule (provider, source_name, campaign_id, sending_domain, node_name, spread,
+	                        kind, n, period_ms, until, set_by, because, replaces)
+	SELECT provider, source_name, campaign_id, sending_domain, node_name, spread, kind, n,
+	       period_ms, until, $2, $3, (SELECT limit_id FROM target)
+	  FROM wanted
+	RETURNING limit_id
+), noted AS (
+	INSERT INTO event (actor, verb, object, because, detail)
+	SELECT $2, 'limit undo', 'limit:' || limit_id, $3,
+	       jsonb_build_object('restored', (SELECT limit_id FROM back))
+	  FROM target
+)
+SELECT (SELECT limit_id FROM target), (SELECT limit_id FROM back),
+       pg_notify('edm', 'identity')::text;

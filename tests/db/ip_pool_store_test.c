@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+/* ip-pool/store against a real server: every verb, what it leaves, what it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "ip-pool/store/lane_store.h"
+#include "ip-pool/store/limit_store.h"
+#include "ip-pool/store/pause_store.h"
+#include "ip-pool/store/provider_store.h"
+#include "ip-pool/store/route_store.h"
+#include "ip-pool/store/snapshot.h"
+#include "ip-pool/store/source_store.h"
+#include "tests/support/private_pg.h"
+
+#define NOW INT64_C(50000000)
+
+static const struct change by_test = {STR_INIT("tester@here"), STR_INIT("a test")};
+
+struct fixture {
+	struct private_pg *server;
+	struct pg_blocking *conn;
+	const char *url;
+	/* of the asynchronous load */
+	struct ip_pool_snapshot *snapshot;
+	struct loop *loop;
+	bool is_answered;
+};
+
+static int start_server(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	f->server = private_pg_start();
+	*state = f;
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	struct fixture *f = *state;
+	private_pg_stop(f->server);
+	free(f);
+	return 0;
+}
+
+static int open_database(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	f->url = private_pg_database(f->server, true);
+	f->conn = pg_open_blocking(f->url, "test", &err);
+	assert_non_null(f->conn);
+	return 0;
+}
+
+static int close_database(void **state)
+{
+	struct fixture *f = *state;
+	pg_close_blocking(f->conn);
+	return 0;
+}
+
+static struct ip_pool_snapshot *load(struct fixture *f)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct err err;
+	if (ip_pool_load(f->conn, NOW, &s, &err) != 0)
+		fail_msg("%s", err.text);
+	return s;
+}
+
+static int64_t ask(struct fixture *f, const char *sql)
+{
+	struct pg_rows *rows = NULL;
+	struct err err;
+	if (pg_query(f->conn, sql, NULL, &rows, &err) != 0)
+		fail_msg("%s", err.text);
+	int64_t n = pg_int(rows, 0, 0);
+	pg_rows_free(rows);
+	return n;
+}
+
+/* A fallible call that must work. */
+#define WORKS(call)                                                                                \
+	do {                                                                                       \
+		if ((call) < 0)                                                                    \
+			fail_msg("%s", err.text);                                                  \
+	} while (0)
+
+static struct source mx1(void)
+{
+	return (struct source){
+		.name = STR("mx1"), .address = STR("127.0.0.11"), .ehlo = STR("mx1.example.com")};
+}
+
+static uint32_t add_mx1(struct fixture *f)
+{
+	struct source s = mx1();
+	struct err err;
+	uint32_t id = 0;
+	WORKS(source_store_add(f->conn, &s, &by_test, &id, &err));
+	return id;
+}
+
+static void sources_are_added_and_move(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	uint32_t id = add_mx1(f), other;
+	struct ip_pool_snapshot *s = load(f);
+	const struct source *found = ip_pool_source(s, STR("mx1"));
+	assert_int_equal(s->source_count, 1);
+	assert_true(found == ip_pool_source_by_id(s, id));
+	assert_true(str_equals(found->public_address, STR("127.0.0.11")));
+	assert_true(str_equals(found->pool, STR("default")));
+	assert_int_equal(found->weight, 1);
+	assert_true(source_is_usable(found, STR("n1")));
+	ip_pool_snapshot_drop(s);
+
+	struct source twin = mx1();
+	assert_int_equal(source_store_add(f->conn, &twin, &by_test, &other, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	twin.address = STR("127.0.0.12");
+	assert_int_equal(source_store_add(f->conn, &twin, &by_test, &other, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	twin.name = STR("MX 2");
+	assert_int_equal(source_store_add(f->conn, &twin, &by_test, &other, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+
+	WORKS(source_store_move(f->conn, STR("mx1"), SOURCE_DRAINING, &by_test, &err));
+	assert_int_equal(source_store_move(f->conn, STR("mx1"), SOURCE_DRAINING, &by_test, &err),
+			 -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	WORKS(source_store_move(f->conn, STR("mx1"), SOURCE_REMOVED, &by_test, &err));
+	assert_int_equal(source_store_move(f->conn, STR("mx1"), SOURCE_ACTIVE, &by_test, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	/* Its name and its address are free again. */
+	assert_true(add_mx1(f) != id);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.event WHERE actor = 'tester@here'"), 4);
+}
+
+static void sources_are_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct warmup_plan plan;
+	WORKS(warmup_plan_parse(STR("50,100,200"), &plan, &err));
+	(void)add_mx1(f);
+	struct source_change wanted = {.pool = STR("bulk"), .weight = 3, .plan = &plan};
+	WORKS(source_store_set(f->conn, STR("mx1"), &wanted, &by_test, &err));
+	assert_int_equal(source_store_set(f->conn, STR("mx9"), &wanted, &by_test, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	struct ip_pool_snapshot *s = load(f);
+	assert_true(str_equals(s->sources[0].pool, STR("bulk")));
+	assert_true(str_equals(s->sources[0].ehlo, STR("mx1.example.com")));
+	assert_int_equal(s->sources[0].weight, 3);
+	assert_int_equal(s->plans[0].count, 3);
+	assert_int_equal(s->plans[0].budgets[2], 200);
+	ip_pool_snapshot_drop(s);
+
+	struct warmup_steering steering = {STR("mx1"), STR("qq"), 1, 2};
+	assert_int_equal(source_store_steer(f->conn, &steering, &by_test, &err), 1);
+	steering = (struct warmup_steering){STR("mx1"), STR(""), 0, 1};
+	assert_int_equal(source_store_steer(f->conn, &steering, &by_test, &err), 1);
+	s = load(f);
+	const struct lane_record *lane = ip_pool_lane(s, s->sources[0].id, STR("qq"));
+	assert_non_null(lane);
+	assert_false(lane->warmup_held);
+	assert_int_equal(lane->warmup_advanced, 3);
+	ip_pool_snapshot_drop(s);
+}
+
+static struct limit_rule qq_rule(const char *setting)
+{
+	struct limit_rule rule = {.provider = STR("qq")};
+	struct err err;
+	limit_values_init(&rule.values);
+	WORKS(limit_values_parse(&rule.values, str_from(setting), &err));
+	return rule;
+}
+
+static struct caps caps_of_qq(struct fixture *f)
+{
+	static const struct limit_scope scope = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	struct ip_pool_snapshot *s = load(f);
+	struct caps caps;
+	limit_resolve(&s->limits, &scope, &provider_find(s->providers, STR("qq"))->limits, NOW,
+		      &caps);
+	ip_pool_snapshot_drop(s);
+	return caps;
+}
+
+static void limits_are_set_and_undone(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct limit_rule rule = qq_rule("connections=7");
+	WORKS(limit_values_parse(&rule.values, STR("rate=100/min"), &err));
+	int64_t profile = caps_of_qq(f).connections.count;
+	WORKS(limit_store_set(f->conn, &rule, 0, &by_test, &err));
+	struct caps caps = caps_of_qq(f);
+	assert_int_equal(caps.connections.count, 7);
+	assert_int_equal(caps.connections.origin, ORIGIN_OPERATOR);
+	assert_int_equal(caps.messages[LIMIT_MINUTE].count, 100);
+
+	/* For a while it may also be more; then the lasting one is back by itself. */
+	struct limit_rule more = qq_rule("connections=9");
+	WORKS(limit_store_set(f->conn, &more, 7200000, &by_test, &err));
+	caps = caps_of_qq(f);
+	assert_int_equal(caps.connections.count, 9);
+	assert_true(caps.connections.until_ms > NOW + 7100000);
+	assert_true(caps.connections.until_ms <= NOW + 7200000);
+
+	int64_t undone = 0;
+	WORKS(limit_store_undo(f->conn, 0, &by_test, &undone, &err));
+	assert_int_equal(caps_of_qq(f).connections.count, 7);
+	/* A change, and back. */
+	more = qq_rule("connections=3");
+	WORKS(limit_store_set(f->conn, &more, 0, &by_test, &err));
+	assert_int_equal(caps_of_qq(f).connections.count, 3);
+	WORKS(limit_store_undo(f->conn, 0, &by_test, &undone, &err));
+	assert_int_equal(caps_of_qq(f).connections.count, 7);
+
+	assert_int_equal(limit_store_unset(f->conn, &more, &by_test, &err), 1);
+	assert_int_equal(caps_of_qq(f).connections.count, profile);
+	assert_int_equal(caps_of_qq(f).messages[LIMIT_MINUTE].count, 100);
+	WORKS(limit_store_undo(f->conn, 0, &by_test, &undone, &err));
+	assert_int_equal(caps_of_qq(f).connections.count, 7);
+	limit_values_init(&more.values);
+	assert_int_equal(limit_store_unset(f->conn, &more, &by_test, &err), 2);
+	assert_int_equal(limit_store_unset(f->conn, &more, &by_test, &err), 0);
+	assert_int_equal(limit_store_undo(f->conn, 999, &by_test, &undone, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void pauses_are_made_and_lifted(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	static const struct limit_scope lane = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	struct pause on_qq = {
+		.provider = STR("qq"), .who = STR("tester@here"), .because = STR("x")};
+	struct pause on_site = {
+		.provider = STR("mx.example.com"), .who = STR("health"), .origin = PAUSE_HEALTH};
+	struct pause impossible = {.source = STR("mx1"), .campaign = 3, .who = STR("tester@here")};
+	WORKS(pause_store_add(f->conn, &on_qq, 3600000, &err));
+	WORKS(pause_store_add(f->conn, &on_qq, 60000, &err)); /* not made shorter */
+	WORKS(pause_store_add(f->conn, &on_site, 0, &err));
+	assert_int_equal(pause_store_add(f->conn, &impossible, 0, &err), -1);
+	struct ip_pool_snapshot *s = load(f);
+	assert_int_equal(s->pause_count, 2);
+	const struct pause *found = pause_of_lane(s->pauses, s->pause_count, &lane, NOW);
+	assert_non_null(found);
+	assert_true(found->until_ms > NOW + 3500000);
+	assert_int_equal(s->pauses[1].origin, PAUSE_HEALTH);
+	assert_true(s->pauses[1].until_ms == LIMIT_FOREVER);
+	assert_true(str_equals(s->pauses[1].provider, STR("mx.example.com")));
+	ip_pool_snapshot_drop(s);
+	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 1);
+	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 0);
+	assert_int_equal(pause_store_lift_all(f->conn, &by_test, &err), 1);
+}
+
+static void routes_are_set_and_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct route route = {.domain = STR("Example.COM"),
+			      .host = STR("smtp.example.net"),
+			      .port = 587,
+			      .tls = ROUTE_TLS_REQUIRED,
+			      .auth_user = STR("me"),
+			      .sealed_password = STR("\x01\x02")};
+	WORKS(route_store_set(f->conn, &route, &by_test, &err));
+	route.tls = ROUTE_TLS_NONE;
+	assert_int_equal(route_store_set(f->conn, &route, &by_test, &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	struct route any = {.domain = STR("*"),
+			    .host = STR("127.0.0.1"),
+			    .port = 2525,
+			    .tls = ROUTE_TLS_OPPORTUNISTIC};
+	WORKS(route_store_set(f->conn, &any, &by_test, &err));
+	struct ip_pool_snapshot *s = load(f);
+	const struct route *found = route_find(s->routes, s->route_count, STR("example.com"));
+	assert_int_equal(found->port, 587);
+	assert_int_equal(found->sealed_password.len, 2);
+	assert_int_equal(route_find(s->routes, s->route_count, STR("a.org"))->port, 2525);
+	ip_pool_snapshot_drop(s);
+	WORKS(route_store_remove(f->conn, STR("*"), &by_test, &err));
+	assert_int_equal(route_store_remove(f->conn, STR("*"), &by_test, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void providers_are_overridden(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct provider_override qq = {
+		STR("qq"), STR("{\"limits\":{\"connections\":6,\"messages_per_day\":99}}")};
+	struct provider_override again = {STR("qq"), STR("{\"limits\":{\"connections\":8}}")};
+	struct provider_override own = {STR("ours"), STR("{\"mx_suffixes\":[\".ours.example\"]}")};
+	struct provider_override bad = {STR("nowhere"), STR("{\"verp\":false}")};
+	WORKS(provider_store_set(f->conn, &qq, &by_test, &err));
+	WORKS(provider_store_set(f->conn, &again, &by_test, &err));
+	WORKS(provider_store_set(f->conn, &own, &by_test, &err));
+	assert_int_equal(provider_store_set(f->conn, &bad, &by_test, &err), -1);
+	struct ip_pool_snapshot *s = load(f);
+	const struct provider *p = provider_find(s->providers, STR("qq"));
+	assert_int_equal(p->limits.connections, 8);
+	assert_int_equal(p->limits.messages[LIMIT_DAY], 99);
+	assert_true(str_equals(provider_of_host(s->providers, STR("mx1.ours.example."))->name,
+			       STR("ours")));
+	ip_pool_snapshot_drop(s);
+	WORKS(provider_store_unset(f->conn, STR("ours"), &by_test, &err));
+	assert_int_equal(provider_store_unset(f->conn, STR("ours"), &by_test, &err), -1);
+}
+
+static void lanes_and_usage_survive(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct lane_limits lane;
+	struct limit_scope scope = {
+		.level = LEVEL_LANE, .provider = STR("qq"), .source = STR("mx1")};
+	struct lane_record records[2] = {{.source = 1, .target = STR("qq")},
+					 {.source = 1, .target = STR("mx.a.org")}};
+	bool has_warmup[2] = {true, false};
+	lane_limits_init(&lane, &scope, NULL, NOW);
+	(void)controller_cut_rate(&lane.controller, NOW + 1, NOW + 2);
+	lane_state_save(&lane, NOW + 2, &records[0].state);
+	lane_state_save(&lane, NOW + 2, &records[1].state);
+	records[0].warmup = (struct warmup_state){.step = 2, .sent = 7};
+	for (int twice = 0; twice < 2; twice++) {
+		struct pg_params p;
+		pg_params_init(&p);
+		lane_store_params(&p, records, has_warmup, 2);
+		WORKS(pg_run(f->conn, LANE_STORE_SAVE, &p, NULL, &err));
+		pg_params_done(&p);
+	}
+	struct ip_pool_snapshot *s = load(f);
+	const struct lane_record *found = ip_pool_lane(s, 1, STR("qq"));
+	assert_int_equal(s->lane_count, 2);
+	assert_int_equal(found->warmup.step, 2);
+	assert_int_equal(found->warmup.sent, 7);
+	assert_true(found->state.controller.rate > 0);
+	assert_null(ip_pool_lane(s, 2, STR("qq")));
+	ip_pool_snapshot_drop(s);
+	lane_limits_done(&lane);
+
+	WORKS(pg_run_text(
+		f->conn,
+		"INSERT INTO edm.limit_usage (bucket, node_id, incarnation, source_id, "
+		"sending_domain_id, campaign_id, messages, connections, target) VALUES "
+		"(date_trunc('minute', now()) - interval '3 h', 1, 1, 1, 0, 5, 40, 0, 'qq'),"
+		"(date_trunc('minute', now()) - interval '3 h', 1, 1, 1, 0, 5, 60, 0, 'qq'),"
+		"(date_trunc('minute', now()) - interval '3 h', 1, 2, 1, 0, 5, 1, 0, 'qq'),"
+		"(date_trunc('minute', now()) - interval '26 h', 1, 2, 1, 0, 5, 1, 0, 'qq'),"
+		"(date_trunc('minute', now()), 1, 2, 1, 0, 5, 9, 0, 'qq')",
+		&err));
+	struct usage_list usage;
+	WORKS(usage_load(f->conn, 1, NOW, &usage, &err));
+	assert_int_equal(usage.count, 2);
+	assert_int_equal(usage.items[0].messages, 61);
+	assert_true(usage.items[0].at_ms <= NOW - 3 * 3600000 + 900000);
+	assert_true(usage.items[0].at_ms >= NOW - 3 * 3600000 - 60000);
+	assert_int_equal(usage.items[1].messages, 9);
+	assert_true(usage.items[1].at_ms == NOW);
+	usage_done(&usage);
+}
+
+static void on_loaded(void *owner, struct ip_pool_snapshot *snapshot, const struct err *err)
+{
+	struct fixture *f = owner;
+	if (err != NULL)
+		fail_msg("%s", err->text);
+	f->snapshot = snapshot;
+	f->is_answered = true;
+	loop_stop(f->loop);
+}
+
+static void a_node_loads_on_its_loop(void **state)
+{
+	struct fixture *f = *state;
+	(void)add_mx1(f);
+	f->loop = loop_new();
+	struct pg_options options = {.url = f->url, .name = "test"};
+	struct pg *pg = pg_open(f->loop, &options);
+	(void)ip_pool_load_start(pg, NOW, on_loaded, f);
+	loop_run(f->loop);
+	assert_true(f->is_answered);
+	assert_int_equal(f->snapshot->source_count, 1);
+	assert_non_null(f->snapshot->providers);
+	ip_pool_snapshot_drop(ip_pool_snapshot_hold(f->snapshot));
+	ip_pool_snapshot_drop(f->snapshot);
+	/* A cancelled load calls nobody. */
+	struct ip_pool_loader *loader = ip_pool_load_start(pg, NOW, on_loaded, f);
+	pg_close(pg);
+	ip_pool_load_cancel(loader, true);
+	loop_turn(f->loop, false);
+	loop_free(f->loop);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_database, close_database)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(sources_are_added_and_move), TEST(sources_are_changed),
+		TEST(limits_are_set_and_undone),  TEST(pauses_are_made_and_lifted),
+		TEST(routes_are_set_and_removed), TEST(providers_are_overridden),
+		TEST(lanes_and_usage_survive),	  TEST(a_node_loads_on_its_loop),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
