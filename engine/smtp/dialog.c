@@ -144,9 +144,17 @@ static bool is_idle(const struct dialog *d)
 	       d->facts.is_greeted && !is_anything_live(d);
 }
 
+/* Once for each body. */
+static void tell_room(struct dialog *d)
+{
+	if (!has_room(d) || d->is_room_told)
+		return;
+	d->is_room_told = true;
+	d->news |= NEWS_ROOM;
+}
+
 void dialog_advance(struct dialog *d)
 {
-	bool was_room = has_room(d);
 	while (may_say(d)) {
 		enum step step = d->next;
 		d->next = say_for(step)(d);
@@ -155,8 +163,7 @@ void dialog_advance(struct dialog *d)
 	if (is_idle(d) && !d->is_idle)
 		d->news |= NEWS_READY;
 	d->is_idle = is_idle(d);
-	if (has_room(d) && !was_room)
-		d->news |= NEWS_ROOM;
+	tell_room(d);
 	ask_for_commit(d);
 }
 
@@ -488,6 +495,7 @@ enum dialog_news dialog_news(struct dialog *d, struct settled *settled_out)
 	struct transaction *t = oldest_settled(d);
 	if (t != NULL) {
 		t->state = SLOT_FREE;
+		tell_room(d);
 		*settled_out = (struct settled){t->envelope.tag, t->outcome};
 		return DIALOG_OUTCOME;
 	}

@@ -113,6 +113,7 @@ struct dialog {
 	int64_t body_since_ms;
 	struct buf tail;
 	size_t tail_sent;
+	bool is_room_told; /* for this body */
 	bool is_asked;	   /* the commit was asked for */
 	bool is_committed; /* and given */
 	bool has_lapsed;   /* ask again only when the whole body has left */

@@ -165,6 +165,7 @@ static enum step say_body(struct dialog *d)
 	d->body_offset = 0;
 	d->body_left = d->current->body_size;
 	d->body_since_ms = d->now;
+	d->is_room_told = false;
 	d->is_asked = false;
 	d->is_committed = false;
 	d->has_lapsed = false;
