@@ -78,7 +78,7 @@ static unsigned array_oid(enum pg_type type)
 	case PG_UUID:
 		return 2951;
 	}
-	must(!"a type of enum pg_type");
+	must(false && "a type of enum pg_type");
 }
 
 void pg_add_bool(struct pg_params *p, bool v)

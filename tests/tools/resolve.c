@@ -149,7 +149,7 @@ static void set_number(struct str key, struct str value, struct resolver_options
 	else if (str_equals(key, STR("ipv6")))
 		o->policy.uses_ipv6 = number != 0;
 	else
-		must(!"a known option");
+		must(false && "a known option");
 }
 
 int main(int argc, char **argv)
