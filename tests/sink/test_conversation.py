@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A plain conversation: what is answered, logged, counted and kept."""
 import json
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -181,3 +182,17 @@ def test_command_in_one_segment_with_the_end_of_the_handshake(start, connect):
     tls.write(b"EHLO client.test\r\n")  # behind our Finished, which is still in `outgoing`
     client.socket.sendall(outgoing.read())
     assert until_done(lambda: tls.read(4096)).startswith(b"250")
+
+
+def test_ends_when_idle(start):
+    assert start("--idle-exit", "1").process.wait(timeout=10) == 0
+
+
+def test_statistics_on_demand(start, connect):
+    sink = start()
+    client = connect(sink).hello()
+    client.mail("a@b.test")
+    sink.process.send_signal(signal.SIGUSR1)
+    while not sink.stats_file.exists():
+        client.say("NOOP")
+    assert json.loads(sink.stats_file.read_text())["accepted"] == 1
