@@ -71,9 +71,11 @@ static const struct {
 	{STR_INIT("公司名称"), STR_INIT("company")},
 	{STR_INIT("单位"), STR_INIT("company")},
 	{STR_INIT("城市"), STR_INIT("city")},
-	/* Added by the file of refused rows (refused.h): leave them out when it comes back. */
+	/* Added by the file of refused rows and by exports: left out when they come back. */
 	{STR_INIT("refusedline"), STR_INIT("-")},
 	{STR_INIT("refusedreason"), STR_INIT("-")},
+	{STR_INIT("edmstatus"), STR_INIT("-")},
+	{STR_INIT("edmconsent"), STR_INIT("-")},
 };
 
 static int make_columns(struct mapping *m, const struct mapping_request *request,

@@ -22,32 +22,13 @@ int64_t person_rid(const struct address *a, const struct hash_key *key)
 	return (int64_t)hash_keyed(key, address_key(a));
 }
 
-static void append_json_string(struct buf *out, struct str s)
-{
-	buf_append_char(out, '"');
-	size_t plain = 0; /* start of what can be copied as it is */
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_append_str(out, str_slice(s, plain, i));
-		plain = i + 1;
-		if (c < 0x20)
-			buf_appendf(out, "\\u%04x", c);
-		else
-			buf_appendf(out, "\\%c", c);
-	}
-	buf_append_str(out, str_slice(s, plain, s.len));
-	buf_append_char(out, '"');
-}
-
 static void append_attribute(struct person *p, struct str name, struct str value)
 {
 	if (p->attributes.len > 1)
 		buf_append_char(&p->attributes, ',');
-	append_json_string(&p->attributes, name);
+	buf_append_json(&p->attributes, name);
 	buf_append_char(&p->attributes, ':');
-	append_json_string(&p->attributes, value);
+	buf_append_json(&p->attributes, value);
 }
 
 /* Cells beyond the columns do no harm while they are empty (trailing delimiters). */

@@ -100,6 +100,25 @@ void buf_appendfv(struct buf *b, const char *fmt, va_list ap)
 	va_end(again);
 }
 
+void buf_append_json(struct buf *b, struct str s)
+{
+	buf_append_char(b, '"');
+	size_t plain = 0; /* start of what can be copied as it is */
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		buf_append_str(b, str_slice(s, plain, i));
+		plain = i + 1;
+		if (c < 0x20)
+			buf_appendf(b, "\\u%04x", c);
+		else
+			buf_appendf(b, "\\%c", c);
+	}
+	buf_append_str(b, str_slice(s, plain, s.len));
+	buf_append_char(b, '"');
+}
+
 void buf_append_u8(struct buf *b, uint8_t v)
 {
 	buf_append(b, &v, sizeof(v));

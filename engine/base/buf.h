@@ -39,6 +39,8 @@ void buf_append_cstr(struct buf *b, const char *s);
 void buf_append_char(struct buf *b, char c);
 void buf_appendf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_appendfv(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+/* Appends s (UTF-8) as a JSON string, its quotes included. */
+void buf_append_json(struct buf *b, struct str s);
 /* Big-endian integers, for binary PostgreSQL parameters and the journal. */
 void buf_append_u8(struct buf *b, uint8_t v);
 void buf_append_be16(struct buf *b, uint16_t v);

@@ -72,29 +72,38 @@ CREATE TABLE edm.import (
 	added       bigint NOT NULL DEFAULT 0,
 	updated     bigint NOT NULL DEFAULT 0,
 	unchanged   bigint NOT NULL DEFAULT 0,
+	duplicates  bigint NOT NULL DEFAULT 0,
 	refused     bigint NOT NULL DEFAULT 0,
 	kept_out    bigint NOT NULL DEFAULT 0,
-	detail      jsonb,
 	imported_by text NOT NULL DEFAULT '',
 	imported_at timestamptz NOT NULL DEFAULT now(),
 	undone_at   timestamptz
 );
 COMMENT ON TABLE edm.import IS
-	'Imports, and the id by which one is undone. update_mode: 1 merge, 2 replace, 3 keep. kept_out: unsubscribed, complained or suppressed. Written by lists.';
+	'Imports, and the id by which one is undone. update_mode: 1 merge, 2 replace, 3 keep. kept_out: unsubscribed, complained or erased. list_id 0: addresses to suppress. Written by lists.';
 
 CREATE TABLE edm.import_change (
 	import_id  int NOT NULL,
 	list_id    int NOT NULL,
 	domain_id  int NOT NULL,
 	rid        bigint NOT NULL,
-	was_import int,
-	was_status smallint,
+	was_import  int,
 	was_consent text,
-	was_attributes jsonb,
+	was_attributes jsonb NOT NULL,
 	PRIMARY KEY (import_id, list_id, domain_id, rid)
 );
 COMMENT ON TABLE edm.import_change IS
-	'What a membership was before an import changed it (was_status NULL: it was not there). Read by undo; dropped after its retention. Written by lists.';
+	'What a membership was before an import changed it; one that an import added has no row here. Read by undo; dropped after its retention. Written by lists.';
+
+CREATE UNLOGGED TABLE edm.import_staging (
+	line       bigint NOT NULL,
+	rid        bigint NOT NULL,
+	address    text COLLATE "C" NOT NULL,
+	domain     text COLLATE "C" NOT NULL,
+	attributes jsonb NOT NULL
+);
+COMMENT ON TABLE edm.import_staging IS
+	'The rows of the one import that is under way, before they are merged in a single transaction. Whoever holds the import lock empties it first and last; what a killed import left is worth nothing. Written by lists.';
 
 CREATE TABLE edm.suppression (
 	rid         bigint NOT NULL,
@@ -102,6 +111,7 @@ CREATE TABLE edm.suppression (
 	cause       smallint NOT NULL,
 	rule        text NOT NULL DEFAULT '',
 	campaign_id int,
+	import_id   int,
 	note        text NOT NULL DEFAULT '',
 	added_by    text NOT NULL DEFAULT '',
 	at          timestamptz NOT NULL DEFAULT now(),

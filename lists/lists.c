@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists by name; see lists.h. */
+#include "lists/lists.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/utf8.h"
+
+int lists_check_name(const char *name, struct err *err)
+{
+	struct str s = str_from(name);
+	bool is_good = s.len > 0 && s.len <= LISTS_NAME_MAX && utf8_is_valid(s) &&
+		       s.ptr[0] != '-' && str_equals(s, str_trim(s));
+	for (size_t i = 0; i < s.len; i++)
+		is_good = is_good && (unsigned char)s.ptr[i] >= 0x20 && s.ptr[i] != 0x7F;
+	if (!is_good)
+		return err_set(err, ERR_USAGE,
+			       "a list's name is 1 to %d bytes, without control characters, and "
+			       "begins with neither a blank nor -",
+			       LISTS_NAME_MAX);
+	return 0;
+}
+
+int lists_find(struct pg_blocking *db, const char *name, int32_t *id_out, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	if (lists_check_name(name, err) != 0)
+		return -1;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(name));
+	int rc = pg_run(db, "lists/find_list", &params, &rows, err);
+	if (rc == 0 && pg_rows_count(rows) == 0)
+		rc = err_set(err, ERR_NOT_FOUND,
+			     "there is no list called \"%s\"; `edm list show` shows them all",
+			     name);
+	if (rc == 0)
+		*id_out = pg_int32(rows, 0, 0);
+	pg_rows_free(rows);
+	pg_params_done(&params);
+	return rc;
+}
+
+int lists_load_key(struct pg_blocking *db, struct hash_key *key_out, struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (pg_run(db, "lists/installation_key", NULL, &rows, err) != 0)
+		return -1;
+	int rc = 0;
+	if (pg_rows_count(rows) != 1)
+		rc = err_set(err, ERR_NOT_FOUND,
+			     "this database holds no installation yet; run `edm init`");
+	else
+		memcpy(key_out->bytes, pg_bytes(rows, 0, 0).ptr, sizeof(key_out->bytes));
+	pg_rows_free(rows);
+	return rc;
+}
+
+int lists_add_event(struct pg_blocking *db, const struct lists_actor *actor, const char *verb,
+		    struct str object, struct err *err)
+{
+	struct pg_params params;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(actor->actor));
+	pg_add_text(&params, str_from(verb));
+	pg_add_text(&params, object);
+	pg_add_text(&params, str_from(actor->because));
+	int rc = pg_run(db, "lists/add_event", &params, NULL, err);
+	pg_params_done(&params);
+	return rc;
+}
+
+struct removal {
+	struct pg_blocking *db;
+	const char *name;
+	const struct lists_actor *actor;
+	struct pg_params *id; /* one parameter: the list */
+	uint64_t members;
+};
+
+static int check_unused(struct removal *r, struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (pg_run(r->db, "lists/list_in_use", r->id, &rows, err) != 0)
+		return -1;
+	int rc = 0;
+	if (pg_int(rows, 0, 1) > 0)
+		rc = err_set(
+			err, ERR_REFUSED,
+			"list \"%s\" is needed by campaigns that are not finished: %.*s; cancel "
+			"them or wait",
+			r->name, STR_ARG(utf8_clip(pg_text(rows, 0, 0), 200)));
+	pg_rows_free(rows);
+	return rc;
+}
+
+static int remove_list(void *owner, struct err *err)
+{
+	struct removal *r = owner;
+	struct pg_rows *rows = NULL;
+	char object[LISTS_NAME_MAX + 8];
+	if (check_unused(r, err) != 0 || pg_run(r->db, "lists/remove_list", r->id, &rows, err) != 0)
+		return -1;
+	r->members = (uint64_t)pg_int(rows, 0, 0);
+	pg_rows_free(rows);
+	snprintf(object, sizeof(object), "list:%s", r->name);
+	return lists_add_event(r->db, r->actor, "list remove", str_from(object), err);
+}
+
+int lists_remove(struct pg_blocking *db, const char *name, const struct lists_actor *actor,
+		 uint64_t *members_out, struct err *err)
+{
+	struct pg_params params;
+	int32_t id;
+	if (lists_find(db, name, &id, err) != 0)
+		return -1;
+	pg_params_init(&params);
+	pg_add_int4(&params, id);
+	struct removal removal = {.db = db, .name = name, .actor = actor, .id = &params};
+	int rc = pg_transaction(db, remove_list, &removal, err);
+	pg_params_done(&params);
+	if (rc == 0)
+		*members_out = removal.members;
+	return rc;
+}

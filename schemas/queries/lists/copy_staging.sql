@@ -1,0 +1,1 @@
+COPY import_staging (line, rid, address, domain, attributes) FROM STDIN (FORMAT binary)

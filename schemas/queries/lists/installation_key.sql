@@ -1,0 +1,2 @@
+-- The key that makes rids.
+SELECT rid_key FROM installation;

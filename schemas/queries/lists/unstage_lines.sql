@@ -1,0 +1,2 @@
+-- Takes lines ($1) back out of the staging table.
+DELETE FROM import_staging WHERE line = ANY ($1::bigint[]);
