@@ -9,30 +9,13 @@
 #define EDM_SCHEDULER_LEDGER_ATTEMPT_H
 
 #include "engine/reply/outcome.h"
-
-/* Recipient states as stored. X(suffix, number, name, is final) */
-#define RECIPIENT_STATES(X)                                                                        \
-	X(WAITING, 1, "waiting", false)                                                            \
-	X(LEASED, 2, "sending", false)                                                             \
-	X(DEFERRED, 3, "deferred", false)                                                          \
-	X(DELIVERED, 4, "delivered", true)                                                         \
-	X(BOUNCED, 5, "bounced", true)                                                             \
-	X(REJECTED, 6, "rejected", true)                                                           \
-	X(BLOCKED, 7, "blocked", true)                                                             \
-	X(EXPIRED, 8, "expired", true)                                                             \
-	X(SUPPRESSED, 9, "suppressed", true)                                                       \
-	X(CANCELLED, 10, "cancelled", true)                                                        \
-	X(UNKNOWN, 11, "unknown", true)
-
-#define X(suffix, number, name, is_final) RECIPIENT_##suffix = number,
-enum recipient_state { RECIPIENT_STATES(X) };
-#undef X
+#include "scheduler/ledger/ledger.h"
 
 /* Where a recipient stands: the key of everything the ledger writes. */
 struct ledger_place {
-	uint32_t campaign;
-	uint32_t chunk;
-	uint32_t epoch;
+	int32_t campaign;
+	int32_t chunk; /* negative: packed from retries */
+	int32_t epoch;
 	uint16_t position;
 };
 
@@ -52,9 +35,5 @@ struct attempt {
 	unsigned writer;
 	uint32_t intent_segment, outcome_segment;
 };
-
-const char *recipient_state_name(enum recipient_state state);
-int recipient_state_parse(struct str name, enum recipient_state *out) NODISCARD;
-bool recipient_state_is_final(enum recipient_state state);
 
 #endif
