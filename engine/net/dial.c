@@ -52,13 +52,13 @@ static int prepare(int fd, const struct sockaddr_storage *source)
 	return 0;
 }
 
-int dial_start(const struct sockaddr_storage *address, const struct sockaddr_storage *source,
-	       struct dial_failure *failure_out)
+int dial_start(const struct dial_ends *ends, struct dial_failure *failure_out)
 {
+	const struct sockaddr_storage *address = ends->address;
 	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail(errno, true, failure_out);
-	int code = prepare(fd, source);
+	int code = prepare(fd, ends->source);
 	if (code != 0) {
 		close(fd);
 		return fail(code, true, failure_out);

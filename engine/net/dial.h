@@ -11,6 +11,12 @@
 
 #include "engine/base/must.h"
 
+/* The two ends of a connection to be made. */
+struct dial_ends {
+	const struct sockaddr_storage *address; /* theirs, port included */
+	const struct sockaddr_storage *source;	/* ours, port 0; AF_UNSPEC = any */
+};
+
 /* Why a connection could not be made. */
 struct dial_failure {
 	int code;      /* errno */
@@ -18,12 +24,11 @@ struct dial_failure {
 };
 
 /*
- * Begins to connect to address from source (port 0; AF_UNSPEC = any). The port is chosen by the
+ * Begins to connect. Our port is chosen by the
  * kernel for this destination (IP_BIND_ADDRESS_NO_PORT), so that one source can have 28,000
  * connections to each host. Returns the descriptor, the caller's to close, or -1.
  */
-int dial_start(const struct sockaddr_storage *address, const struct sockaddr_storage *source,
-	       struct dial_failure *failure_out) NODISCARD;
+int dial_start(const struct dial_ends *ends, struct dial_failure *failure_out) NODISCARD;
 /* Once fd is writable: 0 if connected, else -1. */
 int dial_finish(int fd, struct dial_failure *failure_out) NODISCARD;
 

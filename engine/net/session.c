@@ -9,6 +9,7 @@
 #include "engine/net/session.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,7 @@ static void on_due(struct timer *t)
 	if (s->phase == PHASE_LINGERING) {
 		finish(s);
 	} else if (s->phase == PHASE_CONNECTING) {
+		s->facts.dial_errno = ETIMEDOUT;
 		linger_unconnected(s, OUTCOME_WORDS_TCP, "timed out: no connection");
 		finish(s);
 	} else {
@@ -346,6 +348,7 @@ struct session *session_open(struct net *n, const struct session_target *target,
 			     const struct session_events *events, void *owner)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
+	struct dial_ends ends = {&target->address, &target->source};
 	struct dial_failure failure;
 	must(target->tls == TLS_NONE || target->tls_context != NULL);
 	s->net = n;
@@ -354,12 +357,12 @@ struct session *session_open(struct net *n, const struct session_target *target,
 	s->timer.on_due = on_due;
 	s->timer.owner = s;
 	s->grave.free = free_session;
-	s->facts.opened_at_ms = loop_now_ms(n->loop);
+	s->facts.opened_at_ms = loop_refresh_ms(n->loop);
 	buf_init(&s->why_text, 1024);
 	keep_address(s, &target->address);
 	copy_target(s, target);
 	n->sessions++;
-	s->stream = stream_open(n, &target->address, &target->source, &stream_events, s, &failure);
+	s->stream = stream_open(n, &ends, &stream_events, s, &failure);
 	if (s->stream == NULL) {
 		s->facts.dial_errno = failure.code;
 		linger_unconnected(s, failure.is_local ? OUTCOME_WORDS_LOCAL : OUTCOME_WORDS_TCP,
@@ -373,6 +376,12 @@ struct session *session_open(struct net *n, const struct session_target *target,
 
 /* --- the owner's calls --- */
 
+/* The owner may call long after the turn's clock was read. */
+static int64_t clock_of(struct session *s)
+{
+	return loop_refresh_ms(net_loop(s->net));
+}
+
 bool session_can_send(const struct session *s)
 {
 	return s->phase == PHASE_TALKING && dialog_can_send(s->dialog);
@@ -382,14 +391,14 @@ bool session_send(struct session *s, const struct envelope *envelope)
 {
 	if (!session_can_send(s))
 		return false;
-	dialog_send(s->dialog, envelope, loop_now_ms(net_loop(s->net)));
+	dialog_send(s->dialog, envelope, clock_of(s));
 	work(s);
 	return true;
 }
 
 bool session_commit(struct session *s)
 {
-	if (s->phase != PHASE_TALKING || !dialog_commit(s->dialog, loop_now_ms(net_loop(s->net))))
+	if (s->phase != PHASE_TALKING || !dialog_commit(s->dialog, clock_of(s)))
 		return false;
 	work(s);
 	return true;
@@ -415,7 +424,7 @@ void session_quit(struct session *s)
 {
 	if (give_up_unconnected(s))
 		return;
-	dialog_quit(s->dialog, loop_now_ms(net_loop(s->net)));
+	dialog_quit(s->dialog, clock_of(s));
 	work(s);
 }
 

@@ -102,12 +102,11 @@ static void note_error(struct stream *s, int code)
 
 /* --- opening --- */
 
-struct stream *stream_open(struct net *n, const struct sockaddr_storage *address,
-			   const struct sockaddr_storage *source,
+struct stream *stream_open(struct net *n, const struct dial_ends *ends,
 			   const struct stream_events *events, void *owner,
 			   struct dial_failure *failure_out)
 {
-	int fd = dial_start(address, source, failure_out);
+	int fd = dial_start(ends, failure_out);
 	if (fd < 0)
 		return NULL;
 	struct stream *s = xcalloc(1, sizeof(*s));

@@ -35,8 +35,7 @@ struct stream_events {
 };
 
 /* Begins to connect, or NULL and the failure. events must outlive the stream. */
-struct stream *stream_open(struct net *n, const struct sockaddr_storage *address,
-			   const struct sockaddr_storage *source,
+struct stream *stream_open(struct net *n, const struct dial_ends *ends,
 			   const struct stream_events *events, void *owner,
 			   struct dial_failure *failure_out);
 /* Shakes hands, within the net's budget; then on_secure or on_ended. host_name may be NULL; key
