@@ -157,6 +157,11 @@ static int check_input(const struct compose_input *in, struct err *err)
 		return err_set(err, ERR_INPUT,
 			       "the feedback id has more than four fields, or spaces");
 	must(in->key_count <= MESSAGE_KEYS_MAX);
+	for (size_t i = 0; i < in->key_count; i++)
+		if (!header_list_id_is_valid(in->keys[i].domain) ||
+		    !header_list_id_is_valid(in->keys[i].selector))
+			return err_set(err, ERR_INPUT,
+				       "the domain or selector of a DKIM key is no domain name");
 	return check_extra(in, err);
 }
 

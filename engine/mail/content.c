@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "engine/base/utf8.h"
 #include "engine/mail/html_text.h"
 
 #define FIELDS_MAX (64u << 10)
@@ -237,7 +238,7 @@ static void add_attachment(struct builder *b, const struct attachment *attachmen
 {
 	char name[256];
 	struct str type = attachment->type.len ? attachment->type : STR("application/octet-stream");
-	struct str given = str_slice(attachment->name, 0, sizeof(name));
+	struct str given = utf8_clip(attachment->name, sizeof(name));
 	for (size_t i = 0; i < given.len; i++)
 		name[i] = given.ptr[i] == '/' || given.ptr[i] == '\\' ? '_' : given.ptr[i];
 	given = given.len ? str_of(name, given.len) : STR("attachment");

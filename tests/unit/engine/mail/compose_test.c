@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -413,6 +414,75 @@ static void same_input_same_bytes(void **state)
 	content_free(content);
 }
 
+/* What the threads of threads_share_content work on. */
+struct shared {
+	const struct content *content;
+	const struct compose_input *in;
+	struct message messages[8];
+};
+
+static void *compose_and_sign(void *arg)
+{
+	struct shared *s = arg;
+	struct message *list[ARRAY_LEN(s->messages)];
+	struct composer *composer = composer_new();
+	struct err err;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		list[i] = &s->messages[i];
+		message_init(list[i]);
+		must(compose(composer, s->content, s->in, list[i], &err) == 0);
+	}
+	must(compose_sign(list, ARRAY_LEN(list), &err) == 0);
+	composer_free(composer);
+	return NULL;
+}
+
+static void threads_share_content(void **state)
+{
+	(void)state;
+	struct content_spec spec = {.subject = STR("s"),
+				    .html = STR("<p>fixed</p>"),
+				    .text = STR("你好 {{ v }}"),
+				    .from = {STR("n"), STR("news@example.com")}};
+	struct content *content = new_content(&spec);
+	struct pair pair = {"v", STR("张三")};
+	struct pairs pairs = {&pair, 1};
+	struct buf pem, txt;
+	struct signer *signer = NULL;
+	struct err err;
+	buf_init(&pem, 1 << 14);
+	buf_init(&txt, 1 << 14);
+	assert_int_equal(dkim_key_generate(SIGNER_RSA, &pem, &txt, &err), 0);
+	assert_int_equal(signer_load(buf_str(&pem), &signer, &err), 0);
+	struct dkim_key key = {STR("example.com"), STR("s1"), signer};
+	struct compose_input in = an_input(&pairs);
+	in.keys = &key;
+	in.key_count = 1;
+	struct shared shared[3];
+	pthread_t threads[ARRAY_LEN(shared)];
+	for (size_t i = 0; i < ARRAY_LEN(shared); i++) {
+		shared[i].content = content;
+		shared[i].in = &in;
+		assert_int_equal(pthread_create(&threads[i], NULL, compose_and_sign, &shared[i]),
+				 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(shared); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	struct str want = buf_str(&shared[0].messages[0].text);
+	for (size_t i = 0; i < ARRAY_LEN(shared) * ARRAY_LEN(shared[0].messages); i++) {
+		struct message *m = &shared[i / ARRAY_LEN(shared[0].messages)]
+					     .messages[i % ARRAY_LEN(shared[0].messages)];
+		assert_true(str_equals(buf_str(&m->text), want));
+		if (i > 0)
+			message_done(m);
+	}
+	message_done(&shared[0].messages[0]);
+	signer_free(signer);
+	buf_done(&pem);
+	buf_done(&txt);
+	content_free(content);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +493,7 @@ int main(void)
 		cmocka_unit_test(unfit_input_is_refused),
 		cmocka_unit_test(unfit_content_is_refused),
 		cmocka_unit_test(same_input_same_bytes),
+		cmocka_unit_test(threads_share_content),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
