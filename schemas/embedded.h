@@ -11,7 +11,7 @@
 struct embedded_file {
 	const char *name;
 	const char *data; /* NUL-terminated after size */
-	size_t size;      /* bytes, without the NUL */
+	size_t size;	  /* bytes, without the NUL */
 };
 
 /* All files, sorted by name. */

@@ -54,16 +54,15 @@ static void add_number(struct buf *line, uint64_t value, char after)
 /* Bytes that would break a line or a column become '?'. */
 static void add_text(struct buf *line, struct str text, char after)
 {
-	char *to = buf_reserve(line, text.len + 2);
+	if (text.ptr == NULL || text.len == 0)
+		text = STR("-");
+	char *to = buf_reserve(line, text.len + 1);
 	if (to == NULL)
 		return;
-	size_t n = 0;
-	for (; n < text.len; n++)
-		to[n] = (unsigned char)text.ptr[n] < ' ' ? '?' : text.ptr[n];
-	if (n == 0)
-		to[n++] = '-';
-	to[n++] = after;
-	buf_add(line, n);
+	for (size_t i = 0; i < text.len; i++)
+		to[i] = (unsigned char)text.ptr[i] < ' ' ? '?' : text.ptr[i];
+	to[text.len] = after;
+	buf_add(line, text.len + 1);
 }
 
 void events_add(struct events *e, const struct event *event)

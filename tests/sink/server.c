@@ -238,7 +238,7 @@ static void on_signals(struct server *server)
 
 static void accept_some(struct server *server, struct listener *listener)
 {
-	struct sockaddr_in peer;
+	struct sockaddr_in peer = {0};
 	listener->is_ready = false;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		socklen_t len = sizeof(peer);

@@ -107,19 +107,12 @@ void auth_hear(struct smtpd *s, struct str line)
 		refuse(s);
 		return;
 	}
-	switch (s->mode) {
-	case MODE_AUTH_PLAIN:
+	if (s->mode == MODE_AUTH_PLAIN) {
 		hear_plain(s, line);
-		break;
-	case MODE_AUTH_NAME:
+	} else if (s->mode == MODE_AUTH_NAME) {
 		hear_name(s, line);
-		break;
-	case MODE_AUTH_PASSWORD:
+	} else {
+		must(s->mode == MODE_AUTH_PASSWORD);
 		hear_password(s, line);
-		break;
-	case MODE_COMMAND:
-	case MODE_BODY:
-	case MODE_DEAF:
-		must(!"a mode of AUTH");
 	}
 }

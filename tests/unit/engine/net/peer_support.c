@@ -152,7 +152,7 @@ static bool act(struct conn *c, const char *what)
 	else if (strcmp(what, "flood") == 0)
 		flood(c);
 	else
-		must(!"no such act");
+		must(false && "no such act");
 	return true;
 }
 
