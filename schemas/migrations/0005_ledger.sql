@@ -24,7 +24,6 @@
 CREATE TABLE edm.audience (
 	campaign_id  int PRIMARY KEY REFERENCES edm.campaign,
 	batch_size   int NOT NULL,
-	batches      int NOT NULL,
 	total        bigint NOT NULL DEFAULT 0,
 	complete     bool NOT NULL DEFAULT false,
 	frozen_at    timestamptz NOT NULL DEFAULT now(),
@@ -93,7 +92,7 @@ ALTER TABLE edm.chunk ALTER done_map SET STORAGE PLAIN, ALTER open_map SET STORA
 CREATE INDEX chunk_ready ON edm.chunk (campaign_id, group_name, chunk_no) WHERE state = 0;
 CREATE INDEX chunk_leased ON edm.chunk (node_id, campaign_id, chunk_no) WHERE state = 1;
 COMMENT ON TABLE edm.chunk IS
-	'The truth of who is done. No index may hold a column that a flush changes (done_map, open_map, flush_seq), so that a flush is a HOT update. chunk_no: batch × 4096 + i from the build, 2^30 and up from the packer. Written by ledger/build, claim, flush, recover, retry, settle.';
+	'The truth of who is done. No index may hold a column that a flush changes (done_map, open_map, flush_seq), so that a flush is a HOT update. chunk_no: batch × 4096 + i from the build, negative from the packer (−2^31 and up). Written by ledger/build, claim, flush, recover, retry, settle.';
 COMMENT ON COLUMN edm.chunk.state IS '0 ready, 1 leased, 2 done, 3 settled (settled_as holds for the unset bits)';
 COMMENT ON COLUMN edm.chunk.epoch IS 'fencing token: +1 with every claim, release and revocation';
 COMMENT ON COLUMN edm.chunk.flush_seq IS 'flushes seen under this epoch; a flush names the one it expects';
@@ -225,6 +224,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION edm.outcome_partition_add IS
 	'Adds the partition of a day (UTC) by CREATE and ATTACH, which does not stop inserts; false if it stands.';
+CREATE FUNCTION edm.outcome_partition_close(day date) RETURNS bool LANGUAGE plpgsql
+	SET lock_timeout = '500ms' AS $$
+BEGIN
+	EXECUTE format('CREATE INDEX %I ON edm.%I (rid)', 'outcome_' || to_char(day, 'YYYYMMDD') || '_rid',
+		'outcome_' || to_char(day, 'YYYYMMDD'));
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION edm.outcome_partition_close IS
+	'Adds the index by rid to the partition of a day that is over.';
+
+CREATE FUNCTION edm.outcome_partition_drop(part text) RETURNS bool LANGUAGE plpgsql
+	SET lock_timeout = '500ms' AS $$
+BEGIN
+	EXECUTE format('ALTER TABLE edm.outcome DETACH PARTITION edm.%I', part);
+	EXECUTE format('DROP TABLE edm.%I', part);
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION edm.outcome_partition_drop IS 'Drops the partition called part with all it holds.';
+
 SELECT edm.outcome_partition_add((now() AT TIME ZONE 'UTC')::date + i) FROM generate_series(-1, 7) i;
 
 CREATE TABLE edm.reply_template (

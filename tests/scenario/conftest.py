@@ -21,6 +21,7 @@ import psycopg2
 import pytest
 
 from support.nsd import Nsd
+from support.program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = "edm_template"
@@ -32,12 +33,19 @@ class PrivatePostgres:
 
     def __init__(self):
         self.bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-"))
+        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-", dir=self._base()))
         self.user = self._unprivileged_user()
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
         self.process = None
         self.numbers = itertools.count(1)
+
+    @staticmethod
+    def _base():
+        """In memory where possible: what a killed server leaves is the kernel's, not the disk's."""
+        if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
+            return "/dev/shm"
+        return None
 
     @staticmethod
     def _unprivileged_user():
@@ -136,6 +144,8 @@ def postgres():
     server.run("postgres", f"CREATE DATABASE {TEMPLATE}")
     for migration in sorted((ROOT / "schemas/migrations").glob("*.sql")):
         server.run(TEMPLATE, migration.read_text())
+        number, name = migration.stem.split("_", 1)
+        server.run(TEMPLATE, f"INSERT INTO edm.migration VALUES ({int(number)}, '{name}', '0.1.0')")
     server.run(TEMPLATE, "INSERT INTO edm.installation(rid_key) VALUES (decode(repeat('5a', 16), 'hex'))")
     yield server
     server.remove()
@@ -181,6 +191,14 @@ def empty_database(postgres):
 def build():
     """The build directory whose programs are tested; EDM_BUILD, else that of the dev preset."""
     return Path(os.environ.get("EDM_BUILD", ROOT / "build/dev"))
+
+
+@pytest.fixture
+def edm(build, tmp_path, database):
+    """The program on the test's database, ready: what init does is done."""
+    program = Program(build, tmp_path, database.url)
+    program("init")
+    return program
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ static void find_binaries(struct private_pg *pg)
 static void make_directory(struct private_pg *pg)
 {
 	const char *tmp = getenv("TMPDIR");
-	int n = snprintf(pg->dir, sizeof(pg->dir), "%s/edm-pg-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	if (tmp == NULL)
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	int n = snprintf(pg->dir, sizeof(pg->dir), "%s/edm-pg-XXXXXX", tmp);
 	/* A socket's path has room for 107 bytes. */
 	must(n > 0 && (size_t)n < sizeof(pg->dir));
 	must(mkdtemp(pg->dir) != NULL);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs of the command line: one array a noun (a few small verbs share one), each defined in
+ * the file named after it and ended by a NULL noun. main.c joins them, in the order of `edm
+ * --help`.
+ */
+#ifndef EDM_SCHEDULER_CLI_VERBS_H
+#define EDM_SCHEDULER_CLI_VERBS_H
+
+#include "scheduler/cli/cli.h"
+
+extern const struct cli_verb basic_verbs[]; /* init, down, sql, version, help */
+
+#endif

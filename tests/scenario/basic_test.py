@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""init, down, sql, version, help: what a newcomer types first."""
+
+import pytest
+
+from support.program import Program
+
+
+@pytest.fixture
+def private(build, tmp_path_factory):
+    """The program with a private database, removed afterwards."""
+    program = Program(build, tmp_path_factory.mktemp("d"))
+    yield program
+    program.run("down", "--purge", "--yes")
+
+
+def test_init_makes_a_private_database_and_down_removes_it(private):
+    assert "edm init" in private.fails(3, "sql", "SELECT 1")
+    first = private("init", "--json").json
+    assert first["private"] and first["created"] and first["migrations"] >= 5
+    again = private("init", "--json").json
+    assert not again["created"] and again["migrations"] == 0
+    assert (private.data / "node.key").stat().st_mode & 0o777 == 0o600
+    assert "tester" in private("sql", "SELECT actor FROM event").out
+    private("down")
+    assert "1 row" in private("sql", "SELECT 1").out, "any command starts it again"
+    assert "needs --yes" in private.fails(4, "down", "--purge")
+    private("down", "--purge", "--yes")
+    assert "no private database" in private.fails(3, "down")
+
+
+def test_init_of_a_named_database(build, tmp_path, empty_database):
+    program = Program(build, tmp_path, empty_database.url)
+    assert program("init", "--json").json["private"] is False
+    assert empty_database.value("SELECT count(*) FROM edm.installation") == 1
+    assert "not edm's to stop" in program.fails(4, "down")
+
+
+def test_down_refuses_while_a_node_runs(private):
+    private("init")
+    private(
+        "sql",
+        "INSERT INTO node(name, journal, host, pid, lease_until)"
+        " VALUES ('mx1', gen_random_uuid(), 'here', 42, now() + interval '1 hour')",
+    )
+    assert "node mx1 is running on here (process 42)" in private.fails(4, "down")
+    private("sql", "DELETE FROM node")
+    private("down")
+
+
+def test_help_lists_its_topics_and_every_page_opens(private):
+    listing = private("help").out
+    topics = [line.split()[0] for line in listing.splitlines() if line.startswith("  ")]
+    assert "start" in topics
+    for topic in topics:
+        assert private("help", topic).out.startswith("# ")
+    assert "edm help lists the topics" in private.fails(3, "help", "nothing")
+    assert private("version", "--json").json["version"]
