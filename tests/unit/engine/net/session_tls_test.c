@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "engine/net/net_private.h"
 #include "tests/unit/engine/net/peer_support.h"
 
 #define STARTTLS "S250 STARTTLS", "CSTARTTLS", "S220 go"
@@ -67,6 +68,32 @@ static void test_tls_and_resumption(void **state)
 	server_stop(&server);
 	assert_int_equal(server.messages, 501);
 	assert_int_equal(c.delivered, 501);
+	client_done(&c);
+}
+
+/* Leaves no handshake step to what happens between two ends of turns. */
+static void take_all_steps(struct turn_hook *hook)
+{
+	while (net_take_step(hook->owner))
+		;
+}
+
+static void test_handshakes_wait_for_their_turn(void **state)
+{
+	struct tls_fixture *f = *state;
+	struct client c;
+	struct server server = {.tls = f->server};
+	client_init(&c, 0);
+	struct turn_hook hook = {.on_turn = take_all_steps, .owner = c.net};
+	loop_add_hook(c.loop, &hook);
+	for (unsigned i = 0; i < NET_HANDSHAKE_STEPS; i++)
+		assert_true(net_take_step(c.net));
+	assert_false(net_take_step(c.net));
+	c.target.tls = TLS_REQUIRED;
+	c.target.tls_context = f->suspicious;
+	play(&c, &server, SCRIPT(GREET, SECURE));
+	assert_int_equal(c.delivered, 1);
+	loop_remove_hook(&hook);
 	client_done(&c);
 }
 
@@ -163,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tls_and_resumption),
+		cmocka_unit_test(test_handshakes_wait_for_their_turn),
 		cmocka_unit_test(test_verified),
 		cmocka_unit_test(test_tls_big_body),
 		cmocka_unit_test(test_broken_starttls),
