@@ -120,7 +120,8 @@ def test_sleeps(lint, path, text, want):
 
 BASE = {"engine/base/str.h": "", "engine/pg/pg.h": "", "engine/pg/pg_private.h": "",
         "scheduler/cli/cli.h": "", "scheduler/node/node.h": "", "lists/list.h": "",
-        "ip-pool/pool.h": "", "tests/unit/lists/made.h": "", "engine/base/clock.h": "", "engine/loop/loop.h": ""}
+        "ip-pool/pool.h": "", "tests/unit/lists/made.h": "", "engine/base/clock.h": "",
+        "engine/loop/loop.h": ""}
 
 
 @pytest.mark.parametrize("path, include, want", [
@@ -165,7 +166,7 @@ COMMENT ON TABLE edm.outcome IS 'Written by ledger/flush.';
 @pytest.mark.parametrize("query, want", [
     ("INSERT INTO member VALUES (1)", None),
     ("SELECT 1 FROM outcome FOR UPDATE", None),
-    ("INSERT INTO member VALUES (1)\nON CONFLICT (x) DO UPDATE SET x = 'UPDATE outcome'", None),
+    ("INSERT INTO member VALUES (1)\nON CONFLICT (x) DO UPDATE SET x = 'UPDATE none'", None),
     ("SELECT 1;\nUPDATE edm.outcome SET x = 1", "2: writes outcome, which is written by ledger"),
     ("DELETE FROM outcome", "1: writes outcome"),
     ("INSERT INTO nobody SELECT 1", "1: writes nobody"),
