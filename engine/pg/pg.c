@@ -480,6 +480,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 	struct pg *pg = ((struct poller *)handle->data)->pg;
 	if (pg == NULL)
 		return;
+	/* On an error (a reset peer) libuv has stopped the handle; there may still be words to read
+	 * before the end, so it is armed again below. */
+	if (status < 0)
+		pg->events = 0;
 	if (pg->state == STATE_CONNECTING) {
 		connect_step(pg);
 		return;
