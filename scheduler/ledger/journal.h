@@ -1,63 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal: what this node was about to do and what came of it, on its own disk, so that a
- * killed process knows after its restart who may have been sent to.
+ * The journal of a node: what it is about to send and what it was told, on its own disk before it
+ * happens. After a crash it tells which of the people the database holds open were sent to.
  *
- * One directory a node, locked as long as it runs; in it one **writer** a worker thread, each
- * writing **segments** (append only). Record: length, type, payload, CRC-32C. A torn tail is
- * tolerated; anything else that does not check out makes the journal untrusted (treated as lost).
- * Each segment starts with a header: installation, journal uuid, node, incarnation, boot id, mode,
- * writer, sequence.
+ * A directory holds `journal.id` (the uuid the node row names), `lock` (held by the process that
+ * uses it) and segments `SS-NNNNNNNNNN.seg`, a series for each stream (a worker thread). Streams
+ * are opened after the node has registered, all of them before the first claim.
  *
- * INTENT stands in the journal before the first octet of a terminator is handed to the kernel;
- * OUTCOME before an outcome is told to anybody. UNSENT takes an INTENT back: the connection was
- * given up before the terminator.
+ * Modes: `process` writes with write(2), which survives kill −9 of the process; `batch` also syncs
+ * before the terminator goes, which survives the loss of power. After another boot of the machine
+ * only a durable journal proves anything.
  *
- * A segment is kept until every attempt that names it as intent_segment or outcome_segment is
- * flushed (journal_release).
+ * A record counts as needed until journal_settled is called for it; a closed segment whose records
+ * are all settled is removed, the oldest first, so what is there is always contiguous.
  *
- * Threads: a writer belongs to one worker; set functions are control's, journal_release any
- * thread's.
+ * journal_open, journal_replay and journal_discard are for the start, before any thread runs. A
+ * stream is used by one thread.
  */
 #ifndef EDM_SCHEDULER_LEDGER_JOURNAL_H
 #define EDM_SCHEDULER_LEDGER_JOURNAL_H
 
-#include "engine/base/err.h"
 #include "engine/loop/loop.h"
-#include "scheduler/ledger/attempt.h"
+#include "scheduler/ledger/record.h"
 
-enum journal_mode {
-	JOURNAL_PROCESS, /* write(2): survives kill -9 of the process */
-	JOURNAL_BATCH,	 /* and fdatasync in groups: survives power loss */
+struct journal;
+struct journal_stream;
+
+enum journal_sync_mode { JOURNAL_SYNC_PROCESS, JOURNAL_SYNC_BATCH };
+
+/* Opens or makes the journal in dir (which exists) and locks it. ERR_REFUSED when another process
+ * has it, or when it belongs to another installation. NULL on error. */
+struct journal *journal_open(const char *dir, const unsigned char installation[16],
+			     struct err *err);
+/* Unlocks; the streams must be closed. NULL is fine. */
+void journal_close(struct journal *j);
+/* Its uuid, for the registration. */
+const unsigned char *journal_uuid(const struct journal *j);
+
+/* ---- at start: what the process before us left ---- */
+
+enum journal_state {
+	JOURNAL_WHOLE, /* a missing INTENT proves that nothing was sent */
+	JOURNAL_EMPTY, /* no segments: nothing was ever claimed, or all was settled and removed */
+	JOURNAL_LOST,  /* gapped, corrupt, or not durable and from another boot */
 };
 
-struct journal_set; /* the node's directory */
-struct journal;	    /* one writer */
+struct journal_replay {
+	enum journal_state state;
+	/* The incarnations it tells of; 0 when empty. Who claimed had segments open, so a lease of
+	 * an incarnation outside is of another journal. */
+	int32_t first_incarnation;
+	int32_t last_incarnation;
+	const char *why; /* of a lost one: a constant */
+	size_t segments;
+	size_t records;
+};
 
-/* A worker's writer, number index from 0; made by control before the worker's thread starts. loop:
- * where on_durable is called. on_durable (batch mode only; may be NULL in process mode): what
- * journal_write wrote up to now is on the disk. */
-struct journal *journal_writer(struct journal_set *set, unsigned index, struct loop *loop,
-			       void (*on_durable)(void *owner), void *owner);
-void journal_writer_close(struct journal *j);
+typedef void (*journal_on_record)(void *owner, const struct journal_record *record);
 
-/* Put a record into the writer's buffer; the segment it will stand in. Nothing is written yet. */
-uint32_t journal_add_intent(struct journal *j, const struct ledger_place *place, uint16_t number);
-uint32_t journal_add_outcome(struct journal *j, const struct attempt *attempt);
-void journal_add_unsent(struct journal *j, const struct ledger_place *place,
-			uint32_t intent_segment);
+/* Reads all segments in order and calls on_record for each record (also of a lost one, up to where
+ * it can be read: what it says did happen). */
+int journal_replay(struct journal *j, journal_on_record on_record, void *owner,
+		   struct journal_replay *out, struct err *err) NODISCARD;
+/* Removes all segments: everything in them is settled. */
+int journal_discard(struct journal *j, struct err *err) NODISCARD;
 
-/*
- * Writes the buffer in one write(2). 0: in process mode what was added may be acted on now; in
- * batch mode once journal_is_durable says so. -1 (disk full, read-only): nothing may be acted on;
- * the buffer is kept and the next call tries again from the last whole record.
- */
-int journal_write(struct journal *j, struct err *err) NODISCARD;
-/* True when everything written is as durable as the mode asks. */
-bool journal_is_durable(const struct journal *j);
+/* ---- while running ---- */
 
-/* An attempt is flushed, or was never to be: its segments may go as far as it is concerned. */
-void journal_release(struct journal_set *set, unsigned writer, uint32_t intent_segment,
-		     uint32_t outcome_segment);
+/* Opens stream number of streams for this incarnation. NULL on error. */
+struct journal_stream *journal_stream_open(struct journal *j, uint16_t number, uint16_t streams,
+					   int32_t incarnation, enum journal_sync_mode mode,
+					   struct err *err);
+/* Closes it; segments with unsettled records stay. NULL is fine. */
+void journal_stream_close(struct journal_stream *s);
+
+/* Collects a record for the next journal_write and returns its segment, to be named to
+ * journal_settled. */
+uint64_t journal_intent(struct journal_stream *s, const struct journal_key *key);
+/* Takes an INTENT back: the terminator never left. */
+uint64_t journal_retract(struct journal_stream *s, const struct journal_key *key);
+uint64_t journal_outcome(struct journal_stream *s, const struct journal_key *key,
+			 const struct settlement *settlement);
+/* Writes what was collected in one write(2). In mode process the terminators may go now; in mode
+ * batch after journal_sync. On error nothing more may be sent by this node. */
+int journal_write(struct journal_stream *s, struct err *err) NODISCARD;
+/* Bytes collected and not written. */
+size_t journal_pending(const struct journal_stream *s);
+
+/* Syncs what is written off the loop and calls back on it; in mode process calls back at the end of
+ * the turn. One at a time. err is NULL when it went well. */
+typedef void (*journal_on_synced)(void *owner, const struct err *err);
+void journal_sync(struct journal_stream *s, struct loop *loop, journal_on_synced on_synced,
+		  void *owner);
+
+/* n records of segment are settled in the database. */
+void journal_settled(struct journal_stream *s, uint64_t segment, size_t n);
 
 #endif

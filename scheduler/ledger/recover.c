@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settling from the journal; see recover.h. Leases still held go through the fence of the flush
+ * under their old incarnation and are released; doubts go through it as late targets.
+ */
+#include "scheduler/ledger/recover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/hash.h"
+#include "scheduler/ledger/claim.h"
+#include "scheduler/ledger/retry.h"
+
+/* Chunks settled by one flush; 1,000 people each at most. */
+#define PER_FLUSH 16
+/* A chunk may be reaped while we settle it, and is then found as a doubt the next time. */
+#define ROUNDS_MAX 5
+
+/* What the journal tells of one recipient under one lease: the last record. */
+struct told {
+	struct map_node node; /* recovery.told, by hash of the key */
+	struct journal_record record;
+};
+
+struct recovery {
+	struct journal *journal;
+	struct journal_replay replay;
+	struct arena arena; /* told, and the strings of their settlements */
+	struct map told;
+};
+
+/* One chunk or doubt to settle. */
+struct item {
+	struct flush_target target;
+	struct positions open;	  /* may have been sent to: undone credits, or the doubt's map */
+	struct positions unknown; /* of a doubt: became unknown since */
+};
+
+/* A run over some items. */
+struct run {
+	struct recovery *recovery;
+	struct pg_blocking *conn;
+	struct member_id id;
+	int64_t unknown_retry_ms;
+	struct recovery_counts *counts;
+	struct flush *flush;
+};
+
+/* ---- the journal in memory ---- */
+
+static uint64_t key_hash(const struct journal_key *key)
+{
+	struct {
+		int32_t campaign, chunk, epoch;
+		uint32_t position;
+	} k = {key->campaign, key->chunk, key->epoch, key->position};
+	return hash_str(str_of((const char *)&k, sizeof(k)));
+}
+
+static bool key_equals(const struct map_node *node, const void *key)
+{
+	const struct journal_key *a = &CONTAINER_OF(node, struct told, node)->record.key;
+	const struct journal_key *b = key;
+	return a->campaign == b->campaign && a->chunk == b->chunk && a->epoch == b->epoch &&
+	       a->position == b->position;
+}
+
+static struct told *told_get(const struct recovery *r, const struct journal_key *key)
+{
+	struct map_node *node = map_get(&r->told, key_hash(key), key_equals, key);
+	return node == NULL ? NULL : CONTAINER_OF(node, struct told, node);
+}
+
+static void on_record(void *owner, const struct journal_record *record)
+{
+	struct recovery *r = owner;
+	struct told *told = told_get(r, &record->key);
+	if (told == NULL) {
+		told = arena_alloc(&r->arena, sizeof(*told));
+		told->record.key = record->key;
+		map_put(&r->told, &told->node, key_hash(&record->key));
+	}
+	told->record = *record;
+	struct settlement *s = &told->record.settlement;
+	s->template_text = arena_str(&r->arena, s->template_text);
+	s->vars = arena_str(&r->arena, s->vars);
+	s->provider = arena_str(&r->arena, s->provider);
+	s->mx = arena_str(&r->arena, s->mx);
+	s->rule = arena_str(&r->arena, s->rule);
+}
+
+struct recovery *recover_open(struct journal *journal, struct err *err)
+{
+	struct recovery *r = xcalloc(1, sizeof(*r));
+	r->journal = journal;
+	arena_init(&r->arena, 256u << 10);
+	map_init(&r->told);
+	if (journal_replay(journal, on_record, r, &r->replay, err) == 0)
+		return r;
+	recover_close(r);
+	return NULL;
+}
+
+const struct journal_replay *recover_replay(const struct recovery *r)
+{
+	return &r->replay;
+}
+
+int recover_finish(struct recovery *r, struct err *err)
+{
+	return journal_discard(r->journal, err);
+}
+
+void recover_close(struct recovery *r)
+{
+	if (r == NULL)
+		return;
+	map_done(&r->told);
+	arena_done(&r->arena);
+	free(r);
+}
+
+/* ---- what to do with one recipient ---- */
+
+enum told_kind { TOLD_NOTHING, TOLD_INTENT, TOLD_OUTCOME };
+
+static enum told_kind what_told(const struct recovery *r, const struct item *item,
+				unsigned position, const struct told **out)
+{
+	struct journal_key key = {.campaign = item->target.key.campaign,
+				  .chunk = item->target.key.chunk,
+				  .epoch = item->target.epoch,
+				  .position = (uint16_t)position};
+	*out = told_get(r, &key);
+	if (*out == NULL || (*out)->record.type == JOURNAL_RETRACT)
+		return TOLD_NOTHING;
+	return (*out)->record.type == JOURNAL_OUTCOME ? TOLD_OUTCOME : TOLD_INTENT;
+}
+
+static void fill_person(struct settlement *s, const struct person *p)
+{
+	s->rid = p->rid;
+	s->domain_id = p->domain_id;
+	s->retry.address = p->address;
+	s->retry.attributes = p->attributes;
+}
+
+static void settle_outcome(struct run *run, size_t k, const struct told *told,
+			   const struct person *p)
+{
+	struct settlement s = told->record.settlement;
+	fill_person(&s, p);
+	flush_settle(run->flush, k, &s);
+	run->counts->outcomes++;
+}
+
+static void settle_intent(struct run *run, size_t k, const struct told *told,
+			  const struct person *p, bool again, int64_t now_us)
+{
+	struct settlement s = {.position = told->record.key.position,
+			       .attempt = told->record.key.attempt,
+			       .version = p->version,
+			       .at_us = now_us,
+			       .age_s = p->age_s};
+	fill_person(&s, p);
+	s.retry.flags = p->flags;
+	s.retry.age_s = p->age_s;
+	retry_unknown(&s, again, now_us + run->unknown_retry_ms * 1000);
+	flush_settle(run->flush, k, &s);
+	run->counts->unknown++;
+}
+
+/* Never sent to, but the chunk has moved on: due again at once, attempt unchanged. */
+static void settle_unsent(struct run *run, size_t k, unsigned position, const struct person *p,
+			  int64_t now_us)
+{
+	struct settlement s = {.position = position,
+			       .state = RECIPIENT_DEFERRED,
+			       .at_us = now_us,
+			       .retry = {.due_at_us = now_us,
+					 .attempts = p->attempts,
+					 .flags = p->flags,
+					 .age_s = p->age_s,
+					 .version = p->version,
+					 .source_id = 0}};
+	fill_person(&s, p);
+	flush_settle(run->flush, k, &s);
+	run->counts->unsent++;
+}
+
+static void settle_item(struct run *run, const struct item *item,
+			const struct chunk_content *content, bool again, int64_t now_us)
+{
+	const struct recovery *r = run->recovery;
+	bool whole = r->replay.state == JOURNAL_WHOLE;
+	size_t k = flush_target(run->flush, &item->target);
+	struct positions still_open = item->open;
+	for (unsigned i = 0; i < item->target.people; i++) {
+		bool open = positions_has(&item->open, i);
+		if (!open && !(item->target.is_late && positions_has(&item->unknown, i)))
+			continue;
+		const struct told *told;
+		enum told_kind kind = what_told(r, item, i, &told);
+		if (kind == TOLD_OUTCOME)
+			settle_outcome(run, k, told, &content->people[i]);
+		else if (kind == TOLD_INTENT && whole && open)
+			settle_intent(run, k, told, &content->people[i], again, now_us);
+		else if (kind == TOLD_NOTHING && whole && item->target.is_late)
+			settle_unsent(run, k, i, &content->people[i], now_us);
+		else if (kind == TOLD_NOTHING && whole)
+			run->counts->unsent++;
+	}
+	if (item->target.is_late)
+		run->counts->doubts++;
+	else if (whole)
+		flush_release(run->flush, k);
+	else
+		flush_open(run->flush, k, &still_open); /* left for the reaper to put in doubt */
+	run->counts->leases += !item->target.is_late && whole;
+}
+
+/* ---- what the database holds ---- */
+
+static bool is_covered(const struct recovery *r, int32_t incarnation)
+{
+	return r->replay.state != JOURNAL_EMPTY && incarnation >= r->replay.first_incarnation &&
+	       incarnation <= r->replay.last_incarnation;
+}
+
+/* Of a lost journal only what it tells is of use. */
+static bool tells_of(const struct recovery *r, const struct item *item)
+{
+	if (r->replay.state == JOURNAL_WHOLE)
+		return true;
+	for (unsigned i = 0; i < item->target.people; i++) {
+		const struct told *told;
+		bool open = positions_has(&item->open, i) ||
+			    (item->target.is_late && positions_has(&item->unknown, i));
+		if (open && what_told(r, item, i, &told) == TOLD_OUTCOME)
+			return true;
+	}
+	return false;
+}
+
+static void lease_item(struct item *item, const struct pg_rows *rows, int row)
+{
+	struct lease lease = {.people = 0};
+	lease_load(&lease, rows, row);
+	item->target = (struct flush_target){.key = lease.key,
+					     .incarnation = lease.incarnation,
+					     .epoch = lease.epoch,
+					     .flush_seq = lease.flush_seq,
+					     .people = lease.people};
+	item->open = lease.open;
+	for (unsigned i = 0; i < lease.people; i++)
+		if (positions_has(&lease.done, i))
+			positions_take(&item->open, i);
+}
+
+static void doubt_item(struct item *item, const struct pg_rows *rows, int row)
+{
+	item->target =
+		(struct flush_target){.key = {pg_int32(rows, row, 0), pg_int32(rows, row, 1)},
+				      .incarnation = pg_int32(rows, row, 2),
+				      .epoch = pg_int32(rows, row, 3),
+				      .is_late = true};
+	positions_load(&item->open, pg_bits(rows, row, 5));
+	positions_load(&item->unknown, pg_bits(rows, row, 6));
+	item->target.people = item->open.size;
+}
+
+/* The items of one statement that the journal is about; an array of *count_out, to be freed. */
+static struct item *load_items(struct run *run, const char *statement,
+			       void (*load)(struct item *item, const struct pg_rows *rows, int row),
+			       size_t *count_out, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_int4(&params, run->id.node);
+	int rc = pg_run(run->conn, statement, &params, &rows, err);
+	pg_params_done(&params);
+	if (rc != 0)
+		return NULL;
+	size_t all = (size_t)pg_rows_count(rows);
+	struct item *items = xcalloc(all + 1, sizeof(*items));
+	*count_out = 0;
+	for (size_t i = 0; i < all; i++) {
+		struct item *item = &items[*count_out];
+		memset(item, 0, sizeof(*item));
+		load(item, rows, (int)i);
+		if (is_covered(run->recovery, item->target.incarnation) &&
+		    tells_of(run->recovery, item))
+			(*count_out)++;
+	}
+	pg_rows_free(rows);
+	return items;
+}
+
+static const struct chunk_content *find_content(const struct chunk_content *all, size_t count,
+						struct chunk_key key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (all[i].key.campaign == key.campaign && all[i].key.chunk == key.chunk)
+			return &all[i];
+	return NULL;
+}
+
+/* Whether a campaign tries its unknown again; the time goes to *now_us_out. */
+static bool policy_of(const struct pg_rows *rows, int32_t campaign, int64_t *now_us_out)
+{
+	for (int row = 0; row < pg_rows_count(rows); row++) {
+		*now_us_out = pg_time(rows, row, 2);
+		if (pg_int32(rows, row, 0) == campaign)
+			return pg_bool(rows, row, 1);
+	}
+	return false;
+}
+
+static int flush_items(struct run *run, const struct item *items, size_t count,
+		       const struct pg_rows *contents, const struct pg_rows *policies,
+		       struct err *err)
+{
+	struct arena arena;
+	arena_init(&arena, 64u << 10);
+	size_t n = (size_t)pg_rows_count(contents);
+	struct chunk_content *all = arena_alloc(&arena, n * sizeof(*all));
+	for (size_t i = 0; i < n; i++)
+		content_load(&all[i], &arena, contents, (int)i);
+	flush_clear(run->flush);
+	for (size_t i = 0; i < count; i++) {
+		const struct chunk_content *content = find_content(all, n, items[i].target.key);
+		int64_t now_us = 0;
+		bool again = policy_of(policies, items[i].target.key.campaign, &now_us);
+		if (content != NULL && content->count == items[i].target.people)
+			settle_item(run, &items[i], content, again, now_us);
+	}
+	const struct flush_answer *answers;
+	int rc = flush_is_empty(run->flush)
+			 ? 0
+			 : flush_run(run->flush, run->conn, run->id, &answers, err);
+	arena_done(&arena);
+	return rc;
+}
+
+static int settle_some(struct run *run, const struct item *items, size_t count, struct err *err)
+{
+	struct chunk_key keys[PER_FLUSH];
+	struct pg_params params;
+	struct pg_array campaigns;
+	struct pg_rows *contents = NULL, *policies = NULL;
+	pg_params_init(&params);
+	pg_array_init(&campaigns, PG_INT4);
+	for (size_t i = 0; i < count; i++) {
+		keys[i] = items[i].target.key;
+		pg_array_int(&campaigns, keys[i].campaign);
+	}
+	pg_add_array(&params, &campaigns);
+	int rc = pg_run(run->conn, "ledger/unknown_policies", &params, &policies, err);
+	pg_params_clear(&params);
+	chunk_keys_params(&params, keys, count);
+	if (rc == 0)
+		rc = pg_run(run->conn, "ledger/read_chunks", &params, &contents, err);
+	if (rc == 0)
+		rc = flush_items(run, items, count, contents, policies, err);
+	pg_rows_free(contents);
+	pg_rows_free(policies);
+	pg_array_done(&campaigns);
+	pg_params_done(&params);
+	return rc;
+}
+
+/* Settles what one statement lists; *left_out gets how many items there were. */
+static int settle_listed(struct run *run, const char *statement,
+			 void (*load)(struct item *item, const struct pg_rows *rows, int row),
+			 size_t *left_out, struct err *err)
+{
+	size_t count = 0;
+	struct item *items = load_items(run, statement, load, &count, err);
+	if (items == NULL)
+		return -1;
+	int rc = 0;
+	for (size_t i = 0; i < count && rc == 0; i += PER_FLUSH)
+		rc = settle_some(run, items + i, count - i < PER_FLUSH ? count - i : PER_FLUSH,
+				 err);
+	free(items);
+	*left_out += count;
+	return rc;
+}
+
+static int settle_node(struct run *run, struct err *err)
+{
+	bool whole = run->recovery->replay.state == JOURNAL_WHOLE;
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		size_t leases = 0, doubts = 0;
+		if (settle_listed(run, "ledger/held", lease_item, &leases, err) != 0 ||
+		    settle_listed(run, "ledger/doubts", doubt_item, &doubts, err) != 0)
+			return -1;
+		/* Doubts whose only word is an INTENT stay listed; leases do not. */
+		if (leases == 0 || !whole)
+			return 0;
+	}
+	return err_set(
+		err, ERR_DATABASE,
+		"chunks of this node keep changing hands; is another node of its name alive?");
+}
+
+int recover_settle(struct recovery *r, struct pg_blocking *conn, int64_t unknown_retry_ms,
+		   struct recovery_counts *counts, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *nodes = NULL;
+	pg_params_init(&params);
+	pg_add_uuid(&params, journal_uuid(r->journal));
+	int rc = pg_run(conn, "ledger/nodes_of_journal", &params, &nodes, err);
+	pg_params_done(&params);
+	if (rc != 0)
+		return -1;
+	struct run run = {.recovery = r,
+			  .conn = conn,
+			  .unknown_retry_ms = unknown_retry_ms,
+			  .counts = counts,
+			  .flush = flush_new()};
+	for (int row = 0; row < pg_rows_count(nodes) && rc == 0; row++) {
+		run.id = (struct member_id){pg_int32(nodes, row, 0), pg_int32(nodes, row, 1)};
+		rc = settle_node(&run, err);
+	}
+	flush_free(run.flush);
+	pg_rows_free(nodes);
+	return rc;
+}

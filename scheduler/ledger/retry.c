@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The schedule of retries; see retry.h. */
+#include "scheduler/ledger/retry.h"
+
+#define US_PER_S 1000000
+#define JITTER_PERCENT 15
+
+static int unit_seconds(char unit)
+{
+	switch (unit) {
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 3600;
+	case 'd':
+		return 86400;
+	default:
+		return 0;
+	}
+}
+
+static bool parse_delay(struct str word, int32_t *out)
+{
+	if (word.len < 2)
+		return false;
+	int unit = unit_seconds(word.ptr[word.len - 1]);
+	uint64_t n;
+	if (unit == 0 || str_to_u64(str_slice(word, 0, word.len - 1), &n) != 0)
+		return false;
+	if (n == 0 || n > 30u * 86400u / (unsigned)unit)
+		return false;
+	*out = (int32_t)(n * (unsigned)unit);
+	return true;
+}
+
+int retry_schedule_parse(struct str text, struct retry_schedule *out, struct err *err)
+{
+	struct retry_schedule schedule = {.count = 0};
+	struct str rest = text;
+	while (rest.len > 0) {
+		struct str word = str_trim(str_take_until(&rest, ' '));
+		if (word.len == 0)
+			continue;
+		if (schedule.count == RETRY_STEPS_MAX)
+			return err_set(err, ERR_CONFIG, "a retry schedule has at most %u steps",
+				       RETRY_STEPS_MAX);
+		if (!parse_delay(word, &schedule.delays_s[schedule.count]))
+			return err_set(
+				err, ERR_CONFIG,
+				"'%.*s' is no delay; write 90s, 15m, 2h or 1d, up to 30 days",
+				STR_ARG(word));
+		schedule.count++;
+	}
+	if (schedule.count == 0)
+		return err_set(err, ERR_CONFIG, "a retry schedule needs at least one delay");
+	*out = schedule;
+	return 0;
+}
+
+/* The delay before jitter, in microseconds. */
+static int64_t base_delay_us(const struct retry_schedule *schedule, const struct retry_question *q)
+{
+	size_t step = 0;
+	if (q->klass == OUTCOME_DEFERRED && q->attempts > 0)
+		step = (size_t)q->attempts - 1;
+	if (step >= schedule->count)
+		step = schedule->count - 1;
+	int64_t scheduled = (int64_t)schedule->delays_s[step] * US_PER_S;
+	int64_t asked = q->asked_ms * 1000;
+	if (asked == 0)
+		return scheduled;
+	return q->klass == OUTCOME_DEFERRED && scheduled > asked ? scheduled : asked;
+}
+
+enum recipient_state retry_decide(const struct retry_schedule *schedule,
+				  const struct retry_question *q, int64_t *due_at_us_out)
+{
+	int64_t left_us = ((int64_t)q->give_up_after_s - q->age_s) * US_PER_S;
+	if (left_us <= 0)
+		return q->klass == OUTCOME_BLOCKED ? RECIPIENT_BLOCKED : RECIPIENT_EXPIRED;
+	int64_t delay = base_delay_us(schedule, q);
+	int64_t spread = delay * JITTER_PERCENT / 100;
+	if (spread > 0)
+		delay += (int64_t)(q->random % (uint64_t)(2 * spread + 1)) - spread;
+	*due_at_us_out = q->now_us + (delay < left_us ? delay : left_us);
+	return RECIPIENT_DEFERRED;
+}
+
+void retry_unknown(struct settlement *s, bool again, int64_t due_at_us)
+{
+	s->klass = OUTCOME_UNKNOWN;
+	s->cause = CAUSE_REPLY_LOST;
+	s->scope = SCOPE_HOST;
+	s->words = OUTCOME_WORDS_LOCAL;
+	s->stage = STAGE_DOT;
+	s->state = RECIPIENT_UNKNOWN;
+	if (!again || (s->retry.flags & RETRY_AFTER_UNKNOWN) != 0)
+		return;
+	s->state = RECIPIENT_DEFERRED;
+	s->retry.due_at_us = due_at_us;
+	s->retry.attempts = s->attempt;
+	s->retry.flags |= RETRY_AFTER_UNKNOWN;
+	s->retry.version = s->version;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters and completion; see stats.h. */
+#include "scheduler/ledger/stats.h"
+
+#include <stdlib.h>
+
+void state_counts_load(struct state_counts *out, const struct pg_rows *rows)
+{
+	*out = (struct state_counts){.total = 0};
+	for (int row = 0; row < pg_rows_count(rows); row++) {
+		int64_t state = pg_int(rows, row, 0);
+		must(state > 0 && state < RECIPIENT_STATE_END);
+		out->by_state[state] = pg_int(rows, row, 1);
+		out->total += out->by_state[state];
+	}
+}
+
+static int run_for_campaign(struct pg_blocking *conn, const char *statement, int32_t campaign,
+			    struct pg_rows **rows_out, struct err *err)
+{
+	struct pg_params params;
+	pg_params_init(&params);
+	pg_add_int4(&params, campaign);
+	int rc = pg_run(conn, statement, &params, rows_out, err);
+	pg_params_done(&params);
+	return rc;
+}
+
+int stats_states(struct pg_blocking *conn, int32_t campaign, struct state_counts *out,
+		 struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (run_for_campaign(conn, "ledger/states", campaign, &rows, err) != 0)
+		return -1;
+	state_counts_load(out, rows);
+	pg_rows_free(rows);
+	return 0;
+}
+
+int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct build_progress *out,
+			 struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (run_for_campaign(conn, "ledger/build_progress", campaign, &rows, err) != 0)
+		return -1;
+	*out = (struct build_progress){.is_frozen = pg_rows_count(rows) > 0};
+	if (out->is_frozen) {
+		out->is_complete = pg_bool(rows, 0, 0);
+		out->built = pg_int(rows, 0, 3);
+		out->expected = pg_int(rows, 0, 4);
+	}
+	pg_rows_free(rows);
+	return 0;
+}
+
+struct drained_request {
+	stats_on_drained on_drained;
+	void *owner;
+};
+
+static void on_drained_rows(void *owner, const struct pg_reply *reply)
+{
+	struct drained_request *request = owner;
+	size_t count = (size_t)pg_rows_count(reply->rows);
+	int32_t *campaigns = xcalloc(count + 1, sizeof(*campaigns));
+	for (size_t i = 0; i < count; i++)
+		campaigns[i] = pg_int32(reply->rows, (int)i, 0);
+	request->on_drained(request->owner, reply->fate, campaigns, count);
+	free(campaigns);
+	free(request);
+}
+
+void stats_list_drained(struct pg *pg, stats_on_drained on_drained, void *owner)
+{
+	struct drained_request *request = xcalloc(1, sizeof(*request));
+	*request = (struct drained_request){on_drained, owner};
+	pg_call(pg, "ledger/drained", NULL, on_drained_rows, request);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many recipients of a campaign are in which state, and which campaigns have nothing left to
+ * do. Counters are signed deltas appended by every statement that moves somebody, rolled up by
+ * upkeep; reading adds both in one snapshot, so the states always add up to what is built of the
+ * audience.
+ */
+#ifndef EDM_SCHEDULER_LEDGER_STATS_H
+#define EDM_SCHEDULER_LEDGER_STATS_H
+
+#include "engine/pg/blocking.h"
+#include "engine/pg/pg.h"
+#include "scheduler/ledger/ledger.h"
+
+struct state_counts {
+	int64_t by_state[RECIPIENT_STATE_END]; /* by enum recipient_state; [0] is not used */
+	int64_t total;
+};
+
+/* Columns state, n of any statement (ledger/states). */
+void state_counts_load(struct state_counts *out, const struct pg_rows *rows);
+int stats_states(struct pg_blocking *conn, int32_t campaign, struct state_counts *out,
+		 struct err *err) NODISCARD;
+
+struct build_progress {
+	bool is_frozen;
+	bool is_complete;
+	int64_t built;	  /* people in batches that are committed */
+	int64_t expected; /* members at the freeze, people of several lists counted in each */
+};
+
+int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct build_progress *out,
+			 struct err *err) NODISCARD;
+
+/* Running campaigns whose audience is complete and final: the campaign's store may finish them. */
+typedef void (*stats_on_drained)(void *owner, enum pg_fate fate, const int32_t *campaigns,
+				 size_t count);
+void stats_list_drained(struct pg *pg, stats_on_drained on_drained, void *owner);
+
+#endif
