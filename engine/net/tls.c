@@ -182,8 +182,8 @@ void tls_reason(const SSL *ssl, char *out, size_t size)
 	unsigned long code = ERR_peek_last_error();
 	long verify = SSL_get_verify_result(ssl);
 	const char *reason = ERR_reason_error_string(code);
-	if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED && verify != X509_V_OK)
-		reason = X509_verify_cert_error_string(verify);
-	snprintf(out, size, "%s", reason != NULL ? reason : "protocol error");
+	bool is_verify = ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+	snprintf(out, size, "%s%s%s", reason != NULL ? reason : "protocol error",
+		 is_verify ? ": " : "", is_verify ? X509_verify_cert_error_string(verify) : "");
 	ERR_clear_error();
 }

@@ -101,13 +101,14 @@ struct verify_case {
 	const char *host_name;
 	bool is_trusting;
 	bool want_delivered;
+	const char *want_why;
 };
 
 static const struct verify_case verifies[] = {
-	{"mx.peer.test", true, true},
-	{"other.peer.test", true, false},
-	{"mx.peer.test", false, false},
-	{NULL, true, false},
+	{"mx.peer.test", true, true, "closed in good order"},
+	{"other.peer.test", true, false, "certificate verify failed: hostname mismatch"},
+	{"mx.peer.test", false, false, "certificate verify failed: self-signed certificate"},
+	{NULL, true, false, "no usable host name to verify"},
 };
 
 static void test_verified(void **state)
@@ -122,6 +123,7 @@ static void test_verified(void **state)
 		c.target.tls_context = verifies[i].is_trusting ? f->trusting : f->suspicious;
 		play(&c, &server, SCRIPT(GREET, SECURE));
 		assert_int_equal(c.delivered, verifies[i].want_delivered);
+		assert_string_equal(c.why_text, verifies[i].want_why);
 		assert_int_equal(c.facts.tls_verified, verifies[i].want_delivered);
 		assert_int_equal(c.facts.dialog.tls_failed, !verifies[i].want_delivered);
 		if (!verifies[i].want_delivered)
