@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits: what may be typed, what is refused, what is in force. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "ip-pool/limit.h"
+
+static void settings_are_parsed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int want;
+		const char *want_text;
+	} cases[] = {
+		{"connections=20", 0, "connections=20"},
+		{"rate=100/min", 0, "rate=100/min"},
+		{"rate=5/s", 0, "rate=5/s"},
+		{"rate=1000/hour", 0, "rate=1000/h"},
+		{"rate=7/d", 0, "rate=7/day"},
+		{"new-connections=30/min", 0, "new-connections=30/min"},
+		{"messages-per-connection=8", 0, "messages-per-connection=8"},
+		{"connections=0", -1, ""},
+		{"connections=-1", -1, ""},
+		{"connections=5x", -1, ""},
+		{"connections=9999999999", -1, ""},
+		{"rate=5", -1, ""},
+		{"rate=/min", -1, ""},
+		{"rate=5/fortnight", -1, ""},
+		{"speed=5/s", -1, ""},
+		{"", -1, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct limit_values v;
+		struct err err;
+		struct buf text;
+		buf_init(&text, 200);
+		limit_values_init(&v);
+		assert_int_equal(limit_values_parse(&v, str_from(cases[i].text), &err),
+				 cases[i].want);
+		limit_values_render(&v, &text);
+		assert_true(str_equals(buf_str(&text), str_from(cases[i].want_text)));
+		assert_int_equal(limit_values_are_empty(&v), cases[i].want != 0);
+		buf_done(&text);
+	}
+}
+
+static void durations_are_parsed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t want_ms;
+	} cases[] = {
+		{"90s", 90000},	   {"5min", 300000}, {"5m", 300000}, {"2h", 7200000},
+		{"7d", 604800000}, {"2", -1},	     {"h", -1},	     {"0h", -1},
+		{"-1h", -1},	   {"2 h", -1},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t ms = -1;
+		struct err err;
+		int status = limit_parse_duration(str_from(cases[i].text), &ms, &err);
+		assert_int_equal(status, cases[i].want_ms < 0 ? -1 : 0);
+		assert_true(ms == cases[i].want_ms);
+	}
+}
+
+static struct limit_rule rule(const char *provider, const char *source, const char *setting)
+{
+	static int64_t id;
+	struct limit_rule r = {.id = ++id,
+			       .provider = str_from(provider),
+			       .source = str_from(source),
+			       .until_ms = LIMIT_FOREVER};
+	struct err err;
+	limit_values_init(&r.values);
+	assert_int_equal(limit_values_parse(&r.values, str_from(setting), &err), 0);
+	return r;
+}
+
+static void rules_that_cannot_work_are_refused(void **state)
+{
+	(void)state;
+	struct err err;
+	struct limit_rule r = rule("qq", "", "connections=5");
+	assert_int_equal(limit_rule_check(&r, &err), 0);
+	r.is_total = true;
+	assert_int_equal(limit_rule_check(&r, &err), 0);
+	assert_int_equal(limit_rule_level(&r), LEVEL_PROVIDER);
+	r.source = STR("mx1");
+	assert_int_equal(limit_rule_check(&r, &err), -1);
+	r = rule("", "", "connections=5");
+	assert_int_equal(limit_rule_level(&r), LEVEL_NODE);
+	r.campaign = 4;
+	assert_int_equal(limit_rule_check(&r, &err), -1);
+	r = rule("", "", "rate=5/s");
+	r.campaign = 4;
+	assert_int_equal(limit_rule_check(&r, &err), 0);
+	r.provider = STR("qq");
+	assert_int_equal(limit_rule_check(&r, &err), -1);
+	r = rule("", "mx1", "messages-per-connection=5");
+	assert_int_equal(limit_rule_check(&r, &err), -1);
+	limit_values_init(&r.values);
+	assert_int_equal(limit_rule_check(&r, &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+}
+
+static const struct limit_scope qq_mx1 = {
+	.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+static const struct limit_scope tail_mx1 = {
+	.level = LEVEL_LANE, .site = STR_INIT("mx.a.org"), .source = STR_INIT("mx1")};
+
+static int64_t connections_of(const struct limit_rule *rules, size_t count,
+			      const struct limit_scope *scope, int64_t now)
+{
+	static const struct limit_values profile = {
+		4,
+		8,
+		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
+		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
+	struct limit_rules all = {rules, count};
+	struct caps caps;
+	limit_resolve(&all, scope, str_is_empty(scope->provider) ? NULL : &profile, now, &caps);
+	return caps.connections.count;
+}
+
+static void the_right_number_is_in_force(void **state)
+{
+	(void)state;
+	struct limit_rule rules[] = {
+		rule("qq", "", "connections=9"),       rule("qq", "mx1", "connections=7"),
+		rule("qq", "mx2", "connections=1"),    rule("tail", "", "connections=3"),
+		rule("mx.a.org", "", "connections=2"), rule("", "mx1", "connections=50"),
+	};
+	assert_int_equal(connections_of(rules, 0, &qq_mx1, 0), 4);
+	assert_int_equal(connections_of(rules, 1, &qq_mx1, 0), 9); /* above the profile */
+	assert_int_equal(connections_of(rules, 6, &qq_mx1, 0), 7);
+	assert_int_equal(connections_of(rules, 3, &tail_mx1, 0), LIMIT_DEFAULT_CONNECTIONS);
+	assert_int_equal(connections_of(rules, 4, &tail_mx1, 0), 3);
+	assert_int_equal(connections_of(rules, 6, &tail_mx1, 0), 2);
+}
+
+static void a_rule_for_a_while_stands_over_the_lasting_one(void **state)
+{
+	(void)state;
+	struct limit_rule rules[] = {
+		rule("qq", "", "connections=5"),
+		rule("qq", "", "connections=8"),
+		rule("qq", "mx1", "connections=6"),
+	};
+	rules[1].until_ms = 1000;
+	assert_int_equal(connections_of(rules, 2, &qq_mx1, 999), 8);
+	assert_int_equal(connections_of(rules, 2, &qq_mx1, 1000), 5);
+	assert_int_equal(connections_of(rules, 3, &qq_mx1, 999), 6);
+	assert_int_equal(connections_of(rules, 3, &qq_mx1, 1000), 5);
+	struct limit_rules all = {rules, 3};
+	struct caps caps;
+	limit_resolve(&all, &qq_mx1, NULL, 0, &caps);
+	assert_true(caps.next_change_ms == 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(settings_are_parsed),
+		cmocka_unit_test(durations_are_parsed),
+		cmocka_unit_test(rules_that_cannot_work_are_refused),
+		cmocka_unit_test(the_right_number_is_in_force),
+		cmocka_unit_test(a_rule_for_a_while_stands_over_the_lasting_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

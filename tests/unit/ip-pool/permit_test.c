@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* Permits over several levels, reactions to outcomes, dead sites, rests, warm-up, sentences. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "ip-pool/explain.h"
+#include "ip-pool/lane_state.h"
+#include "ip-pool/permit.h"
+
+#define NOW INT64_C(1000000)
+
+/* A lane with every level above it. */
+struct fixture {
+	struct lane_limits lane;
+	struct limiter shared[LIMIT_LEVEL_COUNT];
+	struct permit_path path;
+	struct limit_rule rules[8];
+	struct limit_rules all;
+};
+
+static const struct limit_scope scopes[LIMIT_LEVEL_COUNT] = {
+	[LEVEL_LANE] = {.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")},
+	[LEVEL_SOURCE] = {.level = LEVEL_SOURCE, .source = STR_INIT("mx1")},
+	[LEVEL_PROVIDER] = {.level = LEVEL_PROVIDER, .provider = STR_INIT("qq")},
+	[LEVEL_DOMAIN] = {.level = LEVEL_DOMAIN,
+			  .domain = STR_INIT("example.com"),
+			  .provider = STR_INIT("qq")},
+	[LEVEL_CAMPAIGN] = {.level = LEVEL_CAMPAIGN, .campaign = 7},
+	[LEVEL_NODE] = {.level = LEVEL_NODE, .node = STR_INIT("n1")},
+};
+
+static void init(struct fixture *f)
+{
+	*f = (struct fixture){.all = {f->rules, 0}};
+	lane_limits_init(&f->lane, &scopes[LEVEL_LANE], NULL, NOW);
+	f->path.lane = &f->lane;
+	for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++) {
+		limiter_init(&f->shared[i], &scopes[i], NOW);
+		f->path.shared[i] = &f->shared[i];
+	}
+}
+
+static void done(struct fixture *f)
+{
+	lane_limits_done(&f->lane);
+	for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++)
+		limiter_done(&f->shared[i]);
+}
+
+/* One rule for this level. */
+static void limit(struct fixture *f, enum limit_level level, const char *setting)
+{
+	const struct limit_scope *scope = &scopes[level];
+	struct limit_rule *rule = &f->rules[f->all.count++];
+	struct err err;
+	*rule = (struct limit_rule){.id = (int64_t)f->all.count, .until_ms = LIMIT_FOREVER};
+	if (level == LEVEL_LANE || level == LEVEL_SOURCE)
+		rule->source = scope->source;
+	if (level != LEVEL_SOURCE && level != LEVEL_CAMPAIGN && level != LEVEL_NODE)
+		rule->provider = scope->provider;
+	rule->is_total = level == LEVEL_PROVIDER;
+	rule->domain = scope->domain;
+	rule->campaign = scope->campaign;
+	rule->node = scope->node;
+	limit_values_init(&rule->values);
+	assert_int_equal(limit_values_parse(&rule->values, str_from(setting), &err), 0);
+	assert_int_equal(limit_rule_check(rule, &err), 0);
+	lane_limits_bind(&f->lane, &f->all, NULL, NOW);
+	for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++)
+		limiter_bind(&f->shared[i], &f->all, NULL, NOW);
+}
+
+static struct outcome reply(enum outcome_class klass, unsigned actions, int64_t delay_ms)
+{
+	return (struct outcome){
+		.words = OUTCOME_WORDS_REMOTE,
+		.stage = STAGE_DOT,
+		.verdict = {.klass = klass, .actions = actions, .delay_ms = delay_ms}};
+}
+
+static void every_level_binds(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	for (int level = 0; level < LIMIT_LEVEL_COUNT; level++) {
+		struct outcome ok = reply(OUTCOME_DELIVERED, 0, 0);
+		init(&f);
+		limit(&f, (enum limit_level)level, "rate=2/h");
+		for (int i = 0; i < 2; i++) {
+			struct permit p = lane_take_message(&f.path, NOW);
+			assert_true(p.is_granted);
+			(void)lane_end_message(&f.path, &p, &ok, NOW + 50);
+		}
+		struct permit p = lane_take_message(&f.path, NOW + 50);
+		assert_false(p.is_granted);
+		assert_int_equal(p.wait.level, level);
+		assert_int_equal(p.wait.period, LIMIT_HOUR);
+		assert_true(p.at_ms > NOW + 3600000);
+		/* A refusal takes nothing anywhere: nothing is in flight at any level. */
+		assert_int_equal(f.lane.limiter.messages.in_flight, 0);
+		for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++)
+			assert_int_equal(f.shared[i].messages.in_flight, 0);
+		done(&f);
+	}
+}
+
+static void connections_ask_source_provider_and_node(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	static const enum limit_level levels[] = {LEVEL_LANE, LEVEL_SOURCE, LEVEL_PROVIDER,
+						  LEVEL_NODE};
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		init(&f);
+		limit(&f, levels[i], "connections=1");
+		assert_true(lane_take_connection(&f.path, NOW).is_granted);
+		struct permit p = lane_take_connection(&f.path, NOW);
+		assert_false(p.is_granted);
+		assert_true(p.at_ms == LIMITER_ON_EVENT);
+		assert_int_equal(p.wait.level, levels[i]);
+		(void)lane_greeted(&f.path, NOW + 10);
+		lane_end_connection(&f.path);
+		assert_true(lane_take_connection(&f.path, NOW + 20).is_granted);
+		lane_give_connection(&f.path, NOW + 20);
+		assert_int_equal(f.shared[LEVEL_NODE].open, 0);
+		done(&f);
+	}
+}
+
+static void a_given_permit_is_as_if_never_taken(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	limit(&f, LEVEL_CAMPAIGN, "rate=1/day");
+	for (int i = 0; i < 5; i++) {
+		struct permit p = lane_take_message(&f.path, NOW + i);
+		assert_true(p.is_granted);
+		lane_give_message(&f.path, &p, NOW + i);
+	}
+	done(&f);
+}
+
+static void a_throttle_cuts_and_an_unknown_user_does_not(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	struct permit p = lane_take_message(&f.path, NOW);
+	struct outcome bounced = reply(OUTCOME_BOUNCED, ACTION_SUPPRESS, 0);
+	assert_false(lane_end_message(&f.path, &p, &bounced, NOW + 9).was_cut);
+	assert_int_equal(controller_connections(&f.lane.controller), 4);
+	p = lane_take_message(&f.path, NOW + 10);
+	struct outcome throttled = reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS, 0);
+	assert_true(lane_end_message(&f.path, &p, &throttled, NOW + 20).was_cut);
+	struct cap cap = lane_connections_cap(&f.lane, NOW + 20);
+	assert_int_equal(cap.count, 2);
+	assert_int_equal(cap.origin, ORIGIN_BACKOFF);
+	assert_true(cap.until_ms == NOW + 20 + 60000);
+	done(&f);
+}
+
+static void a_block_rests_the_lane_and_climbs(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	struct outcome blocked = reply(OUTCOME_BLOCKED, ACTION_PAUSE_LANE | ACTION_ALERT, 300000);
+	struct permit first = lane_take_message(&f.path, NOW);
+	struct permit second = lane_take_message(&f.path, NOW);
+	struct lane_reaction r = lane_end_message(&f.path, &first, &blocked, NOW + 5);
+	assert_true(r.was_blocked);
+	assert_true(r.rests_until_ms == NOW + 5 + 300000);
+	/* The one already under way says nothing new. */
+	assert_false(lane_end_message(&f.path, &second, &blocked, NOW + 6).was_blocked);
+	struct permit p = lane_take_message(&f.path, NOW + 7);
+	assert_false(p.is_granted);
+	assert_int_equal(p.wait.cap.origin, ORIGIN_BACKOFF);
+	assert_false(lane_take_connection(&f.path, NOW + 7).is_granted);
+	p = lane_take_message(&f.path, NOW + 300005);
+	assert_true(p.is_granted);
+	r = lane_end_message(&f.path, &p, &blocked, NOW + 300010);
+	assert_true(r.rests_until_ms == NOW + 300010 + 12 * 300000);
+	health_resume(&f.lane.health, NOW + 300011);
+	assert_true(lane_take_message(&f.path, NOW + 300011).is_granted);
+	done(&f);
+}
+
+static void a_dead_site_is_probed_by_one_connection(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	struct outcome timeout = {.words = OUTCOME_WORDS_TCP,
+				  .stage = STAGE_CONNECT,
+				  .verdict = {.klass = OUTCOME_UNREACHED}};
+	int64_t now = NOW;
+	int failures = 0;
+	while (!health_is_dead(&f.lane.health)) {
+		assert_true(lane_take_connection(&f.path, now).is_granted);
+		(void)lane_failed(&f.path, &timeout, now, now + 100);
+		lane_end_connection(&f.path);
+		now += 200;
+		failures++;
+	}
+	assert_in_range(failures, 3, 5);
+	/* In an hour: 30 s doubling to 15 min. */
+	int probes = 0;
+	for (int64_t end = now + 3600000; now < end;) {
+		struct permit p = lane_take_connection(&f.path, now);
+		if (!p.is_granted) {
+			assert_int_equal(p.wait.cap.origin, ORIGIN_DEAD);
+			now = p.at_ms;
+			continue;
+		}
+		probes++;
+		assert_true(lane_take_connection(&f.path, now).at_ms == LIMITER_ON_EVENT);
+		(void)lane_failed(&f.path, &timeout, now, now + 100);
+		lane_end_connection(&f.path);
+	}
+	assert_in_range(probes, 5, 9);
+	struct limiter_wait wait;
+	now = lane_connection_ready_at(&f.path, now, &wait);
+	assert_true(lane_take_connection(&f.path, now).is_granted);
+	assert_true(lane_greeted(&f.path, now));
+	assert_true(lane_take_connection(&f.path, now).is_granted);
+	done(&f);
+}
+
+static void a_pause_holds_until_it_ends(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	f.lane.paused_until_ms = NOW + 500;
+	struct permit p = lane_take_message(&f.path, NOW);
+	assert_false(p.is_granted);
+	assert_true(p.at_ms == NOW + 500);
+	assert_int_equal(p.wait.cap.origin, ORIGIN_PAUSE);
+	assert_true(lane_take_message(&f.path, NOW + 500).is_granted);
+	done(&f);
+}
+
+/* Thirty days of a new source in virtual time: no day has more than its budget. */
+static void warm_up_follows_the_curve(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct warmup warmup;
+	struct warmup_plan plan;
+	struct err err;
+	assert_int_equal(warmup_plan_parse(STR("50,100,200,500"), &plan, &err), 0);
+	init(&f);
+	warmup_init(&warmup, &plan, NOW);
+	f.lane.warmup = &warmup;
+	struct outcome ok = reply(OUTCOME_DELIVERED, 0, 0);
+	struct outcome deferred = reply(OUTCOME_DEFERRED, 0, 0);
+	int64_t now = NOW;
+	size_t step = 0;
+	for (int day = 0; day < 30; day++) {
+		int64_t sent = 0;
+		int64_t budget = warmup_budget(&warmup);
+		int64_t end = NOW + (day + 1) * INT64_C(86400000);
+		while (now < end && sent < 1000) {
+			struct permit p = lane_take_message(&f.path, now);
+			if (!p.is_granted) {
+				assert_int_equal(p.wait.cap.origin, ORIGIN_WARMUP);
+				now = p.at_ms < end ? p.at_ms : end;
+				continue;
+			}
+			/* The fifth day is a bad one. */
+			(void)lane_end_message(&f.path, &p,
+					       day == 4 && sent % 5 == 0 ? &deferred : &ok, now);
+			sent++;
+		}
+		assert_true(budget < 0 || sent <= budget + plan.budgets[3]);
+		assert_true(warmup.step >= step || day == 5);
+		step = warmup.step;
+		now = end;
+	}
+	assert_int_equal(warmup_budget(&warmup), -1);
+	done(&f);
+}
+
+static void warm_up_moves_by_its_rules(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t sent, deferred, blocked;
+		bool is_held;
+		enum warmup_move want;
+	} cases[] = {
+		{100, 0, 0, false, WARMUP_ADVANCED}, {100, 4, 0, false, WARMUP_ADVANCED},
+		{100, 5, 0, false, WARMUP_STAYED},   {100, 16, 0, false, WARMUP_BACK},
+		{100, 0, 1, false, WARMUP_BACK},     {49, 0, 0, false, WARMUP_STAYED},
+		{100, 0, 0, true, WARMUP_STAYED},    {0, 0, 0, false, WARMUP_STAYED},
+	};
+	struct warmup_plan plan;
+	struct warmup w;
+	struct err err;
+	assert_int_equal(warmup_plan_parse(STR("50, 100, 200"), &plan, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		warmup_init(&w, &plan, 0);
+		w.step = 1;
+		w.sent = cases[i].sent;
+		w.deferred = cases[i].deferred;
+		w.blocked = cases[i].blocked;
+		w.is_held = cases[i].is_held;
+		assert_int_equal(warmup_tick(&w, 86399999), WARMUP_NOT_YET);
+		assert_int_equal(warmup_tick(&w, 86400000), cases[i].want);
+	}
+	warmup_follow(&w, 9, false, 0);
+	assert_int_equal(warmup_budget(&w), -1);
+	assert_int_equal(warmup_plan_parse(STR("50,200"), &plan, &err), -1);
+	assert_int_equal(warmup_plan_parse(STR("50,40"), &plan, &err), -1);
+	assert_int_equal(warmup_plan_parse(STR(""), &plan, &err), -1);
+	assert_int_equal(warmup_plan_parse(STR("x"), &plan, &err), -1);
+	warmup_plan_default(&plan, 5000);
+	static const int64_t want[] = {50, 100, 200, 500, 1000, 2000};
+	assert_int_equal(plan.count, ARRAY_LEN(want));
+	for (size_t i = 0; i < plan.count; i++)
+		assert_int_equal(plan.budgets[i], want[i]);
+}
+
+static void lane_state_survives_as_json(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct lane_state saved, back;
+	struct buf json;
+	init(&f);
+	struct permit p = lane_take_message(&f.path, NOW + 1);
+	struct outcome throttled =
+		reply(OUTCOME_THROTTLED, ACTION_CUT_RATE | ACTION_PAUSE_LANE, 60000);
+	(void)lane_end_message(&f.path, &p, &throttled, NOW + 2);
+	lane_state_save(&f.lane, NOW + 2, &saved);
+	buf_init(&json, 4096);
+	lane_state_render(&saved, &json);
+	assert_int_equal(lane_state_parse(buf_str(&json), &back), 0);
+	lane_state_load(&f.lane, &back, 10000, NOW + 20000);
+	/* 60 s from then, 10 s of them gone. */
+	assert_true(lane_take_message(&f.path, NOW + 20000).at_ms == NOW + 70000);
+	assert_true(controller_rate(&f.lane.controller) > 0);
+	assert_int_equal(lane_state_parse(STR("{}"), &back), 0);
+	assert_int_equal(lane_state_parse(STR("{\"rate\":-1,\"rests\":\"x\"}"), &back), 0);
+	assert_true(back.controller.rate == 0);
+	assert_int_equal(lane_state_parse(STR("7"), &back), -1);
+	assert_int_equal(lane_state_parse(STR(""), &back), -1);
+	buf_done(&json);
+	done(&f);
+}
+
+static void waits_are_explained(void **state)
+{
+	(void)state;
+	static const struct {
+		struct limiter_wait wait;
+		const char *want;
+	} cases[] = {
+		{{.at_ms = NOW + 12000,
+		  .kind = LIMIT_MESSAGES,
+		  .period = LIMIT_MINUTE,
+		  .cap = {100, NOW + 4800000, 12, ORIGIN_OPERATOR}},
+		 "waits 12 s: lane mx1/qq has its 100 messages/min by operator (rule 12), for "
+		 "another 80 min"},
+		{{.at_ms = LIMITER_ON_EVENT,
+		  .kind = LIMIT_CONNECTIONS,
+		  .cap = {1, LIMIT_FOREVER, 0, ORIGIN_LEARNT}},
+		 "waits for a connection to end: lane mx1/qq has its 1 connection learnt from the "
+		 "receiver"},
+		{{.at_ms = LIMITER_ON_EVENT, .cap = {0, LIMIT_FOREVER, 0, ORIGIN_PAUSE}},
+		 "waits until resumed: lane mx1/qq is paused"},
+		{{.at_ms = NOW + 350, .cap = {0, NOW + 350, 0, ORIGIN_BACKOFF}},
+		 "waits 350 ms: lane mx1/qq rests because the receiver asked for it"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf text;
+		buf_init(&text, 500);
+		explain_wait(&cases[i].wait, &scopes[LEVEL_LANE], NOW, &text);
+		if (!str_equals(buf_str(&text), str_from(cases[i].want)))
+			fail_msg("%.*s", STR_ARG(buf_str(&text)));
+		buf_done(&text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_level_binds),
+		cmocka_unit_test(connections_ask_source_provider_and_node),
+		cmocka_unit_test(a_given_permit_is_as_if_never_taken),
+		cmocka_unit_test(a_throttle_cuts_and_an_unknown_user_does_not),
+		cmocka_unit_test(a_block_rests_the_lane_and_climbs),
+		cmocka_unit_test(a_dead_site_is_probed_by_one_connection),
+		cmocka_unit_test(a_pause_holds_until_it_ends),
+		cmocka_unit_test(warm_up_follows_the_curve),
+		cmocka_unit_test(warm_up_moves_by_its_rules),
+		cmocka_unit_test(lane_state_survives_as_json),
+		cmocka_unit_test(waits_are_explained),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Providers: the built-in table, matching, what the check refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "ip-pool/provider.h"
+
+static void hosts_find_their_provider(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *host;
+		const char *want; /* "" = tail */
+	} cases[] = {
+		{"gmail-smtp-in.l.google.com", "gmail"},
+		{"GMAIL-SMTP-IN.L.GOOGLE.COM.", "gmail"},
+		{"mx1.qq.com", "qq"},
+		{"mx3.qq.com..", "qq"},
+		{"163mx01.mxmail.netease.com", "netease"},
+		{"hotmail-com.olc.protection.outlook.com", "outlook"},
+		{"example-com.mail.protection.outlook.com", "m365"},
+		{"notqq.com", ""},
+		{"mx.evilqq.com", ""},
+		{"qq.com.evil.org", ""},
+		{"mx.example.com", ""},
+		{"com", ""},
+		{"", ""},
+		{".", ""},
+	};
+	struct provider_table *t = NULL;
+	struct err err;
+	assert_int_equal(provider_table_builtin(NULL, 0, &t, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct provider *p = provider_of_host(t, str_from(cases[i].host));
+		struct str name = p != NULL ? p->name : STR("");
+		if (!str_equals(name, str_from(cases[i].want)))
+			fail_msg("%s: %.*s, want %s", cases[i].host, STR_ARG(name), cases[i].want);
+	}
+	assert_true(str_equals(provider_of_domain(t, STR("QQ.com"))->name, STR("qq")));
+	assert_null(provider_of_domain(t, STR("example.com")));
+	provider_table_free(t);
+}
+
+static void every_suffix_of_the_built_in_table_matches(void **state)
+{
+	(void)state;
+	struct provider_table *t = NULL;
+	struct err err;
+	assert_int_equal(provider_table_builtin(NULL, 0, &t, &err), 0);
+	assert_true(provider_table_count(t) > 10);
+	for (size_t i = 0; i < provider_table_count(t); i++) {
+		const struct provider *p = provider_table_at(t, i);
+		for (size_t k = 0; k < p->mx_suffix_count; k++) {
+			char host[300];
+			(void)snprintf(host, sizeof(host), "Mx-1.%.*s.",
+				       STR_ARG(p->mx_suffixes[k]));
+			assert_ptr_equal(provider_of_host(t, str_from(host)), p);
+		}
+		assert_true(p->title_en.len > 0 && p->title_zh.len > 0);
+		assert_true(p->initial_connections >= 1);
+	}
+	provider_table_free(t);
+}
+
+#define TABLE(body) "{\"providers\":[" body "]}"
+#define ONE                                                                                        \
+	"{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"limits\":{\"connections\":3},"             \
+	"\"initial_connections\":2}"
+
+static void unsound_tables_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json;
+		int want;
+	} cases[] = {
+		{TABLE(ONE), 0},
+		{TABLE(ONE "," ONE), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[]}"), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a..org\"]}"), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\"*.a.org\"]}"), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\"org\"]}"), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\",\"A.org.\"]}"), -1},
+		{TABLE("{\"name\":\"A b\",\"mx_suffixes\":[\".a.org\"]}"), -1},
+		{TABLE("{\"name\":\"tail\",\"mx_suffixes\":[\".a.org\"]}"), -1},
+		{TABLE(ONE ",{\"name\":\"b\",\"mx_suffixes\":[\".a.org\"]}"), -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"limits\":"
+		       "{\"connections\":0}}"),
+		 -1},
+		{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"limits\":"
+		       "{\"connections\":2},\"initial_connections\":3}"),
+		 -1},
+		{TABLE(""), -1},
+		{"[]", -1},
+		{"{", -1},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct provider_table *t = NULL;
+		struct err err = {.kind = ERR_NONE};
+		int status = provider_table_parse(str_from(cases[i].json), &t, &err);
+		if (status != cases[i].want)
+			fail_msg("%s: %d (%s)", cases[i].json, status, err.text);
+		provider_table_free(t);
+	}
+}
+
+static void overrides_win_key_by_key(void **state)
+{
+	(void)state;
+	struct provider_table *t = NULL;
+	struct err err;
+	const struct provider_override overrides[] = {
+		{STR("qq"), STR("{\"limits\":{\"messages_per_min\":77},\"verp\":false}")},
+		{STR("qq"), STR("{\"limits\":{\"messages_per_connection\":null}}")},
+		{STR("own"), STR("{\"mx_suffixes\":[\".mx1.qq.com\"]}")},
+	};
+	assert_int_equal(provider_table_builtin(NULL, 0, &t, &err), 0);
+	int64_t connections = provider_find(t, STR("qq"))->limits.connections;
+	provider_table_free(t);
+	assert_int_equal(provider_table_builtin(overrides, ARRAY_LEN(overrides), &t, &err), 0);
+	const struct provider *qq = provider_find(t, STR("qq"));
+	assert_int_equal(qq->limits.messages[LIMIT_MINUTE], 77);
+	assert_int_equal(qq->limits.messages_per_connection, LIMIT_NONE);
+	assert_int_equal(qq->limits.connections, connections);
+	assert_false(qq->verp);
+	/* The longer suffix wins. */
+	assert_true(str_equals(provider_of_host(t, STR("a.mx1.qq.com"))->name, STR("own")));
+	assert_true(str_equals(provider_of_host(t, STR("a.mx2.qq.com"))->name, STR("qq")));
+	provider_table_free(t);
+	const struct provider_override bad = {STR("qq"), STR("{\"limits\":{\"connections\":-1}}")};
+	assert_int_equal(provider_table_builtin(&bad, 1, &t, &err), -1);
+	const struct provider_override worse = {STR("qq"), STR("5")};
+	assert_int_equal(provider_table_builtin(&worse, 1, &t, &err), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hosts_find_their_provider),
+		cmocka_unit_test(every_suffix_of_the_built_in_table_matches),
+		cmocka_unit_test(unsound_tables_are_refused),
+		cmocka_unit_test(overrides_win_key_by_key),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

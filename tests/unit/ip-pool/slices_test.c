@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slices and shares: several holders with limiters of their own, an issuer, edits, losses and slow
+ * reports; a receiver that counts them all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/base/hash.h"
+#include "ip-pool/limiter.h"
+#include "ip-pool/slices.h"
+
+#define HOLDERS 4
+#define EVENTS_MAX 40000
+#define IN_FLIGHT_MAX 20
+
+struct holder {
+	struct limiter limiter;
+	int64_t begun[IN_FLIGHT_MAX], ends[IN_FLIGHT_MAX];
+	int in_flight;
+	bool is_dead;
+};
+
+struct fleet {
+	uint64_t prng;
+	int64_t now;
+	struct holder holders[HOLDERS];
+	int64_t counted[EVENTS_MAX];
+	size_t count;
+};
+
+static int64_t random_below(struct fleet *f, int64_t n)
+{
+	return (int64_t)(prng_next(&f->prng) % (uint64_t)n);
+}
+
+static void fleet_init(struct fleet *f, uint64_t seed)
+{
+	static const struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 1};
+	*f = (struct fleet){.prng = seed, .now = 100000};
+	for (int i = 0; i < HOLDERS; i++)
+		limiter_init(&f->holders[i].limiter, &scope, f->now);
+}
+
+static void fleet_done(struct fleet *f)
+{
+	for (int i = 0; i < HOLDERS; i++)
+		limiter_done(&f->holders[i].limiter);
+}
+
+static void end_messages(struct fleet *f, struct holder *h)
+{
+	for (int i = 0; i < h->in_flight;) {
+		if (h->ends[i] > f->now) {
+			i++;
+			continue;
+		}
+		limiter_end_message(&h->limiter, h->begun[i], f->now);
+		h->in_flight--;
+		h->begun[i] = h->begun[h->in_flight];
+		h->ends[i] = h->ends[h->in_flight];
+	}
+}
+
+static void begin_messages(struct fleet *f, struct holder *h, int64_t latency_max)
+{
+	struct limiter_wait wait;
+	while (h->in_flight < IN_FLIGHT_MAX && f->count < EVENTS_MAX &&
+	       limiter_message_ready_at(&h->limiter, f->now, &wait) <= f->now) {
+		int64_t latency = 1 + random_below(f, latency_max);
+		limiter_take_message(&h->limiter, f->now);
+		h->begun[h->in_flight] = f->now;
+		h->ends[h->in_flight++] = f->now + latency;
+		f->counted[f->count++] = f->now + random_below(f, latency + 1);
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static int64_t fullest_window(struct fleet *f, int64_t period_ms)
+{
+	int64_t most = 0;
+	size_t first = 0;
+	qsort(f->counted, f->count, sizeof(f->counted[0]), by_value);
+	for (size_t i = 0; i < f->count; i++) {
+		while (f->counted[first] <= f->counted[i] - period_ms)
+			first++;
+		most = (int64_t)(i - first + 1) > most ? (int64_t)(i - first + 1) : most;
+	}
+	return most;
+}
+
+/* What passes between a holder and the issuer, unless the holder is dead. */
+static void trade_slices(struct fleet *f, struct slice_book *book, int who)
+{
+	struct holder *h = &f->holders[who];
+	struct limiter_slice_end end;
+	struct limiter_wait wait = {.needs_slice = false};
+	while (limiter_take_slice_end(&h->limiter, f->now, &end))
+		slice_ended(book, end.id, end.unused, end.end_ms);
+	if (limiter_message_ready_at(&h->limiter, f->now, &wait) <= f->now || !wait.needs_slice)
+		return;
+	uint64_t id;
+	int64_t until;
+	int64_t n = slice_issue(book, (uint32_t)who, 1 + random_below(f, 8), f->now, &id, &until);
+	if (n > 0)
+		limiter_add_slice(&h->limiter, LIMIT_MINUTE, id, n, until, f->now);
+}
+
+static void slices_never_pass_the_limit(void **state)
+{
+	(void)state;
+	static struct fleet f;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		struct slice_book book;
+		fleet_init(&f, seed);
+		slice_book_init(&book, 60, LIMIT_MINUTE);
+		for (int i = 0; i < HOLDERS; i++)
+			limiter_set_sliced(&f.holders[i].limiter, LIMIT_MINUTE, true);
+		for (int step = 0; step < 6000; step++) {
+			f.now += 1 + random_below(&f, 100);
+			for (int i = 0; i < HOLDERS; i++) {
+				struct holder *h = &f.holders[i];
+				end_messages(&f, h);
+				if (h->is_dead)
+					continue;
+				trade_slices(&f, &book, i);
+				if (random_below(&f, 3) == 0)
+					begin_messages(&f, h, 20000);
+			}
+			if (step == 3000) { /* its messages in flight are still counted */
+				f.holders[0].is_dead = true;
+				int64_t last = f.now;
+				for (int k = 0; k < f.holders[0].in_flight; k++)
+					if (f.holders[0].ends[k] > last)
+						last = f.holders[0].ends[k];
+				slice_holder_lost(&book, 0, last);
+			}
+		}
+		assert_true(fullest_window(&f, 60000) <= 60);
+		assert_true(f.count > 150);
+		slice_book_done(&book);
+		fleet_done(&f);
+	}
+}
+
+static void an_edit_of_the_limit_remembers_what_is_out(void **state)
+{
+	(void)state;
+	struct slice_book book;
+	uint64_t id;
+	int64_t until;
+	slice_book_init(&book, 100, LIMIT_MINUTE);
+	assert_int_equal(slice_issue(&book, 1, 80, 1000, &id, &until), 80);
+	assert_true(until == 4000);
+	book.limit = 90;
+	assert_int_equal(slice_issue(&book, 2, 80, 1000, &id, &until), 10);
+	book.limit = 50;
+	assert_int_equal(slice_issue(&book, 2, 80, 1000, &id, &until), 0);
+	slice_ended(&book, 1, 70, 2000);
+	assert_int_equal(slice_issue(&book, 2, 80, 3000, &id, &until), 30);
+	slice_ended(&book, 2, 10, 5000);
+	slice_ended(&book, 3, 30, 5000);
+	slice_add_usage(&book, 3000, 40);
+	assert_int_equal(slice_issue(&book, 2, 80, 6000, &id, &until), 0);
+	assert_int_equal(slice_issue(&book, 2, 80, 62000, &id, &until), 10);
+	assert_int_equal(slice_issue(&book, 2, 80, 63000, &id, &until), 40);
+	slice_book_done(&book);
+}
+
+static void shares_never_pass_the_limit(void **state)
+{
+	(void)state;
+	static struct fleet f;
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		struct share_table table;
+		fleet_init(&f, seed * 3);
+		share_table_init(&table, 30);
+		for (uint32_t i = 0; i < HOLDERS; i++) {
+			share_join(&table, i);
+			limiter_set_shares(&f.holders[i].limiter, LIMIT_NONE, 0);
+		}
+		for (int step = 0; step < 8000; step++) {
+			f.now += 1 + random_below(&f, 10);
+			uint32_t who = (uint32_t)random_below(&f, HOLDERS);
+			struct holder *h = &f.holders[who];
+			uint64_t version;
+			if (random_below(&f, 20) == 0)
+				share_want(&table, who, random_below(&f, 40));
+			/* One mailbox each way, now and then: told, then confirmed. */
+			int64_t told = share_told(&table, who, &version);
+			limiter_set_shares(&h->limiter, LIMIT_NONE, told);
+			for (int i = 0; i < HOLDERS; i++)
+				end_messages(&f, &f.holders[i]);
+			if (limiter_fits_shares(&h->limiter, f.now))
+				share_confirm(&table, who, version);
+			begin_messages(&f, h, 200);
+			if (step % 10 == 0)
+				share_deal(&table, f.now);
+		}
+		assert_true(fullest_window(&f, 1000) <= 30);
+		assert_true(f.count > 400);
+		share_table_done(&table);
+		fleet_done(&f);
+	}
+}
+
+static void shares_are_dealt_fairly(void **state)
+{
+	(void)state;
+	struct share_table t;
+	uint64_t version;
+	share_table_init(&t, 10);
+	for (uint32_t i = 0; i < 3; i++)
+		share_join(&t, i);
+	share_want(&t, 0, 2);
+	share_want(&t, 1, 20);
+	share_want(&t, 2, 20);
+	share_deal(&t, 1000);
+	assert_int_equal(share_told(&t, 0, &version), 2);
+	assert_int_equal(share_told(&t, 1, &version), 4);
+	assert_int_equal(share_told(&t, 2, &version), 4);
+	/* What one gives up is dealt only when it says that it fits. */
+	share_want(&t, 1, 0);
+	share_deal(&t, 2000);
+	assert_int_equal(share_told(&t, 1, &version), 0);
+	uint64_t unused;
+	assert_int_equal(share_told(&t, 2, &unused), 4);
+	share_confirm(&t, 1, version - 1);
+	share_deal(&t, 2000);
+	assert_int_equal(share_told(&t, 2, &unused), 4);
+	share_confirm(&t, 1, version);
+	share_deal(&t, 2000);
+	assert_int_equal(share_told(&t, 2, &unused), 8);
+	/* A lost one keeps its part for the grace, or until it is back. */
+	share_lost(&t, 2, 3000);
+	share_want(&t, 0, 10);
+	share_deal(&t, 3000 + SLICES_CONNECTION_GRACE_MS - 1);
+	assert_int_equal(share_told(&t, 0, &unused), 2);
+	share_deal(&t, 3000 + SLICES_CONNECTION_GRACE_MS);
+	assert_int_equal(share_told(&t, 0, &unused), 10);
+	share_lost(&t, 0, 4000);
+	share_join(&t, 0);
+	share_want(&t, 0, 10);
+	share_deal(&t, 4000);
+	assert_int_equal(share_told(&t, 0, &unused), 10);
+	share_table_done(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slices_never_pass_the_limit),
+		cmocka_unit_test(an_edit_of_the_limit_remembers_what_is_out),
+		cmocka_unit_test(shares_never_pass_the_limit),
+		cmocka_unit_test(shares_are_dealt_fairly),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
