@@ -263,8 +263,8 @@ void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sli
 	l->is_sliced[period] = is_sliced;
 }
 
-void limiter_add_slice(struct limiter *l, enum limit_period period, uint64_t id, int64_t n,
-		       int64_t until_ms, int64_t now)
+void limiter_add_slice(struct limiter *l, enum limit_period period, const struct slice_grant *grant,
+		       int64_t now)
 {
 	/* The one before it serves to the end of this millisecond, so that each message's time of
 	 * beginning names its slice. */
@@ -272,10 +272,10 @@ void limiter_add_slice(struct limiter *l, enum limit_period period, uint64_t id,
 	if (before != NULL)
 		before->until_ms = now + 1;
 	struct limiter_slice *s = xcalloc(1, sizeof(*s));
-	s->id = id;
-	s->left = n;
+	s->id = grant->id;
+	s->left = grant->count;
 	s->from_ms = before != NULL ? now + 1 : now;
-	s->until_ms = until_ms > s->from_ms ? until_ms : s->from_ms;
+	s->until_ms = grant->until_ms > s->from_ms ? grant->until_ms : s->from_ms;
 	s->last_end_ms = s->from_ms;
 	list_init(&s->node);
 	list_push_back(&l->slices[period], &s->node);

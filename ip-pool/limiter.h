@@ -115,8 +115,8 @@ void limiter_set_shares(struct limiter *l, int64_t connections, int64_t per_seco
 bool limiter_fits_shares(struct limiter *l, int64_t now);
 /* From now on messages of this period need a slice (or no longer do). */
 void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced);
-void limiter_add_slice(struct limiter *l, enum limit_period period, uint64_t id, int64_t n,
-		       int64_t until_ms, int64_t now);
+void limiter_add_slice(struct limiter *l, enum limit_period period, const struct slice_grant *grant,
+		       int64_t now);
 /* One slice that is over (its end passed, every message of it answered), or false. */
 bool limiter_take_slice_end(struct limiter *l, int64_t now, struct limiter_slice_end *end_out);
 

@@ -60,22 +60,17 @@ static struct slice *new_slice(struct slice_book *b, uint32_t holder, int64_t co
 	return s;
 }
 
-int64_t slice_issue(struct slice_book *b, uint32_t holder, int64_t wanted, int64_t now,
-		    uint64_t *id_out, int64_t *until_ms_out)
+struct slice_grant slice_issue(struct slice_book *b, uint32_t holder, int64_t wanted, int64_t now)
 {
 	int64_t next = forget(b, now);
 	int64_t count = b->limit - b->outstanding;
 	if (count > wanted)
 		count = wanted;
-	if (count <= 0) {
-		*until_ms_out = next;
-		return 0;
-	}
+	if (count <= 0)
+		return (struct slice_grant){0, 0, next};
 	struct slice *s = new_slice(b, holder, count);
 	s->until_ms = now + b->period_ms / PARTS;
-	*id_out = s->id;
-	*until_ms_out = s->until_ms;
-	return count;
+	return (struct slice_grant){s->id, count, s->until_ms};
 }
 
 void slice_ended(struct slice_book *b, uint64_t id, int64_t unused, int64_t end_ms)

@@ -43,10 +43,8 @@ struct slice_book {
 
 void slice_book_init(struct slice_book *b, int64_t limit, enum limit_period period);
 void slice_book_done(struct slice_book *b);
-/* A slice of at most wanted permits; returns its count, 0 = none now and *until_ms_out says when to
- * ask again. */
-int64_t slice_issue(struct slice_book *b, uint32_t holder, int64_t wanted, int64_t now,
-		    uint64_t *id_out, int64_t *until_ms_out);
+/* A slice of at most wanted permits, or none. */
+struct slice_grant slice_issue(struct slice_book *b, uint32_t holder, int64_t wanted, int64_t now);
 /* The holder's report; ids that are not known (given up long ago) are ignored. */
 void slice_ended(struct slice_book *b, uint64_t id, int64_t unused, int64_t end_ms);
 /* The holder is gone for good: its slices count as spent. */

@@ -322,12 +322,14 @@ static void slices_end_with_their_last_reply(void **state)
 	limiter_set_sliced(&w.limiter, LIMIT_MINUTE, true);
 	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == LIMITER_ON_EVENT);
 	assert_true(wait.needs_slice);
-	limiter_add_slice(&w.limiter, LIMIT_MINUTE, 7, 2, w.now + 3000, w.now);
+	limiter_add_slice(&w.limiter, LIMIT_MINUTE, &(struct slice_grant){7, 2, w.now + 3000},
+			  w.now);
 	int64_t begun = w.now;
 	limiter_take_message(&w.limiter, begun);
 	assert_false(limiter_take_slice_end(&w.limiter, w.now + 3000, &end));
 	/* The next slice takes over; the message still belongs to the first. */
-	limiter_add_slice(&w.limiter, LIMIT_MINUTE, 8, 5, w.now + 6000, w.now + 2000);
+	limiter_add_slice(&w.limiter, LIMIT_MINUTE, &(struct slice_grant){8, 5, w.now + 6000},
+			  w.now + 2000);
 	limiter_take_message(&w.limiter, w.now + 2001);
 	limiter_end_message(&w.limiter, begun, w.now + 9000);
 	assert_true(limiter_take_slice_end(&w.limiter, w.now + 9000, &end));

@@ -107,11 +107,9 @@ static void trade_slices(struct fleet *f, struct slice_book *book, int who)
 		slice_ended(book, end.id, end.unused, end.end_ms);
 	if (limiter_message_ready_at(&h->limiter, f->now, &wait) <= f->now || !wait.needs_slice)
 		return;
-	uint64_t id;
-	int64_t until;
-	int64_t n = slice_issue(book, (uint32_t)who, 1 + random_below(f, 8), f->now, &id, &until);
-	if (n > 0)
-		limiter_add_slice(&h->limiter, LIMIT_MINUTE, id, n, until, f->now);
+	struct slice_grant grant = slice_issue(book, (uint32_t)who, 1 + random_below(f, 8), f->now);
+	if (grant.count > 0)
+		limiter_add_slice(&h->limiter, LIMIT_MINUTE, &grant, f->now);
 }
 
 static void slices_never_pass_the_limit(void **state)
@@ -155,23 +153,22 @@ static void an_edit_of_the_limit_remembers_what_is_out(void **state)
 {
 	(void)state;
 	struct slice_book book;
-	uint64_t id;
-	int64_t until;
 	slice_book_init(&book, 100, LIMIT_MINUTE);
-	assert_int_equal(slice_issue(&book, 1, 80, 1000, &id, &until), 80);
-	assert_true(until == 4000);
+	struct slice_grant first = slice_issue(&book, 1, 80, 1000);
+	assert_int_equal(first.count, 80);
+	assert_true(first.until_ms == 4000);
 	book.limit = 90;
-	assert_int_equal(slice_issue(&book, 2, 80, 1000, &id, &until), 10);
+	assert_int_equal(slice_issue(&book, 2, 80, 1000).count, 10);
 	book.limit = 50;
-	assert_int_equal(slice_issue(&book, 2, 80, 1000, &id, &until), 0);
+	assert_int_equal(slice_issue(&book, 2, 80, 1000).count, 0);
 	slice_ended(&book, 1, 70, 2000);
-	assert_int_equal(slice_issue(&book, 2, 80, 3000, &id, &until), 30);
+	assert_int_equal(slice_issue(&book, 2, 80, 3000).count, 30);
 	slice_ended(&book, 2, 10, 5000);
 	slice_ended(&book, 3, 30, 5000);
 	slice_add_usage(&book, 3000, 40);
-	assert_int_equal(slice_issue(&book, 2, 80, 6000, &id, &until), 0);
-	assert_int_equal(slice_issue(&book, 2, 80, 62000, &id, &until), 10);
-	assert_int_equal(slice_issue(&book, 2, 80, 63000, &id, &until), 40);
+	assert_int_equal(slice_issue(&book, 2, 80, 6000).count, 0);
+	assert_int_equal(slice_issue(&book, 2, 80, 62000).count, 10);
+	assert_int_equal(slice_issue(&book, 2, 80, 63000).count, 40);
 	slice_book_done(&book);
 }
 
