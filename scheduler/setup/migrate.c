@@ -122,10 +122,33 @@ static int apply_body(void *owner, struct err *err)
 	pg_add_int4(&params, m->version);
 	pg_add_text(&params, str_from(m->name));
 	pg_add_text(&params, str_from(m->min_engine));
+	pg_add_bytea(&params, str_of(m->file->data, m->file->size));
 	int result = pg_query(a->db,
-			      "INSERT INTO edm.migration (version, name, min_engine) "
-			      "VALUES ($1, $2, $3)",
+			      "INSERT INTO edm.migration (version, name, min_engine, checksum) "
+			      "VALUES ($1, $2, $3, encode(sha256($4), 'hex'))",
 			      &params, NULL, err);
+	pg_params_done(&params);
+	return result;
+}
+
+/* An applied migration must be the file we have: else the schema is not what we think it is. */
+static int check_unchanged(struct pg_blocking *db, const struct migration *m, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_int4(&params, m->version);
+	pg_add_bytea(&params, str_of(m->file->data, m->file->size));
+	int result = pg_query(db,
+			      "SELECT 1 FROM edm.migration WHERE version = $1 "
+			      "AND checksum NOT IN ('', encode(sha256($2), 'hex'))",
+			      &params, &rows, err);
+	if (result == 0 && pg_rows_count(rows) > 0)
+		result = err_set(err, ERR_REFUSED,
+				 "migration %04d_%s was changed after it was applied here: use the "
+				 "edm that made this database, or begin with an empty one",
+				 m->version, m->name);
+	pg_rows_free(rows);
 	pg_params_done(&params);
 	return result;
 }
@@ -138,8 +161,13 @@ static int apply_missing(struct pg_blocking *db, int have, int *applied_out, str
 	/* Embedded files are sorted by name, hence by number. */
 	for (size_t i = 0; i < count; i++) {
 		struct migration m;
-		if (!migration_of_file(&files[i], &m) || m.version <= have)
+		if (!migration_of_file(&files[i], &m))
 			continue;
+		if (m.version <= have) {
+			if (check_unchanged(db, &m, err) != 0)
+				return -1;
+			continue;
+		}
 		struct application a = {db, &m};
 		if (pg_transaction(db, apply_body, &a, err) != 0)
 			return err_prefix(err, "migration %04d_%s", m.version, m.name);

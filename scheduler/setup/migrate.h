@@ -10,7 +10,8 @@
 #include "engine/pg/blocking.h"
 
 /* Applies what is missing and makes the installation (uuid, rid key) if there is none; how many
- * were applied. Refuses a database that a newer engine has migrated past us. */
+ * were applied. Refuses a database that a newer engine has migrated past us, and one
+ * whose applied migrations are not those we have (checksum). */
 int migrate_apply(struct pg_blocking *db, int *applied_out, struct err *err) NODISCARD;
 /* ERR_NOT_FOUND ("run edm init") when the schema is missing or behind, ERR_REFUSED when a newer
  * engine is required. */

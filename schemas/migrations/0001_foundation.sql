@@ -11,10 +11,11 @@ CREATE TABLE edm.migration (
 	version    int PRIMARY KEY,
 	name       text NOT NULL,
 	min_engine text NOT NULL,
+	checksum   text NOT NULL DEFAULT '',
 	applied_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE edm.migration IS
-	'Migrations applied here; min_engine is the oldest engine that may still run. Written by scheduler/setup.';
+	'Migrations applied here; checksum: SHA-256 of the file in hex; min_engine is the oldest engine that may still run. Written by scheduler/setup.';
 
 CREATE TABLE edm.installation (
 	one        bool PRIMARY KEY DEFAULT true CHECK (one),

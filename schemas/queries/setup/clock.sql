@@ -1,0 +1,2 @@
+-- The database's time, for comparison with ours.
+SELECT clock_timestamp()
