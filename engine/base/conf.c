@@ -246,28 +246,28 @@ int conf_find(const struct conf *c, struct str name, size_t *key_out)
 	return -1;
 }
 
-int conf_set(struct conf *c, enum conf_origin origin, const char *place, struct str name,
-	     struct str value, struct err *err)
+int conf_set(struct conf *c, struct conf_source from, struct str name, struct str value,
+	     struct err *err)
 {
 	size_t key;
 	int64_t number;
 	if (conf_find(c, name, &key) != 0)
 		return err_set(err, ERR_CONFIG,
-			       "%s: there is no key %.*s; `edm help settings` lists all", place,
-			       STR_ARG(name));
-	if (origin == CONF_ROW && c->keys[key].scope == CONF_NODE)
+			       "%s: there is no key %.*s; `edm help settings` lists all",
+			       from.place, STR_ARG(name));
+	if (from.origin == CONF_ROW && c->keys[key].scope == CONF_NODE)
 		return err_set(err, ERR_REFUSED,
-			       "%s: %.*s belongs to each node: write it into its edm.conf", place,
-			       STR_ARG(name));
-	if (check_value(&c->keys[key], place, value, &number, err) != 0)
+			       "%s: %.*s belongs to each node: write it into its edm.conf",
+			       from.place, STR_ARG(name));
+	if (check_value(&c->keys[key], from.place, value, &number, err) != 0)
 		return -1;
 	struct value *v = &c->values[key];
-	if (origin < v->origin)
+	if (from.origin < v->origin)
 		return 0;
 	v->number = number;
 	v->text = arena_str(&c->arena, value);
-	v->place = arena_cstr(&c->arena, str_from(place));
-	v->origin = origin;
+	v->place = arena_cstr(&c->arena, str_from(from.place));
+	v->origin = from.origin;
 	return 0;
 }
 
@@ -277,7 +277,8 @@ int conf_set_argument(struct conf *c, const char *text, struct err *err)
 	if (str_find_char(value, '=') < 0)
 		return err_set(err, ERR_USAGE, "--set %s: write key=value", text);
 	struct str name = str_trim(str_take_until(&value, '='));
-	return conf_set(c, CONF_ARGUMENT, "--set", name, str_trim(value), err);
+	struct conf_source from = {CONF_ARGUMENT, "--set"};
+	return conf_set(c, from, name, str_trim(value), err);
 }
 
 static int set_line(struct conf *c, const char *place, struct str line, struct err *err)
@@ -288,7 +289,8 @@ static int set_line(struct conf *c, const char *place, struct str line, struct e
 		return err_set(err, ERR_CONFIG, "%s: \"%.*s\" is not key = value", place,
 			       STR_ARG(line));
 	struct str name = str_trim(str_take_until(&line, '='));
-	return conf_set(c, CONF_FILE, place, name, str_trim(line), err);
+	struct conf_source from = {CONF_FILE, place};
+	return conf_set(c, from, name, str_trim(line), err);
 }
 
 int conf_set_text(struct conf *c, const char *name, struct str text, struct err *err)

@@ -42,6 +42,12 @@ struct conf_key {
 	int (*check)(struct str value, struct err *err);
 };
 
+/* Where a value stands. */
+struct conf_source {
+	enum conf_origin origin;
+	const char *place; /* for errors and conf_print: "edm.conf:12", "--set"; copied */
+};
+
 struct conf;
 
 /* All keys at their defaults, one reference. keys is kept; a default that breaks its own rules is a
@@ -51,11 +57,10 @@ struct conf *conf_hold(struct conf *c);
 /* NULL is fine. */
 void conf_drop(struct conf *c);
 
-/* Lays value over key name. place says where it stands, for errors and conf_print ("edm.conf:12",
- * "--set"). ERR_CONFIG names place, key, value and what is allowed; a CONF_ROW of a node's key is
- * ERR_REFUSED; nothing is changed then. */
-int conf_set(struct conf *c, enum conf_origin origin, const char *place, struct str name,
-	     struct str value, struct err *err) NODISCARD;
+/* Lays value over key name. ERR_CONFIG names place, key, value and what is allowed; a CONF_ROW of a
+ * node's key is ERR_REFUSED; nothing is changed then. */
+int conf_set(struct conf *c, struct conf_source from, struct str name, struct str value,
+	     struct err *err) NODISCARD;
 /* "key=value", as --set has it. */
 int conf_set_argument(struct conf *c, const char *text, struct err *err) NODISCARD;
 /* Lays the lines of text over c; name is what errors call the file. */

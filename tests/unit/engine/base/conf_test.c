@@ -92,14 +92,15 @@ static void values_are_checked_one_by_one(void **state)
 static void the_stronger_origin_wins_in_any_order(void **state)
 {
 	(void)state;
+	const struct conf_source row = {CONF_ROW, "shared"};
 	struct conf *c = conf_new(keys, ARRAY_LEN(keys));
 	assert_int_equal(conf_set_argument(c, "mode=c", NULL), 0);
-	assert_int_equal(conf_set(c, CONF_ROW, "shared", STR("mode"), STR("a"), NULL), 0);
+	assert_int_equal(conf_set(c, row, STR("mode"), STR("a"), NULL), 0);
 	assert_int_equal(conf_number(c, MODE), 2);
 	assert_string_equal(conf_place(c, MODE), "--set");
 	assert_int_equal(conf_set_text(c, "f", STR("port = 1\nport = 2"), NULL), 0);
 	struct err err = {0};
-	assert_int_equal(conf_set(c, CONF_ROW, "shared", STR("port"), STR("3"), &err), -1);
+	assert_int_equal(conf_set(c, row, STR("port"), STR("3"), &err), -1);
 	assert_string_equal(err.text,
 			    "shared: port belongs to each node: write it into its edm.conf");
 	assert_int_equal(conf_number(c, PORT), 2);

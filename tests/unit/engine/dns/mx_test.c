@@ -82,71 +82,63 @@ static void describe(const struct mx_answer *answer, char *text, size_t size)
 	}
 }
 
+static const struct {
+	const char *mx;
+	const char *addresses[4]; /* by host of the draft: best first */
+	enum mx_result want;
+	const char *want_hosts, *want_site;
+	uint32_t want_ttl_s;
+} domain_cases[] = {
+	{"20 b.com, 10 a.com",
+	 {"8.8.8.1", "8.8.8.2"},
+	 MX_OK,
+	 "a.com=8.8.8.1 b.com=8.8.8.2",
+	 "a.com,b.com",
+	 200},
+	{"10 b.com, 10 a.com, 5 b.com",
+	 {"8.8.8.1", "8.8.8.2"},
+	 MX_OK,
+	 "b.com=8.8.8.1 a.com=8.8.8.2",
+	 "a.com,b.com",
+	 200},
+	{"0 .", {0}, MX_NULL_MX, "", "", 300},
+	{"0 ., 10 a.com", {"8.8.8.1"}, MX_OK, "a.com=8.8.8.1", "a.com", 200},
+	{"10 192.0.2.1", {0}, MX_NO_HOST, "", "", 300},
+	{"10 a.com", {"nxdomain"}, MX_NO_HOST, "", "a.com", 30},
+	{"10 a.com, 20 b.com", {"nxdomain", "servfail"}, MX_SERVFAIL, "", "a.com,b.com", 30},
+	{"10 a.com, 20 b.com", {"timeout", "servfail"}, MX_TIMEOUT, "", "a.com,b.com", 30},
+	{"10 a.com, 20 b.com", {"timeout", "8.8.8.8"}, MX_OK, "b.com=8.8.8.8", "a.com,b.com", 30},
+	{"10 a.com", {"127.0.0.1"}, MX_FORBIDDEN, "", "a.com", 200},
+	{"10 a.com", {"10.0.0.1 8.8.8.8"}, MX_OK, "a.com=8.8.8.8", "a.com", 200},
+	{"10 a.com", {"9.9.9.9"}, MX_FORBIDDEN, "", "a.com", 200},	   /* our own */
+	{"10 a.com", {"10.9.0.1"}, MX_OK, "a.com=10.9.0.1", "a.com", 200}, /* allowed */
+	{"10 a.com", {"2606:4700::1 8.8.8.8"}, MX_OK, "a.com=8.8.8.8", "a.com", 200},
+};
+
 static void domains_and_their_hosts(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *mx;
-		const char *addresses[4]; /* by host of the draft: best first */
-		enum mx_result want;
-		const char *want_hosts, *want_site;
-		uint32_t want_ttl_s;
-	} cases[] = {
-		{"20 b.com, 10 a.com",
-		 {"8.8.8.1", "8.8.8.2"},
-		 MX_OK,
-		 "a.com=8.8.8.1 b.com=8.8.8.2",
-		 "a.com,b.com",
-		 200},
-		{"10 b.com, 10 a.com, 5 b.com",
-		 {"8.8.8.1", "8.8.8.2"},
-		 MX_OK,
-		 "b.com=8.8.8.1 a.com=8.8.8.2",
-		 "a.com,b.com",
-		 200},
-		{"0 .", {0}, MX_NULL_MX, "", "", 300},
-		{"0 ., 10 a.com", {"8.8.8.1"}, MX_OK, "a.com=8.8.8.1", "a.com", 200},
-		{"10 192.0.2.1", {0}, MX_NO_HOST, "", "", 300},
-		{"10 a.com", {"nxdomain"}, MX_NO_HOST, "", "a.com", 30},
-		{"10 a.com, 20 b.com",
-		 {"nxdomain", "servfail"},
-		 MX_SERVFAIL,
-		 "",
-		 "a.com,b.com",
-		 30},
-		{"10 a.com, 20 b.com", {"timeout", "servfail"}, MX_TIMEOUT, "", "a.com,b.com", 30},
-		{"10 a.com, 20 b.com",
-		 {"timeout", "8.8.8.8"},
-		 MX_OK,
-		 "b.com=8.8.8.8",
-		 "a.com,b.com",
-		 30},
-		{"10 a.com", {"127.0.0.1"}, MX_FORBIDDEN, "", "a.com", 200},
-		{"10 a.com", {"10.0.0.1 8.8.8.8"}, MX_OK, "a.com=8.8.8.8", "a.com", 200},
-		{"10 a.com", {"9.9.9.9"}, MX_FORBIDDEN, "", "a.com", 200},	   /* our own */
-		{"10 a.com", {"10.9.0.1"}, MX_OK, "a.com=10.9.0.1", "a.com", 200}, /* allowed */
-		{"10 a.com", {"2606:4700::1 8.8.8.8"}, MX_OK, "a.com=8.8.8.8", "a.com", 200},
-	};
 	struct ip own;
 	struct ip_range allowed;
 	assert_int_equal(ip_parse(STR("9.9.9.9"), &own), 0);
 	assert_int_equal(ip_range_parse(STR("10.9.0.0/16"), &allowed), 0);
 	struct mx_policy policy = {true, false, &allowed, 1, &own, 1};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(domain_cases); i++) {
 		struct mx_draft d;
-		struct dns_answer mx = mx_answer(cases[i].mx);
+		struct dns_answer mx = mx_answer(domain_cases[i].mx);
 		mx_draft_start(&d, &arena, STR("d.com"), &mx, &policy);
 		for (size_t k = 0; k < d.host_count; k++) {
-			struct dns_answer a = address_answer(cases[i].addresses[k]);
+			struct dns_answer a = address_answer(domain_cases[i].addresses[k]);
 			mx_draft_address(&d, k, &a);
 		}
 		struct mx_answer *answer = mx_draft_finish(&d);
 		char hosts[2048];
 		describe(answer, hosts, sizeof(hosts));
-		assert_string_equal(mx_result_name(answer->result), mx_result_name(cases[i].want));
-		assert_string_equal(hosts, cases[i].want_hosts);
-		assert_string_equal(answer->site.ptr, cases[i].want_site);
-		assert_int_equal(answer->ttl_s, cases[i].want_ttl_s);
+		assert_string_equal(mx_result_name(answer->result),
+				    mx_result_name(domain_cases[i].want));
+		assert_string_equal(hosts, domain_cases[i].want_hosts);
+		assert_string_equal(answer->site.ptr, domain_cases[i].want_site);
+		assert_int_equal(answer->ttl_s, domain_cases[i].want_ttl_s);
 		assert_string_equal(answer->domain.ptr, "d.com");
 		mx_answer_drop(answer);
 	}

@@ -17,20 +17,25 @@ static inline void packet_name(struct buf *b, const char *name)
 	buf_append_u8(b, 0);
 }
 
-/* Header of a response with one question for (name, type). */
+/* Header of a response with one question for (name, type), and that many answers to follow. */
 static inline void packet_start(struct buf *b, unsigned rcode, const char *name, unsigned type,
-				unsigned answers, unsigned authorities)
+				unsigned answers)
 {
 	buf_init(b, 65535);
 	buf_append_be16(b, 0x1234);
 	buf_append_be16(b, (uint16_t)(0x8180u | rcode));
 	buf_append_be16(b, 1);
 	buf_append_be16(b, (uint16_t)answers);
-	buf_append_be16(b, (uint16_t)authorities);
-	buf_append_be16(b, 0);
+	buf_append_be32(b, 0); /* neither authorities nor additional records */
 	packet_name(b, name);
 	buf_append_be16(b, (uint16_t)type);
 	buf_append_be16(b, 1);
+}
+
+/* Says in the header how many authority records follow (at most 255). */
+static inline void packet_set_authorities(struct buf *b, unsigned count)
+{
+	b->data[9] = (char)count;
 }
 
 /* Owner, type, class IN, TTL, length; the data follows. */
