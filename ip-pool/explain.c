@@ -157,3 +157,18 @@ void explain_wait(const struct limiter_wait *wait, const struct limit_scope *sco
 	buf_append_cstr(out, "has its ");
 	explain_cap(&wait->cap, wait->kind, wait->period, now, out);
 }
+
+void explain_pause(const struct pause *pause, int64_t now, struct buf *out)
+{
+	buf_appendf(out, "paused by %.*s", STR_ARG(pause->who));
+	if (pause->origin != PAUSE_OPERATOR)
+		buf_appendf(out, " (%s)", pause_origin_name(pause->origin));
+	if (!str_is_empty(pause->because))
+		buf_appendf(out, " (%.*s)", STR_ARG(pause->because));
+	if (pause->until_ms == LIMIT_FOREVER) {
+		buf_append_cstr(out, " until resumed");
+		return;
+	}
+	buf_append_cstr(out, ", for another ");
+	explain_duration(pause->until_ms - now, out);
+}

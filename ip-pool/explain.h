@@ -8,6 +8,7 @@
 
 #include "engine/base/buf.h"
 #include "ip-pool/limiter.h"
+#include "ip-pool/pause.h"
 
 /* "mx1/qq", "mx1/mx.example.com". */
 void explain_lane(const struct limit_scope *scope, struct buf *out);
@@ -19,6 +20,8 @@ void explain_cap(const struct cap *cap, enum limit_kind kind, enum limit_period 
 /* "waits 12 s: lane mx1/qq has its 100 messages/min by operator (rule 12)". */
 void explain_wait(const struct limiter_wait *wait, const struct limit_scope *scope, int64_t now,
 		  struct buf *out);
+/* "paused by li@ops (complaints at qq), for another 2 h 0 min", "paused by … until resumed". */
+void explain_pause(const struct pause *pause, int64_t now, struct buf *out);
 /* "1 h 20 min", "12 s", "350 ms". */
 void explain_duration(int64_t ms, struct buf *out);
 

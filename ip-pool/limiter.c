@@ -228,6 +228,7 @@ void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 	if (connections > 0) {
 		add_ghosts(l, connections, until_ms, now);
 		tally_add(&l->messages, now, connections, now);
+		l->messages.unexported += connections; /* the next restart must know, too */
 	}
 	tally_distrust(&l->messages, last_alive_ms);
 	tally_distrust(&l->connects, last_alive_ms);

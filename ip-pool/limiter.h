@@ -100,7 +100,8 @@ void limiter_give_connection(struct limiter *l);
 
 /*
  * After an unclean stop: connections (at most so many) may be open until until_ms, each may have
- * begun a message nobody recorded, and seconds and minutes count as spent by last_alive_ms.
+ * begun a message nobody recorded (they are exported as usage), and seconds and minutes count as
+ * spent by last_alive_ms.
  */
 void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 		      int64_t last_alive_ms, int64_t now);

@@ -2,10 +2,6 @@
 /* Sources: names, addresses, states. Pure. */
 #include "ip-pool/source.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <string.h>
-
 #define SOURCE_NAME_MAX 63
 #define HOST_MAX 253
 
@@ -35,19 +31,10 @@ int source_state_parse(struct str name, enum source_state *out)
 
 int source_parse_address(struct str text, struct sockaddr_storage *out)
 {
-	char literal[INET6_ADDRSTRLEN];
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	if (str_to_cstr(text, literal, sizeof(literal)) != 0)
+	struct ip ip;
+	if (ip_parse(text, &ip) != 0)
 		return -1;
-	struct sockaddr_storage address = {0};
-	if (inet_pton(AF_INET, literal, &v4.sin_addr) == 1)
-		memcpy(&address, &v4, sizeof(v4));
-	else if (inet_pton(AF_INET6, literal, &v6.sin6_addr) == 1)
-		memcpy(&address, &v6, sizeof(v6));
-	else
-		return -1;
-	*out = address;
+	(void)ip_to_sockaddr(&ip, 0, out);
 	return 0;
 }
 
@@ -84,13 +71,11 @@ static bool is_host_name(struct str host)
 
 static int check_addresses(const struct source *s, struct err *err)
 {
-	struct sockaddr_storage local, public_address;
-	if (source_parse_address(s->address, &local) != 0)
+	struct ip ip;
+	if (ip_parse(s->address, &ip) != 0)
 		return err_set(err, ERR_USAGE, "\"%.*s\" is no IPv4 or IPv6 address",
 			       STR_ARG(s->address));
-	if (str_is_empty(s->public_address))
-		return 0;
-	if (source_parse_address(s->public_address, &public_address) != 0)
+	if (!str_is_empty(s->public_address) && ip_parse(s->public_address, &ip) != 0)
 		return err_set(err, ERR_USAGE, "--public \"%.*s\" is no IPv4 or IPv6 address",
 			       STR_ARG(s->public_address));
 	return 0;

@@ -6,9 +6,8 @@
 #ifndef EDM_IP_POOL_SOURCE_H
 #define EDM_IP_POOL_SOURCE_H
 
-#include <sys/socket.h>
-
 #include "engine/base/err.h"
+#include "engine/base/ip.h"
 #include "engine/base/str.h"
 
 /*

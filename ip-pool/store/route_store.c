@@ -30,7 +30,7 @@ int route_store_set(struct pg_blocking *conn, const struct route *route,
 		    const struct change *change, struct err *err)
 {
 	char buffer[DOMAIN_MAX];
-	struct str domain;
+	struct str domain = STR("");
 	if (fold(route->domain, buffer, &domain, err) != 0)
 		return -1;
 	if (!str_is_empty(route->auth_user) && route->tls == ROUTE_TLS_NONE)
@@ -55,7 +55,7 @@ int route_store_remove(struct pg_blocking *conn, struct str domain, const struct
 		       struct err *err)
 {
 	char buffer[DOMAIN_MAX];
-	struct str folded;
+	struct str folded = STR("");
 	if (fold(domain, buffer, &folded, err) != 0)
 		return -1;
 	struct pg_params p;

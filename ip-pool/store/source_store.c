@@ -2,7 +2,6 @@
 /* Sources in the database. Blocking; for the command line. */
 #include "ip-pool/store/source_store.h"
 
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "ip-pool/lane_state.h"
@@ -185,14 +184,14 @@ int source_store_steer(struct pg_blocking *conn, const struct warmup_steering *s
 
 bool source_is_bindable(struct str address)
 {
+	struct ip ip;
 	struct sockaddr_storage local;
-	if (source_parse_address(address, &local) != 0)
+	if (ip_parse(address, &ip) != 0)
 		return false;
+	socklen_t size = ip_to_sockaddr(&ip, 0, &local);
 	int fd = socket(local.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	socklen_t size = local.ss_family == AF_INET ? sizeof(struct sockaddr_in)
-						    : sizeof(struct sockaddr_in6);
 	bool is_bindable = bind(fd, (const struct sockaddr *)&local, size) == 0;
 	(void)close(fd);
 	return is_bindable;

@@ -1,5 +1,6 @@
--- A new source. $1 name, $2 address, $3 ehlo, $4 public address or NULL, $5 pool, $6 weight, $7 node
--- or NULL, $8 actor, $9 because. No row: another source in use has this address and public address.
+-- A new source. $1 name, $2 address, $3 ehlo, $4 public address or NULL, $5 pool, $6 weight,
+-- $7 node or NULL, $8 actor, $9 because. No id: another source in use has this address and public
+-- address.
 WITH twin AS (
 	SELECT name FROM source
 	 WHERE state <> 3 AND address = $2::inet

@@ -1,6 +1,6 @@
 -- What limits of hours and days still count, by minute for the last hour and by quarter of an hour
--- before; ago_ms: from the end of that bucket to now. Rows of limit_usage are running totals, so the
--- greatest of a key holds. $1: a node's id, or NULL for all.
+-- before; ago_ms: from the end of that bucket to now. Rows of limit_usage are running totals, so
+-- the greatest of a key holds. $1: a node's id, or NULL for all.
 WITH total AS (
 	SELECT bucket, source_id, target, sending_domain_id, campaign_id, max(messages) AS messages
 	  FROM limit_usage

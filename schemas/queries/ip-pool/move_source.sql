@@ -1,5 +1,5 @@
--- Moves a source to another state. $1 name, $2 new state, $3 verb, $4 actor, $5 because. One row with
--- the state it had (NULL: there is no such source) and whether it moved.
+-- Moves a source to another state. $1 name, $2 new state, $3 verb, $4 actor, $5 because. One row
+-- with the state it had (NULL: there is no such source) and whether it moved.
 WITH found AS (
 	SELECT source_id, state FROM source WHERE name = $1 AND state <> 3 FOR UPDATE
 ), moved AS (

@@ -1,5 +1,5 @@
--- What lanes have learnt: $1 source ids, $2 targets, $3 learnt and $4 warm-up as JSON texts (NULL: no
--- warm-up), one element a lane. What operators set of a lane stays.
+-- What lanes have learnt: $1 source ids, $2 targets, $3 learnt and $4 warm-up as JSON texts (NULL:
+-- no warm-up), one element a lane. What operators set of a lane stays.
 INSERT INTO lane_state (source_id, target, learnt, warmup)
 SELECT s, t, l::jsonb, w::jsonb
   FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS u(s, t, l, w)

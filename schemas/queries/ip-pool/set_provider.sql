@@ -13,8 +13,8 @@ WITH gone AS (
 	RETURNING name
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
-	SELECT $3, CASE WHEN $5 THEN 'provider unset' ELSE 'provider set' END, 'provider:' || name, $4,
-	       $2::jsonb
+	SELECT $3, CASE WHEN $5 THEN 'provider unset' ELSE 'provider set' END,
+	       'provider:' || name, $4, $2::jsonb
 	  FROM (SELECT name FROM gone UNION ALL SELECT name FROM stated) d
 )
 SELECT name, pg_notify('edm', 'identity')::text

@@ -4,7 +4,8 @@ WITH lane AS (
 	SELECT source_id FROM source WHERE name = $1 AND state <> 3
 ), new AS (
 	INSERT INTO lane_state (source_id, target, warmup_held, warmup_advanced)
-	SELECT source_id, $2::text, coalesce($3::bool, false), $4::int FROM lane WHERE $2::text IS NOT NULL
+	SELECT source_id, $2::text, coalesce($3::bool, false), $4::int
+	  FROM lane WHERE $2::text IS NOT NULL
 	ON CONFLICT (source_id, target) DO UPDATE
 	   SET warmup_held = coalesce($3, lane_state.warmup_held),
 	       warmup_advanced = lane_state.warmup_advanced + $4

@@ -3,9 +3,9 @@
 -- unless its place is taken. One row: the id undone (NULL: none) and the id now in force (or NULL).
 WITH target AS (
 	SELECT * FROM limit_rule
-	 WHERE limit_id = coalesce($1::int, (SELECT limit_id FROM limit_rule
-	                                      ORDER BY greatest(set_at, ended_at) DESC, limit_id DESC
-	                                      LIMIT 1))
+	 WHERE limit_id = coalesce($1::int, (
+		SELECT limit_id FROM limit_rule
+		 ORDER BY greatest(set_at, ended_at) DESC, limit_id DESC LIMIT 1))
 	   FOR UPDATE
 ), ended AS (
 	UPDATE limit_rule l SET ended_at = now(), ended_by = $2
@@ -25,8 +25,8 @@ WITH target AS (
 		   AND l.spread = o.spread AND l.kind = o.kind AND l.period_ms = o.period_ms
 		   AND (l.until IS NULL) = (o.until IS NULL))
 ), back AS (
-	INSERT INTO limit_rule (provider, source_name, campaign_id, sending_domain, node_name, spread,
-	                        kind, n, period_ms, until, set_by, because, replaces)
+	INSERT INTO limit_rule (provider, source_name, campaign_id, sending_domain, node_name,
+	                        spread, kind, n, period_ms, until, set_by, because, replaces)
 	SELECT provider, source_name, campaign_id, sending_domain, node_name, spread, kind, n,
 	       period_ms, until, $2, $3, (SELECT limit_id FROM target)
 	  FROM wanted

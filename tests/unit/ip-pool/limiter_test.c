@@ -170,6 +170,53 @@ static void edits_never_reset_or_widen_a_window(void **state)
 	}
 }
 
+/*
+ * The program is killed and starts again a little later: ended messages are known by the minute
+ * they ended in; of those in flight only how many connections there may have been.
+ */
+static void restart(struct world *w)
+{
+	int64_t killed_ms = w->now;
+	struct limit_scope scope = w->limiter.scope;
+	for (size_t i = 0; i < w->in_flight_count; i++) {
+		struct event *e = &w->events[w->in_flight[i]];
+		e->ended = INT64_MAX;
+		e->counted = e->counted < killed_ms ? e->counted : killed_ms;
+	}
+	w->now += random_below(w, limit_period_ms(w->period) / 5);
+	limiter_done(&w->limiter);
+	limiter_init(&w->limiter, &scope, w->now);
+	for (size_t i = 0; i < w->count; i++) {
+		struct event *e = &w->events[i];
+		if (e->ended != INT64_MAX)
+			limiter_add_usage(&w->limiter, (e->ended / 60000 + 1) * 60000, 1, w->now);
+		else
+			e->ended = w->now; /* as it is exported below */
+	}
+	limiter_distrust(&w->limiter, (int64_t)w->in_flight_count, w->now + 2000, killed_ms,
+			 w->now);
+	assert_int_equal(limiter_export_usage(&w->limiter), w->in_flight_count);
+	w->in_flight_count = 0;
+	set_limit(w, w->rule.values.messages[w->period]);
+}
+
+static void restarts_never_widen_a_window(void **state)
+{
+	(void)state;
+	static struct world w;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		enum limit_period period = (enum limit_period)(seed % LIMIT_PERIOD_COUNT);
+		world_init(&w, seed * 17, period, 1 + (int64_t)(seed % 30));
+		for (int i = 0; i < 20; i++) {
+			run_until(&w, w.now + 1 + random_below(&w, limit_period_ms(period)));
+			restart(&w);
+			set_limit(&w, 1 + random_below(&w, 30));
+		}
+		assert_no_window_is_full(&w);
+		limiter_done(&w.limiter);
+	}
+}
+
 /* The rules are taken away and come back: what was sent meanwhile counts. */
 static void a_new_limit_counts_what_was_sent_before(void **state)
 {
@@ -349,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_window_sees_more_than_the_limit),
 		cmocka_unit_test(edits_never_reset_or_widen_a_window),
+		cmocka_unit_test(restarts_never_widen_a_window),
 		cmocka_unit_test(a_new_limit_counts_what_was_sent_before),
 		cmocka_unit_test(large_limits_are_spaced_and_nearly_used_up),
 		cmocka_unit_test(restart_takes_short_periods_as_spent),

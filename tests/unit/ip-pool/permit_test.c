@@ -385,6 +385,30 @@ static void waits_are_explained(void **state)
 	}
 }
 
+static void pauses_are_explained(void **state)
+{
+	(void)state;
+	static const struct {
+		struct pause pause;
+		const char *want;
+	} cases[] = {
+		{{.origin = PAUSE_OPERATOR,
+		  .who = STR_INIT("li@ops"),
+		  .because = STR_INIT("complaints"),
+		  .until_ms = NOW + 7200000},
+		 "paused by li@ops (complaints), for another 2 h 0 min"},
+		{{.origin = PAUSE_BRAKE, .who = STR_INIT("n1"), .until_ms = LIMIT_FOREVER},
+		 "paused by n1 (brake) until resumed"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf text;
+		buf_init(&text, 500);
+		explain_pause(&cases[i].pause, NOW, &text);
+		assert_true(str_equals(buf_str(&text), str_from(cases[i].want)));
+		buf_done(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +423,7 @@ int main(void)
 		cmocka_unit_test(warm_up_moves_by_its_rules),
 		cmocka_unit_test(lane_state_survives_as_json),
 		cmocka_unit_test(waits_are_explained),
+		cmocka_unit_test(pauses_are_explained),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

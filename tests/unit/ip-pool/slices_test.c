@@ -112,6 +112,28 @@ static void trade_slices(struct fleet *f, struct slice_book *book, int who)
 		limiter_add_slice(&h->limiter, LIMIT_MINUTE, &grant, f->now);
 }
 
+static void step_holder(struct fleet *f, struct slice_book *book, int who)
+{
+	struct holder *h = &f->holders[who];
+	end_messages(f, h);
+	if (h->is_dead)
+		return;
+	trade_slices(f, book, who);
+	if (random_below(f, 3) == 0)
+		begin_messages(f, h, 20000);
+}
+
+/* The holder says no more; what it has in flight is still answered and counted. */
+static void lose_holder(struct fleet *f, struct slice_book *book, int who)
+{
+	struct holder *h = &f->holders[who];
+	int64_t last = f->now;
+	h->is_dead = true;
+	for (int i = 0; i < h->in_flight; i++)
+		last = h->ends[i] > last ? h->ends[i] : last;
+	slice_holder_lost(book, (uint32_t)who, last);
+}
+
 static void slices_never_pass_the_limit(void **state)
 {
 	(void)state;
@@ -124,23 +146,10 @@ static void slices_never_pass_the_limit(void **state)
 			limiter_set_sliced(&f.holders[i].limiter, LIMIT_MINUTE, true);
 		for (int step = 0; step < 6000; step++) {
 			f.now += 1 + random_below(&f, 100);
-			for (int i = 0; i < HOLDERS; i++) {
-				struct holder *h = &f.holders[i];
-				end_messages(&f, h);
-				if (h->is_dead)
-					continue;
-				trade_slices(&f, &book, i);
-				if (random_below(&f, 3) == 0)
-					begin_messages(&f, h, 20000);
-			}
-			if (step == 3000) { /* its messages in flight are still counted */
-				f.holders[0].is_dead = true;
-				int64_t last = f.now;
-				for (int k = 0; k < f.holders[0].in_flight; k++)
-					if (f.holders[0].ends[k] > last)
-						last = f.holders[0].ends[k];
-				slice_holder_lost(&book, 0, last);
-			}
+			for (int i = 0; i < HOLDERS; i++)
+				step_holder(&f, &book, i);
+			if (step == 3000)
+				lose_holder(&f, &book, 0);
 		}
 		assert_true(fullest_window(&f, 60000) <= 60);
 		assert_true(f.count > 150);
@@ -172,6 +181,22 @@ static void an_edit_of_the_limit_remembers_what_is_out(void **state)
 	slice_book_done(&book);
 }
 
+/* One mailbox each way, now and then: told, then confirmed. */
+static void step_share(struct fleet *f, struct share_table *table)
+{
+	uint32_t who = (uint32_t)random_below(f, HOLDERS);
+	struct holder *h = &f->holders[who];
+	uint64_t version;
+	if (random_below(f, 20) == 0)
+		share_want(table, who, random_below(f, 40));
+	limiter_set_shares(&h->limiter, LIMIT_NONE, share_told(table, who, &version));
+	for (int i = 0; i < HOLDERS; i++)
+		end_messages(f, &f->holders[i]);
+	if (limiter_fits_shares(&h->limiter, f->now))
+		share_confirm(table, who, version);
+	begin_messages(f, h, 200);
+}
+
 static void shares_never_pass_the_limit(void **state)
 {
 	(void)state;
@@ -186,19 +211,7 @@ static void shares_never_pass_the_limit(void **state)
 		}
 		for (int step = 0; step < 8000; step++) {
 			f.now += 1 + random_below(&f, 10);
-			uint32_t who = (uint32_t)random_below(&f, HOLDERS);
-			struct holder *h = &f.holders[who];
-			uint64_t version;
-			if (random_below(&f, 20) == 0)
-				share_want(&table, who, random_below(&f, 40));
-			/* One mailbox each way, now and then: told, then confirmed. */
-			int64_t told = share_told(&table, who, &version);
-			limiter_set_shares(&h->limiter, LIMIT_NONE, told);
-			for (int i = 0; i < HOLDERS; i++)
-				end_messages(&f, &f.holders[i]);
-			if (limiter_fits_shares(&h->limiter, f.now))
-				share_confirm(&table, who, version);
-			begin_messages(&f, h, 200);
+			step_share(&f, &table);
 			if (step % 10 == 0)
 				share_deal(&table, f.now);
 		}
