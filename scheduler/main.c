@@ -9,6 +9,7 @@ int main(int argc, char **argv)
 {
 	static const struct cli_verb *const verbs[] = {
 		basic_verbs,
+		doctor_verbs,
 		NULL,
 	};
 	return cli_main(argc, argv, verbs);

@@ -10,5 +10,6 @@
 #include "scheduler/cli/cli.h"
 
 extern const struct cli_verb basic_verbs[]; /* init, down, sql, version, help */
+extern const struct cli_verb doctor_verbs[];
 
 #endif

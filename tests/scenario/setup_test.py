@@ -10,6 +10,8 @@ import time
 import psycopg2
 import pytest
 
+from support.program import Program
+
 
 class Setup:
     """The setup tool with a data directory of its own."""
@@ -202,3 +204,49 @@ def test_doctor_finds_dangers(setup, dns):
     assert found["settings"][0][0] == "warn" and "5 minutes" in found["settings"][0][1]
     closed = "dns.servers=127.0.0.1:9"
     assert setup.doctor(closed, "dns.attempt_ms=50", "dns.total_ms=50")[1]["dns"][0][0] == "fail"
+
+
+def test_settings_come_from_all_their_places(setup, empty_database):
+    url = {"EDM_DATABASE_URL": empty_database.url}
+    setup.run("migrate", **url)
+    for key, value in (("retry.schedule", "1min,1h"), ("smtp.tls", "required"),
+                       ("grace_ms", "1min"), ("of.a.newer.engine", "1"), ("workers", "3")):
+        empty_database.query("INSERT INTO edm.setting (key, value, set_by)"
+                             f" VALUES ('{key}', '{value}', 'ann')")
+    setup.data.mkdir()
+    conf = setup.data / "edm.conf"
+    conf.write_text("# this node\nworkers = 2\nsmtp.tls = none\nsmtp.port = 2525\n")
+    assert setup.run("settings", "smtp.port=26", **url).splitlines() == [
+        f"workers = 2  # {conf}:2",
+        "smtp.port = 26  # --set",
+        f"smtp.tls = none  # {conf}:3",
+        "grace_ms = 1min  # shared, set by ann",
+        "retry.schedule = 1min,1h  # shared, set by ann",
+    ]
+    conf.write_text("workers = many\n")
+    assert "edm.conf:1: workers = many" in setup.run("settings", want=1, **url)
+    conf.write_text("ledger.beat_ms = 9s\n")
+    assert "a third of" in setup.run("settings", want=1, **url)
+
+
+def test_an_unreadable_configuration_is_an_error(setup):
+    setup.data.mkdir()
+    (setup.data / "edm.conf").mkdir()
+    assert "edm.conf" in setup.run("doctor", want=1)
+
+
+def test_the_verb_doctor(build, tmp_path, dns, empty_database):
+    dns.domain("gmail.com", mx=[(5, "mx.gmail.com", "127.0.0.9")])
+    dns.start()
+    edm = Program(build, tmp_path / "data", empty_database.url)
+    servers = f"dns.servers={dns.servers}"
+    assert "edm init" in edm.run("doctor", "--set", servers).out
+    edm("init")
+    low = ("--set", servers, "--set", "budget.sessions=10")
+    report = edm("doctor", "--json", *low).json
+    assert report["level"] == "warn", "there is no source"
+    text = edm("doctor", *low).out
+    assert "ok    dns: the name servers answer" in text
+    assert "warn  sources: " in text
+    assert "fail" in edm.fails(1, "doctor", "--set", servers, "--set", "budget.sessions=200000")
+    assert "workers" in edm.fails(1, "doctor", "--set", "workers=many")

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The settings in force for one invocation: defaults, shared rows of the database, edm.conf, --set,
+ * each over those before it. Blocking; for the command line, start-up and reload.
+ */
+#ifndef EDM_SCHEDULER_SETUP_CONFIGURE_H
+#define EDM_SCHEDULER_SETUP_CONFIGURE_H
+
+#include "engine/base/conf.h"
+#include "engine/pg/blocking.h"
+#include "scheduler/setup/place.h"
+
+struct configure_options {
+	const struct place *place;
+	const char
+		*config_path; /* --config; NULL = edm.conf in the data directory, if it is there */
+	const char *const *sets; /* "key=value" of --set, in order */
+	size_t set_count;
+	struct pg_blocking *db; /* for the shared rows; NULL = leave them out */
+};
+
+/* A complete snapshot (one reference, the caller's), checked as a whole; NULL and err otherwise. A
+ * shared row with a key or value this engine does not know is logged and left out: a newer engine
+ * may have written it. */
+struct conf *configure_load(const struct configure_options *options, struct err *err);
+
+#endif
