@@ -12,8 +12,10 @@
 #include "engine/pg/copy.h"
 
 #define STAGED_COLUMNS 5
-/* The merge sorts and hashes the whole file: give it room once. */
-#define MERGE_SETTINGS "SET LOCAL work_mem = '96MB'; SET LOCAL maintenance_work_mem = '96MB'"
+/* The statements of an import sort and hash the whole file: they get room for it, and leave the
+ * other cores alone. */
+#define ROOM "SET work_mem = '96MB'; SET max_parallel_workers_per_gather = 0"
+#define NO_ROOM "RESET work_mem; RESET max_parallel_workers_per_gather"
 
 struct import {
 	struct pg_blocking *db;
@@ -49,8 +51,9 @@ static void report(const struct import *im, enum import_phase phase, uint64_t do
 
 static int run_locked(struct import *im, struct err *err)
 {
-	if (empty_staging(im->db, err) != 0 || stage(im, err) != 0 ||
-	    refuse_collisions(im, err) != 0 || reading_commit_refused(im->reading, err) != 0)
+	if (pg_run_text(im->db, ROOM, err) != 0 || empty_staging(im->db, err) != 0 ||
+	    stage(im, err) != 0 || refuse_collisions(im, err) != 0 ||
+	    reading_commit_refused(im->reading, err) != 0)
 		return -1;
 	report(im, IMPORT_MERGING, 0, 0);
 	int rc = pg_transaction(im->db, merge, im, err);
@@ -70,7 +73,7 @@ int import_run(struct pg_blocking *db, struct reading *reading,
 	/* Housekeeping: what is left behind is emptied by the next import, the lock ends with the
 	 * connection. The import's own result stands. */
 	struct err ignored;
-	if (empty_staging(db, &ignored) == 0)
+	if (empty_staging(db, &ignored) == 0 && pg_run_text(db, NO_ROOM, &ignored) == 0)
 		(void)(pg_run(db, "lists/unlock_imports", NULL, NULL, &ignored) == 0);
 	if (rc == 0)
 		*result = im.result;
@@ -255,8 +258,7 @@ static int merge(void *owner, struct err *err)
 	struct import *im = owner;
 	int32_t list_id;
 	char object[LISTS_NAME_MAX + 8];
-	if (pg_run_text(im->db, MERGE_SETTINGS, err) != 0 || make_list(im, &list_id, err) != 0 ||
-	    next_import(im, err) != 0 ||
+	if (make_list(im, &list_id, err) != 0 || next_import(im, err) != 0 ||
 	    pg_run(im->db, "lists/add_domains", NULL, NULL, err) != 0 ||
 	    merge_rows(im, list_id, err) != 0)
 		return -1;

@@ -2,12 +2,11 @@
 -- key of an address is the address in lower case (engine/base/address.h).
 SELECT s.line
   FROM import_staging s JOIN recipient r ON r.rid = s.rid
- WHERE lower(r.address) <> lower(s.address)
+ WHERE r.address <> s.address AND lower(r.address) <> lower(s.address)
 UNION
 SELECT s.line
-  FROM import_staging s
-  JOIN (SELECT rid, (array_agg(lower(address) ORDER BY line))[1] AS first
-          FROM import_staging GROUP BY rid
-        HAVING min(lower(address)) <> max(lower(address))) x ON x.rid = s.rid
- WHERE lower(s.address) <> x.first
+  FROM (SELECT rid, min(line) AS line FROM import_staging GROUP BY rid HAVING count(*) > 1) x
+  JOIN import_staging first ON first.rid = x.rid AND first.line = x.line
+  JOIN import_staging s ON s.rid = x.rid
+ WHERE s.address <> first.address AND lower(s.address) <> lower(first.address)
  ORDER BY 1;

@@ -53,6 +53,7 @@ people AS (
 added AS (
 	INSERT INTO list_member (list_id, domain_id, rid, import_id, consent, attributes)
 	SELECT $2, domain_id, rid, $1, $4, attributes FROM judged WHERE verdict = 'added'
+	 ORDER BY domain_id, rid -- the heap lies as the audience build will read it
 ),
 remembered AS (
 	INSERT INTO import_change (import_id, list_id, domain_id, rid, was_import, was_consent,
