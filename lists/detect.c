@@ -104,6 +104,16 @@ static enum encoding utf16_by_nuls(const struct detector *d)
 	return ENCODING_UNKNOWN;
 }
 
+static enum encoding encoding_by_mark(struct str head)
+{
+	static const enum encoding marked[] = {ENCODING_UTF_8, ENCODING_UTF_16LE,
+					       ENCODING_UTF_16BE};
+	for (size_t i = 0; i < ARRAY_LEN(marked); i++)
+		if (bom_length(marked[i], head) > 0)
+			return marked[i];
+	return ENCODING_UNKNOWN;
+}
+
 struct detected detector_finish(struct detector *d)
 {
 	if (d->kept_len > 0 && d->utf8_bad_line == 0)
@@ -114,14 +124,9 @@ struct detected detector_finish(struct detector *d)
 				 .gb18030_bad_line = d->gb18030_bad_line};
 	struct str head = str_of((const char *)d->head,
 				 d->size < sizeof(d->head) ? (size_t)d->size : sizeof(d->head));
-	static const enum encoding marked[] = {ENCODING_UTF_8, ENCODING_UTF_16LE,
-					       ENCODING_UTF_16BE};
-	for (size_t i = 0; i < ARRAY_LEN(marked) && found.bom_len == 0; i++) {
-		found.bom_len = bom_length(marked[i], head);
-		if (found.bom_len > 0)
-			found.encoding = marked[i];
-	}
-	if (found.bom_len == 0)
+	found.encoding = encoding_by_mark(head);
+	found.bom_len = bom_length(found.encoding, head);
+	if (found.encoding == ENCODING_UNKNOWN)
 		found.encoding = utf16_by_nuls(d);
 	if (found.encoding == ENCODING_UNKNOWN && d->utf8_bad_line == 0)
 		found.encoding = ENCODING_UTF_8;

@@ -125,9 +125,11 @@ static int make_columns(struct mapping *m, const struct mapping_request *request
 	for (size_t i = 0; i < request->row_count; i++)
 		if (request->rows[i].count > m->count && (i == 0 || !m->has_header))
 			m->count = request->rows[i].count;
-	if (m->count > CSV_CELLS_MAX)
-		return err_set(err, ERR_INPUT, "the file has %zu columns; at most %d are taken",
-			       m->count, CSV_CELLS_MAX);
+	if (m->count > CSV_CELLS_MAX) {
+		err_set(err, ERR_INPUT, "the file has %zu columns; at most %d are taken", m->count,
+			CSV_CELLS_MAX);
+		return -1;
+	}
 	m->columns = arena_alloc(arena, m->count * sizeof(*m->columns));
 	for (size_t i = 0; i < m->count; i++) {
 		struct str header = {0};
@@ -203,7 +205,8 @@ struct str mapping_clean_cell(struct str text)
 				text = str_slice(text, 0, text.len - n);
 		}
 	} while (text.len != before);
-	if (text.len > 1 && text.ptr[0] == '\'' && memchr("=+-@", text.ptr[1], 4) != NULL)
+	if (text.len > 1 && text.ptr[0] == '\'' && text.ptr[1] != '\0' &&
+	    strchr("=+-@", text.ptr[1]) != NULL)
 		text = str_slice(text, 1, text.len);
 	return text;
 }

@@ -66,17 +66,17 @@ void memberships_done(struct memberships *found)
 	*found = (struct memberships){0};
 }
 
-int member_leave(struct pg_blocking *db, int32_t list_id, int64_t rid, enum member_status status,
-		 const char *actor, bool *changed_out, struct err *err)
+int member_leave(struct pg_blocking *db, const struct member_leaving *leaving, bool *changed_out,
+		 struct err *err)
 {
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
-	must(status != MEMBER_SUBSCRIBED);
+	must(leaving->status != MEMBER_SUBSCRIBED);
 	pg_params_init(&params);
-	pg_add_int4(&params, list_id);
-	pg_add_int8(&params, rid);
-	pg_add_int2(&params, (int16_t)status);
-	pg_add_text(&params, str_from(actor));
+	pg_add_int4(&params, leaving->list_id);
+	pg_add_int8(&params, leaving->rid);
+	pg_add_int2(&params, (int16_t)leaving->status);
+	pg_add_text(&params, str_from(leaving->actor));
 	int rc = pg_run(db, "lists/leave_list", &params, &rows, err);
 	if (rc == 0)
 		*changed_out = pg_int(rows, 0, 0) > 0;

@@ -41,9 +41,16 @@ int member_find(struct pg_blocking *db, struct str address, struct memberships *
 		struct err *err) NODISCARD;
 void memberships_done(struct memberships *found);
 
-/* rid leaves list_id: becomes unsubscribed or complained there and is suppressed for it, which
+struct member_leaving {
+	int32_t list_id;
+	int64_t rid;
+	enum member_status status; /* what they become: not MEMBER_SUBSCRIBED */
+	const char *actor;
+};
+
+/* A person leaves a list: becomes unsubscribed or complained there and is suppressed for it, which
  * running nodes hear of. *changed_out: false when that was so already. */
-int member_leave(struct pg_blocking *db, int32_t list_id, int64_t rid, enum member_status status,
-		 const char *actor, bool *changed_out, struct err *err) NODISCARD;
+int member_leave(struct pg_blocking *db, const struct member_leaving *leaving, bool *changed_out,
+		 struct err *err) NODISCARD;
 
 #endif

@@ -62,7 +62,7 @@ static int parse_rids(struct pg_blocking *db, const struct str *addresses, size_
 	if (lists_load_key(db, &key, err) != 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		int64_t rid;
+		int64_t rid = 0;
 		if (parse_rid(&key, addresses[i], &rid, err) != 0)
 			return -1;
 		pg_array_int(rids, rid);
@@ -159,12 +159,12 @@ static int addition_init(struct addition *a, struct pg_blocking *db,
 }
 
 int suppression_add(struct pg_blocking *db, const struct suppression_change *change,
-		    const struct str *addresses, size_t count, uint64_t *added_out, struct err *err)
+		    uint64_t *added_out, struct err *err)
 {
 	struct addition a;
 	int rc = addition_init(&a, db, change, "suppress add", err);
 	if (rc == 0)
-		rc = parse_rids(db, addresses, count, &a.rids, err);
+		rc = parse_rids(db, change->addresses, change->address_count, &a.rids, err);
 	if (rc == 0)
 		rc = pg_transaction(db, push_and_log, &a, err);
 	pg_array_done(&a.rids);
@@ -290,7 +290,7 @@ int suppression_check(struct pg_blocking *db, struct str address, struct suppres
 	struct hash_key key;
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
-	int64_t rid;
+	int64_t rid = 0;
 	if (lists_load_key(db, &key, err) != 0 || parse_rid(&key, address, &rid, err) != 0)
 		return -1;
 	pg_params_init(&params);
@@ -316,10 +316,8 @@ void suppression_found_done(struct suppression_found *found)
 
 struct suppression_intake {
 	struct addition addition;
-	struct reading *reading;
+	const struct suppression_import_request *request;
 	struct hash_key key;
-	const char *file;
-	bool is_dry_run;
 	bool was_rolled_back;
 };
 
@@ -333,13 +331,13 @@ static int gather(void *ctx, uint64_t line, const struct person *person, struct 
 
 static int log_intake(struct suppression_intake *in, struct err *err)
 {
-	const struct reading_counts *counts = reading_counts(in->reading);
-	struct str file = str_from(in->file);
+	const struct reading_counts *counts = reading_counts(in->request->reading);
+	struct str file = str_from(in->request->file);
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, in->addition.import_id);
 	pg_add_text(&params, utf8_is_valid(file) ? file : STR("(its name is not UTF-8)"));
-	pg_add_text(&params, str_from(reading_preview(in->reading)->facts.encoding));
+	pg_add_text(&params, str_from(reading_preview(in->request->reading)->facts.encoding));
 	pg_add_int8(&params, (int64_t)counts->rows);
 	pg_add_int8(&params, (int64_t)in->addition.added);
 	pg_add_int8(&params, (int64_t)(counts->rows - counts->refused - in->addition.added));
@@ -358,32 +356,31 @@ static int take_in(void *owner, struct err *err)
 	if (run_for_count(in->addition.db, "lists/next_import", NULL, &import_id, err) != 0)
 		return -1;
 	in->addition.import_id = (int32_t)import_id;
-	if (reading_people(in->reading, &in->key, gather, in, err) != 0 ||
+	if (reading_people(in->request->reading, &in->key, gather, in, err) != 0 ||
 	    push(&in->addition, err) != 0 || log_intake(in, err) != 0 ||
 	    add_event(&in->addition, err) != 0)
 		return -1;
-	in->was_rolled_back = in->is_dry_run;
-	return in->is_dry_run ? -1 : 0;
+	in->was_rolled_back = in->request->is_dry_run;
+	return in->request->is_dry_run ? -1 : 0;
 }
 
-int suppression_import(struct pg_blocking *db, struct reading *reading, const char *file,
-		       const struct suppression_change *change, bool is_dry_run,
+int suppression_import(struct pg_blocking *db, const struct suppression_import_request *request,
 		       struct suppression_import_result *result, struct err *err)
 {
-	struct suppression_intake in = {.reading = reading, .file = file, .is_dry_run = is_dry_run};
-	int rc = addition_init(&in.addition, db, change, "suppress import", err);
+	struct suppression_intake in = {.request = request};
+	int rc = addition_init(&in.addition, db, &request->change, "suppress import", err);
 	if (rc == 0)
 		rc = lists_load_key(db, &in.key, err);
 	if (rc == 0 && pg_transaction(db, take_in, &in, err) != 0 && !in.was_rolled_back)
 		rc = -1;
 	if (rc == 0)
-		rc = reading_commit_refused(reading, err);
+		rc = reading_commit_refused(request->reading, err);
 	pg_array_done(&in.addition.rids);
 	if (rc != 0)
 		return -1;
-	const struct reading_counts *counts = reading_counts(reading);
+	const struct reading_counts *counts = reading_counts(request->reading);
 	*result = (struct suppression_import_result){
-		.import_id = is_dry_run ? 0 : in.addition.import_id,
+		.import_id = request->is_dry_run ? 0 : in.addition.import_id,
 		.rows = counts->rows,
 		.added = in.addition.added,
 		.already = counts->rows - counts->refused - in.addition.added,

@@ -34,6 +34,8 @@ enum suppression_cause {
 
 /* What to add. */
 struct suppression_change {
+	const struct str *addresses; /* whom; suppression_import takes them from the file */
+	size_t address_count;
 	const char *list; /* NULL = everywhere */
 	enum suppression_cause cause;
 	const char *note; /* or NULL */
@@ -71,6 +73,13 @@ struct suppression_found {
 	struct pg_rows *rows; /* what the slices live in */
 };
 
+struct suppression_import_request {
+	struct reading *reading;
+	const char *file; /* its name, for the record */
+	struct suppression_change change;
+	bool is_dry_run; /* everything but the commit */
+};
+
 /* rows = added + already + refused. */
 struct suppression_import_result {
 	int32_t import_id; /* for undo; 0 after a dry run */
@@ -88,8 +97,7 @@ const char *suppression_cause_clause(enum suppression_cause cause);
 /* Suppresses the addresses; all or none. *added_out: who was not suppressed so before. INPUT when
  * one of them is no address. */
 int suppression_add(struct pg_blocking *db, const struct suppression_change *change,
-		    const struct str *addresses, size_t count, uint64_t *added_out,
-		    struct err *err) NODISCARD;
+		    uint64_t *added_out, struct err *err) NODISCARD;
 /* How many entries fit filter: to be shown before removing. */
 int suppression_count(struct pg_blocking *db, const struct suppression_filter *filter,
 		      uint64_t *count_out, struct err *err) NODISCARD;
@@ -102,9 +110,8 @@ int suppression_remove(struct pg_blocking *db, const struct suppression_filter *
 int suppression_check(struct pg_blocking *db, struct str address, struct suppression_found *found,
 		      struct err *err) NODISCARD;
 void suppression_found_done(struct suppression_found *found);
-/* Suppresses everybody in the file reading holds; all or none, refused rows go to its file. */
-int suppression_import(struct pg_blocking *db, struct reading *reading, const char *file,
-		       const struct suppression_change *change, bool is_dry_run,
+/* Suppresses everybody in the file; all or none, refused rows go to the reading's refused file. */
+int suppression_import(struct pg_blocking *db, const struct suppression_import_request *request,
 		       struct suppression_import_result *result, struct err *err) NODISCARD;
 
 #endif

@@ -136,7 +136,7 @@ static void append_cell(struct buf *line, struct str cell)
 {
 	struct buf guarded;
 	buf_append_char(line, ',');
-	if (cell.len == 0 || memchr("=+-@\t\r", cell.ptr[0], 6) == NULL) {
+	if (cell.len == 0 || cell.ptr[0] == '\0' || strchr("=+-@\t\r", cell.ptr[0]) == NULL) {
 		csv_write_cell(line, cell);
 		return;
 	}

@@ -86,6 +86,15 @@ static void modes_differ_in_what_they_overwrite(void **state)
 	}
 }
 
+static int leave(struct fixture *f, int32_t list_id, const char *address, enum member_status status,
+		 bool *changed_out)
+{
+	struct member_leaving leaving = {
+		.list_id = list_id, .rid = fixture_rid(address), .status = status, .actor = "link"};
+	struct err err;
+	return member_leave(f->db, &leaving, changed_out, &err);
+}
+
 static void who_left_stays_out_and_is_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -94,13 +103,9 @@ static void who_left_stays_out_and_is_counted(void **state)
 	int32_t list_id = 0;
 	fixture_import(f, "a@b.cn\nc@d.cn\ne@f.cn\n", NULL);
 	assert_int_equal(lists_find(f->db, "people", &list_id, &err), 0);
-	assert_int_equal(member_leave(f->db, list_id, fixture_rid("a@b.cn"), MEMBER_UNSUBSCRIBED,
-				      "link", &changed, &err),
-			 0);
+	assert_int_equal(leave(f, list_id, "a@b.cn", MEMBER_UNSUBSCRIBED, &changed), 0);
 	assert_true(changed);
-	assert_int_equal(member_leave(f->db, list_id, fixture_rid("a@b.cn"), MEMBER_UNSUBSCRIBED,
-				      "link", &changed, &err),
-			 0);
+	assert_int_equal(leave(f, list_id, "a@b.cn", MEMBER_UNSUBSCRIBED, &changed), 0);
 	assert_false(changed);
 	/* g: complained everywhere, known from a node's feed only; h: bounced, may be a member */
 	char sql[512];
@@ -207,9 +212,7 @@ static void undo_leaves_those_who_left(void **state)
 	struct import_undone undone;
 	bool changed;
 	struct import_result r = fixture_import(f, "a@b.cn\nc@d.cn\n", NULL);
-	assert_int_equal(member_leave(f->db, 1, fixture_rid("a@b.cn"), MEMBER_COMPLAINED, "fbl",
-				      &changed, &err),
-			 0);
+	assert_int_equal(leave(f, 1, "a@b.cn", MEMBER_COMPLAINED, &changed), 0);
 	assert_int_equal(import_undo(f->db, r.import_id, &actor, &undone, &err), 0);
 	assert_int_equal(undone.removed, 1);
 	assert_int_equal(undone.left_list, 1);

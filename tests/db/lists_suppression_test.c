@@ -16,12 +16,16 @@ static const struct lists_actor actor = {.actor = FIXTURE_ACTOR, .because = "ask
 static uint64_t add(struct fixture *f, const char *address, const char *list,
 		    enum suppression_cause cause)
 {
-	struct suppression_change change = {
-		.list = list, .cause = cause, .note = "n", .actor = actor};
 	struct str addresses[] = {str_from(address)};
+	struct suppression_change change = {.addresses = addresses,
+					    .address_count = 1,
+					    .list = list,
+					    .cause = cause,
+					    .note = "n",
+					    .actor = actor};
 	uint64_t added = 99;
 	struct err err;
-	if (suppression_add(f->db, &change, addresses, 1, &added, &err) != 0)
+	if (suppression_add(f->db, &change, &added, &err) != 0)
 		fail_msg("%s", err.text);
 	return added;
 }
@@ -126,14 +130,18 @@ static void what_a_node_appended_counts_and_can_be_taken_back_by_rule(void **sta
 static struct suppression_import_result import_file(struct fixture *f, const char *text,
 						    bool is_dry_run)
 {
-	struct suppression_change change = {.cause = SUPPRESSION_IMPORTED, .actor = actor};
+	struct suppression_import_request request = {
+		.file = "file.csv",
+		.change = {.cause = SUPPRESSION_IMPORTED, .actor = actor},
+		.is_dry_run = is_dry_run};
 	struct suppression_import_result result = {0};
 	struct reading *reading;
 	struct err err;
 	fixture_write(f, str_from(text));
 	assert_int_equal(reading_open(&reading, &(struct reading_request){.path = f->path}, &err),
 			 0);
-	if (suppression_import(f->db, reading, "file.csv", &change, is_dry_run, &result, &err) != 0)
+	request.reading = reading;
+	if (suppression_import(f->db, &request, &result, &err) != 0)
 		fail_msg("%s", err.text);
 	reading_close(reading);
 	return result;
@@ -170,31 +178,38 @@ static void a_file_is_imported_and_undone_as_one(void **state)
 static void bad_addresses_and_lists_are_named(void **state)
 {
 	struct fixture *f = *state;
-	struct suppression_change change = {.cause = SUPPRESSION_OPERATOR, .actor = actor};
 	struct str addresses[] = {STR("a@b.cn"), STR("a b@c.cn")};
+	struct suppression_change change = {.addresses = addresses,
+					    .address_count = 2,
+					    .cause = SUPPRESSION_OPERATOR,
+					    .actor = actor};
 	struct err err;
 	uint64_t added = 0;
-	assert_int_equal(suppression_add(f->db, &change, addresses, 2, &added, &err), -1);
+	assert_int_equal(suppression_add(f->db, &change, &added, &err), -1);
 	assert_string_equal(err.text,
 			    "\"a b@c.cn\" is no address: there is a space inside the address");
 	assert_int_equal(found(f, "a@b.cn", NULL), 0);
 	change.list = "nobody";
-	assert_int_equal(suppression_add(f->db, &change, addresses, 1, &added, &err), -1);
+	change.address_count = 1;
+	assert_int_equal(suppression_add(f->db, &change, &added, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
 static void an_entry_with_an_end_ends(void **state)
 {
 	struct fixture *f = *state;
-	struct suppression_change change = {
-		.cause = SUPPRESSION_OPERATOR, .until_us = 1000000, .actor = actor};
 	struct str addresses[] = {STR("a@b.cn")};
+	struct suppression_change change = {.addresses = addresses,
+					    .address_count = 1,
+					    .cause = SUPPRESSION_OPERATOR,
+					    .until_us = 1000000,
+					    .actor = actor};
 	struct err err;
 	uint64_t added = 0;
-	assert_int_equal(suppression_add(f->db, &change, addresses, 1, &added, &err), 0);
+	assert_int_equal(suppression_add(f->db, &change, &added, &err), 0);
 	assert_int_equal(found(f, "a@b.cn", NULL), 0);
 	change.until_us = 0;
-	assert_int_equal(suppression_add(f->db, &change, addresses, 1, &added, &err), 0);
+	assert_int_equal(suppression_add(f->db, &change, &added, &err), 0);
 	assert_int_equal(added, 1);
 	assert_int_equal(found(f, "a@b.cn", NULL), 1);
 }

@@ -1,5 +1,5 @@
--- Suppresses $1 (rids) in scope $2 (0 everywhere, else a list) for cause $3, and tells running nodes
--- who was not yet. $4 note · $5 by whom · $6 until or NULL · $7 import or NULL
+-- Suppresses $1 (rids) in scope $2 (0 everywhere, else a list) for cause $3, and tells running
+-- nodes who was not yet. $4 note · $5 by whom · $6 until or NULL · $7 import or NULL
 WITH added AS (
 	INSERT INTO suppression AS s (rid, scope, cause, note, added_by, until, import_id)
 	SELECT DISTINCT x.rid, $2::int, $3::smallint, $4, $5, $6::timestamptz, $7::int

@@ -1,5 +1,5 @@
--- What flushes appended to the feed goes into suppression; the feed keeps it for running nodes for a
--- day. $1 rows at most. Returns how many were folded.
+-- What flushes appended to the feed goes into suppression; the feed keeps it for running nodes for
+-- a day. $1 rows at most. Returns how many were folded.
 WITH turn AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtext('edm.fold_suppressions')) AS ours
 ), fresh AS MATERIALIZED (

@@ -1,5 +1,6 @@
--- Takes suppressions back and tells running nodes. Each condition counts unless it is NULL: $1 rids ·
--- $2 scope · $3 cause · $4 rule · $5 import · $6, $7 suppressed from … until. $8: only count.
+-- Takes suppressions back and tells running nodes. Each condition counts unless it is NULL:
+-- $1 rids · $2 scope · $3 cause · $4 rule · $5 import · $6, $7 suppressed from … until.
+-- $8: only count.
 WITH chosen AS MATERIALIZED (
 	SELECT rid, scope, cause FROM suppression
 	 WHERE ($1::bigint[] IS NULL OR rid = ANY ($1))
