@@ -269,7 +269,7 @@ void limiter_add_slice(struct limiter *l, enum limit_period period, const struct
 {
 	/* The one before it serves to the end of this millisecond, so that each message's time of
 	 * beginning names its slice. */
-	struct limiter_slice *before = slice_of(l, period, now);
+	struct limiter_slice *before = slice_of(l, (int)period, now);
 	if (before != NULL)
 		before->until_ms = now + 1;
 	struct limiter_slice *s = xcalloc(1, sizeof(*s));
