@@ -9,6 +9,8 @@
 #define MAGIC "edmj"
 #define RECORD_HEAD 8u	/* size and checksum */
 #define PAYLOAD_MIN 17u /* type and key */
+/* A reply's words are bounded where they are parsed; this is the last resort. */
+#define STRING_MAX 3000u
 
 void journal_header_write(struct buf *out, const struct journal_header *h)
 {
@@ -31,14 +33,14 @@ void journal_header_write(struct buf *out, const struct journal_header *h)
 /* Reading: a cursor that, once past the end, only gives zeros. */
 struct cursor {
 	struct str rest;
-	bool is_short;
+	bool is_bad; /* or not what a writer of ours would write */
 };
 
 static const char *take(struct cursor *c, size_t n)
 {
 	static const char zeros[16];
 	if (c->rest.len < n) {
-		c->is_short = true;
+		c->is_bad = true;
 		c->rest.len = 0;
 		must(n <= sizeof(zeros));
 		return zeros;
@@ -70,9 +72,9 @@ static int16_t take_i16(struct cursor *c)
 static struct str take_str(struct cursor *c)
 {
 	size_t len = (size_t)take_int(c, 2);
-	if (len > c->rest.len) {
-		c->is_short = true;
-		len = c->rest.len;
+	if (len > STRING_MAX || len > c->rest.len) {
+		c->is_bad = true;
+		len = 0;
 	}
 	struct str s = str_slice(c->rest, 0, len);
 	c->rest = str_slice(c->rest, len, c->rest.len);
@@ -138,8 +140,7 @@ static void finish(struct buf *out, size_t at)
 
 static void put_str(struct buf *out, struct str s)
 {
-	/* A reply's words are bounded where they are parsed; this is the last resort. */
-	s = str_slice(s, 0, 4000);
+	s = str_slice(s, 0, STRING_MAX);
 	buf_append_be16(out, (uint16_t)s.len);
 	buf_append_str(out, s);
 }
@@ -213,7 +214,9 @@ static void read_settlement(struct cursor *c, struct settlement *s)
 	s->at_us = (int64_t)take_int(c, 8);
 	s->took_ms = take_i32(c);
 	s->age_s = take_i32(c);
-	s->suppress = take_int(c, 1) != 0;
+	uint64_t suppress = take_int(c, 1);
+	s->suppress = suppress == 1;
+	c->is_bad = c->is_bad || suppress > 1;
 	s->retry.due_at_us = (int64_t)take_int(c, 8);
 	s->retry.attempts = take_i16(c);
 	s->retry.flags = take_i16(c);
@@ -257,7 +260,7 @@ static bool read_payload(struct str payload, struct journal_record *out)
 	} else if (r.type != JOURNAL_INTENT && r.type != JOURNAL_RETRACT) {
 		return false;
 	}
-	if (c.is_short || c.rest.len != 0)
+	if (c.is_bad || c.rest.len != 0)
 		return false;
 	*out = r;
 	return true;
@@ -278,7 +281,7 @@ enum journal_scan journal_record_read(struct str *rest, struct journal_record *o
 	struct cursor c = {.rest = *rest};
 	size_t size = (size_t)take_int(&c, 4);
 	uint32_t crc = (uint32_t)take_int(&c, 4);
-	if (c.is_short || is_all_zero(*rest))
+	if (c.is_bad || is_all_zero(*rest))
 		return JOURNAL_TORN;
 	if (size < PAYLOAD_MIN || size > JOURNAL_PAYLOAD_MAX)
 		return JOURNAL_CORRUPT;

@@ -21,16 +21,15 @@ WITH fresh AS MATERIALIZED (
 	  FROM counted JOIN recipient_domain d USING (domain_id)
 	  LEFT JOIN route exact ON exact.domain = d.name
 	  LEFT JOIN route star ON star.domain = '*'
-), latest AS (
-	SELECT DISTINCT ON (o.rid) fresh.campaign_id, o.rid, o.state = ANY (fresh.audience_states) AS wanted
-	  FROM fresh JOIN outcome o ON o.campaign_id = fresh.audience_of
-	 ORDER BY o.rid, o.at DESC, o.attempt DESC
 ), f AS (
 	INSERT INTO audience_filter(campaign_id, rid)
-	SELECT l.campaign_id, l.rid FROM latest l, fresh
-	 WHERE l.wanted
-	   AND NOT EXISTS (SELECT 1 FROM retry r
-	                    WHERE r.campaign_id = fresh.audience_of AND r.rid = l.rid)
+	SELECT fresh.campaign_id, o.rid
+	  FROM fresh JOIN outcome o ON o.campaign_id = fresh.audience_of
+	 WHERE o.state = ANY (fresh.audience_states) AND o.state BETWEEN 4 AND 10
+	UNION
+	SELECT fresh.campaign_id, u.rid
+	  FROM fresh JOIN unknown u ON u.campaign_id = fresh.audience_of
+	 WHERE 11 = ANY (fresh.audience_states)
 	UNION
 	SELECT fresh.campaign_id, x.rid
 	  FROM fresh JOIN chunk c ON c.campaign_id = fresh.audience_of AND c.state = 3

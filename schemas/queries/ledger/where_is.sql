@@ -1,5 +1,6 @@
 -- Where one recipient of a campaign is. $1 campaign, $2 rid. One row, with what applies:
--- retry (due_at …), unknown, the chunk that holds it now, its last outcome.
+-- retry (due_at …), unknown, the chunk that holds it now, its final outcome or else its last one (a
+-- late journal may bring a final outcome that is older than the doubt it clears).
 SELECT r.due_at, r.since, r.attempt, r.class, r.cause, r.flags, r.source_id, r.node_id,
        u.at AS unknown_at,
        c.chunk_no, c.chunk_state, c.settled_as, c.group_name, c.node_id AS chunk_node,
@@ -26,4 +27,4 @@ SELECT r.due_at, r.since, r.attempt, r.class, r.cause, r.flags, r.source_id, r.n
   LEFT JOIN LATERAL (
 	SELECT o.at, o.state, o.class FROM outcome o
 	 WHERE o.campaign_id = w.campaign_id AND o.rid = w.rid
-	 ORDER BY o.at DESC LIMIT 1) o ON true;
+	 ORDER BY (o.state BETWEEN 4 AND 10) DESC, o.at DESC LIMIT 1) o ON true;
