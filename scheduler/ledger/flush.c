@@ -162,6 +162,11 @@ size_t flush_people(const struct flush *f)
 	return f->people;
 }
 
+size_t flush_targets(const struct flush *f)
+{
+	return f->count;
+}
+
 size_t flush_target(struct flush *f, const struct flush_target *target)
 {
 	must(f->on_reply == NULL && f->count < FLUSH_TARGETS_MAX);

@@ -117,8 +117,9 @@ struct flush *flush_new(void);
 void flush_free(struct flush *f);
 void flush_clear(struct flush *f);
 bool flush_is_empty(const struct flush *f);
-/* People settled in it. */
+/* People settled in it, and targets. */
 size_t flush_people(const struct flush *f);
+size_t flush_targets(const struct flush *f);
 
 /* Adds a chunk and returns its index. */
 size_t flush_target(struct flush *f, const struct flush_target *target);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* The audience: cut, groups, exclusion, suppression, resumption, two builders. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/db/ledger_world.h"
+
+static struct private_pg *server;
+
+static int start(void **state)
+{
+	(void)state;
+	server = private_pg_start();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	private_pg_stop(server);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	world_open(w, server);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_close(*state);
+	free(*state);
+	return 0;
+}
+
+static void everybody_is_in_once_and_in_the_right_group(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 25000);
+	world_people(w, "foxmail.com", "qq", 300);
+	world_people(w, "big.example", NULL, 1500);
+	world_people(w, "small.example", NULL, 700);
+	world_people(w, "tiny.example", NULL, 3);
+	world_campaign(w, 1);
+	world_build(w, 0);
+	assert_int_equal(w->built.end, BUILD_COMPLETE);
+	assert_int_equal(w->built.total, 27503);
+	world_check(w);
+	assert_int_equal(world_count(w, RECIPIENT_WAITING), 27503);
+	static const struct {
+		const char *group;
+		int64_t want;
+	} groups[] = {{"qq", 25300}, {"big.example", 1500}, {"tail", 703}};
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		assert_int_equal(world_number(w, "SELECT sum(n) FROM chunk WHERE group_name = '%s'",
+					      groups[i].group),
+				 groups[i].want);
+	/* Ordered by domain and rid, the ends kept on the chunk. */
+	assert_int_equal(world_number(w,
+				      "SELECT count(*) FROM chunk JOIN chunk_data d USING "
+				      "(campaign_id, chunk_no) WHERE (first_domain, first_rid) <> "
+				      "(d.domains[1], d.rids[1]) OR (last_domain, last_rid) <> "
+				      "(d.domains[n], d.rids[n]) OR d.rids <> ARRAY(SELECT r FROM "
+				      "unnest(d.domains, d.rids) x(m, r) ORDER BY m, r)"),
+			 0);
+	/* The first batch is small, so that sending starts at once. */
+	assert_in_range(world_number(w, "SELECT n FROM build_batch WHERE batch_no = 1"), 1, 3000);
+}
+
+static void members_of_several_lists_get_one_message(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 2000);
+	world_campaign(w, 1);
+	world_sql(w, "INSERT INTO list(name) VALUES ('second'), ('no')");
+	/* The second list stands before the first: its attributes count. */
+	world_sql(w, "INSERT INTO list_member(list_id, domain_id, rid, attributes) SELECT 2, "
+		     "domain_id, rid, '{\"from\": \"second\"}' FROM list_member WHERE list_id = 1 "
+		     "ORDER BY rid LIMIT 500");
+	world_sql(w, "INSERT INTO list_domain_count SELECT 2, domain_id, count(*) FROM list_member "
+		     "WHERE list_id = 2 GROUP BY 2");
+	/* Excluded, even though unsubscribed from that list. */
+	world_sql(w,
+		  "INSERT INTO list_member(list_id, domain_id, rid, status) SELECT 3, domain_id, "
+		  "rid, 2 FROM list_member WHERE list_id = 1 ORDER BY rid DESC LIMIT 100");
+	/* Unsubscribed members are not in the audience. */
+	world_sql(w,
+		  "UPDATE list_member SET status = 2 WHERE (list_id, rid) IN (SELECT list_id, rid "
+		  "FROM list_member WHERE list_id = 1 ORDER BY rid OFFSET 1000 LIMIT 50)");
+	world_sql(w, "UPDATE campaign_list SET position = 1");
+	world_sql(w, "INSERT INTO campaign_list VALUES (%d, 2, false, 0), (%d, 3, true, 0)",
+		  (int)w->campaign, (int)w->campaign);
+	world_build(w, 0);
+	assert_int_equal(w->built.total, 2000 - 100 - 50);
+	world_check(w);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM chunk_data, unnest(attributes) a "
+					 "WHERE a LIKE '%%second%%'"),
+			 500);
+}
+
+static void the_suppressed_count_and_are_settled_at_the_freeze(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 3000);
+	world_campaign(w, 1);
+	world_sql(w, "INSERT INTO suppression(rid, scope, cause) SELECT rid, 0, 4 FROM recipient "
+		     "ORDER BY rid LIMIT 10");
+	world_sql(w, "INSERT INTO suppression(rid, scope, cause) SELECT rid, 1, 2 FROM recipient "
+		     "ORDER BY rid DESC LIMIT 5");
+	/* Of another list, and lapsed: neither counts. */
+	world_sql(w,
+		  "INSERT INTO suppression(rid, scope, cause, until) SELECT rid, 9, 2, NULL FROM "
+		  "recipient ORDER BY rid OFFSET 100 LIMIT 5");
+	world_sql(w,
+		  "INSERT INTO suppression(rid, scope, cause, until) SELECT rid, 0, 4, now() FROM "
+		  "recipient ORDER BY rid OFFSET 200 LIMIT 5");
+	world_build(w, 0);
+	assert_int_equal(w->built.total, 3000);
+	assert_int_equal(world_count(w, RECIPIENT_SUPPRESSED), 15);
+	assert_int_equal(world_count(w, RECIPIENT_WAITING), 2985);
+	world_check(w);
+}
+
+static void routes_win_over_providers(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 20);
+	world_people(w, "a.example", NULL, 20);
+	world_sql(w, "INSERT INTO route(domain, host, port) VALUES ('qq.com', '127.0.0.1', 2525), "
+		     "('*', 'relay.example', 25)");
+	world_campaign(w, 1);
+	world_build(w, 0);
+	assert_int_equal(world_number(w, "SELECT n FROM chunk WHERE group_name = '127.0.0.1:2525'"),
+			 20);
+	assert_int_equal(
+		world_number(w, "SELECT n FROM chunk WHERE group_name = 'relay.example:25'"), 20);
+}
+
+static void a_build_that_died_is_taken_up_where_it_stopped(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 90000);
+	world_campaign(w, 1);
+	world_build(w, 2);
+	assert_true(w->is_waiting);
+	int64_t before = world_number(w, "SELECT count(*) FROM build_batch");
+	assert_in_range(before, 2, 5);
+	world_check(w);
+	/* Who joined since the freeze comes in where nothing is built yet, but nobody twice. */
+	world_build(w, 0);
+	assert_int_equal(w->built.end, BUILD_COMPLETE);
+	assert_int_equal(w->built.total, 90000);
+	world_check(w);
+	/* A third time there is nothing to do. */
+	world_build(w, 0);
+	assert_int_equal(w->built.end, BUILD_COMPLETE);
+	assert_int_equal(w->batches, 0);
+}
+
+static void two_builders_do_not_build_twice(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+	world_people(w, "qq.com", "qq", 5000);
+	world_campaign(w, 1);
+	struct pg_blocking *other = pg_open_blocking(w->url, "other", &err);
+	struct pg_params params;
+	pg_params_init(&params);
+	pg_add_int4(&params, w->campaign);
+	assert_int_equal(pg_run(other, "ledger/build_lock", &params, NULL, &err), 0);
+	world_build(w, 0);
+	assert_int_equal(w->built.end, BUILD_BUSY);
+	pg_close_blocking(other);
+	pg_params_done(&params);
+	while (world_number(w, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") > 0)
+		loop_turn(w->loop, false);
+	/* Should the lock fail all the same, the keys hold: the same batch again is refused. */
+	world_build(w, 0);
+	assert_int_equal(w->built.end, BUILD_COMPLETE);
+	world_sql(w, "UPDATE audience SET complete = false");
+	pg_params_init(&params);
+	pg_add_int4(&params, w->campaign);
+	pg_add_int4(&params, 1);
+	pg_add_text(&params, STR("qq"));
+	pg_add_int4(&params, 1);
+	pg_add_int4(&params, 1);
+	pg_add_int8(&params, INT64_MIN);
+	pg_add_int8(&params, INT64_MAX);
+	assert_int_equal(pg_run(w->conn, "ledger/build_batch", &params, NULL, &err), -1);
+	assert_true(pg_err_is(&err, "23505"));
+	pg_params_done(&params);
+	world_check(w);
+}
+
+static void an_audience_of_another_campaign(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 10);
+	world_campaign(w, 1);
+	world_build(w, 0);
+	struct member_id id = world_register(w, "mx1");
+	assert_int_equal(world_claim(w, id, "qq", 9), 1);
+	struct flush *f = flush_new();
+	size_t k = world_target(f, &w->leases[0]);
+	world_settle(w, f, k, &w->leases[0], 0, RECIPIENT_DELIVERED, false);
+	world_settle(w, f, k, &w->leases[0], 1, RECIPIENT_BOUNCED, false);
+	world_settle(w, f, k, &w->leases[0], 2, RECIPIENT_UNKNOWN, false);
+	flush_release(f, k);
+	assert_int_equal(world_flush(w, f, id), 1);
+	flush_free(f);
+	world_sql(w, "UPDATE campaign SET state = 6");
+	world_settle_ended(w);
+	world_check(w);
+	int32_t first = w->campaign;
+	static const struct {
+		const char *states;
+		int64_t want;
+	} cases[] = {{"{5}", 1}, {"{5,11}", 2}, {"{10}", 7}, {"{4,10}", 8}, {"{8}", 0}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		world_campaign(w, 1);
+		world_sql(w,
+			  "UPDATE campaign SET audience_of = %d, audience_states = '%s' "
+			  "WHERE campaign_id = %d",
+			  (int)first, cases[i].states, (int)w->campaign);
+		world_build(w, 0);
+		assert_int_equal(w->built.total, cases[i].want);
+		world_check(w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(everybody_is_in_once_and_in_the_right_group),
+		TEST(members_of_several_lists_get_one_message),
+		TEST(the_suppressed_count_and_are_settled_at_the_freeze),
+		TEST(routes_win_over_providers),
+		TEST(a_build_that_died_is_taken_up_where_it_stopped),
+		TEST(two_builders_do_not_build_twice),
+		TEST(an_audience_of_another_campaign),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}

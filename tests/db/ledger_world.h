@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small world for the tests of the ledger: a migrated database of its own with people in it, one
+ * campaign, nodes, and blocking versions of what a node does. Everything aborts the test when it
+ * fails. world_check is the heart: it reads where everybody is from the tables that are the truth
+ * and compares it with the counters.
+ */
+#ifndef EDM_TESTS_DB_LEDGER_WORLD_H
+#define EDM_TESTS_DB_LEDGER_WORLD_H
+
+#include "scheduler/ledger/build.h"
+#include "scheduler/ledger/claim.h"
+#include "scheduler/ledger/flush.h"
+#include "scheduler/ledger/member.h"
+#include "scheduler/ledger/stats.h"
+#include "tests/support/private_pg.h"
+
+#define WORLD_LEASES_MAX 64
+
+struct world {
+	char url[256];
+	struct loop *loop;
+	struct pg *pg; /* a node's ledger connection */
+	struct pg_blocking *conn;
+	int32_t campaign;
+	struct lease leases[WORLD_LEASES_MAX]; /* of the last claim; group is not kept */
+	size_t lease_count;
+	struct build_result built; /* by the last world_build */
+	int batches;
+	bool is_waiting;
+	enum pg_fate fate;
+	int64_t now_us; /* grows by a second with each settlement */
+};
+
+void world_open(struct world *w, struct private_pg *server);
+void world_close(struct world *w);
+/* Runs SQL that must succeed. */
+void world_sql(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The one number a query returns; NULL reads as 0. */
+int64_t world_number(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Adds n people at domain to list `all`, evenly spread over rid; provider may be NULL. */
+void world_people(struct world *w, const char *domain, const char *provider, int n);
+/* A running campaign to list `all`; policy 1 hold, 2 retry. */
+void world_campaign(struct world *w, int policy);
+/* Builds to the end, or stops after max_batches (0 = never). */
+void world_build(struct world *w, int max_batches);
+struct member_id world_register(struct world *w, const char *name);
+/* Claims and keeps the leases; returns how many. */
+size_t world_claim(struct world *w, struct member_id id, const char *group, int n);
+/* The node is declared dead and its chunks are reaped. */
+void world_reap(struct world *w, struct member_id id);
+/* Runs a statement of the ledger without parameters. */
+void world_run(struct world *w, const char *statement);
+/* The duties of upkeep that the tests run by hand; doubts and packing say how many people. */
+int64_t world_expire_doubts(struct world *w);
+int64_t world_pack(struct world *w);
+void world_settle_ended(struct world *w);
+/* Adds a lease to a flush as its target. */
+size_t world_target(struct flush *f, const struct lease *lease);
+/* Settles position of target k: state DELIVERED, BOUNCED, DEFERRED (due now), UNKNOWN, or DEFERRED
+ * and parked. */
+void world_settle(struct world *w, struct flush *f, size_t k, const struct lease *lease,
+		  unsigned position, enum recipient_state state, bool parked);
+/* Flushes; returns how many targets were accepted. The caller counts flush_seq on. */
+size_t world_flush(struct world *w, struct flush *f, struct member_id id);
+/* Every person of the audience is in exactly one place, nobody has two final outcomes, and the
+ * counters say the same. */
+void world_check(struct world *w);
+/* People in a state, by the counters. */
+int64_t world_count(struct world *w, enum recipient_state state);
+
+#endif
