@@ -34,7 +34,7 @@ const char *pause_reason_name(enum pause_reason reason)
 {
 	switch (reason) {
 #define X(suffix, number, name)                                                                    \
-	case PAUSE_##suffix:                                                                       \
+	case PAUSED_##suffix:                                                                      \
 		return name;
 		PAUSE_REASONS(X)
 #undef X

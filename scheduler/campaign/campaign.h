@@ -46,7 +46,7 @@
 #define X(suffix, number, name) CAMPAIGN_##suffix = number,
 enum campaign_state { CAMPAIGN_STATES(X) };
 #undef X
-#define X(suffix, number, name) PAUSE_##suffix = number,
+#define X(suffix, number, name) PAUSED_##suffix = number,
 enum pause_reason { PAUSE_REASONS(X) };
 #undef X
 #define X(suffix, name, legal, after) MOVE_##suffix,

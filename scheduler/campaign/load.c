@@ -43,8 +43,7 @@ struct campaign_load {
 	const struct secret_opener *secrets;
 	campaign_on_loaded on_loaded; /* NULL = cancelled */
 	void *owner;
-	uint32_t campaign;
-	int32_t version;
+	struct content_key key;
 };
 
 static struct str keep(struct campaign_snapshot *s, const struct pg_rows *rows, int col)
@@ -149,13 +148,13 @@ static int open_keys(struct campaign_snapshot *s, const struct pg_rows *rows,
 	return 0;
 }
 
-struct campaign_snapshot *campaign_snapshot_of_rows(const struct pg_rows *rows, uint32_t campaign,
+struct campaign_snapshot *campaign_snapshot_of_rows(const struct pg_rows *rows, int32_t campaign,
 						    int32_t version,
 						    const struct secret_opener *secrets,
 						    struct err *err)
 {
 	if (pg_rows_count(rows) == 0) {
-		err_set(err, ERR_NOT_FOUND, "campaign %u has no content version %d", campaign,
+		err_set(err, ERR_NOT_FOUND, "campaign %d has no content version %d", campaign,
 			version);
 		return NULL;
 	}
@@ -179,7 +178,7 @@ static void on_row(void *owner, const struct pg_reply *reply)
 		return;
 	}
 	if (reply->fate == PG_DONE)
-		s = campaign_snapshot_of_rows(reply->rows, load->campaign, load->version,
+		s = campaign_snapshot_of_rows(reply->rows, load->key.campaign, load->key.version,
 					      load->secrets, &err);
 	else
 		err = *reply->err;
@@ -187,7 +186,7 @@ static void on_row(void *owner, const struct pg_reply *reply)
 	free(load);
 }
 
-struct campaign_load *campaign_load(struct pg *pg, uint32_t campaign, int32_t version,
+struct campaign_load *campaign_load(struct pg *pg, struct content_key key,
 				    const struct secret_opener *secrets,
 				    campaign_on_loaded on_loaded, void *owner)
 {
@@ -195,12 +194,11 @@ struct campaign_load *campaign_load(struct pg *pg, uint32_t campaign, int32_t ve
 	load->secrets = secrets;
 	load->on_loaded = on_loaded;
 	load->owner = owner;
-	load->campaign = campaign;
-	load->version = version;
+	load->key = key;
 	struct pg_params params;
 	pg_params_init(&params);
-	pg_add_int4(&params, (int32_t)campaign);
-	pg_add_int4(&params, version);
+	pg_add_int4(&params, key.campaign);
+	pg_add_int4(&params, key.version);
 	pg_call(pg, "campaign/snapshot", &params, on_row, load);
 	pg_params_done(&params);
 	return load;

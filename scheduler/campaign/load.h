@@ -24,12 +24,18 @@ typedef void (*campaign_on_loaded)(void *owner, struct campaign_snapshot *snapsh
 
 /* The snapshot of a row of campaign/snapshot.sql, for those who ran it themselves (previews); NULL
  * and err when it cannot be made. */
-struct campaign_snapshot *campaign_snapshot_of_rows(const struct pg_rows *rows, uint32_t campaign,
+struct campaign_snapshot *campaign_snapshot_of_rows(const struct pg_rows *rows, int32_t campaign,
 						    int32_t version,
 						    const struct secret_opener *secrets,
 						    struct err *err);
+/* Which one. */
+struct content_key {
+	int32_t campaign;
+	int32_t version;
+};
+
 /* secrets is borrowed until the callback. */
-struct campaign_load *campaign_load(struct pg *pg, uint32_t campaign, int32_t version,
+struct campaign_load *campaign_load(struct pg *pg, struct content_key key,
 				    const struct secret_opener *secrets,
 				    campaign_on_loaded on_loaded, void *owner);
 /* No callback; NULL is fine. */

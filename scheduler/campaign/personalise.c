@@ -20,7 +20,7 @@ struct personaliser {
 struct value_source {
 	const struct personaliser *p;
 	const struct campaign_snapshot *campaign;
-	const struct person *person;
+	const struct addressee *person;
 	json_t *attributes; /* object, or NULL */
 	struct buf number;  /* text of an attribute that is a number */
 };
@@ -106,19 +106,19 @@ static void make_message_id(struct personaliser *p, const struct campaign_snapsh
 	struct buf seed;
 	buf_init(&seed, 64);
 	buf_append_cstr(&seed, "message-id");
-	buf_append_be32(&seed, campaign->id);
+	buf_append_be32(&seed, (uint32_t)campaign->id);
 	buf_append_be64(&seed, rid);
 	uint64_t hash = hash_keyed(&campaign->token_key, buf_str(&seed));
 	buf_done(&seed);
 	buf_clear(&p->message_id);
-	buf_appendf(&p->message_id, "%016llx.%x@%.*s", (unsigned long long)hash, campaign->id,
-		    STR_ARG(campaign->from_domain));
+	buf_appendf(&p->message_id, "%016llx.%x@%.*s", (unsigned long long)hash,
+		    (unsigned)campaign->id, STR_ARG(campaign->from_domain));
 }
 
 static void make_links(struct personaliser *p, const struct campaign_snapshot *campaign,
 		       uint64_t rid)
 {
-	struct token token = {.rid = (int64_t)rid, .campaign_id = (int32_t)campaign->id};
+	struct token token = {.rid = (int64_t)rid, .campaign_id = campaign->id};
 	char text[TOKEN_LEN + 1];
 	token_render(&campaign->token_key, TOKEN_UNSUBSCRIBE, &token, text);
 	buf_clear(&p->unsubscribe_url);
@@ -131,19 +131,19 @@ static void make_links(struct personaliser *p, const struct campaign_snapshot *c
 			    STR_ARG(campaign->unsubscribe_mailto), text);
 	buf_clear(&p->feedback_id);
 	if (campaign->feedback_id.len > 0)
-		buf_appendf(&p->feedback_id, "%u:%.*s", campaign->id,
+		buf_appendf(&p->feedback_id, "%d:%.*s", campaign->id,
 			    STR_ARG(campaign->feedback_id));
 }
 
-static void make_mail_from(const struct campaign_snapshot *campaign, uint64_t rid, bool takes_verp,
+static void make_mail_from(const struct campaign_snapshot *campaign, const struct addressee *person,
 			   struct buf *out)
 {
 	buf_clear(out);
-	if (campaign->return_path_domain.len == 0 || !takes_verp) {
+	if (campaign->return_path_domain.len == 0 || !person->takes_verp) {
 		buf_append_str(out, campaign->from_address);
 		return;
 	}
-	struct token token = {.rid = (int64_t)rid, .campaign_id = (int32_t)campaign->id};
+	struct token token = {.rid = (int64_t)person->rid, .campaign_id = campaign->id};
 	char text[TOKEN_LEN + 1];
 	token_render(&campaign->token_key, TOKEN_BOUNCE, &token, text);
 	buf_appendf(out, "b-%s@%.*s", text, STR_ARG(campaign->return_path_domain));
@@ -157,7 +157,7 @@ static struct str display_name(const struct value_source *source)
 	return name;
 }
 
-static int load_attributes(const struct person *person, json_t **out, struct err *err)
+static int load_attributes(const struct addressee *person, json_t **out, struct err *err)
 {
 	*out = NULL;
 	if (person->attributes.len == 0)
@@ -172,8 +172,7 @@ static int load_attributes(const struct person *person, json_t **out, struct err
 }
 
 int personalise(struct personaliser *p, const struct campaign_snapshot *campaign,
-		const struct person *person, bool takes_verp, struct message *message_out,
-		struct buf *mail_from_out, struct err *err)
+		const struct addressee *person, const struct personal_message *out, struct err *err)
 {
 	struct value_source source = {.p = p, .campaign = campaign, .person = person};
 	if (load_attributes(person, &source.attributes, err) != 0)
@@ -181,7 +180,7 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 	buf_init(&source.number, 64);
 	make_message_id(p, campaign, person->rid);
 	make_links(p, campaign, person->rid);
-	make_mail_from(campaign, person->rid, takes_verp, mail_from_out);
+	make_mail_from(campaign, person, out->mail_from);
 	struct compose_input input = {
 		.to = {.name = display_name(&source), .address = person->address},
 		.values = {.find = find_value, .ctx = &source},
@@ -195,7 +194,7 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 		.keys = campaign->keys,
 		.key_count = campaign->key_count,
 	};
-	int result = compose(p->composer, campaign->content, &input, message_out, err);
+	int result = compose(p->composer, campaign->content, &input, out->message, err);
 	buf_done(&source.number);
 	json_decref(source.attributes);
 	return result;

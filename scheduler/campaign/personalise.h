@@ -14,10 +14,17 @@
 
 #include "scheduler/campaign/snapshot.h"
 
-struct person {
+struct addressee {
 	uint64_t rid;
 	struct str address;
 	struct str attributes; /* a flat JSON object, or empty */
+	bool takes_verp;       /* their provider takes an envelope sender that is not From */
+};
+
+/* What is made; both are the caller's, initialised. */
+struct personal_message {
+	struct message *message; /* not signed yet: compose_sign */
+	struct buf *mail_from;	 /* the envelope sender */
 };
 
 struct personaliser;
@@ -25,13 +32,13 @@ struct personaliser *personaliser_new(void);
 void personaliser_free(struct personaliser *p);
 
 /*
- * Composes the message (not yet signed: compose_sign) and writes the envelope sender to mail_from:
- * a VERP address when the campaign has a return-path domain and takes_verp, else the From address.
- * -1 (ERR_INPUT) if the person's data cannot be made into a message.
+ * Composes the message and writes the envelope sender: a VERP address when the campaign has a
+ * return-path domain and takes_verp, else the From address. -1 (ERR_INPUT) if the person's data
+ * cannot be made into a message.
  */
 int personalise(struct personaliser *p, const struct campaign_snapshot *campaign,
-		const struct person *person, bool takes_verp, struct message *message_out,
-		struct buf *mail_from_out, struct err *err) NODISCARD;
+		const struct addressee *person, const struct personal_message *out,
+		struct err *err) NODISCARD;
 
 /* True if name is a value that every campaign has (email, unsubscribe_url, …). */
 bool personalise_is_builtin(struct str name);

@@ -27,7 +27,7 @@ enum unknown_policy { UNKNOWN_POLICIES(X) };
 struct campaign_snapshot {
 	atomic_int refs;
 	struct arena memory; /* every string below */
-	uint32_t id;
+	int32_t id;
 	int32_t version;  /* of the content */
 	int32_t priority; /* higher goes first */
 	struct str name;

@@ -27,7 +27,8 @@ struct member {
 	_Atomic int64_t offset_us;   /* database time − boot time */
 };
 
-int member_find(struct pg_blocking *conn, const char *name, struct node_row *out, struct err *err)
+int membership_find(struct pg_blocking *conn, const char *name, struct node_row *out,
+		    struct err *err)
 {
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
@@ -200,7 +201,7 @@ int64_t member_database_us(const struct member *m, int64_t now_us)
 	return offset == 0 ? 0 : now_us + offset;
 }
 
-void member_leave(struct pg *beat_conn, struct member_id id, pg_on_reply on_reply, void *owner)
+void membership_leave(struct pg *beat_conn, struct member_id id, pg_on_reply on_reply, void *owner)
 {
 	struct pg_params params;
 	pg_params_init(&params);

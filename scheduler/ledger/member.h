@@ -37,8 +37,8 @@ struct node_row {
 };
 
 /* Reads the node called name: 1 found, 0 none, -1 err. */
-int member_find(struct pg_blocking *conn, const char *name, struct node_row *out,
-		struct err *err) NODISCARD;
+int membership_find(struct pg_blocking *conn, const char *name, struct node_row *out,
+		    struct err *err) NODISCARD;
 
 /* Registers under a new incarnation, at start, before the loop runs: after the journal was settled
  * and before the first claim. ERR_REFUSED with the reason when the name is taken. */
@@ -74,6 +74,6 @@ int64_t member_database_us(const struct member *m, int64_t now_us);
 
 /* An orderly stop: ends the lease now, so that the name is free at once. Everything must have been
  * flushed and released. */
-void member_leave(struct pg *beat, struct member_id id, pg_on_reply on_reply, void *owner);
+void membership_leave(struct pg *beat, struct member_id id, pg_on_reply on_reply, void *owner);
 
 #endif

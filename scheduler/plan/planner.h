@@ -19,7 +19,7 @@
 #define PLAN_CHUNK_SIZE 1000u
 
 struct plan_need {
-	uint32_t campaign;
+	int32_t campaign;
 	int32_t group;	  /* id of the group within the campaign's audience */
 	int32_t priority; /* of the campaign; higher goes first */
 	size_t held;	  /* recipients leased for this need and not yet settled */

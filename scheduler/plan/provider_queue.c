@@ -391,7 +391,7 @@ void provider_queue_recall(struct provider_queue *q, job_filter wants, void *con
 	}
 }
 
-void provider_queue_forget(struct provider_queue *q, uint32_t campaign)
+void provider_queue_forget(struct provider_queue *q, int32_t campaign)
 {
 	LIST_EACH (it, &q->shares) {
 		struct share *share = LIST_ITEM(it, struct share, node);

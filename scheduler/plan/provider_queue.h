@@ -23,8 +23,8 @@
 #include "scheduler/plan/job.h"
 
 struct share_owner {
-	uint32_t campaign; /* campaign id */
-	int32_t priority;  /* higher goes first */
+	int32_t campaign; /* campaign id */
+	int32_t priority; /* higher goes first */
 };
 
 struct share {
@@ -83,7 +83,7 @@ void provider_queue_remove(struct provider_queue *q, struct job *job);
 void provider_queue_recall(struct provider_queue *q, job_filter wants, void *context,
 			   struct list *out);
 /* The campaign is over: drops its share, which must be empty, if there is one. */
-void provider_queue_forget(struct provider_queue *q, uint32_t campaign);
+void provider_queue_forget(struct provider_queue *q, int32_t campaign);
 /* Jobs in any step. */
 size_t provider_queue_total(const struct provider_queue *q);
 

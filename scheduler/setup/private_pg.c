@@ -274,6 +274,9 @@ static int start_locked(const char *data_dir, bool create, struct cluster *c, st
 {
 	char data[PATH_MAX + 32];
 	snprintf(data, sizeof(data), "%s/data", c->home);
+	/* Also where the data directory was made anew and only the link is missing. */
+	if (create && make_home(data_dir, c, err) != 0)
+		return -1;
 	if (is_answering(c, "edm"))
 		return 0;
 	if (!private_pg_exists(data_dir)) {
@@ -281,7 +284,7 @@ static int start_locked(const char *data_dir, bool create, struct cluster *c, st
 			return err_set(err, ERR_NOT_FOUND,
 				       "there is no database yet: run edm init, or name one with "
 				       "--database");
-		if (make_home(data_dir, c, err) != 0 || make_cluster(c, err) != 0)
+		if (make_cluster(c, err) != 0)
 			return -1;
 	}
 	const char *start[] = {"pg_ctl", "start", "-w", "-s", "-D", data, NULL};

@@ -8,7 +8,7 @@
 #include "engine/base/must.h"
 #include "scheduler/plan/planner.h"
 
-static struct plan_need need_of(uint32_t campaign, int32_t priority, size_t held, size_t room)
+static struct plan_need need_of(int32_t campaign, int32_t priority, size_t held, size_t room)
 {
 	return (struct plan_need){.campaign = campaign,
 				  .priority = priority,

@@ -14,7 +14,7 @@ static int site_a_object, site_b_object;
 #define SITE_A ((struct site *)(void *)&site_a_object)
 #define SITE_B ((struct site *)(void *)&site_b_object)
 
-static void offer(struct provider_queue *q, uint32_t campaign, int32_t priority, size_t from,
+static void offer(struct provider_queue *q, int32_t campaign, int32_t priority, size_t from,
 		  size_t to)
 {
 	for (size_t i = from; i < to; i++) {
@@ -79,8 +79,8 @@ static void nobody_is_starved_at_equal_priority(void **state)
 	(void)state;
 	struct provider_queue q;
 	provider_queue_init(&q);
-	for (uint32_t c = 0; c < 4; c++)
-		offer(&q, c + 1, 0, c * 100, c * 100 + 100);
+	for (int32_t c = 0; c < 4; c++)
+		offer(&q, c + 1, 0, (size_t)c * 100, (size_t)c * 100 + 100);
 	int sent[5] = {0};
 	for (int i = 0; i < 200; i++)
 		sent[provider_queue_ahead(&q)->share->owner.campaign]++;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Campaigns and needs as the database tells them, and the claims made of them. Control thread. */
+#include <stdlib.h>
+
+#include "engine/base/hash.h"
+#include "scheduler/node/node_private.h"
+
+/* A need starts with room for so many chunks, until its rate is known. */
+#define FIRST_CHUNKS 4
+
+struct need_key {
+	int32_t campaign;
+	struct str group;
+};
+
+static bool is_need(const struct map_node *node, const void *key)
+{
+	const struct need *need = CONTAINER_OF(node, struct need, by_key);
+	const struct need_key *k = key;
+	return need->campaign == k->campaign && str_equals(need->group, k->group);
+}
+
+struct need *need_of(struct node *n, int32_t campaign, struct str group)
+{
+	struct need_key key = {campaign, group};
+	uint64_t hash = hash_str(group) ^ (uint64_t)campaign * 0x9E3779B97F4A7C15u;
+	struct map_node *node = map_get(&n->needs, hash, is_need, &key);
+	if (node != NULL)
+		return CONTAINER_OF(node, struct need, by_key);
+	struct need *need = xcalloc(1, sizeof(*need));
+	need->campaign = campaign;
+	need->group = str_of(xstrndup(group.ptr, group.len), group.len);
+	map_put(&n->needs, &need->by_key, hash);
+	return need;
+}
+
+static void need_free(struct node *n, struct need *need)
+{
+	map_remove(&n->needs, &need->by_key);
+	free((void *)(uintptr_t)need->group.ptr);
+	free(need);
+}
+
+void claims_on_work(struct node *n, const struct keeper_need *needs, size_t count)
+{
+	struct map_node *node;
+	for (node = map_next(&n->needs, NULL); node; node = map_next(&n->needs, node))
+		CONTAINER_OF(node, struct need, by_key)->is_seen = false;
+	for (size_t i = 0; i < count; i++) {
+		struct need *need = need_of(n, needs[i].campaign, needs[i].group);
+		need->ready_chunks = (size_t)needs[i].ready_chunks;
+		need->is_seen = true;
+	}
+	node = map_next(&n->needs, NULL);
+	while (node != NULL) {
+		struct need *need = CONTAINER_OF(node, struct need, by_key);
+		node = map_next(&n->needs, node);
+		if (!need->is_seen)
+			need->ready_chunks = 0;
+		if (!need->is_seen && need->held == 0 && need->rate_per_s < 0.01)
+			need_free(n, need);
+	}
+	claims_plan(n);
+}
+
+void claims_on_status(struct node *n, const struct work_status *status)
+{
+	for (size_t i = 0; i < status->queue_count; i++) {
+		struct str name = str_from(status->queues[i].name);
+		struct map_node *node;
+		for (node = map_next(&n->needs, NULL); node; node = map_next(&n->needs, node)) {
+			struct need *need = CONTAINER_OF(node, struct need, by_key);
+			if (str_equals(need->group, name))
+				need->shut_until_ms = status->queues[i].next_ms;
+		}
+	}
+}
+
+static size_t room_of(const struct node *n, const struct need *need)
+{
+	int64_t now = loop_now_ms(n->loop);
+	int64_t horizon_ms = n->options.settings.horizon_ms;
+	if (need->shut_until_ms > now + horizon_ms)
+		return 0;
+	size_t room = planner_room(need->rate_per_s, horizon_ms);
+	bool is_new = need->settled < FIRST_CHUNKS * PLAN_CHUNK_SIZE;
+	return is_new && room < FIRST_CHUNKS * PLAN_CHUNK_SIZE ? FIRST_CHUNKS * PLAN_CHUNK_SIZE
+							       : room;
+}
+
+static size_t gather(struct node *n, struct plan_need *plans, struct need **needs)
+{
+	size_t count = 0;
+	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
+		struct need *need = CONTAINER_OF(m, struct need, by_key);
+		const struct node_campaign *campaign = campaign_of(n, need->campaign);
+		if (need->ready_chunks == 0 || campaign == NULL ||
+		    campaign->state != CAMPAIGN_RUNNING)
+			continue;
+		needs[count] = need;
+		plans[count++] = (struct plan_need){.campaign = need->campaign,
+						    .priority = campaign->priority,
+						    .held = need->held,
+						    .room = room_of(n, need),
+						    .ready_chunks = need->ready_chunks};
+	}
+	return count;
+}
+
+void claims_plan(struct node *n)
+{
+	size_t budget = n->options.settings.leased_budget;
+	if (n->phase != NODE_RUNNING || n->identity == NULL ||
+	    n->identity->pool->source_count == 0 || keeper_is_claiming(n->keeper) ||
+	    n->held >= budget || n->needs.count == 0)
+		return;
+	struct plan_need *plans = xcalloc(n->needs.count, sizeof(plans[0]));
+	struct need **needs = xcalloc(n->needs.count, sizeof(needs[0]));
+	struct claim_row *rows = xcalloc(n->needs.count, sizeof(rows[0]));
+	size_t count = gather(n, plans, needs);
+	size_t row_count = 0;
+	if (planner_claims(plans, count, budget - n->held) > 0) {
+		for (size_t i = 0; i < count; i++) {
+			if (plans[i].chunks == 0)
+				continue;
+			rows[row_count++] = (struct claim_row){.campaign = needs[i]->campaign,
+							       .group = needs[i]->group,
+							       .count = (int)plans[i].chunks};
+			needs[i]->ready_chunks -= plans[i].chunks;
+		}
+		keeper_claim(n->keeper, rows, row_count);
+	}
+	free(rows);
+	free(needs);
+	free(plans);
+}
+
+void claims_tick(struct node *n)
+{
+	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
+		struct need *need = CONTAINER_OF(m, struct need, by_key);
+		double settled = (double)(need->settled - need->settled_before);
+		need->settled_before = need->settled;
+		need->rate_per_s = 0.5 * need->rate_per_s + 0.5 * settled;
+	}
+}
+
+void needs_free(struct node *n)
+{
+	struct map_node *node;
+	while ((node = map_next(&n->needs, NULL)) != NULL)
+		need_free(n, CONTAINER_OF(node, struct need, by_key));
+	map_done(&n->needs);
+}
+
+/* --------------------------------------------------------------------------------------- campaigns
+ */
+
+struct node_campaign *campaign_of(struct node *n, int32_t id)
+{
+	struct map_node *node = map_get(&n->campaigns, (uint64_t)id, NULL, NULL);
+	return node ? CONTAINER_OF(node, struct node_campaign, by_id) : NULL;
+}
+
+static void campaign_update(struct node *n, const struct keeper_campaign *row)
+{
+	struct node_campaign *campaign = campaign_of(n, row->id);
+	if (campaign == NULL) {
+		campaign = xcalloc(1, sizeof(*campaign));
+		campaign->id = row->id;
+		campaign->version = row->version;
+		map_put(&n->campaigns, &campaign->by_id, (uint64_t)row->id);
+	}
+	bool was_running = campaign->state == CAMPAIGN_RUNNING;
+	campaign->is_seen = true;
+	campaign->state = row->state;
+	campaign->priority = row->priority;
+	if (campaign->version != row->version)
+		texts_stale(n, row->id);
+	campaign->version = row->version;
+	if (was_running && row->state != CAMPAIGN_RUNNING)
+		control_recall(n, row->id, NULL, 0, NULL);
+}
+
+void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, size_t count)
+{
+	struct map_node *node;
+	for (node = map_next(&n->campaigns, NULL); node; node = map_next(&n->campaigns, node))
+		CONTAINER_OF(node, struct node_campaign, by_id)->is_seen = false;
+	for (size_t i = 0; i < count; i++)
+		campaign_update(n, &campaigns[i]);
+	node = map_next(&n->campaigns, NULL);
+	while (node != NULL) {
+		struct node_campaign *campaign = CONTAINER_OF(node, struct node_campaign, by_id);
+		node = map_next(&n->campaigns, node);
+		if (campaign->is_seen)
+			continue;
+		control_recall(n, campaign->id, NULL, 0, NULL);
+		texts_stale(n, campaign->id);
+		map_remove(&n->campaigns, &campaign->by_id);
+		free(campaign);
+	}
+}
+
+void campaigns_free(struct node *n)
+{
+	struct map_node *node;
+	while ((node = map_next(&n->campaigns, NULL)) != NULL) {
+		map_remove(&n->campaigns, node);
+		free(CONTAINER_OF(node, struct node_campaign, by_id));
+	}
+	map_done(&n->campaigns);
+}

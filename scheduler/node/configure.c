@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings to struct node_settings; see configure.h. */
+#include "scheduler/node/configure.h"
+
+#include <unistd.h>
+
+#include "scheduler/settings.h"
+
+#define HORIZON_MS 3000
+
+static size_t cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : (size_t)n;
+}
+
+static size_t count_or(const struct conf *c, enum setting key, size_t fallback)
+{
+	int64_t n = conf_number(c, key);
+	return n > 0 ? (size_t)n : fallback;
+}
+
+static struct smtp_timeouts timeouts_of(const struct conf *c)
+{
+	struct smtp_timeouts t = smtp_timeouts_default;
+	t.connect_ms = conf_number(c, SETTING_TIMEOUT_CONNECT);
+	t.banner_ms = conf_number(c, SETTING_TIMEOUT_BANNER);
+	t.ehlo_ms = conf_number(c, SETTING_TIMEOUT_EHLO);
+	t.starttls_ms = conf_number(c, SETTING_TIMEOUT_STARTTLS);
+	t.auth_ms = conf_number(c, SETTING_TIMEOUT_AUTH);
+	t.mail_ms = conf_number(c, SETTING_TIMEOUT_MAIL);
+	t.rcpt_ms = conf_number(c, SETTING_TIMEOUT_RCPT);
+	t.data_ms = conf_number(c, SETTING_TIMEOUT_DATA);
+	t.body_ms = conf_number(c, SETTING_TIMEOUT_BODY);
+	t.dot_ms = conf_number(c, SETTING_TIMEOUT_DOT);
+	t.rset_ms = conf_number(c, SETTING_TIMEOUT_RSET);
+	t.quit_ms = conf_number(c, SETTING_TIMEOUT_QUIT);
+	t.close_ms = conf_number(c, SETTING_CLOSE_MS);
+	return t;
+}
+
+static struct worker_settings worker_of(const struct conf *c, size_t workers)
+{
+	return (struct worker_settings){
+		.timeouts = timeouts_of(c),
+		.idle_ms = conf_number(c, SETTING_SMTP_IDLE_MS),
+		.grace_ms = conf_number(c, SETTING_STOP_MS),
+		.park_ms = conf_number(c, SETTING_PARK_MS),
+		.flush_ms = conf_number(c, SETTING_LEDGER_FLUSH_MS),
+		.compose_budget = conf_number(c, SETTING_BUDGET_COMPOSE),
+		.max_sessions = (size_t)conf_number(c, SETTING_BUDGET_SESSIONS) / workers + 1,
+		.may_pipeline = conf_number(c, SETTING_SMTP_PIPELINING) != 0,
+		.may_overlap = conf_number(c, SETTING_SMTP_OVERLAP) != 0,
+	};
+}
+
+static int dns_of(const struct conf *c, struct node_configuration *out, struct err *err)
+{
+	struct resolver_options *dns = &out->settings.dns;
+	int allowed = settings_parse_ranges(conf_text(c, SETTING_DNS_ALLOW), out->allowed, err);
+	if (allowed < 0)
+		return -1;
+	*dns = resolver_options_default();
+	dns->servers = conf_text(c, SETTING_DNS_SERVERS);
+	dns->policy.allowed = out->allowed;
+	dns->policy.allowed_count = (size_t)allowed;
+	dns->attempt_ms = conf_number(c, SETTING_DNS_ATTEMPT_MS);
+	dns->total_ms = conf_number(c, SETTING_DNS_TOTAL_MS);
+	dns->ttl_min_ms = conf_number(c, SETTING_DNS_TTL_MIN_MS);
+	dns->ttl_max_ms = conf_number(c, SETTING_DNS_TTL_MAX_MS);
+	dns->negative_max_ms = conf_number(c, SETTING_DNS_NEGATIVE_MAX_MS);
+	dns->failure_ms = conf_number(c, SETTING_DNS_FAILURE_MS);
+	dns->stale_ms = conf_number(c, SETTING_DNS_STALE_MS);
+	dns->cache_bytes = (size_t)conf_number(c, SETTING_DNS_CACHE);
+	dns->in_flight_max = (size_t)conf_number(c, SETTING_DNS_IN_FLIGHT);
+	return 0;
+}
+
+static int settle_of(const struct conf *c, struct settle_policy *out, struct err *err)
+{
+	int64_t waits_ms[SETTINGS_RETRY_MAX];
+	int count = settings_parse_schedule(conf_text(c, SETTING_RETRY_SCHEDULE), waits_ms, err);
+	if (count < 0)
+		return -1;
+	for (int i = 0; i < count; i++)
+		out->schedule.delays_s[i] = (int32_t)((waits_ms[i] + 999) / 1000);
+	out->schedule.count = (size_t)count;
+	out->unknown_retry_after_ms = conf_number(c, SETTING_UNKNOWN_RETRY_AFTER_MS);
+	return 0;
+}
+
+static void ledger_of(const struct conf *c, struct node_settings *s)
+{
+	s->journal_mode = conf_number(c, SETTING_JOURNAL_SYNC) == 0 ? JOURNAL_SYNC_PROCESS
+								    : JOURNAL_SYNC_BATCH;
+	s->flush_ms = conf_number(c, SETTING_LEDGER_FLUSH_MS);
+	s->unknown_retry_after_ms = conf_number(c, SETTING_UNKNOWN_RETRY_AFTER_MS);
+	s->flush_outcomes = (int)conf_number(c, SETTING_LEDGER_FLUSH_OUTCOMES);
+	s->max_open = (int)conf_number(c, SETTING_LEDGER_MAX_OPEN);
+	s->keep_outcomes_days = (int32_t)conf_number(c, SETTING_KEEP_OUTCOMES_DAYS);
+	s->stop_timeout_ms = LEDGER_LEASE_MS;
+}
+
+int node_configure(struct conf *conf, struct node_configuration *out, struct err *err)
+{
+	struct node_settings *s = &out->settings;
+	*out = (struct node_configuration){0};
+	struct settle_policy settle = {.node = 0};
+	if (settings_check(conf, err) != 0 || dns_of(conf, out, err) != 0 ||
+	    settle_of(conf, &settle, err) != 0)
+		return -1;
+	s->workers = count_or(conf, SETTING_WORKERS, cores() > 1 ? cores() - 1 : 1);
+	s->composers = count_or(conf, SETTING_COMPOSERS, cores());
+	s->smtp_port = (uint16_t)conf_number(conf, SETTING_SMTP_PORT);
+	s->tls = (enum tls_mode)conf_number(conf, SETTING_SMTP_TLS);
+	s->worker = worker_of(conf, s->workers);
+	s->worker.settle = settle;
+	ledger_of(conf, s);
+	s->horizon_ms = HORIZON_MS;
+	s->leased_budget = (size_t)conf_number(conf, SETTING_BUDGET_LEASED);
+	struct str ca_file = conf_text(conf, SETTING_SMTP_CA_FILE);
+	s->ca_file = ca_file.len ? ca_file.ptr : NULL;
+	out->conf = conf_hold(conf);
+	return 0;
+}
+
+void node_configuration_done(struct node_configuration *c)
+{
+	conf_drop(c->conf);
+	*c = (struct node_configuration){0};
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* What control hears: letters of the workers, events of the ledger. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/node/node_private.h"
+
+static int compare_rids(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size_t rid_count,
+		    struct node_lease *lease)
+{
+	for (size_t i = 0; i < n->worker_count; i++) {
+		struct work_recall *recall = xcalloc(1, sizeof(*recall));
+		recall->campaign = campaign;
+		recall->lease = lease;
+		if (rid_count > 0) {
+			uint64_t *copy = xcalloc(rid_count, sizeof(copy[0]));
+			memcpy(copy, rids, rid_count * sizeof(copy[0]));
+			qsort(copy, rid_count, sizeof(copy[0]), compare_rids);
+			recall->rids = copy;
+			recall->rid_count = rid_count;
+		}
+		work_letter_send(worker_inbox(n->workers[i]), &recall->letter, LETTER_RECALL,
+				 recall);
+	}
+}
+
+/* ------------------------------------------------------------------------------------------
+ * letters */
+
+static void take_settled(struct node *n, struct work_job *job)
+{
+	hold_of(job->lease)->need->settled++;
+	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
+	dispatch_forget(n, job);
+}
+
+/*
+ * Parked people of the group's own lane stay in their chunk, which is given back: claims stop until
+ * the lane goes. Anybody else waits in the retry table, to be packed with those of that lane.
+ */
+static void take_returned(struct node *n, struct work_job *job)
+{
+	struct hold *hold = hold_of(job->lease);
+	bool is_of_group =
+		job->plan.site != NULL && str_equals(job->plan.site->queue, hold->need->group);
+	if (job->returned == RETURNED_SUPPRESSED) {
+		struct outcome facts = {.words = OUTCOME_WORDS_LOCAL,
+					.stage = STAGE_LOCAL,
+					.verdict = {.klass = OUTCOME_SUPPRESSED,
+						    .cause = CAUSE_SUPPRESSED,
+						    .scope = SCOPE_RECIPIENT,
+						    .rule = ""}};
+		dispatch_settle(n, job, &facts, 0);
+		return;
+	}
+	if (job->returned != RETURNED_PARKED) {
+		dispatch_return(n, job, 0);
+		return;
+	}
+	if (is_of_group && hold->need->shut_until_ms < job->due_ms)
+		hold->need->shut_until_ms = job->due_ms;
+	dispatch_return(n, job, is_of_group ? 0 : node_wall_us(n, job->due_ms));
+}
+
+static void send_credit(struct node *n, struct work_job *job)
+{
+	job->is_credit_wished = false;
+	work_letter_send(worker_inbox(n->workers[job->plan.site->worker]), &job->credit_letter,
+			 LETTER_CREDIT, job);
+}
+
+/* A worker wants the credit of a job; of a lease that is not ours any more there is none. */
+static void take_credit_wish(struct node *n, struct work_job *job)
+{
+	job->is_credit_wished = true;
+	if (hold_of(job->lease)->is_fenced || n->phase != NODE_RUNNING)
+		send_credit(n, job);
+	else
+		keeper_credit(n->keeper, job->lease, job->position);
+}
+
+void control_on_letter(void *owner, struct letter *letter)
+{
+	struct node *n = owner;
+	struct work_letter *wl = WORK_LETTER_OF(letter);
+	switch (wl->kind) {
+	case LETTER_CREDIT:
+		take_credit_wish(n, wl->subject);
+		break;
+	case LETTER_SETTLED:
+		take_settled(n, wl->subject);
+		break;
+	case LETTER_RETURNED:
+		take_returned(n, wl->subject);
+		break;
+	case LETTER_STATUS:
+		if (((struct work_status *)wl->subject)->is_journal_broken)
+			node_drain(n);
+		claims_on_status(n, wl->subject);
+		live_on_status(n, wl->subject);
+		break;
+	case LETTER_DRAINED:
+		n->drained_count++;
+		node_on_drained(n);
+		break;
+	case LETTER_OFFER:
+	case LETTER_COMPOSE:
+	case LETTER_RECALL:
+	case LETTER_FLUSHED:
+	case LETTER_RELOAD:
+	case LETTER_DRAIN:
+		must(!"a letter for a worker");
+	}
+}
+
+/* -------------------------------------------------------------------------------------------
+ * ledger */
+
+static void on_beat(void *owner, int64_t lease_until_ms, int64_t clock_offset_us)
+{
+	struct node *n = owner;
+	atomic_store(&n->shared.clock_offset_us, clock_offset_us);
+	atomic_store(&n->shared.lease_until_ms, lease_until_ms);
+}
+
+static void on_lost(void *owner, const struct err *err)
+{
+	struct node *n = owner;
+	atomic_store(&n->shared.lease_until_ms, 0);
+	log_error_event(LOG_ERROR, "node_fenced", err);
+	node_drain(n);
+}
+
+static void on_work(void *owner, const struct keeper_round *round)
+{
+	struct node *n = owner;
+	/* Nothing can be dated before the first heartbeat has brought the database's time. */
+	if (atomic_load(&n->shared.clock_offset_us) == 0)
+		return;
+	campaigns_on_work(n, round->campaigns, round->campaign_count);
+	if (round->identity_version != n->identity_version || n->identity == NULL)
+		node_load_identity(n, round->identity_version);
+	claims_on_work(n, round->needs, round->need_count);
+}
+
+static void on_lease(void *owner, struct node_lease *lease)
+{
+	dispatch_lease(owner, lease);
+}
+
+static void on_claimed(void *owner, size_t chunks)
+{
+	if (chunks > 0)
+		claims_plan(owner);
+}
+
+static void on_credit(void *owner, struct node_lease *lease, uint16_t position)
+{
+	struct work_job *job = hold_of(lease)->jobs[position];
+	/* It may have been refused meanwhile: its bit is closed when the job is back. */
+	if (job == NULL || !job->is_credit_wished)
+		return;
+	job->has_credit = true;
+	send_credit(owner, job);
+}
+
+void control_refuse_credits(struct node *n, struct hold *hold)
+{
+	for (size_t i = 0; i < hold->lease->count; i++) {
+		struct work_job *job = hold->jobs[i];
+		if (job == NULL || !job->is_credit_wished)
+			continue;
+		keeper_uncredit(n->keeper, hold->lease, (uint16_t)i);
+		send_credit(n, job);
+	}
+}
+
+static void on_fenced(void *owner, struct node_lease *lease)
+{
+	struct node *n = owner;
+	struct hold *hold = hold_of(lease);
+	hold->is_fenced = true;
+	control_recall(n, 0, NULL, 0, lease);
+	control_refuse_credits(n, hold);
+}
+
+static void on_lease_over(void *owner, struct node_lease *lease)
+{
+	hold_free(owner, hold_of(lease));
+}
+
+static void add_flushed(struct node *n, unsigned writer, uint64_t segment)
+{
+	struct work_flushed *f = n->flushed[writer];
+	if (segment == 0)
+		return;
+	if (f != NULL && f->items[f->count - 1].segment == segment) {
+		f->items[f->count - 1].records++;
+		return;
+	}
+	if (f != NULL && f->count == WORK_FLUSHED_MAX) {
+		control_send_flushed(n, writer);
+		f = NULL;
+	}
+	if (f == NULL)
+		f = n->flushed[writer] = xcalloc(1, sizeof(*f));
+	f->items[f->count].segment = segment;
+	f->items[f->count++].records = 1;
+}
+
+void control_send_flushed(struct node *n, size_t writer)
+{
+	struct work_flushed *f = n->flushed[writer];
+	n->flushed[writer] = NULL;
+	if (f == NULL)
+		return;
+	if (n->drained_count == 0)
+		work_letter_send(worker_inbox(n->workers[writer]), &f->letter, LETTER_FLUSHED, f);
+	else
+		free(f); /* its stream is closed: the next start reads what is left */
+}
+
+static void on_flushed(void *owner, const struct journal_marks *marks)
+{
+	add_flushed(owner, marks->writer, marks->intent);
+	add_flushed(owner, marks->writer, marks->retract);
+	add_flushed(owner, marks->writer, marks->outcome);
+}
+
+static void on_suppressed(void *owner, const uint64_t *rids, size_t count)
+{
+	control_recall(owner, 0, rids, count, NULL);
+}
+
+const struct keeper_events node_keeper_events = {
+	.on_beat = on_beat,
+	.on_lost = on_lost,
+	.on_work = on_work,
+	.on_lease = on_lease,
+	.on_claimed = on_claimed,
+	.on_credit = on_credit,
+	.on_fenced = on_fenced,
+	.on_lease_over = on_lease_over,
+	.on_flushed = on_flushed,
+	.on_suppressed = on_suppressed,
+};

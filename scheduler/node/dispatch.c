@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* From a lease to jobs, through admission and routing to the workers, and back. Control thread. */
+#include <stdlib.h>
+
+#include "scheduler/node/node_private.h"
+
+struct hold *hold_of(const struct node_lease *lease)
+{
+	return lease->context;
+}
+
+int64_t node_wall_us(const struct node *n, int64_t at_ms)
+{
+	return at_ms * 1000 + atomic_load(&n->shared.clock_offset_us);
+}
+
+static struct work_job *job_of_person(struct hold *hold, uint16_t position)
+{
+	const struct node_person *person = &hold->lease->people[position];
+	struct work_job *job = work_job_new();
+	job->lease = hold->lease;
+	job->position = position;
+	job->attempt = (uint16_t)(person->attempts + 1);
+	job->rid = person->rid;
+	job->address = person->address;
+	job->attributes = person->attributes;
+	job->has_credit = person->has_credit;
+	job->plan.preferred_source = person->source;
+	hold->jobs[position] = job;
+	hold->out++;
+	hold->need->held++;
+	return job;
+}
+
+void dispatch_lease(struct node *n, struct node_lease *lease)
+{
+	struct hold *hold = xcalloc(1, sizeof(*hold));
+	list_init(&hold->node);
+	list_push_back(&n->holds, &hold->node);
+	hold->lease = lease;
+	hold->need = need_of(n, lease->campaign, lease->group);
+	hold->jobs = xcalloc(lease->count, sizeof(struct work_job *));
+	lease->context = hold;
+	/* All are made before the first goes: one that ends at once must not end the lease. */
+	for (size_t i = 0; i < lease->count; i++)
+		if (!lease->people[i].is_done)
+			job_of_person(hold, (uint16_t)i);
+	n->held += hold->out;
+	for (size_t i = 0; i < lease->count; i++) {
+		const struct node_person *person = &lease->people[i];
+		if (hold->jobs[i] == NULL)
+			continue;
+		if (person->prefer_until_us != 0)
+			hold->jobs[i]->plan.prefer_until_ms =
+				(person->prefer_until_us -
+				 atomic_load(&n->shared.clock_offset_us)) /
+				1000;
+		texts_attach(n, hold->jobs[i], person->version ? person->version : lease->version);
+	}
+}
+
+void hold_free(struct node *n, struct hold *hold)
+{
+	(void)n;
+	must(hold->out == 0);
+	list_remove(&hold->node);
+	hold->lease->context = NULL;
+	free(hold->jobs);
+	free(hold);
+}
+
+void dispatch_forget(struct node *n, struct work_job *job)
+{
+	struct hold *hold = hold_of(job->lease);
+	must(hold->jobs[job->position] == job);
+	hold->jobs[job->position] = NULL;
+	hold->out--;
+	hold->need->held--;
+	n->held--;
+	campaign_snapshot_unref(job->campaign);
+	mx_answer_drop(job->answer);
+	site_drop(job->plan.site);
+	work_job_free(job);
+}
+
+void dispatch_return(struct node *n, struct work_job *job, int64_t due_us)
+{
+	keeper_return(n->keeper, job->lease, job->position, due_us);
+	dispatch_forget(n, job);
+}
+
+void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts, int64_t due_us)
+{
+	rules_apply(n->identity->rules, STR(""), facts);
+	struct work_result *r = work_job_result(job, facts);
+	r->at_us = node_wall_us(n, loop_now_ms(n->loop));
+	r->asked_us = due_us;
+	work_job_decide(job, &n->options.settings.worker.settle);
+	hold_of(job->lease)->need->settled++;
+	keeper_settle(n->keeper, job->lease, &r->settlement, &job->marks);
+	dispatch_forget(n, job);
+}
+
+/* Suppressed since the freeze, or past the deadline: settled without a try. */
+static bool is_admitted(struct node *n, struct work_job *job, struct outcome *facts)
+{
+	const struct node_person *person = &job->lease->people[job->position];
+	*facts = (struct outcome){.words = OUTCOME_WORDS_LOCAL, .stage = STAGE_LOCAL};
+	if (person->is_suppressed) {
+		facts->verdict = (struct verdict){.klass = OUTCOME_SUPPRESSED,
+						  .cause = CAUSE_SUPPRESSED,
+						  .scope = SCOPE_RECIPIENT,
+						  .rule = ""};
+		return false;
+	}
+	int64_t deadline_us = job->campaign->deadline_us;
+	if (deadline_us != 0 && node_wall_us(n, loop_now_ms(n->loop)) >= deadline_us) {
+		facts->verdict = (struct verdict){.klass = OUTCOME_EXPIRED,
+						  .cause = CAUSE_EXPIRED,
+						  .scope = SCOPE_CAMPAIGN,
+						  .rule = ""};
+		facts->text = STR("past the campaign's deadline");
+		return false;
+	}
+	return true;
+}
+
+void dispatch_job(struct node *n, struct work_job *job)
+{
+	const struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
+	struct outcome facts;
+	if (n->phase != NODE_RUNNING || hold_of(job->lease)->is_fenced || campaign == NULL ||
+	    campaign->state != CAMPAIGN_RUNNING)
+		dispatch_return(n, job, 0);
+	else if (!is_admitted(n, job, &facts))
+		dispatch_settle(n, job, &facts, 0);
+	else
+		lookup_job(n, job);
+}
+
+void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
+			struct mx_answer *answer)
+{
+	job->plan.site = site_hold(site);
+	job->answer = mx_answer_hold(answer);
+	job->takes_verp = site->takes_verp;
+	work_letter_send(worker_inbox(n->workers[site->worker]), &job->letter, LETTER_OFFER, job);
+}

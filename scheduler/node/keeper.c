@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper's life, and what the node tells it. See keeper.h and keeper_private.h. Control thread.
+ */
+#include "scheduler/node/keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "scheduler/node/keeper_private.h"
+#include "scheduler/node/start.h"
+
+#define CHANNEL "edm"
+#define REPLY_TIMEOUT_MS 60000
+
+int64_t keeper_now_us(const struct keeper *k)
+{
+	return member_database_us(k->member, clock_now_us());
+}
+
+/* -------------------------------------------------------------------------------------- heartbeat
+ */
+
+static void tell_beat(struct keeper *k)
+{
+	int64_t now_us = clock_now_us();
+	k->options.events->on_beat(k->options.owner, member_holds_until(k->member),
+				   member_database_us(k->member, now_us) - now_us);
+}
+
+static void on_beat(void *owner, int64_t held)
+{
+	struct keeper *k = owner;
+	tell_beat(k);
+	keeper_reconcile(k, held);
+}
+
+static void on_draining(void *owner)
+{
+	struct keeper *k = owner;
+	struct err err = {0};
+	err_set(&err, ERR_REFUSED, "this node was told to drain");
+	k->options.events->on_lost(k->options.owner, &err);
+}
+
+static void on_fenced(void *owner)
+{
+	struct keeper *k = owner;
+	struct err err = {0};
+	k->is_fenced = true;
+	err_set(&err, ERR_REFUSED,
+		"the database has given this node's name away: it was silent for longer than its "
+		"lease, or another process registered as it");
+	k->options.events->on_lost(k->options.owner, &err);
+}
+
+static void on_notify(void *owner, struct pg *pg, struct str payload)
+{
+	struct keeper *k = owner;
+	(void)pg;
+	(void)payload;
+	if (!k->is_stopping)
+		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+}
+
+/* -------------------------------------------------------------------------------------------- life
+ */
+
+static void on_down(void *owner, struct pg *pg, const struct err *err)
+{
+	(void)owner;
+	(void)pg;
+	log_error_event(LOG_WARN, "database_away", err);
+}
+
+static struct pg *open_connection(struct keeper *k, const char *name, const char *listen)
+{
+	struct pg_options options = {.url = k->database_url,
+				     .name = name,
+				     .listen = listen,
+				     .reply_timeout_ms = REPLY_TIMEOUT_MS,
+				     .on_down = on_down,
+				     .on_notify = listen ? on_notify : NULL,
+				     .owner = k};
+	return pg_open(k->loop, &options);
+}
+
+static struct keeper *keeper_new(struct loop *loop, const struct keeper_options *options)
+{
+	struct keeper *k = xcalloc(1, sizeof(*k));
+	k->options = *options;
+	k->loop = loop;
+	k->database_url = xstrdup(options->database_url);
+	list_init(&k->tenures);
+	list_init(&k->dirty);
+	list_init(&k->flying);
+	list_init(&k->fresh);
+	k->flush = flush_new();
+	k->flush_timer = (struct timer){.on_due = keeper_on_flush_timer, .owner = k};
+	k->work_timer = (struct timer){.on_due = keeper_on_work_timer, .owner = k};
+	return k;
+}
+
+static const struct member_events *member_events_of(struct keeper *k, struct member_events *out)
+{
+	*out = (struct member_events){
+		.on_beat = on_beat, .on_draining = on_draining, .on_fenced = on_fenced, .owner = k};
+	return out;
+}
+
+int keeper_open(struct loop *loop, const struct keeper_options *options, struct keeper **out,
+		struct err *err)
+{
+	struct keeper *k = keeper_new(loop, options);
+	struct start start = {.database_url = options->database_url,
+			      .node_name = options->node_name,
+			      .data_dir = options->data_dir,
+			      .unknown_retry_ms = options->unknown_retry_after_ms};
+	if (keeper_start(&start, err) != 0) {
+		keeper_close(k);
+		return -1;
+	}
+	k->journal = start.journal;
+	k->id = start.id;
+	struct member_events events;
+	k->beat = open_connection(k, "edm beat", CHANNEL);
+	k->ledger = open_connection(k, "edm ledger", NULL);
+	k->work = open_connection(k, "edm work", NULL);
+	k->member = member_open(loop, k->beat, k->id, start.registered_ms,
+				member_events_of(k, &events));
+	timer_set(loop, &k->work_timer, loop_now_ms(loop));
+	*out = k;
+	return 0;
+}
+
+struct journal *keeper_journal(struct keeper *k)
+{
+	return k->journal;
+}
+
+struct member_id keeper_id(const struct keeper *k)
+{
+	return k->id;
+}
+
+static void finish_stop(struct keeper *k)
+{
+	if (k->is_stopped)
+		return;
+	k->is_stopped = true;
+	k->on_stopped(k->stop_owner);
+}
+
+static void on_left(void *owner, const struct pg_reply *reply)
+{
+	struct keeper *k = owner;
+	if (reply->fate != PG_DONE)
+		log_error_event(LOG_WARN, "node_not_deregistered", reply->err);
+	finish_stop(k);
+}
+
+/* The flush timer's rhythm also drives the stop: once all is told, leave. */
+static void on_stop_tick(struct timer *timer)
+{
+	struct keeper *k = timer->owner;
+	int64_t now = loop_now_ms(k->loop);
+	if (now >= k->stop_at_ms) {
+		struct err err = {0};
+		err_set(&err, ERR_DATABASE,
+			"the database did not answer in time: what is not flushed is in the "
+			"journal");
+		log_error_event(LOG_WARN, "stopped_unflushed", &err);
+		finish_stop(k);
+		return;
+	}
+	if (list_is_empty(&k->tenures) && !k->is_claiming && k->work_calls == 0) {
+		membership_leave(k->beat, k->id, on_left, k);
+		return;
+	}
+	keeper_flush_soon(k);
+	timer_set(k->loop, timer, now + 10);
+}
+
+void keeper_stop(struct keeper *k, int64_t timeout_ms, void (*on_done)(void *owner), void *owner)
+{
+	k->is_stopping = true;
+	k->on_stopped = on_done;
+	k->stop_owner = owner;
+	k->stop_at_ms = loop_now_ms(k->loop) + timeout_ms;
+	timer_clear(k->loop, &k->work_timer);
+	k->work_timer = (struct timer){.on_due = on_stop_tick, .owner = k};
+	timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+}
+
+static void free_entries(struct list *entries)
+{
+	struct list *node;
+	while ((node = list_pop_front(entries)) != NULL)
+		free(LIST_ITEM(node, struct entry, node));
+}
+
+void keeper_close(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	timer_clear(k->loop, &k->flush_timer);
+	timer_clear(k->loop, &k->work_timer);
+	pg_close(k->beat);
+	pg_close(k->ledger);
+	pg_close(k->work);
+	member_close(k->member);
+	keeper_work_close(k);
+	keeper_drop_fresh(k);
+	struct list *node;
+	while ((node = list_first(&k->tenures)) != NULL) {
+		struct tenure *t = CONTAINER_OF(node, struct tenure, all);
+		free_entries(&t->waiting);
+		free_entries(&t->flying);
+		keeper_end(t);
+	}
+	flush_free(k->flush);
+	journal_close(k->journal);
+	free(k->database_url);
+	free(k);
+}
+
+/* ------------------------------------------------------------------------------- what the node
+ * says */
+
+static struct tenure *tenure_at(struct node_lease *lease)
+{
+	return CONTAINER_OF(lease, struct tenure, lease);
+}
+
+void keeper_credit(struct keeper *k, struct node_lease *lease, uint16_t position)
+{
+	struct tenure *t = tenure_at(lease);
+	must(!t->is_fenced && !positions_has(&t->wanted, position));
+	positions_add(&t->wanted, position);
+	k->wanted_count++;
+	keeper_dirty(t);
+}
+
+static void forget_wish(struct tenure *t, uint16_t position)
+{
+	if (!positions_has(&t->wanted, position))
+		return;
+	positions_take(&t->wanted, position);
+	t->keeper->wanted_count--;
+}
+
+void keeper_uncredit(struct keeper *k, struct node_lease *lease, uint16_t position)
+{
+	(void)k;
+	forget_wish(tenure_at(lease), position);
+}
+
+static struct str put(char **at, struct str s)
+{
+	struct str own = str_of(*at, s.len);
+	if (s.len > 0)
+		memcpy(*at, s.ptr, s.len);
+	*at += s.len;
+	return own;
+}
+
+/* A copy with its strings behind it; address and attributes are the tenure's. */
+static struct entry *entry_of(const struct tenure *t, const struct settlement *from,
+			      const struct journal_marks *marks)
+{
+	size_t size = from->template_text.len + from->vars.len + from->provider.len + from->mx.len +
+		      from->rule.len;
+	struct entry *e = xcalloc(1, sizeof(*e) + size);
+	char *at = e->text;
+	list_init(&e->node);
+	e->marks = *marks;
+	e->s = *from;
+	e->s.template_text = put(&at, from->template_text);
+	e->s.vars = put(&at, from->vars);
+	e->s.provider = put(&at, from->provider);
+	e->s.mx = put(&at, from->mx);
+	e->s.rule = put(&at, from->rule);
+	e->s.retry.address = t->persons[from->position].address;
+	e->s.retry.attributes = t->persons[from->position].attributes;
+	return e;
+}
+
+/* The node has nothing of this position any more. */
+static void take_back(struct tenure *t, uint16_t position)
+{
+	must(t->out > 0);
+	t->out--;
+	forget_wish(t, position);
+}
+
+static void after_take_back(struct tenure *t)
+{
+	keeper_dirty(t);
+	/* A fenced one with nothing to tell has nobody else to end it. */
+	if (t->is_fenced && keeper_is_settled(t))
+		keeper_end(t);
+}
+
+void keeper_settle(struct keeper *k, struct node_lease *lease, const struct settlement *settlement,
+		   const struct journal_marks *marks)
+{
+	struct tenure *t = tenure_at(lease);
+	struct entry *e = entry_of(t, settlement, marks);
+	take_back(t, (uint16_t)settlement->position);
+	list_push_back(&t->waiting, &e->node);
+	k->waiting_count++;
+	after_take_back(t);
+}
+
+void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position, int64_t due_us)
+{
+	struct tenure *t = tenure_at(lease);
+	take_back(t, position);
+	if (t->is_fenced)
+		keeper_park(t, position, keeper_now_us(k));
+	else if (due_us > 0)
+		keeper_park(t, position, due_us);
+	else
+		positions_add(&t->returned, position);
+	after_take_back(t);
+}
+
+struct keeper_gauges keeper_gauges(const struct keeper *k)
+{
+	struct keeper_gauges g = {.leases = k->tenure_count,
+				  .open_bits = k->open_count,
+				  .credits_wanted = k->wanted_count,
+				  .unflushed = k->waiting_count};
+	LIST_EACH (it, &k->tenures)
+		g.people += CONTAINER_OF(it, struct tenure, all)->out;
+	return g;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper: the node's side of the ledger (scheduler/ledger/ledger.h has the words). One object
+ * on the control thread that holds this node's leases in memory, asks for credits, flushes what
+ * became of people, keeps the heartbeat going and has the background work done, over three
+ * connections: beat (heartbeat and LISTEN, nothing slow), ledger (claim, read, flush), work (the
+ * rest).
+ *
+ * Life of a lease: keeper_claim → on_lease → for each position not done at the claim exactly one of
+ * keeper_settle or keeper_return → when all are in and flushed, on_lease_over, and it is freed. A
+ * lease with returned people goes back to the database once nothing of it is out. After on_fenced
+ * the node recalls the jobs; what they bring is still settled or returned, and goes through doubt.
+ *
+ * Everything runs on the control loop. No callback runs before the call that caused it returned.
+ */
+#ifndef EDM_SCHEDULER_NODE_KEEPER_H
+#define EDM_SCHEDULER_NODE_KEEPER_H
+
+#include "engine/base/arena.h"
+#include "engine/loop/loop.h"
+#include "scheduler/ledger/journal.h"
+
+struct keeper;
+
+/* One recipient of a lease. Slices live as long as the lease. */
+struct node_person {
+	uint64_t rid;
+	int32_t domain_id;
+	int16_t flags; /* RETRY_AFTER_UNKNOWN */
+	struct str address;
+	struct str domain;     /* A-label, lower case */
+	struct str attributes; /* JSON object as text, or empty */
+	uint16_t attempts;     /* made before */
+	int32_t age_s;	       /* counted towards give-up so far */
+	int32_t version;       /* content version it is bound to; 0 = the lease's */
+	uint32_t source;       /* preferred; 0 = any */
+	int64_t prefer_until_us;
+	bool is_done;	    /* at the claim: nothing to do here */
+	bool has_credit;    /* opened by the claim */
+	bool is_suppressed; /* since the freeze: to be settled, not sent to */
+};
+
+struct node_lease {
+	int32_t campaign, chunk, epoch;
+	int32_t version; /* of the content: everything under it is made from this one */
+	struct str group;
+	size_t count;
+	struct node_person *people; /* by position */
+	void *context;		    /* the node's */
+};
+
+struct claim_row {
+	int32_t campaign;
+	struct str group;
+	int count; /* chunks */
+};
+
+/* Ready work as the database sees it, for the planner: one row per (campaign, group). */
+struct keeper_need {
+	int32_t campaign;
+	struct str group;
+	int64_t ready_chunks;
+};
+
+/* A campaign that runs, is paused or was cancelled while this node has a lease of it. */
+struct keeper_campaign {
+	int32_t id;
+	int32_t version; /* grows with every change: load it anew */
+	int32_t state;	 /* enum campaign_state */
+	int32_t priority;
+};
+
+/* The journal's segments that hold the records of one settlement. */
+struct journal_marks {
+	unsigned writer;		   /* worker */
+	uint64_t intent, retract, outcome; /* segments; 0 = no such record */
+};
+
+/* What there is to do, as of one reading. identity_version grows when sources, limits, pauses,
+ * routes, providers, rules or settings changed. */
+struct keeper_round {
+	const struct keeper_campaign *campaigns;
+	size_t campaign_count;
+	const struct keeper_need *needs;
+	size_t need_count;
+	int64_t identity_version;
+};
+
+struct keeper_events {
+	/* A heartbeat was good: no terminator may leave at or after lease_until_ms
+	 * (CLOCK_BOOTTIME); database time = CLOCK_BOOTTIME + clock_offset_us. */
+	void (*on_beat)(void *owner, int64_t lease_until_ms, int64_t clock_offset_us);
+	/* The incarnation is over (reaped, another process): stop, settle, register again by
+	 * restart. */
+	void (*on_lost)(void *owner, const struct err *err);
+	/* About once a second, and at once after a NOTIFY. */
+	void (*on_work)(void *owner, const struct keeper_round *round);
+	void (*on_lease)(void *owner, struct node_lease *lease);
+	/* The claim came back (whatever it brought): leases came before this. */
+	void (*on_claimed)(void *owner, size_t chunks);
+	void (*on_credit)(void *owner, struct node_lease *lease, uint16_t position);
+	void (*on_fenced)(void *owner, struct node_lease *lease);
+	void (*on_lease_over)(void *owner, struct node_lease *lease);
+	/* A settlement is in the database: its records may go from the journal. 0 = none. */
+	void (*on_flushed)(void *owner, const struct journal_marks *marks);
+	/* People suppressed since: not to be sent to. */
+	void (*on_suppressed)(void *owner, const uint64_t *rids, size_t count);
+};
+
+struct keeper_options {
+	const char *database_url;
+	const char *node_name;
+	const char *data_dir; /* the journal is data_dir/journal */
+	int64_t flush_ms;
+	int64_t unknown_retry_after_ms;
+	int32_t keep_outcomes_days;
+	int flush_outcomes; /* a flush goes at the latest with so many */
+	int max_open;	    /* U */
+	const struct keeper_events *events;
+	void *owner;
+};
+
+/*
+ * Locks the journal, settles it under the old identity, registers, starts beating. Blocking, before
+ * the loop runs. ERR_REFUSED when another process is this node.
+ */
+int keeper_open(struct loop *loop, const struct keeper_options *options, struct keeper **out,
+		struct err *err) NODISCARD;
+struct journal *keeper_journal(struct keeper *k);
+struct member_id keeper_id(const struct keeper *k);
+
+/* One claim may be under way; its rows are copied. */
+void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count);
+bool keeper_is_claiming(const struct keeper *k);
+/* The bit is opened by a coming flush; on_credit tells. The caller asks for those nearest their
+ * permit first. */
+void keeper_credit(struct keeper *k, struct node_lease *lease, uint16_t position);
+/* The credit is not wanted any more; on_credit may come all the same when it is under way. */
+void keeper_uncredit(struct keeper *k, struct node_lease *lease, uint16_t position);
+/* What became of the person at settlement->position; copied, strings included. */
+void keeper_settle(struct keeper *k, struct node_lease *lease, const struct settlement *settlement,
+		   const struct journal_marks *marks);
+/* Untried: its bit is closed by the next flush and the recipient is free again (of this lease's
+ * chunk, once that is released). due_us > 0: to the retry table until then, attempt unchanged. */
+void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position, int64_t due_us);
+/* Credits and outcomes waiting, bits open: for gauges and back-pressure. */
+struct keeper_gauges {
+	size_t leases, people, open_bits, credits_wanted, unflushed;
+};
+struct keeper_gauges keeper_gauges(const struct keeper *k);
+/* Flushes what there is, releases all, deregisters; on_done when that is committed or given up
+ * after timeout_ms. Everything must have been settled or returned before. */
+void keeper_stop(struct keeper *k, int64_t timeout_ms, void (*on_done)(void *owner), void *owner);
+/* Frees once its handles are closed: run the loop afterwards. NULL is fine. */
+void keeper_close(struct keeper *k);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Claims: leased chunks, their content read, tenures made of them; and leases that a lost reply
+ * left behind. See keeper_private.h. Control thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/log.h"
+#include "ip-pool/choose.h"
+#include "scheduler/node/keeper_private.h"
+
+/* Chunks whose content is asked for in one call. */
+#define READ_CHUNKS 4u
+#define STRAY_BEATS 2
+
+static void read_next(struct keeper *k);
+
+static struct tenure *tenure_of_lease(struct keeper *k, const struct lease *lease)
+{
+	struct tenure *t = xcalloc(1, sizeof(*t));
+	t->keeper = k;
+	arena_init(&t->memory, 1u << 16);
+	list_init(&t->all);
+	list_init(&t->dirty);
+	list_init(&t->waiting);
+	list_init(&t->flying);
+	t->lease.campaign = lease->key.campaign;
+	t->lease.chunk = lease->key.chunk;
+	t->lease.epoch = lease->epoch;
+	t->lease.version = lease->version;
+	t->lease.group = arena_str(&t->memory, lease->group);
+	t->lease.count = lease->people;
+	t->incarnation = k->id.incarnation;
+	t->flush_seq = lease->flush_seq;
+	t->done = lease->done;
+	t->open = lease->open;
+	positions_init(&t->wanted, lease->people);
+	positions_init(&t->returned, lease->people);
+	positions_init(&t->asked, lease->people);
+	positions_init(&t->fresh, lease->people);
+	return t;
+}
+
+static struct str domain_of(struct str address)
+{
+	for (size_t i = address.len; i > 0; i--)
+		if (address.ptr[i - 1] == '@')
+			return str_slice(address, i, address.len);
+	return address;
+}
+
+static void fill_person(struct tenure *t, unsigned i, const struct person *from)
+{
+	struct person *own = &t->persons[i];
+	struct node_person *seen = &t->lease.people[i];
+	*own = *from;
+	own->address = arena_str(&t->memory, from->address);
+	own->attributes = arena_str(&t->memory, from->attributes);
+	*seen = (struct node_person){
+		.rid = (uint64_t)from->rid,
+		.domain_id = from->domain_id,
+		.flags = from->flags,
+		.address = own->address,
+		.domain = domain_of(own->address),
+		.attributes = own->attributes,
+		.attempts = (uint16_t)from->attempts,
+		.age_s = from->age_s,
+		.version = from->version,
+		.source = (uint32_t)from->source_id,
+		.is_done = positions_has(&t->done, i),
+		.has_credit = positions_has(&t->open, i),
+		.is_suppressed = from->is_suppressed,
+	};
+	if (seen->source != 0)
+		seen->prefer_until_us = keeper_now_us(t->keeper) + CHOOSE_PREFER_MS * 1000;
+}
+
+/* Its people are here: the node gets it. */
+static void begin_tenure(struct keeper *k, struct tenure *t, const struct chunk_content *content)
+{
+	must(content->count == t->lease.count);
+	t->lease.people = arena_alloc(&t->memory, content->count * sizeof(t->lease.people[0]));
+	t->persons = arena_alloc(&t->memory, content->count * sizeof(t->persons[0]));
+	for (unsigned i = 0; i < content->count; i++)
+		fill_person(t, i, &content->people[i]);
+	t->out = t->lease.count - positions_count(&t->done);
+	k->open_count += positions_count(&t->open);
+	k->tenure_count++;
+	k->reading--;
+	list_remove(&t->all);
+	list_push_back(&k->tenures, &t->all);
+	k->options.events->on_lease(k->options.owner, &t->lease);
+}
+
+static void tenure_drop(struct tenure *t)
+{
+	list_remove(&t->all);
+	arena_done(&t->memory);
+	free(t);
+}
+
+void keeper_drop_fresh(struct keeper *k)
+{
+	struct list *node;
+	while ((node = list_first(&k->fresh)) != NULL)
+		tenure_drop(CONTAINER_OF(node, struct tenure, all));
+	k->reading = 0;
+}
+
+static void finish_claim(struct keeper *k)
+{
+	size_t claimed = k->claimed;
+	k->is_claiming = false;
+	k->claimed = 0;
+	k->options.events->on_claimed(k->options.owner, claimed);
+}
+
+static struct tenure *fresh_tenure(struct keeper *k, const struct chunk_key *key)
+{
+	LIST_EACH (it, &k->fresh) {
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (t->lease.campaign == key->campaign && t->lease.chunk == key->chunk)
+			return t;
+	}
+	return NULL;
+}
+
+static void on_content(void *owner, const struct content_reply *reply)
+{
+	struct keeper *k = owner;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_ERROR, "chunks_not_read", reply->err);
+	for (size_t i = 0; reply->fate == PG_DONE && i < reply->count; i++) {
+		struct tenure *t = fresh_tenure(k, &reply->chunks[i].key);
+		if (t != NULL)
+			begin_tenure(k, t, &reply->chunks[i]);
+	}
+	if (reply->fate == PG_REFUSED)
+		keeper_drop_fresh(k); /* the heartbeat finds them and gives them back */
+	read_next(k);
+}
+
+static void read_next(struct keeper *k)
+{
+	struct chunk_key keys[READ_CHUNKS];
+	size_t count = 0;
+	LIST_EACH (it, &k->fresh) {
+		const struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (count == READ_CHUNKS)
+			break;
+		keys[count++] = (struct chunk_key){t->lease.campaign, t->lease.chunk};
+	}
+	if (count == 0)
+		finish_claim(k);
+	else
+		ledger_read_chunks(k->ledger, keys, count, on_content, k);
+}
+
+static void on_leases(void *owner, const struct lease_reply *reply)
+{
+	struct keeper *k = owner;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_ERROR, "claim_refused", reply->err);
+	for (size_t i = 0; reply->fate == PG_DONE && i < reply->count; i++) {
+		struct tenure *t = tenure_of_lease(k, &reply->leases[i]);
+		list_push_back(&k->fresh, &t->all);
+		k->reading++;
+		k->claimed++;
+	}
+	read_next(k);
+}
+
+void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
+{
+	must(!k->is_claiming);
+	if (k->is_fenced || k->is_stopping)
+		return;
+	struct claim_want *wants = xcalloc(count, sizeof(wants[0]));
+	for (size_t i = 0; i < count; i++)
+		wants[i] = (struct claim_want){rows[i].campaign, rows[i].group, rows[i].count};
+	k->is_claiming = true;
+	ledger_claim(k->ledger, k->id, wants, count, on_leases, k);
+	free(wants);
+}
+
+bool keeper_is_claiming(const struct keeper *k)
+{
+	return k->is_claiming;
+}
+
+/* ----------------------------------------------------------------------------------------- strays
+ */
+
+static struct tenure *known_tenure(struct keeper *k, const struct lease *lease)
+{
+	LIST_EACH (it, &k->tenures) {
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (t->lease.campaign == lease->key.campaign &&
+		    t->lease.chunk == lease->key.chunk && t->lease.epoch == lease->epoch)
+			return t;
+	}
+	return NULL;
+}
+
+static void on_strays_released(void *owner, const struct lease_reply *reply)
+{
+	struct keeper *k = owner;
+	struct log_line l;
+	if (reply->fate != PG_DONE || !log_begin(&l, LOG_WARN, "strays_released"))
+		return;
+	log_cstr(&l, "node", k->options.node_name);
+	log_int(&l, "chunks", (int64_t)reply->count);
+	log_end(&l);
+}
+
+static void on_held(void *owner, const struct lease_reply *reply)
+{
+	struct keeper *k = owner;
+	/* A claim or its reading under way explains the difference. */
+	if (reply->fate != PG_DONE || k->is_claiming || k->is_fenced)
+		return;
+	struct lease *strays = xcalloc(reply->count, sizeof(strays[0]));
+	size_t count = 0;
+	for (size_t i = 0; i < reply->count; i++)
+		if (known_tenure(k, &reply->leases[i]) == NULL)
+			strays[count++] = reply->leases[i];
+	if (count > 0)
+		ledger_release_stray(k->ledger, k->id, strays, count, on_strays_released, k);
+	free(strays);
+}
+
+static size_t live_tenures(const struct keeper *k)
+{
+	size_t count = 0;
+	LIST_EACH (it, &k->tenures)
+		count += !CONTAINER_OF(it, struct tenure, all)->is_fenced;
+	return count;
+}
+
+void keeper_reconcile(struct keeper *k, int64_t held)
+{
+	if (k->is_claiming || k->is_flying || (size_t)held <= live_tenures(k)) {
+		k->strays = 0;
+		return;
+	}
+	/* The list is asked for on the connection of the claims, behind whatever was sent there,
+	 * and no claim of ours is in flight: what it shows and memory lacks is a stray. */
+	if (++k->strays < STRAY_BEATS)
+		return;
+	k->strays = 0;
+	ledger_list_held(k->ledger, k->id, on_held, k);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the keeper.
+ *
+ *   tenure   a lease in memory with what is under way of it: what the node sees is its first member
+ *   entry    an attempt (or a return) that waits for its flush
+ *
+ * A tenure's positions are in these sets: done (settled and flushed, or done at the claim), open
+ * (open in the database, as of the last answer), wanted (credit asked for), returned (given back,
+ * to be freed or closed), and `out` counts those with the node. entries are settled and not
+ * flushed; flying ones are in the flush under way.
+ *
+ * Lists: every tenure is on keeper.tenures; one with something to flush also on keeper.dirty.
+ */
+#ifndef EDM_SCHEDULER_NODE_KEEPER_PRIVATE_H
+#define EDM_SCHEDULER_NODE_KEEPER_PRIVATE_H
+
+#include "engine/base/arena.h"
+#include "scheduler/ledger/claim.h"
+#include "scheduler/ledger/flush.h"
+#include "scheduler/ledger/member.h"
+#include "scheduler/node/keeper.h"
+
+struct entry {
+	struct list node;    /* tenure.waiting or tenure.flying */
+	struct settlement s; /* strings stand in text, address and attributes in the tenure */
+	struct journal_marks marks;
+	char text[];
+};
+
+struct tenure {
+	struct node_lease lease; /* what the node sees */
+	struct keeper *keeper;
+	struct list all;	/* keeper.tenures */
+	struct list dirty;	/* keeper.dirty, or nowhere */
+	struct arena memory;	/* people and strings */
+	struct person *persons; /* by position, as claimed */
+	int32_t incarnation;
+	int32_t flush_seq;
+	struct positions done, open, wanted, returned;
+	struct list waiting, flying; /* struct entry */
+	size_t out;		     /* positions the node has */
+	bool is_flying;		     /* a target of the flush under way */
+	bool is_fenced;
+	bool is_released;	/* the flush under way gives it back */
+	size_t target;		/* its index in the flush under way */
+	struct positions asked; /* what is open if the flush under way is accepted */
+	struct positions fresh; /* of those, the new ones */
+};
+
+struct keeper {
+	struct keeper_options options;
+	struct loop *loop;
+	struct pg *beat, *ledger, *work;
+	struct member *member;
+	struct member_id id;
+	struct journal *journal;
+	char *database_url;
+	struct list tenures, dirty;
+	size_t tenure_count, waiting_count, wanted_count, open_count;
+	struct flush *flush; /* filled, or under way when is_flying */
+	bool is_flying;
+	struct list flying; /* struct tenure by dirty: targets of the flush under way, in order */
+	int64_t flushed_ms; /* when the last one was sent */
+	struct timer flush_timer;
+	/* Claims. */
+	bool is_claiming;
+	size_t reading;	   /* chunks claimed whose content is not read yet */
+	size_t claimed;	   /* chunks of the claim under way */
+	struct list fresh; /* struct tenure (all) whose content is being read */
+	int64_t held;	   /* chunks the database thinks are ours, at the last beat */
+	int strays;	   /* beats in a row at which that differed from ours */
+	/* Work. */
+	struct timer work_timer;
+	int work_calls; /* under way */
+	bool is_stopping, is_stopped, is_fenced;
+	int64_t stop_at_ms;
+	void (*on_stopped)(void *owner);
+	void *stop_owner;
+	struct keeper_work *background; /* keeper_work.c's */
+};
+
+/* ---- keeper.c */
+/* Database time now; 0 before the first heartbeat was answered. */
+int64_t keeper_now_us(const struct keeper *k);
+
+/* ---- keeper_flush.c */
+/* The tenure has something to tell. */
+void keeper_dirty(struct tenure *t);
+/* Sends a flush if it is time, or arms the timer. */
+void keeper_flush_soon(struct keeper *k);
+void keeper_on_flush_timer(struct timer *timer);
+/* Everything of it is in: tells the node and frees it. */
+void keeper_end(struct tenure *t);
+bool keeper_is_settled(const struct tenure *t);
+/* Notes an untried person for the next flush: into the retry table, due at due_us. */
+void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
+
+/* ---- keeper_claim.c */
+/* The database counts other leases than we do: finds and gives back what a lost reply left. */
+void keeper_reconcile(struct keeper *k, int64_t held);
+void keeper_drop_fresh(struct keeper *k);
+
+/* ---- keeper_work.c */
+void keeper_on_work_timer(struct timer *timer);
+void keeper_work_close(struct keeper *k);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keeper has done in the background: campaigns and needs read once a second, audiences
+ * built, the ledger's upkeep, campaigns started and finished. Control thread; work connection.
+ */
+#include <stdlib.h>
+
+#include "engine/base/log.h"
+#include "scheduler/ledger/build.h"
+#include "scheduler/ledger/upkeep.h"
+#include "scheduler/node/keeper_private.h"
+
+#define WORK_MS 1000
+#define CHUNK_DAYS 30
+
+struct keeper_work {
+	struct keeper *keeper;
+	struct upkeep *upkeep;
+	struct build *build; /* the one under way, or NULL */
+	int32_t building;    /* its campaign */
+	bool is_listing;     /* due builds are being asked for */
+	bool is_reading;     /* a round of reading is under way */
+	struct keeper_campaign *campaigns;
+	size_t campaign_count;
+	int64_t identity_version;
+};
+
+static struct keeper_work *background_of(struct keeper *k)
+{
+	if (k->background != NULL)
+		return k->background;
+	struct keeper_work *b = xcalloc(1, sizeof(*b));
+	struct upkeep_options options = {.id = k->id,
+					 .unknown_retry_ms = k->options.unknown_retry_after_ms,
+					 .outcome_days = k->options.keep_outcomes_days,
+					 .chunk_days = CHUNK_DAYS};
+	b->keeper = k;
+	b->upkeep = upkeep_open(k->loop, k->work, &options);
+	k->background = b;
+	return b;
+}
+
+void keeper_work_close(struct keeper *k)
+{
+	if (k->background == NULL)
+		return;
+	upkeep_close(k->background->upkeep);
+	build_close(k->background->build);
+	free(k->background->campaigns);
+	free(k->background);
+	k->background = NULL;
+}
+
+/* ---------------------------------------------------------------------------------------- builds
+ */
+
+static void on_batch(void *owner, int32_t people, int32_t chunks)
+{
+	struct keeper_work *b = owner;
+	(void)people;
+	/* Sending begins with the first batch. */
+	if (chunks > 0 && !b->keeper->is_stopping)
+		timer_set(b->keeper->loop, &b->keeper->work_timer, loop_now_ms(b->keeper->loop));
+}
+
+static void on_build_end(void *owner, const struct build_result *result)
+{
+	struct keeper_work *b = owner;
+	struct log_line l;
+	if (result->end == BUILD_FAILED)
+		log_error_event(LOG_ERROR, "build_failed", &result->err);
+	if (result->end == BUILD_COMPLETE && log_begin(&l, LOG_INFO, "audience_built")) {
+		log_int(&l, "campaign", b->building);
+		log_int(&l, "people", result->total);
+		log_end(&l);
+	}
+	build_close(b->build);
+	b->build = NULL;
+}
+
+static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaigns, size_t count)
+{
+	struct keeper_work *b = owner;
+	struct keeper *k = b->keeper;
+	b->is_listing = false;
+	k->work_calls--;
+	if (fate != PG_DONE || count == 0 || b->build != NULL || k->is_stopping || k->is_fenced)
+		return;
+	struct build_events events = {.on_batch = on_batch, .on_end = on_build_end, .owner = b};
+	b->building = campaigns[0];
+	b->build = build_open(k->loop, k->database_url, campaigns[0], &events);
+}
+
+/* -------------------------------------------------------------------------------- what there is to
+ * do */
+
+static void on_suppressed_rows(void *owner, const struct pg_reply *reply)
+{
+	struct keeper *k = owner;
+	k->work_calls--;
+	size_t count = reply->fate == PG_DONE ? (size_t)pg_rows_count(reply->rows) : 0;
+	if (count == 0)
+		return;
+	uint64_t *rids = xcalloc(count, sizeof(rids[0]));
+	for (size_t i = 0; i < count; i++)
+		rids[i] = (uint64_t)pg_int(reply->rows, (int)i, 0);
+	k->options.events->on_suppressed(k->options.owner, rids, count);
+	free(rids);
+}
+
+static void on_needs(void *owner, const struct pg_reply *reply)
+{
+	struct keeper_work *b = owner;
+	struct keeper *k = b->keeper;
+	k->work_calls--;
+	b->is_reading = false;
+	if (reply->fate != PG_DONE || k->is_stopping)
+		return;
+	size_t count = (size_t)pg_rows_count(reply->rows);
+	struct keeper_need *needs = xcalloc(count, sizeof(needs[0]));
+	for (size_t i = 0; i < count; i++)
+		needs[i] = (struct keeper_need){.campaign = pg_int32(reply->rows, (int)i, 0),
+						.group = pg_text(reply->rows, (int)i, 1),
+						.ready_chunks = pg_int(reply->rows, (int)i, 2)};
+	struct keeper_round round = {.campaigns = b->campaigns,
+				     .campaign_count = b->campaign_count,
+				     .needs = needs,
+				     .need_count = count,
+				     .identity_version = b->identity_version};
+	k->options.events->on_work(k->options.owner, &round);
+	free(needs);
+}
+
+static void on_campaigns(void *owner, const struct pg_reply *reply)
+{
+	struct keeper_work *b = owner;
+	b->keeper->work_calls--;
+	if (reply->fate != PG_DONE)
+		return;
+	size_t count = (size_t)pg_rows_count(reply->rows);
+	free(b->campaigns);
+	b->campaigns = xcalloc(count, sizeof(b->campaigns[0]));
+	b->campaign_count = 0;
+	for (int i = 0; i < (int)count; i++) {
+		/* The last column stands in every row; a row without a campaign brings only that.
+		 */
+		b->identity_version = pg_int(reply->rows, i, 4);
+		if (pg_is_null(reply->rows, i, 0))
+			continue;
+		b->campaigns[b->campaign_count++] =
+			(struct keeper_campaign){.id = pg_int32(reply->rows, i, 0),
+						 .version = pg_int32(reply->rows, i, 1),
+						 .state = pg_int32(reply->rows, i, 2),
+						 .priority = pg_int32(reply->rows, i, 3)};
+	}
+}
+
+static void on_done(void *owner, const struct pg_reply *reply)
+{
+	struct keeper *k = owner;
+	k->work_calls--;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_ERROR, "work_refused", reply->err);
+}
+
+static void call(struct keeper *k, const char *name, const struct pg_params *params,
+		 pg_on_reply on_reply, void *owner)
+{
+	k->work_calls++;
+	pg_call(k->work, name, params, on_reply, owner);
+}
+
+static void read_round(struct keeper *k, struct keeper_work *b)
+{
+	struct pg_params node;
+	b->is_reading = true;
+	pg_params_init(&node);
+	pg_add_int4(&node, k->id.node);
+	call(k, "campaign/start_due", NULL, on_done, k);
+	call(k, "campaign/finish_done", NULL, on_done, k);
+	call(k, "node/suppressed", NULL, on_suppressed_rows, k);
+	call(k, "node/campaigns", NULL, on_campaigns, b);
+	call(k, "node/needs", &node, on_needs, b);
+	pg_params_done(&node);
+	if (b->build != NULL || b->is_listing)
+		return;
+	b->is_listing = true;
+	k->work_calls++;
+	build_list_due(k->work, on_builds_due, b);
+}
+
+void keeper_on_work_timer(struct timer *timer)
+{
+	struct keeper *k = timer->owner;
+	struct keeper_work *b = background_of(k);
+	if (!b->is_reading && pg_is_up(k->work) && !k->is_fenced)
+		read_round(k, b);
+	timer_set(k->loop, timer, loop_now_ms(k->loop) + WORK_MS);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lane's connections: opening, feeding, the callbacks of their sessions, ending. See
+ * worker_private.h. Runs on the worker that owns the provider.
+ */
+#include "scheduler/node/worker_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct session_events events;
+
+struct lane *lane_new(struct worker_queue *q, const struct source *source)
+{
+	struct lane *lane = xcalloc(1, sizeof(*lane));
+	struct worker *w = q->worker;
+	struct limit_scope scope = {.level = LEVEL_LANE,
+				    .provider = q->provider,
+				    .site = q->name,
+				    .source = source->name,
+				    .node = w->identity->node};
+	lane->queue = q;
+	list_init(&lane->opening);
+	list_init(&lane->busy);
+	list_init(&lane->ending);
+	list_init(&lane->retired);
+	lane_limits_init(&lane->limits, &scope,
+			 provider_find(w->identity->pool->providers, q->provider),
+			 loop_now_ms(w->loop));
+	lane_bind(lane, source);
+	return lane;
+}
+
+void lane_bind(struct lane *lane, const struct source *source)
+{
+	struct worker *w = lane->queue->worker;
+	struct limit_scope *scope = &lane->limits.limiter.scope;
+	int64_t now = loop_now_ms(w->loop);
+	if (source != NULL) {
+		struct identity *old = lane->identity;
+		lane->identity = identity_hold(w->identity);
+		lane->source = source;
+		scope->source = source->name;
+		scope->node = lane->identity->node;
+		identity_drop(old);
+	}
+	lane_limits_bind(&lane->limits, &w->identity->pool->limits,
+			 provider_find(w->identity->pool->providers, lane->queue->provider), now);
+	const struct pause *pause = pause_of_lane(w->identity->pool->pauses,
+						  w->identity->pool->pause_count, scope, now);
+	lane->limits.paused_until_ms = pause ? pause->until_ms : 0;
+}
+
+void lane_free(struct lane *lane)
+{
+	if (lane == NULL)
+		return;
+	must(lane->sessions == 0);
+	list_remove(&lane->retired);
+	lane_limits_done(&lane->limits);
+	identity_drop(lane->identity);
+	free(lane);
+}
+
+static void on_idle_long(struct timer *timer)
+{
+	lane_session_quit(timer->owner);
+}
+
+static struct lane_session *lane_session_new(struct lane *lane, struct site *site,
+					     struct site_host *host)
+{
+	struct lane_session *ls = xcalloc(1, sizeof(*ls));
+	list_init(&ls->node);
+	ls->lane = lane;
+	ls->site = site_hold(site);
+	ls->host = host;
+	memcpy(ls->host_name, host->name, sizeof(ls->host_name));
+	ls->idle_timer = (struct timer){.on_due = on_idle_long, .owner = ls};
+	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++) {
+		ls->slots[i].carrier = ls;
+		list_init(&ls->slots[i].committing);
+	}
+	return ls;
+}
+
+static void lane_session_free(struct lane_session *ls)
+{
+	struct lane *lane = ls->lane;
+	list_remove(&ls->node);
+	timer_clear(lane->queue->worker->loop, &ls->idle_timer);
+	lane->sessions--;
+	lane->queue->sessions--;
+	lane->queue->worker->sessions--;
+	site_drop(ls->site);
+	free(ls);
+}
+
+static struct session_target target_of(const struct lane_session *ls, const struct ip *ip,
+				       char *ehlo, size_t ehlo_size)
+{
+	const struct worker *w = ls->lane->queue->worker;
+	const struct site_access *access = &ls->site->access;
+	const struct source *source = ls->lane->source;
+	bool is_plain = access->tls == TLS_OPPORTUNISTIC && ls->host->plain_until_ms > ls->begun_ms;
+	struct session_target t = {
+		.host_name = ls->host_name,
+		.ehlo_name = ehlo,
+		.tls = is_plain ? TLS_NONE : access->tls,
+		.tls_context = w->options.tls,
+		.user = access->user.len ? access->user.ptr : NULL,
+		.password = access->user.len ? access->password.ptr : NULL,
+		.may_pipeline = w->options.settings.may_pipeline,
+		.may_overlap = w->options.settings.may_overlap &&
+			       ls->host->no_overlap_until_ms <= ls->begun_ms,
+		.timeouts = &w->options.settings.timeouts,
+	};
+	must(str_to_cstr(source->ehlo, ehlo, ehlo_size) == 0);
+	ip_to_sockaddr(ip, access->port, &t.address);
+	must(source_parse_address(source->address, &t.source) == 0);
+	return t;
+}
+
+bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms)
+{
+	struct worker_queue *q = lane->queue;
+	struct worker *w = q->worker;
+	int64_t now = loop_now_ms(w->loop);
+	struct site_host *host;
+	struct ip ip;
+	if (site_pick_host(site, now, &host, &ip, until_ms) != 0)
+		return false;
+	struct lane_session *ls = lane_session_new(lane, site, host);
+	ls->path = worker_path(lane, NULL);
+	struct permit permit = lane_take_connection(&ls->path, now);
+	must(permit.is_granted);
+	ls->begun_ms = permit.at_ms;
+	list_push_back(&lane->opening, &ls->node);
+	lane->sessions++;
+	q->sessions++;
+	w->sessions++;
+	q->opening++;
+	site->opening++;
+	char ehlo[256];
+	struct session_target target = target_of(ls, &ip, ehlo, sizeof(ehlo));
+	ls->session = session_open(w->net, &target, &events, ls);
+	return true;
+}
+
+static bool carries_something(const struct lane_session *ls)
+{
+	return ls->slots[0].job != NULL || ls->slots[1].job != NULL;
+}
+
+static struct lane_slot *slot_of(struct lane_session *ls, const struct work_job *job)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++)
+		if (ls->slots[i].job == job)
+			return &ls->slots[i];
+	return NULL;
+}
+
+static bool is_used_up(const struct lane_session *ls)
+{
+	int64_t cap = lane_messages_per_connection(&ls->lane->limits);
+	return cap != LIMIT_NONE && ls->messages >= cap;
+}
+
+/* Takes a job for the session and sends it; false if there is none, or no more is allowed here. */
+static bool send_next(struct lane_session *ls)
+{
+	struct lane_slot *slot = slot_of(ls, NULL);
+	struct worker *w = ls->lane->queue->worker;
+	if (slot == NULL || is_used_up(ls) || w->is_draining || w->is_journal_broken ||
+	    !session_can_send(ls->session))
+		return false;
+	if (!worker_queue_take(ls->lane, ls->site, slot))
+		return false;
+	struct work_job *job = slot->job;
+	struct str slices[2] = {buf_str(&job->message.text), job->message.tail};
+	struct envelope envelope = {
+		.mail_from = buf_str(&job->mail_from),
+		.rcpt_to = job->address,
+		.slices = job->message_slices,
+		.slice_count = slices[1].len ? 2 : 1,
+		.size = message_size(&job->message),
+		.needs_smtputf8 = !str_is_ascii(job->address),
+		.tag = job,
+	};
+	job->message_slices[0] = slices[0];
+	job->message_slices[1] = slices[1];
+	ls->messages++;
+	must(session_send(ls->session, &envelope));
+	return true;
+}
+
+bool lane_feed(struct lane_session *ls)
+{
+	if (!send_next(ls)) {
+		if (is_used_up(ls))
+			lane_session_quit(ls);
+		return false;
+	}
+	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
+	list_remove(&ls->node);
+	list_push_back(&ls->lane->busy, &ls->node);
+	return true;
+}
+
+void lane_session_quit(struct lane_session *ls)
+{
+	must(!carries_something(ls));
+	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
+	list_remove(&ls->node);
+	list_push_back(&ls->lane->ending, &ls->node);
+	session_quit(ls->session);
+}
+
+static void become_greeted(struct lane_session *ls)
+{
+	struct worker_queue *q = ls->lane->queue;
+	ls->is_greeted = true;
+	ls->site->opening--;
+	q->opening--;
+	site_host_greeted(ls->host);
+	lane_greeted(&ls->path, loop_now_ms(q->worker->loop));
+}
+
+static void on_ready(void *owner, struct session *s)
+{
+	struct lane_session *ls = owner;
+	struct worker_queue *q = ls->lane->queue;
+	struct worker *w = q->worker;
+	(void)s;
+	if (!ls->is_greeted)
+		become_greeted(ls);
+	list_remove(&ls->node);
+	list_push_front(&q->idle, &ls->node);
+	if (is_used_up(ls) || w->is_draining ||
+	    !source_is_usable(ls->lane->source, w->identity->node)) {
+		lane_session_quit(ls);
+		return;
+	}
+	timer_set(w->loop, &ls->idle_timer, loop_now_ms(w->loop) + w->options.settings.idle_ms);
+	worker_touch(q);
+}
+
+/* The next envelope may ride with the body. */
+static void on_room(void *owner, struct session *s)
+{
+	(void)s;
+	send_next(owner);
+}
+
+static void on_wants_commit(void *owner, struct session *s, void *tag)
+{
+	struct lane_session *ls = owner;
+	struct lane_slot *slot = slot_of(ls, tag);
+	(void)s;
+	must(slot != NULL);
+	if (list_is_empty(&slot->committing))
+		list_push_back(&ls->lane->queue->worker->committing, &slot->committing);
+}
+
+static void on_outcome(void *owner, struct session *s, void *tag, const struct outcome *facts)
+{
+	struct lane_session *ls = owner;
+	struct lane_slot *slot = slot_of(ls, tag);
+	(void)s;
+	must(slot != NULL);
+	list_remove(&slot->committing);
+	lane_on_outcome(ls, slot, facts);
+}
+
+static void on_closed(void *owner, struct session *s, const struct outcome *why)
+{
+	struct lane_session *ls = owner;
+	struct worker_queue *q = ls->lane->queue;
+	struct session_facts facts = session_facts(s);
+	must(!carries_something(ls));
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (facts.dialog.tls_failed)
+		ls->host->plain_until_ms = now + INT64_C(86400000);
+	if (facts.dialog.ended_overlapped)
+		ls->host->no_overlap_until_ms = now + INT64_C(86400000);
+	if (!ls->is_greeted) {
+		ls->site->opening--;
+		q->opening--;
+		lane_on_failed(ls, why);
+	}
+	lane_end_connection(&ls->path);
+	q->open_after_ms = 0;
+	worker_touch(q);
+	lane_session_free(ls);
+}
+
+static const struct session_events events = {
+	.on_ready = on_ready,
+	.on_room = on_room,
+	.on_wants_commit = on_wants_commit,
+	.on_outcome = on_outcome,
+	.on_closed = on_closed,
+};
+
+void lane_commit(struct lane_slot *slot)
+{
+	session_commit(slot->carrier->session);
+}
+
+void lane_abort(struct lane_slot *slot)
+{
+	session_abort(slot->carrier->session);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a message whose attempt ended: meaning by the rules, feedback to the lane, and
+ * either a settled job or another connection. See worker_private.h.
+ */
+#include "scheduler/node/worker_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* So many connections may die under a job before it goes back to wait. */
+#define UNREACHED_MAX 4
+
+static void fill_evidence(const struct lane_session *ls, const struct lane_slot *slot,
+			  struct work_result *r)
+{
+	const struct worker_queue *q = ls->lane->queue;
+	struct session_facts facts = session_facts(ls->session);
+	int64_t now = loop_now_ms(q->worker->loop);
+	snprintf(r->host, sizeof(r->host), "%s", ls->host_name);
+	snprintf(r->peer, sizeof(r->peer), "%s", facts.remote_ip);
+	snprintf(r->tls, sizeof(r->tls), "%s", facts.tls_version);
+	r->queue_ms = (int32_t)(slot->begun_ms - slot->job->plan.queued_at_ms);
+	r->connect_ms = (int32_t)(facts.ready_at_ms - facts.opened_at_ms);
+	r->transfer_ms = (int32_t)(now - slot->begun_ms);
+	r->source = ls->lane->source->id;
+	r->at_us = worker_wall_us(q->worker, now);
+}
+
+/* The lane rests: whoever waits for it only may go elsewhere meanwhile. */
+static void react(struct lane *lane, const struct lane_reaction *reaction)
+{
+	if (!reaction->was_cut && !reaction->was_blocked && reaction->rests_until_ms == 0)
+		return;
+	struct log_line l;
+	if (!log_begin(&l, reaction->was_blocked ? LOG_WARN : LOG_INFO, "lane_slowed"))
+		return;
+	log_str(&l, "source", lane->source->name);
+	log_str(&l, "queue", lane->queue->name);
+	log_bool(&l, "blocked", reaction->was_blocked);
+	log_int(&l, "connections", controller_connections(&lane->limits.controller));
+	if (reaction->rests_until_ms > 0)
+		log_int(&l, "rests_ms",
+			reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop));
+	log_end(&l);
+}
+
+static void log_outcome(const struct lane_session *ls, const struct work_job *job)
+{
+	const struct work_result *r = job->result;
+	const struct outcome *o = &r->outcome;
+	enum log_level level = o->verdict.klass == OUTCOME_DELIVERED ? LOG_DEBUG : LOG_INFO;
+	struct log_line l;
+	if (!log_begin(&l, level, "attempt"))
+		return;
+	log_str(&l, "campaign", job->campaign->name);
+	log_str(&l, "rcpt", job->address);
+	log_cstr(&l, "class", outcome_class_name(o->verdict.klass));
+	log_cstr(&l, "cause", outcome_cause_name(o->verdict.cause));
+	log_cstr(&l, "stage", outcome_stage_name(o->stage));
+	log_int(&l, "code", o->code);
+	log_str(&l, "source", ls->lane->source->name);
+	log_str(&l, "lane", ls->lane->queue->name);
+	log_cstr(&l, "mx", r->host);
+	log_cstr(&l, "tls", r->tls);
+	log_cstr(&l, "rule", o->verdict.rule);
+	log_int(&l, "attempt", job->attempt);
+	log_str(&l, "reply", o->text);
+	char delays[64];
+	snprintf(delays, sizeof(delays), "%d/%d/%d", r->queue_ms, r->connect_ms, r->transfer_ms);
+	log_cstr(&l, "delays", delays);
+	log_end(&l);
+}
+
+/* When whoever was turned away may come back: when the lane could next send, or when the reply
+ * said. 0: by the retry schedule. */
+static int64_t due_us(struct lane *lane, const struct verdict *verdict, int64_t now)
+{
+	struct worker *w = lane->queue->worker;
+	bool is_about_lane = verdict->klass == OUTCOME_THROTTLED ||
+			     verdict->klass == OUTCOME_BLOCKED ||
+			     verdict->klass == OUTCOME_UNREACHED;
+	if (!is_about_lane)
+		return verdict->delay_ms > 0 ? worker_wall_us(w, now + verdict->delay_ms) : 0;
+	struct permit_path path = worker_path(lane, NULL);
+	struct limiter_wait wait;
+	int64_t at = lane_message_ready_at(&path, now, &wait);
+	int64_t asked = now + verdict->delay_ms;
+	if (at == LIMITER_ON_EVENT || at < asked)
+		at = asked;
+	return worker_wall_us(w, at);
+}
+
+static bool goes_to_another_connection(const struct worker *w, struct work_job *job,
+				       const struct verdict *verdict)
+{
+	if (verdict->klass != OUTCOME_UNREACHED && !(verdict->actions & ACTION_NEXT_HOST))
+		return false;
+	return ++job->unreached_tries < UNREACHED_MAX && !w->is_draining && !job->is_recalled;
+}
+
+void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
+{
+	struct lane *lane = ls->lane;
+	struct worker_queue *q = lane->queue;
+	struct worker *w = q->worker;
+	struct work_job *job = slot->job;
+	struct outcome outcome = *facts;
+	int64_t now = loop_now_ms(w->loop);
+	rules_apply(w->identity->rules, q->provider, &outcome);
+	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
+	react(lane, &reaction);
+	if (outcome.verdict.actions & ACTION_NEXT_HOST)
+		site_host_failed(ls->host, now);
+	lane->settled++;
+	lane->delivered += outcome.verdict.klass == OUTCOME_DELIVERED;
+	worker_touch(q);
+	if (goes_to_another_connection(w, job, &outcome.verdict)) {
+		slot->job = NULL;
+		worker_unrecord_intent(w, job);
+		provider_queue_untake(&q->jobs, &job->plan);
+		return;
+	}
+	if (outcome.verdict.klass == OUTCOME_UNREACHED)
+		worker_unrecord_intent(w, job);
+	struct work_result *r = work_job_result(job, &outcome);
+	fill_evidence(ls, slot, r);
+	r->asked_us = due_us(lane, &outcome.verdict, now);
+	slot->job = NULL;
+	work_job_decide(job, &w->options.settings.settle);
+	log_outcome(ls, job);
+	q->settled++;
+	provider_queue_remove(&q->jobs, &job->plan);
+	worker_settle(w, job);
+}
+
+void lane_on_failed(struct lane_session *ls, const struct outcome *why)
+{
+	struct lane *lane = ls->lane;
+	struct worker *w = lane->queue->worker;
+	struct outcome outcome = *why;
+	int64_t now = loop_now_ms(w->loop);
+	if (outcome.words == OUTCOME_WORDS_LOCAL && outcome.stage == STAGE_QUIT)
+		return; /* we gave it up ourselves */
+	rules_apply(w->identity->rules, lane->queue->provider, &outcome);
+	struct session_facts facts = session_facts(ls->session);
+	/* With broken TLS the next connection goes without: the host is not down. */
+	if (!(facts.dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC))
+		site_host_failed(ls->host, now);
+	struct lane_reaction reaction = lane_failed(&ls->path, &outcome, ls->begun_ms, now);
+	react(lane, &reaction);
+	struct log_line l;
+	if (!log_begin(&l, LOG_INFO, "connection_failed"))
+		return;
+	log_str(&l, "source", lane->source->name);
+	log_str(&l, "lane", lane->queue->name);
+	log_cstr(&l, "mx", ls->host_name);
+	log_cstr(&l, "peer", facts.remote_ip);
+	log_cstr(&l, "words", outcome_words_name(outcome.words));
+	log_cstr(&l, "stage", outcome_stage_name(outcome.stage));
+	log_cstr(&l, "class", outcome_class_name(outcome.verdict.klass));
+	log_str(&l, "text", outcome.text);
+	log_end(&l);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What the world sees of a node: one packed row of node_live a second. Control thread. */
+#include <stdlib.h>
+
+#include "scheduler/node/node_private.h"
+
+#define LIVE_MAX (8u << 20)
+
+static void status_free(struct work_status *status)
+{
+	if (status == NULL)
+		return;
+	buf_done(&status->lanes);
+	free(status);
+}
+
+void live_on_status(struct node *n, struct work_status *status)
+{
+	status_free(n->statuses[status->worker]);
+	n->statuses[status->worker] = status;
+}
+
+static void append_lanes(const struct node *n, struct buf *out)
+{
+	bool is_first = true;
+	buf_append_cstr(out, "\"lanes\":[");
+	for (size_t i = 0; i < n->worker_count; i++) {
+		const struct work_status *status = n->statuses[i];
+		if (status == NULL || status->lanes.len == 0)
+			continue;
+		if (!is_first)
+			buf_append_char(out, ',');
+		buf_append_str(out, buf_str(&status->lanes));
+		is_first = false;
+	}
+	buf_append_char(out, ']');
+}
+
+static size_t sessions_of(const struct node *n)
+{
+	size_t sessions = 0;
+	for (size_t i = 0; i < n->worker_count; i++)
+		sessions += n->statuses[i] ? n->statuses[i]->sessions : 0;
+	return sessions;
+}
+
+static void append_gauges(const struct node *n, struct buf *out)
+{
+	struct keeper_gauges g = keeper_gauges(n->keeper);
+	struct resolver_stats dns;
+	resolver_stats(n->resolver, &dns);
+	buf_appendf(out,
+		    "\"sessions\":%zu,\"leases\":%zu,\"held\":%zu,\"open\":%zu,\"unflushed\":%zu,"
+		    "\"composed_bytes\":%lld,\"dns_in_flight\":%zu,\"dns_cached\":%zu,",
+		    sessions_of(n), g.leases, n->held, g.open_bits, g.unflushed,
+		    (long long)composers_bytes(n->composers), dns.in_flight, dns.cached);
+}
+
+static void on_written(void *owner, const struct pg_reply *reply)
+{
+	struct node *n = owner;
+	n->is_live_pending = false;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_WARN, "node_live_failed", reply->err);
+}
+
+void live_tick(struct node *n)
+{
+	if (n->is_live_pending || n->phase == NODE_STOPPING)
+		return;
+	struct buf live;
+	struct pg_params params;
+	buf_init(&live, LIVE_MAX);
+	buf_append_char(&live, '{');
+	append_gauges(n, &live);
+	append_lanes(n, &live);
+	buf_append_char(&live, '}');
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(n->options.name));
+	pg_add_int4(&params, keeper_id(n->keeper).incarnation);
+	pg_add_text(&params, live.is_truncated ? STR("{}") : buf_str(&live));
+	n->is_live_pending = true;
+	pg_call(n->load, "node/live", &params, on_written, n);
+	pg_params_done(&params);
+	buf_done(&live);
+}
+
+void live_free(struct node *n)
+{
+	for (size_t i = 0; i < n->worker_count; i++)
+		status_free(n->statuses[i]);
+	free(n->statuses);
+	n->statuses = NULL;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Recipient domains to sites: static routes, then DNS, each domain asked for once. Control. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "scheduler/node/node_private.h"
+
+/* How long somebody waits whose domain could not be looked up. */
+#define DNS_RETRY_MS 60000
+#define PASSWORD_MAX 1024u
+
+static enum tls_mode tls_of_route(enum route_tls tls)
+{
+	switch (tls) {
+	case ROUTE_TLS_NONE:
+		return TLS_NONE;
+	case ROUTE_TLS_OPPORTUNISTIC:
+		return TLS_OPPORTUNISTIC;
+	case ROUTE_TLS_REQUIRED:
+		return TLS_REQUIRED;
+	case ROUTE_TLS_VERIFIED:
+		return TLS_VERIFIED;
+	}
+	return TLS_OPPORTUNISTIC;
+}
+
+static const struct route *route_of(const struct node *n, struct str domain)
+{
+	return route_find(n->identity->pool->routes, n->identity->pool->route_count, domain);
+}
+
+static bool is_domain(const struct map_node *node, const void *key)
+{
+	return str_equals(CONTAINER_OF(node, struct lookup, by_domain)->domain,
+			  *(const struct str *)key);
+}
+
+static bool is_site(const struct map_node *node, const void *key)
+{
+	return str_equals(CONTAINER_OF(node, struct site, by_key)->key, *(const struct str *)key);
+}
+
+/* How the site is to be spoken to. A password that does not open leaves the route without AUTH: the
+ * receiver will say so, and the reply is everybody's to see. */
+static struct site_access access_of(struct node *n, const struct route *route, struct buf *password)
+{
+	struct err err = {0};
+	if (route == NULL)
+		return (struct site_access){.port = n->options.settings.smtp_port,
+					    .tls = n->options.settings.tls};
+	struct site_access access = {.port = route->port, .tls = tls_of_route(route->tls)};
+	if (route->auth_user.len == 0)
+		return access;
+	const struct secret_opener *secrets = &n->options.secrets;
+	if (secrets->open(secrets->context, route->sealed_password, password, &err) != 0) {
+		log_error_event(LOG_ERROR, "route_password", &err);
+		return access;
+	}
+	access.user = route->auth_user;
+	access.password = buf_str(password);
+	return access;
+}
+
+static struct site *site_of(struct node *n, const struct mx_answer *answer,
+			    const struct route *route)
+{
+	struct buf key;
+	buf_init(&key, 16384);
+	if (route != NULL)
+		buf_appendf(&key, "%.*s:%u", STR_ARG(route->host), (unsigned)route->port);
+	else
+		buf_append_str(&key, answer->site);
+	struct str name = buf_str(&key);
+	struct map_node *node = map_get(&n->sites, hash_str(name), is_site, &name);
+	if (node != NULL) {
+		buf_done(&key);
+		return CONTAINER_OF(node, struct site, by_key);
+	}
+	struct buf password;
+	buf_init(&password, PASSWORD_MAX);
+	struct site_access access = access_of(n, route, &password);
+	struct str best = answer->hosts[0].name;
+	const struct provider *provider =
+		route ? NULL : provider_of_host(n->identity->pool->providers, best);
+	struct str queue = provider ? provider->name : route ? name : best;
+	struct site *site = site_new(name, queue, provider ? provider->name : STR(""), &access);
+	site->takes_verp = provider == NULL || provider->verp;
+	site->worker = hash_str(queue) % n->worker_count;
+	map_put(&n->sites, &site->by_key, hash_str(site->key));
+	if (password.data != NULL)
+		explicit_bzero(password.data, password.len);
+	buf_done(&password);
+	buf_done(&key);
+	return site;
+}
+
+/* What DNS said, as an outcome; the rules know what it means. */
+static void settle_unroutable(struct node *n, struct work_job *job, const struct mx_answer *answer)
+{
+	char text[512];
+	/* The rules go by the name at the start. */
+	snprintf(text, sizeof(text), "%s: %.*s", mx_result_name(answer->result),
+		 STR_ARG(answer->domain));
+	struct outcome facts = {
+		.words = OUTCOME_WORDS_DNS, .stage = STAGE_DNS, .text = str_from(text)};
+	int64_t now = loop_now_ms(n->loop);
+	dispatch_settle(n, job, &facts,
+			mx_result_is_lasting(answer->result) ? 0
+							     : node_wall_us(n, now + DNS_RETRY_MS));
+}
+
+static void route_job(struct node *n, struct work_job *job, struct mx_answer *answer,
+		      const struct route *route)
+{
+	if (answer->result == MX_OK)
+		dispatch_to_worker(n, job, site_of(n, answer, route), answer);
+	else
+		settle_unroutable(n, job, answer);
+}
+
+static void on_mx(void *owner, struct mx_answer *answer)
+{
+	struct lookup *lookup = owner;
+	struct node *n = lookup->node;
+	struct list *node;
+	map_remove(&n->lookups, &lookup->by_domain);
+	while ((node = list_pop_front(&lookup->jobs)) != NULL) {
+		struct work_job *job =
+			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
+		if (n->phase != NODE_RUNNING || hold_of(job->lease)->is_fenced)
+			dispatch_return(n, job, 0);
+		else
+			route_job(n, job, answer, route_of(n, lookup->domain));
+	}
+	free((void *)(uintptr_t)lookup->domain.ptr);
+	free(lookup);
+}
+
+void lookup_job(struct node *n, struct work_job *job)
+{
+	struct str domain = job->lease->people[job->position].domain;
+	const struct route *route = route_of(n, domain);
+	struct mx_answer *known = route ? NULL : resolver_cached_mx(n->resolver, domain);
+	if (known != NULL) {
+		route_job(n, job, known, NULL);
+		return;
+	}
+	struct map_node *node = map_get(&n->lookups, hash_str(domain), is_domain, &domain);
+	if (node != NULL) {
+		list_push_back(&CONTAINER_OF(node, struct lookup, by_domain)->jobs,
+			       &job->plan.node);
+		return;
+	}
+	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
+	lookup->node = n;
+	lookup->domain = str_of(xstrndup(domain.ptr, domain.len), domain.len);
+	list_init(&lookup->jobs);
+	list_push_back(&lookup->jobs, &job->plan.node);
+	map_put(&n->lookups, &lookup->by_domain, hash_str(domain));
+	lookup->request = route ? resolver_host(n->resolver, route->host, on_mx, lookup)
+				: resolver_mx(n->resolver, lookup->domain, on_mx, lookup);
+}
+
+void lookups_give_back(struct node *n)
+{
+	struct map_node *m;
+	struct list *node;
+	while ((m = map_next(&n->lookups, NULL)) != NULL) {
+		struct lookup *lookup = CONTAINER_OF(m, struct lookup, by_domain);
+		resolver_cancel(lookup->request);
+		map_remove(&n->lookups, m);
+		while ((node = list_pop_front(&lookup->jobs)) != NULL)
+			dispatch_return(n,
+					CONTAINER_OF(LIST_ITEM(node, struct job, node),
+						     struct work_job, plan),
+					0);
+		free((void *)(uintptr_t)lookup->domain.ptr);
+		free(lookup);
+	}
+}
+
+void lookups_free(struct node *n)
+{
+	must(n->lookups.count == 0);
+	map_done(&n->lookups);
+}
+
+void sites_free(struct node *n)
+{
+	struct map_node *node;
+	while ((node = map_next(&n->sites, NULL)) != NULL) {
+		map_remove(&n->sites, node);
+		site_drop(CONTAINER_OF(node, struct site, by_key));
+	}
+	map_done(&n->sites);
+}

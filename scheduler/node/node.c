@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a node: start, run, reload, drain, stop. Control thread. See node.h. */
+#include "scheduler/node/node.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "scheduler/node/node_private.h"
+
+#define TICK_MS 1000
+#define PLAN_MS 50
+
+/* ------------------------------------------------------------------------------------------
+ * identity */
+
+static void send_reload(struct node *n)
+{
+	for (size_t i = 0; i < n->worker_count; i++) {
+		struct work_reload *reload = xcalloc(1, sizeof(*reload));
+		reload->identity = identity_hold(n->identity);
+		reload->settings = n->options.settings.worker;
+		work_letter_send(worker_inbox(n->workers[i]), &reload->letter, LETTER_RELOAD,
+				 reload);
+	}
+}
+
+static int start_worker(struct node *n, size_t i, struct err *err)
+{
+	struct worker_options options = {
+		.index = i,
+		.control = n->inbox,
+		.composers = n->composers,
+		.shared = &n->shared,
+		.tls = n->tls,
+		.journal = keeper_journal(n->keeper),
+		.workers = n->options.settings.workers,
+		.incarnation = keeper_id(n->keeper).incarnation,
+		.journal_mode = n->options.settings.journal_mode,
+		.settings = n->options.settings.worker,
+		.identity = n->identity,
+	};
+	n->workers[i] = worker_open(&options, err);
+	return n->workers[i] ? 0 : -1;
+}
+
+static void start_workers(struct node *n)
+{
+	struct err err = {0};
+	n->options.settings.worker.settle.node = keeper_id(n->keeper).node;
+	for (size_t i = 0; i < n->options.settings.workers; i++) {
+		if (start_worker(n, i, &err) != 0) {
+			log_error_event(LOG_ERROR, "worker_not_started", &err);
+			node_drain(n);
+			return;
+		}
+		n->worker_count++;
+	}
+	n->phase = NODE_RUNNING;
+	struct log_line l;
+	if (!log_begin(&l, LOG_INFO, "node_running"))
+		return;
+	log_cstr(&l, "node", n->options.name);
+	log_int(&l, "incarnation", keeper_id(n->keeper).incarnation);
+	log_int(&l, "workers", (int64_t)n->worker_count);
+	log_int(&l, "sources", (int64_t)n->identity->pool->source_count);
+	log_end(&l);
+}
+
+static void on_identity(void *owner, struct identity *identity, const struct err *err)
+{
+	struct node *n = owner;
+	n->identity_load = NULL;
+	if (identity == NULL) {
+		log_error_event(LOG_ERROR, "identity_not_loaded", err);
+		return;
+	}
+	struct identity *old = n->identity;
+	n->identity = identity;
+	if (n->phase == NODE_STARTING)
+		start_workers(n);
+	else if (n->phase == NODE_RUNNING)
+		send_reload(n);
+	identity_drop(old);
+	claims_plan(n);
+}
+
+void node_load_identity(struct node *n, int64_t version)
+{
+	if (n->identity_load != NULL || n->phase > NODE_RUNNING)
+		return;
+	n->identity_version = version;
+	n->identity_load = identity_load(n->load, str_from(n->options.name), loop_now_ms(n->loop),
+					 on_identity, n);
+}
+
+static void reload(struct node *n)
+{
+	struct err err = {0};
+	struct node_settings fresh;
+	if (n->options.reload == NULL)
+		return;
+	if (n->options.reload(n->options.context, &fresh, &err) != 0) {
+		log_error_event(LOG_ERROR, "settings_not_reloaded", &err);
+		return;
+	}
+	/* Threads, journal and protocol stay as they were until a restart. */
+	n->options.settings.worker = fresh.worker;
+	n->options.settings.horizon_ms = fresh.horizon_ms;
+	n->options.settings.leased_budget = fresh.leased_budget;
+	node_load_identity(n, n->identity_version);
+}
+
+/* -------------------------------------------------------------------------------------------
+ * stopping */
+
+static void on_ledger_stopped(void *owner)
+{
+	struct node *n = owner;
+	loop_stop(n->loop);
+}
+
+static void stop_ledger(struct node *n)
+{
+	n->phase = NODE_STOPPING;
+	keeper_stop(n->keeper, n->options.settings.stop_timeout_ms, on_ledger_stopped, n);
+}
+
+void node_on_drained(struct node *n)
+{
+	if (n->drained_count == n->worker_count && n->phase == NODE_DRAINING)
+		stop_ledger(n);
+}
+
+void node_drain(struct node *n)
+{
+	if (n->phase > NODE_RUNNING)
+		return;
+	bool has_workers = n->worker_count > 0;
+	n->phase = NODE_DRAINING;
+	struct log_line l;
+	if (log_begin(&l, LOG_INFO, "node_draining"))
+		log_end(&l);
+	lookups_give_back(n);
+	texts_give_back(n);
+	LIST_EACH (it, &n->holds)
+		control_refuse_credits(n, LIST_ITEM(it, struct hold, node));
+	if (!has_workers) {
+		stop_ledger(n);
+		return;
+	}
+	for (size_t i = 0; i < n->worker_count; i++)
+		work_letter_send(worker_inbox(n->workers[i]), &n->drain_letters[i], LETTER_DRAIN,
+				 NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct node *n = handle->data;
+	if (number == SIGHUP)
+		reload(n);
+	else
+		node_drain(n);
+}
+
+/* ----------------------------------------------------------------------------------------------
+ * life */
+
+static void on_tick(struct timer *timer)
+{
+	struct node *n = timer->owner;
+	claims_tick(n);
+	live_tick(n);
+	for (size_t i = 0; i < n->worker_count; i++)
+		control_send_flushed(n, i);
+	timer_set(n->loop, timer, loop_now_ms(n->loop) + TICK_MS);
+}
+
+static void on_plan(struct timer *timer)
+{
+	struct node *n = timer->owner;
+	claims_plan(n);
+	timer_set(n->loop, timer, loop_now_ms(n->loop) + PLAN_MS);
+}
+
+static void watch_signals(struct node *n)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		must(uv_signal_init(loop_uv(n->loop), &n->signals[i]) == 0);
+		n->signals[i].data = n;
+		must(uv_signal_start(&n->signals[i], on_signal, numbers[i]) == 0);
+	}
+}
+
+static int open_ledger(struct node *n, struct err *err)
+{
+	const struct node_settings *s = &n->options.settings;
+	struct keeper_options options = {
+		.database_url = n->options.database_url,
+		.node_name = n->options.name,
+		.data_dir = n->options.data_dir,
+		.flush_ms = s->flush_ms,
+		.unknown_retry_after_ms = s->unknown_retry_after_ms,
+		.keep_outcomes_days = s->keep_outcomes_days,
+		.flush_outcomes = s->flush_outcomes,
+		.max_open = s->max_open,
+		.events = &node_keeper_events,
+		.owner = n,
+	};
+	return keeper_open(n->loop, &options, &n->keeper, err);
+}
+
+static void open_load(struct node *n)
+{
+	struct pg_options options = {.url = n->options.database_url,
+				     .name = "edm load",
+				     .reply_timeout_ms = 30000,
+				     .owner = n};
+	n->load = pg_open(n->loop, &options);
+}
+
+static int open_parts(struct node *n, struct err *err)
+{
+	const struct node_settings *s = &n->options.settings;
+	n->tls = tls_context_new(s->ca_file, err);
+	if (n->tls == NULL)
+		return -1;
+	n->resolver = resolver_open(n->loop, &s->dns, err);
+	if (n->resolver == NULL)
+		return -1;
+	if (open_ledger(n, err) != 0)
+		return -1;
+	open_load(n);
+	n->workers = xcalloc(s->workers, sizeof(n->workers[0]));
+	n->statuses = xcalloc(s->workers, sizeof(n->statuses[0]));
+	n->flushed = xcalloc(s->workers, sizeof(n->flushed[0]));
+	n->drain_letters = xcalloc(s->workers, sizeof(n->drain_letters[0]));
+	n->composers = composers_open((int)s->composers);
+	return 0;
+}
+
+static struct node *node_new(const struct node_options *options)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+	n->options = *options;
+	n->loop = loop_new();
+	n->inbox = mailbox_open(n->loop, control_on_letter, n);
+	n->identity_version = -1;
+	map_init(&n->needs);
+	map_init(&n->texts);
+	map_init(&n->campaigns);
+	map_init(&n->lookups);
+	map_init(&n->sites);
+	list_init(&n->holds);
+	n->tick = (struct timer){.on_due = on_tick, .owner = n};
+	n->plan = (struct timer){.on_due = on_plan, .owner = n};
+	return n;
+}
+
+static void node_free(struct node *n)
+{
+	for (size_t i = 0; i < n->worker_count; i++)
+		worker_close(n->workers[i]);
+	composers_close(n->composers);
+	timer_clear(n->loop, &n->tick);
+	timer_clear(n->loop, &n->plan);
+	for (size_t i = 0; i < ARRAY_LEN(n->signals); i++)
+		if (n->signals[i].data != NULL)
+			uv_close((uv_handle_t *)&n->signals[i], NULL);
+	mailbox_close(n->inbox);
+	resolver_close(n->resolver);
+	keeper_close(n->keeper);
+	pg_close(n->load);
+	identity_load_free(n->identity_load);
+	texts_free(n);
+	lookups_free(n);
+	sites_free(n);
+	needs_free(n);
+	campaigns_free(n);
+	live_free(n);
+	identity_drop(n->identity);
+	tls_context_free(n->tls);
+	loop_free(n->loop);
+	for (size_t i = 0; i < n->worker_count; i++)
+		free(n->flushed[i]);
+	free(n->flushed);
+	free(n->workers);
+	free(n->drain_letters);
+	free(n);
+}
+
+int node_run(const struct node_options *options, struct err *err)
+{
+	struct node *n = node_new(options);
+	int result = open_parts(n, err);
+	if (result == 0) {
+		watch_signals(n);
+		timer_set(n->loop, &n->tick, loop_now_ms(n->loop) + TICK_MS);
+		timer_set(n->loop, &n->plan, loop_now_ms(n->loop) + PLAN_MS);
+		loop_run(n->loop);
+	}
+	node_free(n);
+	return result;
+}

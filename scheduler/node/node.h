@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The running node: `edm run`. One control thread, some workers, some composers (DESIGN 6).
+ *
+ * node_run blocks until the node has stopped: on SIGTERM or SIGINT it drains (nothing new, every
+ * transaction under way gets its reply or the grace runs out), flushes, releases its leases and
+ * returns. SIGHUP makes it load settings and identity anew.
+ */
+#ifndef EDM_SCHEDULER_NODE_NODE_H
+#define EDM_SCHEDULER_NODE_NODE_H
+
+#include "engine/dns/resolver.h"
+#include "scheduler/campaign/load.h"
+#include "scheduler/node/keeper.h"
+#include "scheduler/node/worker.h"
+
+/* What a node is told; strings are borrowed for its life. */
+struct node_settings {
+	size_t workers, composers;
+	uint16_t smtp_port;
+	enum tls_mode tls; /* of sites without a route */
+	struct worker_settings worker;
+	struct resolver_options dns;
+	enum journal_sync_mode journal_mode;
+	int64_t flush_ms, horizon_ms;
+	int64_t unknown_retry_after_ms, stop_timeout_ms;
+	int flush_outcomes, max_open;
+	int32_t keep_outcomes_days;
+	size_t leased_budget; /* recipients leased at most */
+	const char *ca_file;  /* NULL = the system's */
+};
+
+struct node_options {
+	const char *database_url;
+	const char *data_dir;
+	const char *name;
+	struct node_settings settings;
+	/* Reads the settings again; -1 leaves the old ones in force. */
+	int (*reload)(void *context, struct node_settings *out, struct err *err);
+	/* Opens sealed secrets (DKIM keys, passwords). */
+	struct secret_opener secrets;
+	void *context;
+};
+
+int node_run(const struct node_options *options, struct err *err) NODISCARD;
+
+#endif

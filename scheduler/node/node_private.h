@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the control thread.
+ *
+ *   hold      a lease with the jobs made of it
+ *   need      one campaign at one group: what is held, what could be used (plan/planner.h)
+ *   text      one content version of a campaign, loaded or being loaded
+ *   lookup    a recipient domain whose mail exchangers are being asked for, with the jobs waiting
+ *
+ * node.c life, signals, reload · control.c letters and ledger events · dispatch.c from a lease to
+ * the workers · lookup.c domains and sites · claims.c needs and claims · texts.c snapshots ·
+ * live.c what the world sees
+ */
+#ifndef EDM_SCHEDULER_NODE_NODE_PRIVATE_H
+#define EDM_SCHEDULER_NODE_NODE_PRIVATE_H
+
+#include "engine/base/log.h"
+#include "engine/pg/pg.h"
+#include "scheduler/campaign/campaign.h"
+#include "scheduler/node/identity.h"
+#include "scheduler/node/node.h"
+#include "scheduler/plan/planner.h"
+
+enum node_phase { NODE_STARTING, NODE_RUNNING, NODE_DRAINING, NODE_STOPPING };
+
+struct need {
+	struct map_node by_key; /* node.needs by campaign and group */
+	int32_t campaign;
+	struct str group;
+	size_t held; /* jobs out */
+	uint64_t settled;
+	uint64_t settled_before; /* at the last tick */
+	double rate_per_s;
+	size_t ready_chunks;
+	int64_t shut_until_ms; /* its lanes will not go before */
+	bool is_seen;	       /* in the last list of the ledger */
+};
+
+struct hold {
+	struct list node; /* node.holds */
+	struct node_lease *lease;
+	struct need *need;
+	size_t out; /* jobs not back yet */
+	bool is_fenced;
+	struct work_job **jobs; /* by position; NULL = none or back */
+};
+
+struct text {
+	struct map_node by_key; /* node.texts by campaign and content version */
+	struct node *node;
+	int32_t campaign;
+	int32_t version;
+	struct campaign_snapshot *snapshot; /* NULL while loading */
+	struct campaign_load *load;
+	struct list waiting; /* struct work_job (plan.node) */
+	bool is_stale;	     /* the campaign changed: load again for the next lease */
+};
+
+struct node_campaign {
+	struct map_node by_id;
+	int32_t id;
+	int32_t version, state;
+	int32_t priority;
+	bool is_seen;
+};
+
+struct lookup {
+	struct map_node by_domain;
+	struct node *node;
+	struct str domain;
+	struct resolver_request *request;
+	const struct route *route; /* in the identity the jobs will use; NULL = DNS */
+	struct list jobs;
+};
+
+struct node {
+	struct node_options options;
+	enum node_phase phase;
+	struct loop *loop;
+	struct mailbox *inbox;
+	struct keeper *keeper;
+	struct pg *load; /* snapshots, identity, node_live */
+	struct resolver *resolver;
+	struct composers *composers;
+	struct tls_context *tls;
+	struct node_shared shared;
+	struct worker **workers;
+	struct work_letter *drain_letters; /* one a worker */
+	size_t worker_count, drained_count;
+	struct identity *identity; /* NULL until loaded */
+	int64_t identity_version;
+	struct identity_load *identity_load;
+	struct map needs, texts, campaigns, lookups, sites;
+	struct list holds;
+	size_t held;	   /* jobs out, of all needs */
+	struct timer tick; /* once a second */
+	struct timer plan; /* claims */
+	struct buf lanes;  /* JSON of the last statuses, by worker, joined for node_live */
+	struct work_flushed **flushed; /* for each worker what it is to be told, or NULL */
+	struct work_status **statuses; /* the last of each worker, or NULL */
+	uv_signal_t signals[3];
+	bool is_live_pending;
+};
+
+/* ---- node.c */
+/* Loads the identity anew; it becomes version when it is there. */
+void node_load_identity(struct node *n, int64_t version);
+/* Starts to stop: nothing new, what is under way ends. */
+void node_drain(struct node *n);
+/* One more worker has nothing left. */
+void node_on_drained(struct node *n);
+
+/* ---- control.c */
+extern const struct keeper_events node_keeper_events;
+void control_on_letter(void *owner, struct letter *letter);
+/* Tells a worker which records of its journal are in the database. */
+void control_send_flushed(struct node *n, size_t writer);
+/* The letters of the credits this lease's jobs wait for go back without. */
+void control_refuse_credits(struct node *n, struct hold *hold);
+/* Sends a recall to every worker; rids are copied. */
+void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size_t rid_count,
+		    struct node_lease *lease);
+
+/* ---- dispatch.c */
+/* Makes jobs of everybody in the lease who is not done and sends them on their way. */
+void dispatch_lease(struct node *n, struct node_lease *lease);
+/* The job's content is there: admission, then its domain's mail exchangers. */
+void dispatch_job(struct node *n, struct work_job *job);
+/* The job's site is known: off to the worker. */
+void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
+			struct mx_answer *answer);
+/* The job ends without a try, with these facts. */
+void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts, int64_t due_us);
+/* The job goes back untried; due_us > 0: to the retry table until then. */
+void dispatch_return(struct node *n, struct work_job *job, int64_t due_us);
+/* The job is settled or returned: forgets it. */
+void dispatch_forget(struct node *n, struct work_job *job);
+struct hold *hold_of(const struct node_lease *lease);
+void hold_free(struct node *n, struct hold *hold);
+/* Database time of a loop time. */
+int64_t node_wall_us(const struct node *n, int64_t at_ms);
+
+/* ---- lookup.c */
+void lookup_job(struct node *n, struct work_job *job);
+/* The node stops: who waits for DNS goes back. */
+void lookups_give_back(struct node *n);
+void lookups_free(struct node *n);
+void sites_free(struct node *n);
+
+/* ---- claims.c */
+struct need *need_of(struct node *n, int32_t campaign, struct str group);
+void claims_on_work(struct node *n, const struct keeper_need *needs, size_t count);
+void claims_on_status(struct node *n, const struct work_status *status);
+void claims_plan(struct node *n);
+void claims_tick(struct node *n);
+void needs_free(struct node *n);
+struct node_campaign *campaign_of(struct node *n, int32_t id);
+void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, size_t count);
+void campaigns_free(struct node *n);
+
+/* ---- texts.c */
+/* Gives the job its snapshot, at once or when it is loaded, and dispatches it. */
+void texts_attach(struct node *n, struct work_job *job, int32_t version);
+/* The campaign changed: what is loaded serves those who have it, the next lease loads anew. */
+void texts_stale(struct node *n, int32_t campaign);
+/* The node stops: who waits for a content goes back. */
+void texts_give_back(struct node *n);
+void texts_free(struct node *n);
+
+/* ---- live.c */
+void live_on_status(struct node *n, struct work_status *status);
+void live_tick(struct node *n);
+void live_free(struct node *n);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of a recipient; see settle.h. */
+#include "scheduler/node/settle.h"
+
+#include "engine/reply/normalise.h"
+#include "ip-pool/choose.h"
+
+#define TEXT_MAX 16384u
+
+void settle_strings_init(struct settle_strings *s)
+{
+	buf_init(&s->template_text, TEXT_MAX);
+	buf_init(&s->vars, TEXT_MAX);
+}
+
+void settle_strings_done(struct settle_strings *s)
+{
+	buf_done(&s->template_text);
+	buf_done(&s->vars);
+}
+
+static void fill_reply(const struct outcome *o, struct settle_strings *strings,
+		       struct settlement *out)
+{
+	buf_clear(&strings->template_text);
+	buf_clear(&strings->vars);
+	if (o->text.len == 0)
+		return;
+	normalise(o->text, &strings->template_text, &strings->vars);
+	out->template_text = buf_str(&strings->template_text);
+	out->vars = buf_str(&strings->vars);
+	out->template_hash = (int64_t)template_hash(out->template_text);
+}
+
+static int16_t tls_number(struct str tls)
+{
+	if (str_equals(tls, STR("TLSv1.3")))
+		return 13;
+	return tls.len > 0 ? 12 : 0;
+}
+
+static void fill_facts(const struct settle_facts *f, struct settlement *out)
+{
+	const struct outcome *o = f->outcome;
+	*out = (struct settlement){
+		.position = f->position,
+		.rid = (int64_t)f->person->rid,
+		.domain_id = f->person->domain_id,
+		.attempt = (int16_t)(f->was_tried ? f->person->attempts + 1 : 0),
+		.version = f->campaign ? f->campaign->version : f->person->version,
+		.klass = o->verdict.klass,
+		.cause = o->verdict.cause,
+		.scope = o->verdict.scope,
+		.words = o->words,
+		.stage = o->stage,
+		.code = o->code,
+		.enhanced = flush_enhanced(o->enhanced),
+		.source_id = (int32_t)f->source,
+		.provider = f->provider,
+		.mx = f->mx,
+		.tls = tls_number(f->tls),
+		.rule = str_from(o->verdict.rule ? o->verdict.rule : ""),
+		.at_us = f->at_us,
+		.took_ms = f->took_ms,
+		.age_s = f->person->age_s,
+		.suppress = o->verdict.klass == OUTCOME_BOUNCED &&
+			    (o->verdict.actions & ACTION_SUPPRESS) != 0,
+	};
+}
+
+/* Does the time until the next try count towards give-up: is it the receiver's side that costs it?
+ */
+static bool costs_receiver(enum outcome_class klass)
+{
+	return klass == OUTCOME_DEFERRED || klass == OUTCOME_BLOCKED || klass == OUTCOME_UNREACHED;
+}
+
+static void fill_retry(const struct settle_policy *policy, const struct settle_facts *f,
+		       int64_t due_us, struct settlement *out)
+{
+	const struct outcome *o = f->outcome;
+	bool is_attempt = o->verdict.klass == OUTCOME_DEFERRED;
+	out->retry = (struct retry_order){
+		.due_at_us = due_us,
+		.attempts = (int16_t)(f->person->attempts + (is_attempt ? 1 : 0)),
+		.flags = f->person->flags,
+		.age_s = f->person->age_s,
+		.version = f->had_intent && f->campaign ? f->campaign->version : f->person->version,
+		.address = f->person->address,
+		.attributes = f->person->attributes,
+	};
+	if (costs_receiver(o->verdict.klass) && due_us > f->at_us)
+		out->retry.age_s += (int32_t)((due_us - f->at_us) / 1000000);
+	if (o->verdict.cause == CAUSE_GREYLISTED && f->source != 0) {
+		out->retry.source_id = (int32_t)f->source;
+		out->retry.prefer_until_us = f->at_us + CHOOSE_PREFER_MS * 1000;
+		out->retry.node = policy->node;
+	}
+}
+
+static void decide_retry(const struct settle_policy *policy, const struct settle_facts *f,
+			 struct settlement *out)
+{
+	int64_t due_us = 0;
+	int64_t give_up_ms = f->campaign ? f->campaign->give_up_after_ms : INT64_C(172800000);
+	struct retry_question q = {
+		.klass = f->outcome->verdict.klass,
+		.attempts = (int16_t)(f->person->attempts + 1),
+		.age_s = f->person->age_s,
+		.give_up_after_s = (int32_t)(give_up_ms / 1000),
+		.asked_ms = f->asked_us > f->at_us ? (f->asked_us - f->at_us) / 1000 : 0,
+		.now_us = f->at_us,
+		.random = f->random,
+	};
+	out->state = retry_decide(&policy->schedule, &q, &due_us);
+	if (out->state == RECIPIENT_DEFERRED)
+		fill_retry(policy, f, due_us, out);
+}
+
+static void decide_unknown(const struct settle_policy *policy, const struct settle_facts *f,
+			   struct settlement *out)
+{
+	int64_t due_us = f->at_us + policy->unknown_retry_after_ms * 1000;
+	fill_retry(policy, f, due_us, out);
+	retry_unknown(out, f->campaign != NULL && f->campaign->unknown == UNKNOWN_RETRY, due_us);
+}
+
+void settle_decide(const struct settle_policy *policy, const struct settle_facts *f,
+		   struct settle_strings *strings, struct settlement *out)
+{
+	fill_facts(f, out);
+	fill_reply(f->outcome, strings, out);
+	switch (f->outcome->verdict.klass) {
+	case OUTCOME_DELIVERED:
+		out->state = RECIPIENT_DELIVERED;
+		break;
+	case OUTCOME_BOUNCED:
+		out->state = RECIPIENT_BOUNCED;
+		break;
+	case OUTCOME_REJECTED:
+		out->state = RECIPIENT_REJECTED;
+		break;
+	case OUTCOME_SUPPRESSED:
+		out->state = RECIPIENT_SUPPRESSED;
+		break;
+	case OUTCOME_EXPIRED:
+		out->state = RECIPIENT_EXPIRED;
+		break;
+	case OUTCOME_CANCELLED:
+		out->state = RECIPIENT_CANCELLED;
+		break;
+	case OUTCOME_UNKNOWN:
+		decide_unknown(policy, f, out);
+		break;
+	case OUTCOME_DEFERRED:
+	case OUTCOME_THROTTLED:
+	case OUTCOME_BLOCKED:
+	case OUTCOME_HELD:
+	case OUTCOME_UNREACHED:
+		decide_retry(policy, f, out);
+		break;
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The start of a node, blocking, before its loop runs: lock the journal → settle what the process
+ * before us left, under its identity → register → settle once more, because a claim of the old
+ * process may have committed meanwhile → forget the old segments.
+ */
+#ifndef EDM_SCHEDULER_NODE_START_H
+#define EDM_SCHEDULER_NODE_START_H
+
+#include "scheduler/ledger/journal.h"
+#include "scheduler/ledger/member.h"
+
+struct start {
+	/* In. */
+	const char *database_url;
+	const char *node_name;
+	const char *data_dir; /* the journal is data_dir/journal */
+	int64_t unknown_retry_ms;
+	/* Out. */
+	struct journal *journal; /* locked; the caller's */
+	struct member_id id;
+	int64_t registered_ms; /* boot clock when the registration was sent */
+};
+
+/* ERR_REFUSED when the name or the journal is in use. */
+int keeper_start(struct start *s, struct err *err) NODISCARD;
+
+#endif

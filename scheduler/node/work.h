@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A recipient on its way through the node, and the letters in which threads hand it on.
+ *
+ * Life of a work_job: control makes it from a leased chunk and offers it to the worker that owns
+ * its provider. There it waits in the provider's queue. When it is let ahead, two letters leave at
+ * once: one to the composers, one to control for its credit. With both back it is ready, and a
+ * session takes it. It ends by going back to control, settled (with an outcome) or returned (not
+ * tried). A job never goes back while one of its letters is out, so whoever receives a letter may
+ * touch the job.
+ *
+ * Threads: a job has one owner at a time, the thread that holds it; while a letter is out the
+ * receiver touches only what the letter is about (message and mail_from, or has_credit).
+ */
+#ifndef EDM_SCHEDULER_NODE_WORK_H
+#define EDM_SCHEDULER_NODE_WORK_H
+
+#include "engine/dns/mx.h"
+#include "engine/loop/mailbox.h"
+#include "engine/reply/outcome.h"
+#include "scheduler/campaign/snapshot.h"
+#include "scheduler/node/keeper.h"
+#include "scheduler/node/settle.h"
+#include "scheduler/plan/job.h"
+
+/* Longest reply text kept with an outcome, bytes. */
+#define WORK_TEXT_MAX 512u
+#define WORK_FLUSHED_MAX 16u
+
+enum work_letter_kind {
+	LETTER_OFFER,	 /* control → worker: a new job */
+	LETTER_CREDIT,	 /* worker → control: credit wanted; control → worker: committed */
+	LETTER_COMPOSE,	 /* worker → composers; composers → worker: composed, or failed */
+	LETTER_SETTLED,	 /* worker → control: result holds the outcome */
+	LETTER_RETURNED, /* worker → control: not tried; returned says why */
+	LETTER_RECALL,	 /* control → worker: struct work_recall */
+	LETTER_FLUSHED,	 /* control → worker: struct work_flushed */
+	LETTER_RELOAD,	 /* control → worker: struct work_reload */
+	LETTER_DRAIN,	 /* control → worker: take nothing new, finish what is under way */
+	LETTER_DRAINED,	 /* worker → control: nothing is left */
+	LETTER_STATUS,	 /* worker → control: struct work_status */
+};
+
+struct work_letter {
+	struct letter letter;
+	enum work_letter_kind kind;
+	void *subject; /* the struct the letter is about */
+};
+
+/* Why a job came back untried. */
+enum work_returned {
+	RETURNED_NOT,	     /* it did not come back */
+	RETURNED_RECALLED,   /* a recall wanted it */
+	RETURNED_SUPPRESSED, /* a recall by rid wanted it */
+	RETURNED_PARKED,     /* its lane will not go for long: due_ms says when */
+	RETURNED_DRAINED,    /* the node stops */
+};
+
+/* What became of one attempt. Slices of the settlement point into text, host, the strings, the
+ * person or the job's site. */
+struct work_result {
+	struct settlement settlement;
+	struct outcome outcome; /* text points into text[] */
+	struct settle_strings strings;
+	char text[WORK_TEXT_MAX];
+	char host[256]; /* MX name, NUL-terminated */
+	char peer[64];	/* its address */
+	char tls[32];	/* "TLSv1.3", "" = plain */
+	uint32_t source;
+	int64_t at_us;	  /* database time of the final reply */
+	int64_t asked_us; /* not before, from lane or rule; 0 = by the schedule */
+	int32_t queue_ms, connect_ms, transfer_ms; /* delays= of the log line */
+};
+
+struct work_job {
+	struct job plan;
+	struct work_letter letter; /* offer, settled, returned */
+	struct work_letter credit_letter;
+	struct work_letter compose_letter;
+	bool is_credit_out, is_compose_out; /* which letters are under way (the worker's notes) */
+	bool is_credit_wished;		    /* the credit letter is with control (control's note) */
+	bool has_credit;		    /* its bit in open_map is committed */
+	bool is_composed;		    /* message and mail_from are filled in */
+	bool is_recalled;		    /* goes back as soon as its letters are in */
+	enum work_returned returned;
+
+	/* From the chunk; owned by the lease, which outlives the job. */
+	struct node_lease *lease;
+	uint16_t position; /* in the chunk */
+	uint16_t attempt;  /* this one; the first is 1 */
+	uint64_t rid;
+	struct str address;
+	struct str attributes; /* JSON object, or empty */
+	struct campaign_snapshot *campaign;
+	struct mx_answer
+		*answer; /* the addresses of its site when it was dispatched; a reference */
+
+	bool takes_verp; /* the provider takes an envelope sender that differs from From */
+
+	/* Filled in by the composer. */
+	struct mailbox *compose_reply_to;
+	struct message message;
+	struct buf mail_from;
+	struct err compose_error;     /* kind ERR_NONE when it went well */
+	struct str message_slices[2]; /* of message, while a session has it */
+
+	int64_t due_ms;		    /* of a parked job: when its lane can go (monotonic) */
+	int unreached_tries;	    /* connections that failed under it since it was offered */
+	struct journal_marks marks; /* segments of the journal with its records */
+	bool has_intent;	    /* its INTENT stands and was not taken back */
+	struct work_result *result; /* made when there is something to say */
+};
+
+/* Take back jobs not past MAIL. Freed by the worker. */
+struct work_recall {
+	struct work_letter letter;
+	int32_t campaign;     /* 0 = any */
+	const uint64_t *rids; /* sorted; NULL = any. Owned by the letter */
+	size_t rid_count;
+	struct node_lease *lease; /* NULL = any */
+};
+
+/* Longest envelope sender, bytes. */
+#define MAIL_FROM_MAX 320u
+
+/* A blank job; control owns it. */
+struct work_job *work_job_new(void);
+/* None of its letters may be out. NULL is fine. */
+void work_job_free(struct work_job *job);
+/* Forgets the composed message. */
+void work_job_uncompose(struct work_job *job);
+/* Keeps a copy of the outcome as the job's result, the text clipped to WORK_TEXT_MAX; the evidence
+ * is blank for the caller to fill in. */
+struct work_result *work_job_result(struct work_job *job, const struct outcome *outcome);
+/* Fills in the result's settlement: what becomes of the recipient. */
+void work_job_decide(struct work_job *job, const struct settle_policy *policy);
+
+/* Records of the journal whose settlements are in the database. Freed by the worker. */
+struct work_flushed {
+	struct work_letter letter;
+	size_t count;
+	struct {
+		uint64_t segment;
+		size_t records;
+	} items[WORK_FLUSHED_MAX];
+};
+
+void work_letter_send(struct mailbox *to, struct work_letter *letter, enum work_letter_kind kind,
+		      void *subject);
+#define WORK_LETTER_OF(l) CONTAINER_OF(l, struct work_letter, letter)
+
+#endif

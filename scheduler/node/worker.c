@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's thread: letters in, the turn (pump, journal, commit), letters out, draining. See
+ * worker.h for what a turn does and why in this order.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler/node/worker_private.h"
+
+#define TICK_MS 1000
+/* Tail queues nobody used for this long are dropped. */
+#define QUEUE_IDLE_MS 60000
+
+static struct worker_queue *queue_at(struct map_node *node)
+{
+	return node ? CONTAINER_OF(node, struct worker_queue, by_name) : NULL;
+}
+
+void worker_touch(struct worker_queue *q)
+{
+	if (list_is_empty(&q->dirty))
+		list_push_back(&q->worker->dirty, &q->dirty);
+}
+
+int64_t worker_wall_us(const struct worker *w, int64_t at_ms)
+{
+	return at_ms * 1000 + atomic_load(&w->options.shared->clock_offset_us);
+}
+
+/* -------------------------------------------------------------------------------- jobs that end */
+
+static void hand_back(struct worker *w, struct work_job *job)
+{
+	if (job->is_composed)
+		composers_release(w->options.composers, job);
+	enum work_letter_kind kind =
+		job->returned == RETURNED_NOT ? LETTER_SETTLED : LETTER_RETURNED;
+	if (kind == LETTER_RETURNED)
+		worker_forget_records(w, job);
+	work_letter_send(w->options.control, &job->letter, kind, job);
+}
+
+void worker_settle(struct worker *w, struct work_job *job)
+{
+	job->returned = RETURNED_NOT;
+	list_push_back(&w->settled, &job->plan.node);
+}
+
+void worker_return(struct worker *w, struct work_job *job, enum work_returned why)
+{
+	job->returned = why;
+	job->is_recalled = true;
+	if (job->is_credit_out || job->is_compose_out)
+		w->limbo++;
+	else
+		hand_back(w, job);
+}
+
+static void settle_uncomposable(struct worker *w, struct worker_queue *q, struct work_job *job)
+{
+	struct outcome outcome = {
+		.words = OUTCOME_WORDS_LOCAL,
+		.stage = STAGE_LOCAL,
+		.text = str_from(job->compose_error.text),
+		.verdict = {.klass = OUTCOME_REJECTED,
+			    .cause = CAUSE_UNCLASSIFIED,
+			    .scope = SCOPE_MESSAGE,
+			    .rule = "compose"},
+	};
+	work_job_result(job, &outcome)->at_us = worker_wall_us(w, loop_now_ms(w->loop));
+	work_job_decide(job, &w->options.settings.settle);
+	q->settled++;
+	provider_queue_remove(&q->jobs, &job->plan);
+	worker_settle(w, job);
+}
+
+/* A letter of the job came in: is it ready now? */
+static void advance_job(struct worker *w, struct work_job *job)
+{
+	if (job->is_credit_out || job->is_compose_out)
+		return;
+	if (job->is_recalled) {
+		w->limbo--;
+		hand_back(w, job);
+		return;
+	}
+	struct worker_queue *q = worker_queue_of(w, job->plan.site);
+	if (!job->has_credit) {
+		provider_queue_remove(&q->jobs, &job->plan);
+		worker_return(w, job, RETURNED_RECALLED);
+		return;
+	}
+	if (job->compose_error.kind != ERR_NONE) {
+		settle_uncomposable(w, q, job);
+		return;
+	}
+	provider_queue_ready(&q->jobs, &job->plan);
+	worker_touch(q);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * letters */
+
+static void take_offer(struct worker *w, struct work_job *job)
+{
+	int64_t now = loop_now_ms(w->loop);
+	if (w->is_draining) {
+		worker_return(w, job, RETURNED_DRAINED);
+		return;
+	}
+	site_refresh(job->plan.site, job->answer);
+	struct worker_queue *q = worker_queue_of(w, job->plan.site);
+	struct share_owner owner = {job->campaign->id, job->campaign->priority};
+	job->plan.queued_at_ms = now;
+	provider_queue_offer(&q->jobs, owner, &job->plan);
+	worker_touch(q);
+}
+
+static bool is_recalled(const struct job *plan, void *context)
+{
+	const struct work_recall *recall = context;
+	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	if (recall->campaign != 0 && recall->campaign != job->campaign->id)
+		return false;
+	if (recall->lease != NULL && recall->lease != job->lease)
+		return false;
+	for (size_t i = 0; i < recall->rid_count; i++)
+		if (recall->rids[i] == job->rid)
+			return true;
+	return recall->rids == NULL;
+}
+
+static void recall_all(struct worker *w, struct work_recall *recall, enum work_returned why)
+{
+	struct list out;
+	list_init(&out);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		provider_queue_recall(&queue_at(n)->jobs, is_recalled, recall, &out);
+	struct list *node;
+	while ((node = list_pop_front(&out)) != NULL)
+		worker_return(
+			w, CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan),
+			why);
+}
+
+static void take_recall(struct worker *w, struct work_recall *recall)
+{
+	recall_all(w, recall, recall->rids ? RETURNED_SUPPRESSED : RETURNED_RECALLED);
+	free((void *)(uintptr_t)recall->rids);
+	free(recall);
+}
+
+static void take_reload(struct worker *w, struct work_reload *reload)
+{
+	struct identity *old = w->identity;
+	w->identity = reload->identity;
+	w->options.settings = reload->settings;
+	worker_limiters_bind(w);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		worker_queue_bind(queue_at(n));
+	identity_drop(old);
+	free(reload);
+}
+
+static void take_flushed(struct worker *w, struct work_flushed *flushed)
+{
+	for (size_t i = 0; i < flushed->count; i++)
+		journal_settled(w->journal, flushed->items[i].segment, flushed->items[i].records);
+	free(flushed);
+}
+
+static void quit_idle(struct worker_queue *q)
+{
+	LIST_EACH (it, &q->idle)
+		lane_session_quit(LIST_ITEM(it, struct lane_session, node));
+}
+
+static void start_drain(struct worker *w)
+{
+	struct work_recall everything = {0};
+	w->is_draining = true;
+	w->drain_until_ms = loop_now_ms(w->loop) + w->options.settings.grace_ms;
+	timer_set(w->loop, &w->tick, loop_now_ms(w->loop));
+	recall_all(w, &everything, RETURNED_DRAINED);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		quit_idle(queue_at(n));
+}
+
+static void on_letter(void *owner, struct letter *letter)
+{
+	struct worker *w = owner;
+	struct work_letter *wl = WORK_LETTER_OF(letter);
+	struct work_job *job = wl->subject;
+	switch (wl->kind) {
+	case LETTER_OFFER:
+		take_offer(w, job);
+		break;
+	case LETTER_CREDIT:
+		job->is_credit_out = false;
+		advance_job(w, job);
+		break;
+	case LETTER_COMPOSE:
+		job->is_compose_out = false;
+		job->is_composed = true;
+		advance_job(w, job);
+		break;
+	case LETTER_RECALL:
+		take_recall(w, wl->subject);
+		break;
+	case LETTER_FLUSHED:
+		take_flushed(w, wl->subject);
+		break;
+	case LETTER_RELOAD:
+		take_reload(w, wl->subject);
+		break;
+	case LETTER_DRAIN:
+		start_drain(w);
+		break;
+	case LETTER_SETTLED:
+	case LETTER_RETURNED:
+	case LETTER_DRAINED:
+	case LETTER_STATUS:
+		must(!"a letter for control");
+	}
+}
+
+/* --------------------------------------------------------------------------------- the end of a
+ * turn */
+
+static void pump_dirty(struct worker *w)
+{
+	struct list *node;
+	struct list dirty;
+	list_init(&dirty);
+	list_splice(&dirty, &w->dirty);
+	while ((node = list_pop_front(&dirty)) != NULL)
+		worker_queue_pump(CONTAINER_OF(node, struct worker_queue, dirty));
+}
+
+static void record_turn(struct worker *w)
+{
+	LIST_EACH (it, &w->committing)
+		worker_record_intent(w, CONTAINER_OF(it, struct lane_slot, committing)->job);
+	LIST_EACH (it, &w->settled)
+		worker_record_outcome(
+			w, CONTAINER_OF(LIST_ITEM(it, struct job, node), struct work_job, plan));
+}
+
+/* No record, no terminator: what waits for its commit is given up before the dot, and outcomes stay
+ * here; the node stops and its next start finds what the journal has. */
+static void break_journal(struct worker *w, const struct err *err)
+{
+	if (!w->is_journal_broken)
+		log_error_event(LOG_ERROR, "journal_failed", err);
+	w->is_journal_broken = true;
+	struct list *node;
+	list_splice(&w->written_committing, &w->committing);
+	while ((node = list_pop_front(&w->written_committing)) != NULL)
+		lane_abort(CONTAINER_OF(node, struct lane_slot, committing));
+}
+
+static void commit_all(struct worker *w)
+{
+	int64_t lease_until_ms = atomic_load(&w->options.shared->lease_until_ms);
+	bool holds_lease = clock_now_ms() < lease_until_ms;
+	struct list *node;
+	while ((node = list_pop_front(&w->written_committing)) != NULL) {
+		struct lane_slot *slot = CONTAINER_OF(node, struct lane_slot, committing);
+		if (holds_lease)
+			lane_commit(slot);
+		else
+			lane_abort(slot);
+	}
+}
+
+/* What is written is as durable as it has to be: terminators leave, outcomes are told. */
+static void finish_written(struct worker *w)
+{
+	struct list *node;
+	commit_all(w);
+	while ((node = list_pop_front(&w->written_settled)) != NULL)
+		hand_back(w,
+			  CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan));
+}
+
+static void on_synced(void *owner, const struct err *err)
+{
+	struct worker *w = owner;
+	w->is_syncing = false;
+	if (err != NULL)
+		break_journal(w, err);
+	else
+		finish_written(w);
+}
+
+static void write_turn(struct worker *w)
+{
+	struct err err = {0};
+	record_turn(w);
+	if (journal_pending(w->journal) == 0)
+		return;
+	if (journal_write(w->journal, &err) != 0) {
+		break_journal(w, &err);
+		return;
+	}
+	list_splice(&w->written_committing, &w->committing);
+	list_splice(&w->written_settled, &w->settled);
+	if (w->options.journal_mode == JOURNAL_SYNC_PROCESS) {
+		finish_written(w);
+		return;
+	}
+	w->is_syncing = true;
+	journal_sync(w->journal, w->loop, on_synced, w);
+}
+
+static void on_turn(struct turn_hook *hook)
+{
+	struct worker *w = hook->owner;
+	pump_dirty(w);
+	/* While a sync is under way the next records gather: that is the group of the group commit.
+	 */
+	if (!w->is_syncing && !w->is_journal_broken)
+		write_turn(w);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * ticks */
+
+static bool is_drained(struct worker *w)
+{
+	if (!w->is_draining || w->sessions > 0 || w->limbo > 0 || !list_is_empty(&w->settled) ||
+	    !list_is_empty(&w->written_settled))
+		return false;
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		if (provider_queue_total(&queue_at(n)->jobs) > 0)
+			return false;
+	return true;
+}
+
+static void give_up_sessions(struct lane *lane)
+{
+	if (lane == NULL)
+		return;
+	LIST_EACH (it, &lane->busy)
+		session_abort(LIST_ITEM(it, struct lane_session, node)->session);
+	LIST_EACH (it, &lane->opening)
+		session_quit(LIST_ITEM(it, struct lane_session, node)->session);
+}
+
+/* Grace is over: what has not been answered yet is not waited for. */
+static void give_up(struct worker *w)
+{
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
+		struct worker_queue *q = queue_at(n);
+		for (size_t i = 0; i < q->source_count; i++)
+			give_up_sessions(q->lanes[i]);
+		LIST_EACH (it, &q->retired)
+			give_up_sessions(LIST_ITEM(it, struct lane, retired));
+	}
+}
+
+static void evict_unused(struct worker *w, int64_t now)
+{
+	struct map_node *n = map_next(&w->queues, NULL);
+	while (n != NULL) {
+		struct worker_queue *q = queue_at(n);
+		n = map_next(&w->queues, n);
+		if (q->provider.len == 0 && q->sessions == 0 &&
+		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS)
+			worker_queue_free(q);
+	}
+}
+
+static void on_tick(struct timer *timer)
+{
+	struct worker *w = timer->owner;
+	int64_t now = loop_now_ms(w->loop);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		if (provider_queue_total(&queue_at(n)->jobs) > 0 || queue_at(n)->rate_per_s > 0)
+			worker_queue_tick(queue_at(n), now);
+	evict_unused(w, now);
+	worker_send_status(w);
+	if (w->is_draining && now >= w->drain_until_ms)
+		give_up(w);
+	if (is_drained(w) && !w->is_stopped) {
+		w->is_stopped = true;
+		loop_stop(w->loop);
+		return;
+	}
+	timer_set(w->loop, timer, now + (w->is_draining ? TICK_MS / 20 : TICK_MS));
+}
+
+/* ----------------------------------------------------------------------------------------------
+ * life */
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	loop_run(w->loop);
+	struct map_node *n;
+	while ((n = map_next(&w->queues, NULL)) != NULL)
+		worker_queue_free(queue_at(n));
+	worker_limiters_free(w);
+	identity_drop(w->identity);
+	loop_remove_hook(&w->hook);
+	timer_clear(w->loop, &w->tick);
+	net_close(w->net);
+	journal_stream_close(w->journal);
+	loop_turn(w->loop, false);
+	work_letter_send(w->options.control, &w->drained_letter, LETTER_DRAINED, w);
+	return NULL;
+}
+
+struct worker *worker_open(const struct worker_options *options, struct err *err)
+{
+	struct journal_stream *journal = journal_stream_open(
+		options->journal, (uint16_t)options->index, (uint16_t)options->workers,
+		options->incarnation, options->journal_mode, err);
+	if (journal == NULL)
+		return NULL;
+	struct worker *w = xcalloc(1, sizeof(*w));
+	w->journal = journal;
+	w->options = *options;
+	w->identity = identity_hold(options->identity);
+	w->loop = loop_new();
+	w->net = net_open(w->loop);
+	w->inbox = mailbox_open(w->loop, on_letter, w);
+	map_init(&w->queues);
+	map_init(&w->limiters);
+	list_init(&w->dirty);
+	list_init(&w->committing);
+	list_init(&w->settled);
+	list_init(&w->written_committing);
+	list_init(&w->written_settled);
+	w->hook = (struct turn_hook){.on_turn = on_turn, .owner = w};
+	loop_add_hook(w->loop, &w->hook);
+	w->tick = (struct timer){.on_due = on_tick, .owner = w};
+	timer_set(w->loop, &w->tick, loop_now_ms(w->loop) + TICK_MS);
+	must(pthread_create(&w->thread, NULL, worker_main, w) == 0);
+	return w;
+}
+
+struct mailbox *worker_inbox(struct worker *w)
+{
+	return w->inbox;
+}
+
+void worker_close(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	pthread_join(w->thread, NULL);
+	mailbox_close(w->inbox);
+	loop_free(w->loop);
+	free(w);
+}

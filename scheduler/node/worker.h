@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one thread with one loop that owns some providers whole: their queues, lanes, limiters
+ * and sessions. A provider lives on exactly one worker, so every limit of a lane, a provider and a
+ * sending domain at a provider is local and exact without a lock.
+ *
+ * A loop turn of a worker: letters and sockets → what happened is collected → queues that changed
+ * are pumped → one journal write for every intent and outcome of the turn → lease check → the
+ * terminators leave, the outcomes go to control. So no terminator is handed to the kernel before
+ * its intent is in the journal, and no outcome reaches control before it is.
+ *
+ * Everything here is called by control; the worker answers with letters to control's mailbox.
+ */
+#ifndef EDM_SCHEDULER_NODE_WORKER_H
+#define EDM_SCHEDULER_NODE_WORKER_H
+
+#include "engine/net/tls.h"
+#include "engine/reply/rules.h"
+#include "scheduler/ledger/journal.h"
+#include "scheduler/node/composer.h"
+#include "scheduler/node/identity.h"
+#include "scheduler/node/site.h"
+
+/* What all workers and control share; control writes, workers read. */
+struct node_shared {
+	_Atomic int64_t lease_until_ms;	 /* CLOCK_BOOTTIME: no terminator leaves at or after it */
+	_Atomic int64_t clock_offset_us; /* database time − CLOCK_BOOTTIME */
+};
+
+/* Settings of a worker; replaced as a whole by LETTER_RELOAD. Immutable. */
+struct worker_settings {
+	struct smtp_timeouts timeouts;
+	int64_t idle_ms;	/* an idle connection is closed after this */
+	int64_t grace_ms;	/* draining: what is under way then is given up */
+	int64_t park_ms;	/* a job whose lane will not go for longer goes back */
+	int64_t flush_ms;	/* how often control flushes: sizes the window of credits */
+	int64_t compose_budget; /* bytes composed ahead, of the whole node */
+	size_t max_sessions;	/* of this worker */
+	struct settle_policy settle;
+	bool may_pipeline;
+	bool may_overlap;
+};
+
+struct worker_options {
+	size_t index;
+	struct mailbox *control;
+	struct composers *composers;
+	struct node_shared *shared;
+	struct tls_context *tls;
+	struct journal *journal; /* the worker opens the stream of its index */
+	size_t workers;
+	int32_t incarnation;
+	enum journal_sync_mode journal_mode;
+	struct worker_settings settings;
+	struct identity
+		*identity; /* sources, limits, pauses, rules as of now; a reference is taken */
+};
+
+/* A new identity or new settings. Freed by the worker. */
+struct work_reload {
+	struct work_letter letter;
+	struct identity *identity; /* the letter's reference passes on */
+	struct worker_settings settings;
+};
+
+/* One provider queue in a status. */
+struct work_queue_status {
+	char name[128];
+	size_t queued, ready, sessions;
+	uint64_t settled; /* since the worker started */
+	int64_t next_ms;  /* when it can go next; now or before = it is going */
+};
+
+/* Once a second. Freed by control. */
+struct work_status {
+	struct work_letter letter;
+	size_t worker;
+	size_t sessions;
+	bool is_journal_broken; /* nothing more is sent: the node must stop */
+	struct buf lanes;	/* JSON objects of the lanes, separated by commas, for node_live */
+	size_t queue_count;
+	struct work_queue_status queues[];
+};
+
+struct worker;
+
+/* Opens its stream of the journal and starts the thread. NULL and err when the journal refuses. */
+struct worker *worker_open(const struct worker_options *options, struct err *err);
+/* Where letters to it go. */
+struct mailbox *worker_inbox(struct worker *w);
+/* After LETTER_DRAINED: joins the thread and frees it. NULL is fine. */
+void worker_close(struct worker *w);
+
+#endif

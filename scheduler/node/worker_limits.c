@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limiters wider than a lane on one worker: source, provider, sending domain at a provider,
+ * campaign, node. See worker_private.h.
+ */
+#include <stdlib.h>
+
+#include "engine/base/hash.h"
+#include "scheduler/node/worker_private.h"
+
+struct shared_limiter {
+	struct map_node node; /* worker.limiters by the hash of key */
+	struct buf key;	      /* level and the strings of its scope */
+	char *strings;	      /* what its scope points to */
+	struct limiter limiter;
+};
+
+static void append_key(struct buf *key, const struct limit_scope *s)
+{
+	buf_appendf(key, "%d/%.*s/%.*s/%.*s/%.*s/%.*s/%lld", (int)s->level, STR_ARG(s->provider),
+		    STR_ARG(s->site), STR_ARG(s->source), STR_ARG(s->domain), STR_ARG(s->node),
+		    (long long)s->campaign);
+}
+
+static bool has_key(const struct map_node *node, const void *key)
+{
+	const struct shared_limiter *l = CONTAINER_OF(node, struct shared_limiter, node);
+	return str_equals(buf_str(&l->key), *(const struct str *)key);
+}
+
+/* The scope with its strings copied into one block, which *block_out owns. */
+static struct limit_scope own_scope(const struct limit_scope *scope, char **block_out)
+{
+	struct limit_scope own = *scope;
+	struct str *fields[] = {&own.provider, &own.site, &own.source, &own.domain, &own.node};
+	struct buf block;
+	buf_init(&block, 4096);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		buf_append_str(&block, *fields[i]);
+	must(!block.is_truncated);
+	char *bytes = xstrndup(block.data ? block.data : "", block.len);
+	size_t at = 0;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		*fields[i] = str_of(bytes + at, fields[i]->len);
+		at += fields[i]->len;
+	}
+	buf_done(&block);
+	*block_out = bytes;
+	return own;
+}
+
+struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope)
+{
+	struct buf key;
+	buf_init(&key, 4096);
+	append_key(&key, scope);
+	struct str name = buf_str(&key);
+	uint64_t hash = hash_str(name);
+	struct map_node *node = map_get(&w->limiters, hash, has_key, &name);
+	if (node != NULL) {
+		buf_done(&key);
+		return &CONTAINER_OF(node, struct shared_limiter, node)->limiter;
+	}
+	struct shared_limiter *l = xcalloc(1, sizeof(*l));
+	int64_t now = loop_now_ms(w->loop);
+	l->key = key;
+	struct limit_scope own = own_scope(scope, &l->strings);
+	limiter_init(&l->limiter, &own, now);
+	limiter_bind(&l->limiter, &w->identity->pool->limits, NULL, now);
+	map_put(&w->limiters, &l->node, hash);
+	return &l->limiter;
+}
+
+void worker_limiters_bind(struct worker *w)
+{
+	int64_t now = loop_now_ms(w->loop);
+	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
+		limiter_bind(&CONTAINER_OF(n, struct shared_limiter, node)->limiter,
+			     &w->identity->pool->limits, NULL, now);
+}
+
+void worker_limiters_free(struct worker *w)
+{
+	struct map_node *n = map_next(&w->limiters, NULL);
+	while (n != NULL) {
+		struct map_node *next = map_next(&w->limiters, n);
+		struct shared_limiter *l = CONTAINER_OF(n, struct shared_limiter, node);
+		limiter_done(&l->limiter);
+		buf_done(&l->key);
+		free(l->strings);
+		free(l);
+		n = next;
+	}
+	map_done(&w->limiters);
+}
+
+/* Tail sites are many: a limiter over all sources or for a domain there is kept only while a rule
+ * could act on it. */
+static struct limiter *limiter_if_ruled(struct worker *w, const struct limit_scope *scope)
+{
+	if (scope->provider.len > 0)
+		return worker_limiter(w, scope);
+	for (size_t i = 0; i < w->identity->pool->limits.count; i++)
+		if (limit_rule_matches(&w->identity->pool->limits.rules[i], scope))
+			return worker_limiter(w, scope);
+	return NULL;
+}
+
+struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign)
+{
+	struct worker *w = lane->queue->worker;
+	struct worker_queue *q = lane->queue;
+	struct permit_path path = {.lane = &lane->limits};
+	struct limit_scope source = {.level = LEVEL_SOURCE, .source = lane->source->name};
+	struct limit_scope provider = {
+		.level = LEVEL_PROVIDER, .provider = q->provider, .site = q->name};
+	struct limit_scope node = {.level = LEVEL_NODE, .node = w->identity->node};
+	path.shared[LEVEL_SOURCE] = worker_limiter(w, &source);
+	path.shared[LEVEL_PROVIDER] = limiter_if_ruled(w, &provider);
+	path.shared[LEVEL_NODE] = worker_limiter(w, &node);
+	if (campaign == NULL)
+		return path;
+	struct limit_scope domain = {.level = LEVEL_DOMAIN,
+				     .provider = q->provider,
+				     .site = q->name,
+				     .domain = campaign->from_domain};
+	struct limit_scope whole = {.level = LEVEL_CAMPAIGN, .campaign = campaign->id};
+	path.shared[LEVEL_DOMAIN] = limiter_if_ruled(w, &domain);
+	path.shared[LEVEL_CAMPAIGN] = worker_limiter(w, &whole);
+	return path;
+}

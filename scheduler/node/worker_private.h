@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside a worker: queues, lanes and their sessions. Everything belongs to the worker's thread.
+ *
+ *   worker_queue    one provider (or tail site): its jobs, its lanes, its clean rate
+ *   lane            one source at that queue: limits and connections
+ *   lane_session    one connection of a lane, to one site; carries one message, or two when the
+ *                   next envelope rides along with the body
+ *   lane_slot       a message under way on it: the job with the permit it holds
+ *
+ * A lane_session is on exactly one list of its queue or lane: lane.opening (until greeted),
+ * queue.idle (may take a job), lane.busy (carries one), lane.ending (quits or waits for the peer's
+ * end).
+ */
+#ifndef EDM_SCHEDULER_NODE_WORKER_PRIVATE_H
+#define EDM_SCHEDULER_NODE_WORKER_PRIVATE_H
+
+#include <pthread.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/net/session.h"
+#include "ip-pool/choose.h"
+#include "ip-pool/pool.h"
+#include "ip-pool/permit.h"
+#include "scheduler/node/worker.h"
+#include "scheduler/plan/provider_queue.h"
+
+struct worker_queue;
+
+struct lane {
+	struct worker_queue *queue;
+	struct identity *identity; /* where source stands; a reference */
+	const struct source *source;
+	struct lane_limits limits;
+	struct list opening, busy, ending; /* struct lane_session */
+	size_t sessions;		   /* on any list */
+	uint64_t delivered, settled;
+	struct list retired;	  /* worker_queue.retired, or nowhere */
+	struct limiter_wait wait; /* what it last had to wait for */
+	int64_t wait_until_ms;	  /* … and until when; in the past = it was going */
+};
+
+struct lane_slot {
+	struct work_job *job; /* NULL = free */
+	struct permit_path path;
+	struct permit permit;
+	struct list committing; /* worker.committing or .written_committing */
+	struct lane_session *carrier;
+	int64_t begun_ms;
+};
+
+struct lane_session {
+	struct list node;
+	struct lane *lane;
+	struct site *site;
+	struct site_host *host;
+	char host_name[256]; /* the host's, which may leave the site meanwhile */
+	struct session *session;
+	struct lane_slot slots[2];
+	struct permit_path path; /* the connection's */
+	int64_t begun_ms;
+	int64_t messages; /* permits used on it */
+	bool is_greeted;
+	struct timer idle_timer;
+};
+
+struct worker_queue {
+	struct map_node by_name; /* worker.queues */
+	struct list dirty;	 /* worker.dirty while it is to be pumped */
+	struct worker *worker;
+	struct str name;
+	struct str provider; /* empty: tail */
+	struct provider_queue jobs;
+	const struct source **sources;	     /* those usable here, in the worker's identity */
+	struct lane **lanes;		     /* of sources[i]; NULL until used */
+	struct choose_candidate *candidates; /* of sources[i] */
+	size_t source_count;
+	struct list retired; /* struct lane (node) whose source may not be used any more */
+	struct list idle;    /* struct lane_session of all lanes */
+	size_t sessions, opening;
+	struct timer wake;	 /* when the earliest wait ends */
+	int64_t open_after_ms;	 /* no new connection is tried before */
+	uint64_t settled;	 /* jobs that ended here */
+	uint64_t settled_before; /* at the last tick, for the rate */
+	double rate_per_s;	 /* settled, smoothed */
+	int64_t used_ms;	 /* last time it had a job or a session */
+};
+
+struct worker {
+	pthread_t thread;
+	struct loop *loop;
+	struct net *net;
+	struct mailbox *inbox;
+	struct worker_options options; /* settings replaced by a reload */
+	struct identity *identity;
+	struct map queues;   /* struct worker_queue by name */
+	struct map limiters; /* struct shared_limiter by scope */
+	struct list dirty;   /* queues to pump at the end of the turn */
+	struct journal_stream *journal;
+	struct list committing; /* slots whose intent the next write puts into the journal */
+	struct list settled;	/* jobs (by plan.node) whose outcome it puts there */
+	struct list written_committing, written_settled; /* written, maybe not durable yet */
+	struct turn_hook hook;
+	struct timer tick; /* once a second: rates, status, eviction */
+	size_t sessions;
+	size_t limbo; /* jobs recalled that wait for their letters */
+	struct work_letter drained_letter;
+	int64_t drain_until_ms; /* draining: what is under way then is given up */
+	bool is_draining, is_stopped, is_journal_broken, is_syncing;
+};
+
+/* ---- worker.c */
+/* The queue is pumped at the end of this turn. */
+void worker_touch(struct worker_queue *q);
+/* The job ends here with the outcome in its result: goes to control after the journal write. */
+void worker_settle(struct worker *w, struct work_job *job);
+/* The job goes back untried, at once or when its letters are in. */
+void worker_return(struct worker *w, struct work_job *job, enum work_returned why);
+/* Database time of a loop time. */
+int64_t worker_wall_us(const struct worker *w, int64_t at_ms);
+
+/* ---- worker_record.c: what the worker writes down and tells */
+/* INTENT of a job, into the journal's buffer; once, however often its commit lapses. */
+void worker_record_intent(struct worker *w, struct work_job *job);
+/* Takes it back, if there is one: the terminator did not leave. */
+void worker_unrecord_intent(struct worker *w, struct work_job *job);
+/* OUTCOME of a settled job, likewise. */
+void worker_record_outcome(struct worker *w, struct work_job *job);
+/* The job goes back untried: nothing in the journal is about it any more. */
+void worker_forget_records(struct worker *w, struct work_job *job);
+/* Sends a struct work_status to control. */
+void worker_send_status(struct worker *w);
+
+/* ---- worker_limits.c */
+/* The limiter of a scope wider than a lane, made when first needed; its strings are copied. */
+struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope);
+/* Puts the identity's rules in force in all of them. */
+void worker_limiters_bind(struct worker *w);
+void worker_limiters_free(struct worker *w);
+/* Everything a message of this campaign asks on the lane. */
+struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign);
+
+/* ---- worker_queue.c */
+struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
+void worker_queue_free(struct worker_queue *q);
+/* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */
+void worker_queue_pump(struct worker_queue *q);
+/* Rates; jobs that waited too long for a lane that will not go are parked. */
+void worker_queue_tick(struct worker_queue *q, int64_t now);
+/* Takes the worker's identity: sources, limits and pauses; lanes of sources that may not be used
+ * any more finish what they carry. */
+void worker_queue_bind(struct worker_queue *q);
+/* When the queue could go next: now, or what its lanes wait for; INT64_MAX = nobody knows. */
+int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
+/* The next job a session of this lane may take for this site now, with its permit; false = none. */
+bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
+
+/* ---- lane.c */
+struct lane *lane_new(struct worker_queue *q, const struct source *source);
+void lane_free(struct lane *lane);
+/* Puts limits and pauses of the worker's identity in force; source NULL: it may not be used any
+ * more, and the lane keeps what it knows of it. */
+void lane_bind(struct lane *lane, const struct source *source);
+/* Opens a connection to the site; the permit must be there. False and *until_ms when every host of
+ * the site is down. */
+bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms);
+/* Gives an idle session a job; false if there is none for it. */
+bool lane_feed(struct lane_session *ls);
+/* Ends a session politely; it must be idle. */
+void lane_session_quit(struct lane_session *ls);
+/* Lets the terminator of a slot go: its intent is in the journal. */
+void lane_commit(struct lane_slot *slot);
+/* Gives up the connection of a slot before its terminator. */
+void lane_abort(struct lane_slot *slot);
+
+/* ---- lane_result.c */
+/* What the outcome of a slot means: feedback, then settle, or another connection. */
+void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts);
+/* A connection that ended before it was greeted. */
+void lane_on_failed(struct lane_session *ls, const struct outcome *why);
+
+#endif

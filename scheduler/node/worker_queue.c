@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One provider's queue on its worker: how far jobs are let ahead, which session takes which, when a
+ * connection is opened, what the queue waits for. See worker_private.h.
+ */
+#include <stdlib.h>
+
+#include "engine/base/hash.h"
+#include "scheduler/node/worker_private.h"
+
+/* Jobs ahead of their permits: at least, at most. */
+#define WINDOW_MIN 32u
+#define WINDOW_MAX 4096u
+/* Connections opened in one pump, and how long to leave it after all lanes said no. */
+#define OPEN_BURST 16
+#define OPEN_PAUSE_MS 20
+
+static bool has_name(const struct map_node *node, const void *key)
+{
+	const struct worker_queue *q = CONTAINER_OF(node, struct worker_queue, by_name);
+	return str_equals(q->name, *(const struct str *)key);
+}
+
+static void on_wake(struct timer *timer)
+{
+	worker_touch(timer->owner);
+}
+
+struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
+{
+	uint64_t hash = hash_str(site->queue);
+	struct map_node *node = map_get(&w->queues, hash, has_name, &site->queue);
+	if (node != NULL)
+		return CONTAINER_OF(node, struct worker_queue, by_name);
+	struct worker_queue *q = xcalloc(1, sizeof(*q));
+	q->worker = w;
+	q->name = str_of(xstrndup(site->queue.ptr, site->queue.len), site->queue.len);
+	q->provider = str_of(xstrndup(site->provider.ptr, site->provider.len), site->provider.len);
+	provider_queue_init(&q->jobs);
+	list_init(&q->dirty);
+	list_init(&q->idle);
+	list_init(&q->retired);
+	q->wake = (struct timer){.on_due = on_wake, .owner = q};
+	map_put(&w->queues, &q->by_name, hash);
+	worker_queue_bind(q);
+	return q;
+}
+
+void worker_queue_free(struct worker_queue *q)
+{
+	for (size_t i = 0; i < q->source_count; i++)
+		lane_free(q->lanes[i]);
+	LIST_EACH (it, &q->retired)
+		lane_free(LIST_ITEM(it, struct lane, retired));
+	timer_clear(q->worker->loop, &q->wake);
+	list_remove(&q->dirty);
+	map_remove(&q->worker->queues, &q->by_name);
+	provider_queue_done(&q->jobs);
+	free(q->sources);
+	free(q->lanes);
+	free(q->candidates);
+	free((void *)(uintptr_t)q->name.ptr);
+	free((void *)(uintptr_t)q->provider.ptr);
+	free(q);
+}
+
+/* ------------------------------------------------------------------------------------- sources */
+
+static struct lane *lane_of_source(struct lane **lanes, size_t count, uint32_t id)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct lane *lane = lanes[i];
+		if (lane == NULL || lane->source->id != id)
+			continue;
+		lanes[i] = NULL;
+		return lane;
+	}
+	return NULL;
+}
+
+static struct lane *lane_of_retired(struct worker_queue *q, uint32_t id)
+{
+	LIST_EACH (it, &q->retired) {
+		struct lane *lane = LIST_ITEM(it, struct lane, retired);
+		if (lane->source->id != id)
+			continue;
+		list_remove(it);
+		return lane;
+	}
+	return NULL;
+}
+
+static void retire(struct worker_queue *q, struct lane *lane)
+{
+	list_push_back(&q->retired, &lane->retired);
+	lane_bind(lane, NULL);
+	LIST_EACH (it, &q->idle) {
+		struct lane_session *ls = LIST_ITEM(it, struct lane_session, node);
+		if (ls->lane == lane)
+			lane_session_quit(ls);
+	}
+}
+
+void worker_queue_bind(struct worker_queue *q)
+{
+	const struct identity *identity = q->worker->identity;
+	struct lane **old = q->lanes;
+	size_t old_count = q->source_count;
+	free(q->sources);
+	free(q->candidates);
+	q->sources = xcalloc(identity->pool->source_count, sizeof(q->sources[0]));
+	q->lanes = xcalloc(identity->pool->source_count, sizeof(struct lane *));
+	q->candidates = xcalloc(identity->pool->source_count, sizeof(q->candidates[0]));
+	q->source_count = 0;
+	for (size_t i = 0; i < identity->pool->source_count; i++) {
+		const struct source *source = &identity->pool->sources[i];
+		if (!source_is_usable(source, identity->node))
+			continue;
+		size_t at = q->source_count++;
+		q->sources[at] = source;
+		q->candidates[at] =
+			(struct choose_candidate){.source = source->id, .weight = source->weight};
+		q->lanes[at] = lane_of_source(old, old_count, source->id);
+		if (q->lanes[at] == NULL)
+			q->lanes[at] = lane_of_retired(q, source->id);
+		if (q->lanes[at] != NULL)
+			lane_bind(q->lanes[at], source);
+	}
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i] != NULL)
+			retire(q, old[i]);
+	free(old);
+	q->open_after_ms = 0;
+	worker_touch(q);
+}
+
+static struct lane *lane_at(struct worker_queue *q, size_t i)
+{
+	if (q->lanes[i] == NULL)
+		q->lanes[i] = lane_new(q, q->sources[i]);
+	return q->lanes[i];
+}
+
+/* ------------------------------------------------------------------------------ what is waited for
+ */
+
+static void wake_at(struct worker_queue *q, int64_t at)
+{
+	if (at == LIMITER_ON_EVENT)
+		return;
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (at <= now)
+		at = now + 1;
+	if (!timer_is_set(&q->wake) || q->wake.node.key > at)
+		timer_set(q->worker->loop, &q->wake, at);
+}
+
+/* ------------------------------------------------------------------------------------ letting
+ * ahead */
+
+static size_t window_of(const struct worker_queue *q)
+{
+	double flush_s = (double)q->worker->options.settings.flush_ms / 1000.0;
+	double window = 2.0 * (double)q->sessions + 2.0 * flush_s * q->rate_per_s + WINDOW_MIN;
+	return window < WINDOW_MAX ? (size_t)window : WINDOW_MAX;
+}
+
+static void prepare(struct worker *w, struct work_job *job)
+{
+	if (!job->has_credit) {
+		job->is_credit_out = true;
+		work_letter_send(w->options.control, &job->credit_letter, LETTER_CREDIT, job);
+	}
+	if (!job->is_composed)
+		composers_offer(w->options.composers, job, w->inbox);
+}
+
+static void let_ahead(struct worker_queue *q)
+{
+	struct worker *w = q->worker;
+	size_t window = window_of(q);
+	while (q->jobs.ahead_count + q->jobs.ready_count < window &&
+	       composers_bytes(w->options.composers) < w->options.settings.compose_budget) {
+		struct job *plan = provider_queue_ahead(&q->jobs);
+		if (plan == NULL)
+			break;
+		struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+		if (job->has_credit && job->is_composed)
+			provider_queue_ready(&q->jobs, plan);
+		else
+			prepare(w, job);
+	}
+}
+
+/* -------------------------------------------------------------------------------------- taking
+ * jobs */
+
+/* May the job's campaign use this lane now? */
+static bool lane_allows(const struct job *plan, void *context)
+{
+	struct lane *lane = context;
+	struct worker *w = lane->queue->worker;
+	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	const struct campaign_snapshot *campaign = job->campaign;
+	struct str pool = campaign->pool.len ? campaign->pool : STR(POOL_DEFAULT);
+	int64_t now = loop_now_ms(w->loop);
+	if (!str_equals(pool, lane->source->pool))
+		return false;
+	if (pause_of_campaign(w->identity->pool->pauses, w->identity->pool->pause_count,
+			      campaign->id, &lane->limits.limiter.scope, now) != NULL)
+		return false;
+	struct permit_path path = worker_path(lane, campaign);
+	struct limiter_wait wait;
+	int64_t at = lane_message_ready_at(&path, now, &wait);
+	if (at <= now)
+		return true;
+	wake_at(lane->queue, at);
+	return false;
+}
+
+static struct pick pick_for(struct lane *lane, const struct site *site)
+{
+	return (struct pick){.site = site,
+			     .source = lane->source->id,
+			     .now_ms = loop_now_ms(lane->queue->worker->loop),
+			     .allows = lane_allows,
+			     .context = lane};
+}
+
+/* Could the lane send a message now, whoever's? Notes what it waits for. */
+static bool lane_is_open(struct lane *lane, int64_t now)
+{
+	struct permit_path path = worker_path(lane, NULL);
+	int64_t at = lane_message_ready_at(&path, now, &lane->wait);
+	lane->wait_until_ms = at;
+	if (at <= now)
+		return true;
+	wake_at(lane->queue, at);
+	return false;
+}
+
+bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot)
+{
+	struct worker_queue *q = lane->queue;
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (q->jobs.ready_count == 0 || !lane_is_open(lane, now))
+		return false;
+	struct pick pick = pick_for(lane, site);
+	struct job *plan = provider_queue_pick(&q->jobs, &pick);
+	if (plan == NULL)
+		return false;
+	struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	slot->path = worker_path(lane, job->campaign);
+	slot->permit = lane_take_message(&slot->path, now);
+	if (!slot->permit.is_granted) {
+		wake_at(q, slot->permit.wait.at_ms);
+		provider_queue_untake(&q->jobs, plan);
+		return false;
+	}
+	slot->job = job;
+	slot->begun_ms = now;
+	return true;
+}
+
+static void feed_idle(struct worker_queue *q)
+{
+	LIST_EACH (it, &q->idle) {
+		if (q->jobs.ready_count == 0)
+			return;
+		lane_feed(LIST_ITEM(it, struct lane_session, node));
+	}
+}
+
+/* ------------------------------------------------------------------------------------- connections
+ */
+
+/* When source i could open a connection that would be of use. */
+static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now)
+{
+	struct lane *lane = q->lanes[i];
+	if (lane == NULL)
+		return now;
+	/* A lane that waits for its rate needs no second connection. */
+	if (!lane_is_open(lane, now))
+		return lane->sessions > 0 ? LIMITER_ON_EVENT : lane->wait_until_ms;
+	struct permit_path path = worker_path(lane, NULL);
+	return lane_connection_ready_at(&path, now, &lane->wait);
+}
+
+/* One more connection; false when there is nothing to open or nobody may. */
+static bool open_one(struct worker_queue *q, int64_t now)
+{
+	struct choice choice = choose_source(q->candidates, q->source_count, 0, 0, now);
+	if (choice.index == CHOOSE_NOBODY) {
+		q->open_after_ms = now + OPEN_PAUSE_MS;
+		if (choice.first != CHOOSE_NOBODY)
+			wake_at(q, choice.at_ms);
+		return false;
+	}
+	struct lane *lane = lane_at(q, choice.index);
+	q->candidates[choice.index].ready_at_ms = connection_ready_at(q, choice.index, now);
+	if (q->candidates[choice.index].ready_at_ms > now)
+		return true; /* another source, maybe */
+	struct pick pick = pick_for(lane, NULL);
+	size_t ready = 0;
+	struct site *site = provider_queue_site(&q->jobs, &pick, &ready);
+	int64_t until_ms = 0;
+	if (site == NULL || site->opening >= ready) {
+		q->candidates[choice.index].is_usable = false;
+		return true;
+	}
+	if (!lane_open(lane, site, &until_ms)) {
+		wake_at(q, until_ms);
+		q->candidates[choice.index].is_usable = false;
+		return true;
+	}
+	choose_use(q->candidates, q->source_count, choice.index);
+	q->candidates[choice.index].ready_at_ms = connection_ready_at(q, choice.index, now);
+	return true;
+}
+
+/* Idle connections to sites that have nothing waiting make room for those that have. */
+static void give_way(struct worker_queue *q)
+{
+	struct list *last = q->idle.prev;
+	if (last == &q->idle)
+		return;
+	struct lane_session *ls = LIST_ITEM(last, struct lane_session, node);
+	struct pick pick = pick_for(ls->lane, ls->site);
+	if (provider_queue_count(&q->jobs, &pick, 1) == 0)
+		lane_session_quit(ls);
+}
+
+static void open_connections(struct worker_queue *q)
+{
+	struct worker *w = q->worker;
+	int64_t now = loop_now_ms(w->loop);
+	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening)
+		return;
+	if (now < q->open_after_ms) {
+		wake_at(q, q->open_after_ms);
+		return;
+	}
+	for (size_t i = 0; i < q->source_count; i++) {
+		q->candidates[i].is_usable = true;
+		q->candidates[i].ready_at_ms = connection_ready_at(q, i, now);
+	}
+	for (int i = 0; i < OPEN_BURST; i++)
+		if (w->sessions >= w->options.settings.max_sessions ||
+		    q->jobs.ready_count <= q->opening || !open_one(q, now))
+			break;
+	if (q->jobs.ready_count > 0 && q->opening == 0)
+		give_way(q);
+}
+
+void worker_queue_pump(struct worker_queue *q)
+{
+	timer_clear(q->worker->loop, &q->wake);
+	q->used_ms = loop_now_ms(q->worker->loop);
+	let_ahead(q);
+	feed_idle(q);
+	open_connections(q);
+}
+
+/* ------------------------------------------------------------------------------------------- ticks
+ */
+
+int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now)
+{
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < q->source_count; i++) {
+		struct lane *lane = q->lanes[i];
+		if (lane == NULL || lane->sessions > 0)
+			return now;
+		int64_t at = lane_is_open(lane, now) ? connection_ready_at(q, i, now)
+						     : lane->wait_until_ms;
+		next = at < next ? at : next;
+	}
+	return next;
+}
+
+struct parking {
+	int64_t now;
+	int64_t queued_before_ms; /* jobs queued earlier are parked when their site is down */
+	bool are_lanes_shut;	  /* all jobs are parked */
+};
+
+static bool site_is_down(struct site *site, int64_t now)
+{
+	for (size_t i = 0; i < site->host_count; i++)
+		if (site->hosts[i].down_until_ms <= now)
+			return false;
+	return true;
+}
+
+static bool is_to_be_parked(const struct job *plan, void *context)
+{
+	const struct parking *parking = context;
+	if (parking->are_lanes_shut)
+		return true;
+	return plan->queued_at_ms < parking->queued_before_ms &&
+	       site_is_down(plan->site, parking->now);
+}
+
+static void park(struct worker_queue *q, int64_t now)
+{
+	struct worker *w = q->worker;
+	int64_t next = worker_queue_next_ms(q, now);
+	struct parking parking = {.now = now,
+				  .queued_before_ms = now - w->options.settings.park_ms,
+				  .are_lanes_shut = next - now > w->options.settings.park_ms};
+	struct list out;
+	list_init(&out);
+	provider_queue_recall(&q->jobs, is_to_be_parked, &parking, &out);
+	struct list *node;
+	while ((node = list_pop_front(&out)) != NULL) {
+		struct work_job *job =
+			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
+		job->due_ms = parking.are_lanes_shut ? next : now + w->options.settings.park_ms;
+		worker_return(w, job, RETURNED_PARKED);
+	}
+}
+
+void worker_queue_tick(struct worker_queue *q, int64_t now)
+{
+	double settled = (double)(q->settled - q->settled_before);
+	q->settled_before = q->settled;
+	q->rate_per_s = q->rate_per_s > 0 ? 0.5 * q->rate_per_s + 0.5 * settled : settled;
+	if (provider_queue_total(&q->jobs) > q->jobs.taken_count)
+		park(q, now);
+	worker_touch(q);
+}

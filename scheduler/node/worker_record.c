@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What a worker writes into its journal, and what it tells control once a second. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ip-pool/explain.h"
+#include "scheduler/node/worker_private.h"
+
+#define LANES_JSON_MAX (1u << 20)
+
+static struct journal_key key_of(const struct work_job *job)
+{
+	return (struct journal_key){.campaign = job->lease->campaign,
+				    .chunk = job->lease->chunk,
+				    .epoch = job->lease->epoch,
+				    .position = job->position,
+				    .attempt = (int16_t)job->attempt};
+}
+
+/* Segments are counted record by record: what a job put into others before must be told as well. */
+static void mark(struct worker *w, uint64_t *mark, uint64_t segment)
+{
+	if (*mark != 0)
+		journal_settled(w->journal, *mark, 1);
+	*mark = segment;
+}
+
+void worker_record_intent(struct worker *w, struct work_job *job)
+{
+	if (job->has_intent)
+		return;
+	struct journal_key key = key_of(job);
+	mark(w, &job->marks.intent, journal_intent(w->journal, &key));
+	job->has_intent = true;
+}
+
+void worker_unrecord_intent(struct worker *w, struct work_job *job)
+{
+	if (!job->has_intent)
+		return;
+	struct journal_key key = key_of(job);
+	mark(w, &job->marks.retract, journal_retract(w->journal, &key));
+	job->has_intent = false;
+}
+
+void worker_record_outcome(struct worker *w, struct work_job *job)
+{
+	struct journal_key key = key_of(job);
+	must(job->marks.outcome == 0);
+	job->marks.writer = (unsigned)w->options.index;
+	job->marks.outcome = journal_outcome(w->journal, &key, &job->result->settlement);
+}
+
+void worker_forget_records(struct worker *w, struct work_job *job)
+{
+	mark(w, &job->marks.intent, 0);
+	mark(w, &job->marks.retract, 0);
+}
+
+/* -------------------------------------------------------------------------------------------
+ * status */
+
+static void append_json_str(struct buf *out, const char *key, struct str value)
+{
+	buf_appendf(out, "\"%s\":\"", key);
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+		if (c == '"' || c == '\\')
+			buf_appendf(out, "\\%c", c);
+		else if (c < ' ')
+			buf_appendf(out, "\\u%04x", c);
+		else
+			buf_append_char(out, (char)c);
+	}
+	buf_append_char(out, '"');
+}
+
+static void append_wait(struct buf *out, struct lane *lane, int64_t now)
+{
+	struct buf sentence;
+	if (lane->wait_until_ms <= now)
+		return;
+	buf_init(&sentence, 512);
+	explain_wait(&lane->wait, &lane->limits.limiter.scope, now, &sentence);
+	buf_append_char(out, ',');
+	append_json_str(out, "waits", buf_str(&sentence));
+	if (lane->wait_until_ms != LIMITER_ON_EVENT)
+		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(lane->wait_until_ms - now));
+	buf_done(&sentence);
+}
+
+static void append_lane(struct buf *out, struct lane *lane, int64_t now)
+{
+	const struct worker_queue *q = lane->queue;
+	size_t before = out->len;
+	if (out->len > 0)
+		buf_append_char(out, ',');
+	buf_append_char(out, '{');
+	append_json_str(out, "source", lane->source->name);
+	buf_append_char(out, ',');
+	append_json_str(out, "queue", q->name);
+	buf_appendf(out, ",\"tail\":%s,\"sessions\":%zu,\"allowed\":%lld,\"delivered\":%llu",
+		    q->provider.len ? "false" : "true", lane->sessions,
+		    (long long)lane_connections_cap(&lane->limits, now).count,
+		    (unsigned long long)lane->delivered);
+	buf_appendf(out, ",\"settled\":%llu,\"queued\":%zu,\"ready\":%zu,\"rate\":%.1f",
+		    (unsigned long long)lane->settled, q->jobs.queued_count + q->jobs.ahead_count,
+		    q->jobs.ready_count, q->rate_per_s);
+	double learnt = controller_rate(&lane->limits.controller);
+	if (learnt > 0)
+		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
+	append_wait(out, lane, now);
+	buf_append_char(out, '}');
+	/* Never half an object: a status that is full just ends. */
+	if (out->is_truncated && out->len > before)
+		out->len = before;
+}
+
+static void fill_queue_status(struct work_queue_status *status, struct worker_queue *q, int64_t now)
+{
+	snprintf(status->name, sizeof(status->name), "%.*s", STR_ARG(q->name));
+	status->queued = q->jobs.queued_count + q->jobs.ahead_count;
+	status->ready = q->jobs.ready_count;
+	status->sessions = q->sessions;
+	status->settled = q->settled;
+	status->next_ms = worker_queue_next_ms(q, now);
+}
+
+void worker_send_status(struct worker *w)
+{
+	int64_t now = loop_now_ms(w->loop);
+	struct work_status *s = xcalloc(1, sizeof(*s) + w->queues.count * sizeof(s->queues[0]));
+	s->worker = w->options.index;
+	s->sessions = w->sessions;
+	s->is_journal_broken = w->is_journal_broken;
+	buf_init(&s->lanes, LANES_JSON_MAX);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
+		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
+		fill_queue_status(&s->queues[s->queue_count++], q, now);
+		for (size_t i = 0; i < q->source_count; i++)
+			if (q->lanes[i] != NULL && !s->lanes.is_truncated)
+				append_lane(&s->lanes, q->lanes[i], now);
+	}
+	work_letter_send(w->options.control, &s->letter, LETTER_STATUS, s);
+}

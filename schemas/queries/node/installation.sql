@@ -1,0 +1,2 @@
+-- Which installation this database is.
+SELECT uuid FROM installation
