@@ -22,15 +22,17 @@ static void arm_ticker(struct loop *l);
 static void run_due(struct loop *l)
 {
 	loop_refresh_ms(l);
-	/* Only what was due at entry: a timer that sets itself to now must not spin here. */
+	/* A timer that sets itself to now must not spin here: each gets one turn. on_due may free
+	 * it. */
 	int64_t until = l->now_ms;
 	struct heap_node *node;
-	while ((node = heap_min(&l->timers)) != NULL && node->key <= until) {
+	for (size_t left = l->timers.count; left > 0; left--) {
+		node = heap_min(&l->timers);
+		if (node == NULL || node->key > until)
+			break;
 		struct timer *t = CONTAINER_OF(node, struct timer, node);
 		heap_remove(&l->timers, node);
 		t->on_due(t);
-		if (heap_has(&t->node) && t->node.key <= until)
-			break;
 	}
 }
 
