@@ -10,6 +10,11 @@
 
 static const struct session_events events;
 
+/* How long broken TLS, or an odd overlapped session, is remembered of a host. */
+#define HOST_MARK_MS INT64_C(86400000)
+/* An idle connection to a tail site that has nobody waiting. */
+#define TAIL_IDLE_MS 1000
+
 struct lane *lane_new(struct worker_queue *q, const struct source *source)
 {
 	struct lane *lane = xcalloc(1, sizeof(*lane));
@@ -62,20 +67,24 @@ void lane_free(struct lane *lane)
 	free(lane);
 }
 
+struct site_host *lane_session_host(struct lane_session *ls)
+{
+	return site_host_named(ls->site, str_from(ls->host_name));
+}
+
 static void on_idle_long(struct timer *timer)
 {
 	lane_session_quit(timer->owner);
 }
 
 static struct lane_session *lane_session_new(struct lane *lane, struct site *site,
-					     struct site_host *host)
+					     const struct site_pick *pick)
 {
 	struct lane_session *ls = xcalloc(1, sizeof(*ls));
 	list_init(&ls->node);
 	ls->lane = lane;
 	ls->site = site_hold(site);
-	ls->host = host;
-	memcpy(ls->host_name, host->name, sizeof(ls->host_name));
+	must(str_to_cstr(pick->name, ls->host_name, sizeof(ls->host_name)) == 0);
 	ls->idle_timer = (struct timer){.on_due = on_idle_long, .owner = ls};
 	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++) {
 		ls->slots[i].carrier = ls;
@@ -96,27 +105,25 @@ static void lane_session_free(struct lane_session *ls)
 	free(ls);
 }
 
-static struct session_target target_of(const struct lane_session *ls, const struct ip *ip,
+static struct session_target target_of(const struct lane_session *ls, const struct site_pick *pick,
 				       char *ehlo, size_t ehlo_size)
 {
 	const struct worker *w = ls->lane->queue->worker;
 	const struct site_access *access = &ls->site->access;
 	const struct source *source = ls->lane->source;
-	bool is_plain = access->tls == TLS_OPPORTUNISTIC && ls->host->plain_until_ms > ls->begun_ms;
 	struct session_target t = {
 		.host_name = ls->host_name,
 		.ehlo_name = ehlo,
-		.tls = is_plain ? TLS_NONE : access->tls,
+		.tls = access->tls == TLS_OPPORTUNISTIC && pick->is_plain ? TLS_NONE : access->tls,
 		.tls_context = w->options.tls,
 		.user = access->user.len ? access->user.ptr : NULL,
 		.password = access->user.len ? access->password.ptr : NULL,
 		.may_pipeline = w->options.settings.may_pipeline,
-		.may_overlap = w->options.settings.may_overlap &&
-			       ls->host->no_overlap_until_ms <= ls->begun_ms,
+		.may_overlap = w->options.settings.may_overlap && pick->may_overlap,
 		.timeouts = &w->options.settings.timeouts,
 	};
 	must(str_to_cstr(source->ehlo, ehlo, ehlo_size) == 0);
-	ip_to_sockaddr(ip, access->port, &t.address);
+	ip_to_sockaddr(&pick->ip, access->port, &t.address);
 	must(source_parse_address(source->address, &t.source) == 0);
 	return t;
 }
@@ -126,11 +133,10 @@ bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms)
 	struct worker_queue *q = lane->queue;
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
-	struct site_host *host;
-	struct ip ip;
-	if (site_pick_host(site, now, &host, &ip, until_ms) != 0)
+	struct site_pick pick;
+	if (site_pick_host(site, now, &pick, until_ms) != 0)
 		return false;
-	struct lane_session *ls = lane_session_new(lane, site, host);
+	struct lane_session *ls = lane_session_new(lane, site, &pick);
 	ls->path = worker_path(lane, NULL);
 	struct permit permit = lane_take_connection(&ls->path, now);
 	must(permit.is_granted);
@@ -142,7 +148,7 @@ bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms)
 	q->opening++;
 	site->opening++;
 	char ehlo[256];
-	struct session_target target = target_of(ls, &ip, ehlo, sizeof(ehlo));
+	struct session_target target = target_of(ls, &pick, ehlo, sizeof(ehlo));
 	ls->session = session_open(w->net, &target, &events, ls);
 	return true;
 }
@@ -222,8 +228,16 @@ static void become_greeted(struct lane_session *ls)
 	ls->is_greeted = true;
 	ls->site->opening--;
 	q->opening--;
-	site_host_greeted(ls->host);
+	site_host_greeted(lane_session_host(ls));
 	lane_greeted(&ls->path, loop_now_ms(q->worker->loop));
+}
+
+/* Tail sites are many and mostly seen once: their connections must not fill the node. */
+static int64_t idle_ms_of(const struct worker_queue *q)
+{
+	int64_t idle_ms = q->worker->options.settings.idle_ms;
+	bool is_over = q->provider.len == 0 && provider_queue_total(&q->jobs) == 0;
+	return is_over && idle_ms > TAIL_IDLE_MS ? TAIL_IDLE_MS : idle_ms;
 }
 
 static void on_ready(void *owner, struct session *s)
@@ -241,7 +255,7 @@ static void on_ready(void *owner, struct session *s)
 		lane_session_quit(ls);
 		return;
 	}
-	timer_set(w->loop, &ls->idle_timer, loop_now_ms(w->loop) + w->options.settings.idle_ms);
+	timer_set(w->loop, &ls->idle_timer, loop_now_ms(w->loop) + idle_ms_of(q));
 	worker_touch(q);
 }
 
@@ -279,10 +293,11 @@ static void on_closed(void *owner, struct session *s, const struct outcome *why)
 	struct session_facts facts = session_facts(s);
 	must(!carries_something(ls));
 	int64_t now = loop_now_ms(q->worker->loop);
-	if (facts.dialog.tls_failed)
-		ls->host->plain_until_ms = now + INT64_C(86400000);
-	if (facts.dialog.ended_overlapped)
-		ls->host->no_overlap_until_ms = now + INT64_C(86400000);
+	struct site_host *host = lane_session_host(ls);
+	if (host != NULL && facts.dialog.tls_failed)
+		host->plain_until_ms = now + HOST_MARK_MS;
+	if (host != NULL && facts.dialog.ended_overlapped)
+		host->no_overlap_until_ms = now + HOST_MARK_MS;
 	if (!ls->is_greeted) {
 		ls->site->opening--;
 		q->opening--;

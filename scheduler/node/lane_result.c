@@ -111,7 +111,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &reaction);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
-		site_host_failed(ls->host, now);
+		site_host_failed(lane_session_host(ls), now);
 	lane->settled++;
 	lane->delivered += outcome.verdict.klass == OUTCOME_DELIVERED;
 	worker_touch(q);
@@ -146,7 +146,7 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 	struct session_facts facts = session_facts(ls->session);
 	/* With broken TLS the next connection goes without: the host is not down. */
 	if (!(facts.dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC))
-		site_host_failed(ls->host, now);
+		site_host_failed(lane_session_host(ls), now);
 	struct lane_reaction reaction = lane_failed(&ls->path, &outcome, ls->begun_ms, now);
 	react(lane, &reaction);
 	struct log_line l;

@@ -10,6 +10,8 @@
 /* How long somebody waits whose domain could not be looked up. */
 #define DNS_RETRY_MS 60000
 #define PASSWORD_MAX 1024u
+/* Sites kept with what their hosts did, used or not. */
+#define SITES_MAX 20000u
 
 static enum tls_mode tls_of_route(enum route_tls tls)
 {
@@ -185,6 +187,22 @@ void lookups_free(struct node *n)
 {
 	must(n->lookups.count == 0);
 	map_done(&n->lookups);
+}
+
+void sites_evict(struct node *n)
+{
+	if (n->sites.count <= SITES_MAX)
+		return;
+	struct map_node *node = map_next(&n->sites, NULL);
+	while (node != NULL) {
+		struct site *site = CONTAINER_OF(node, struct site, by_key);
+		node = map_next(&n->sites, node);
+		/* Ours is the only reference, and only we hand out others. */
+		if (atomic_load(&site->refs) > 1)
+			continue;
+		map_remove(&n->sites, &site->by_key);
+		site_drop(site);
+	}
 }
 
 void sites_free(struct node *n)

@@ -170,6 +170,7 @@ static void on_tick(struct timer *timer)
 	struct node *n = timer->owner;
 	claims_tick(n);
 	live_tick(n);
+	sites_evict(n);
 	for (size_t i = 0; i < n->worker_count; i++)
 		control_send_flushed(n, i);
 	timer_set(n->loop, timer, loop_now_ms(n->loop) + TICK_MS);

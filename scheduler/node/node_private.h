@@ -145,6 +145,8 @@ void lookup_job(struct node *n, struct work_job *job);
 /* The node stops: who waits for DNS goes back. */
 void lookups_give_back(struct node *n);
 void lookups_free(struct node *n);
+/* Forgets sites nobody uses once there are too many. */
+void sites_evict(struct node *n);
 void sites_free(struct node *n);
 
 /* ---- claims.c */

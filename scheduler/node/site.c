@@ -48,6 +48,7 @@ void site_drop(struct site *s)
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	mx_answer_drop(s->answer);
+	free(s->hosts);
 	free((void *)(uintptr_t)s->key.ptr);
 	free((void *)(uintptr_t)s->queue.ptr);
 	free((void *)(uintptr_t)s->provider.ptr);
@@ -56,11 +57,11 @@ void site_drop(struct site *s)
 	free(s);
 }
 
-static struct site_host *host_named(struct site_host *hosts, size_t count, const char *name)
+struct site_host *site_host_named(struct site *s, struct str name)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(hosts[i].name, name) == 0)
-			return &hosts[i];
+	for (size_t i = 0; s->answer != NULL && i < s->answer->host_count; i++)
+		if (str_equals(s->answer->hosts[i].name, name))
+			return &s->hosts[i];
 	return NULL;
 }
 
@@ -68,45 +69,54 @@ void site_refresh(struct site *s, struct mx_answer *answer)
 {
 	if (answer == s->answer)
 		return;
-	struct site_host fresh[MX_HOSTS_MAX] = {0};
+	struct site_host *fresh = xcalloc(answer->host_count, sizeof(fresh[0]));
 	for (size_t i = 0; i < answer->host_count; i++) {
-		struct site_host *known =
-			host_named(s->hosts, s->host_count, answer->hosts[i].name.ptr);
+		const struct site_host *known = site_host_named(s, answer->hosts[i].name);
 		if (known != NULL)
 			fresh[i] = *known;
-		else
-			must(str_to_cstr(answer->hosts[i].name, fresh[i].name,
-					 sizeof(fresh[i].name)) == 0);
 	}
 	mx_answer_drop(s->answer);
+	free(s->hosts);
 	s->answer = mx_answer_hold(answer);
-	s->host_count = answer->host_count;
-	memcpy(s->hosts, fresh, sizeof(fresh));
+	s->hosts = fresh;
 }
 
-int site_pick_host(struct site *s, int64_t now, struct site_host **host_out, struct ip *ip_out,
-		   int64_t *until_ms)
+int site_pick_host(struct site *s, int64_t now, struct site_pick *out, int64_t *until_ms)
 {
 	uint8_t order[MX_HOSTS_MAX];
 	int64_t soonest = INT64_MAX;
 	mx_order(s->answer, prng_next(&s->shuffle), order);
-	for (size_t i = 0; i < s->host_count; i++) {
+	for (size_t i = 0; i < s->answer->host_count; i++) {
 		struct site_host *h = &s->hosts[order[i]];
 		const struct mx_host *mx = &s->answer->hosts[order[i]];
 		if (h->down_until_ms > now) {
 			soonest = h->down_until_ms < soonest ? h->down_until_ms : soonest;
 			continue;
 		}
-		*host_out = h;
-		*ip_out = mx->addresses[h->next_address++ % mx->address_count];
+		*out = (struct site_pick){
+			.name = mx->name,
+			.ip = mx->addresses[h->next_address++ % mx->address_count],
+			.is_plain = h->plain_until_ms > now,
+			.may_overlap = h->no_overlap_until_ms <= now,
+		};
 		return 0;
 	}
 	*until_ms = soonest;
 	return -1;
 }
 
+bool site_is_down(const struct site *s, int64_t now)
+{
+	for (size_t i = 0; i < s->answer->host_count; i++)
+		if (s->hosts[i].down_until_ms <= now)
+			return false;
+	return true;
+}
+
 void site_host_failed(struct site_host *h, int64_t now)
 {
+	if (h == NULL)
+		return;
 	/* Failures of connections begun before the first one was known do not add up. */
 	if (h->down_until_ms > now)
 		return;
@@ -118,6 +128,8 @@ void site_host_failed(struct site_host *h, int64_t now)
 
 void site_host_greeted(struct site_host *h)
 {
+	if (h == NULL)
+		return;
 	h->down_for_ms = 0;
 	h->down_until_ms = 0;
 }

@@ -17,9 +17,8 @@
 #include "engine/dns/mx.h"
 #include "engine/smtp/dialog.h"
 
-/* One host of a site as its worker sees it. */
+/* One host of a site as its worker sees it: hosts[i] of the answer. */
 struct site_host {
-	char name[256];
 	int64_t down_until_ms;	     /* no connection before; doubles while it fails */
 	int64_t down_for_ms;	     /* the present step of that doubling, 0 = it is up */
 	int64_t plain_until_ms;	     /* its TLS is broken: without, until then */
@@ -46,10 +45,9 @@ struct site {
 
 	/* The owning worker's. */
 	struct mx_answer *answer; /* newest addresses; NULL before the first job */
-	struct site_host hosts[MX_HOSTS_MAX];
-	size_t host_count;
-	size_t opening;	  /* connections on their way up */
-	uint64_t shuffle; /* seed of the next order of equals */
+	struct site_host *hosts;  /* answer->host_count of them */
+	size_t opening;		  /* connections on their way up */
+	uint64_t shuffle;	  /* seed of the next order of equals */
 };
 
 /* Copies the strings; one reference. */
@@ -60,11 +58,22 @@ void site_drop(struct site *s);
 
 /* Takes the addresses of a job that just came in (worker). Marks of known hosts stay. */
 void site_refresh(struct site *s, struct mx_answer *answer);
+/* What is known of the host called name; NULL when it is not of this site any more. */
+struct site_host *site_host_named(struct site *s, struct str name);
+
+struct site_pick {
+	struct str name; /* of the host; valid until the next refresh */
+	struct ip ip;
+	bool is_plain; /* its TLS is broken: go without */
+	bool may_overlap;
+};
+
 /* The host to connect to next and its address: by preference, those that are down left out. -1 and
  * *until_ms when all are. */
-int site_pick_host(struct site *s, int64_t now, struct site_host **host_out, struct ip *ip_out,
-		   int64_t *until_ms) NODISCARD;
-/* A connection failed, or was good. */
+int site_pick_host(struct site *s, int64_t now, struct site_pick *out, int64_t *until_ms) NODISCARD;
+/* True when every host is down. */
+bool site_is_down(const struct site *s, int64_t now);
+/* A connection failed, or was good; NULL is fine. */
 void site_host_failed(struct site_host *h, int64_t now);
 void site_host_greeted(struct site_host *h);
 

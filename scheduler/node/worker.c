@@ -10,7 +10,7 @@
 
 #define TICK_MS 1000
 /* Tail queues nobody used for this long are dropped. */
-#define QUEUE_IDLE_MS 60000
+#define QUEUE_IDLE_MS 15000
 
 static struct worker_queue *queue_at(struct map_node *node)
 {

@@ -54,8 +54,7 @@ struct lane_session {
 	struct list node;
 	struct lane *lane;
 	struct site *site;
-	struct site_host *host;
-	char host_name[256]; /* the host's, which may leave the site meanwhile */
+	char host_name[256]; /* the host may leave the site meanwhile */
 	struct session *session;
 	struct lane_slot slots[2];
 	struct permit_path path; /* the connection's */
@@ -167,6 +166,8 @@ void lane_bind(struct lane *lane, const struct source *source);
 bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms);
 /* Gives an idle session a job; false if there is none for it. */
 bool lane_feed(struct lane_session *ls);
+/* What its site knows of its host; NULL when the host has left the site. */
+struct site_host *lane_session_host(struct lane_session *ls);
 /* Ends a session politely; it must be idle. */
 void lane_session_quit(struct lane_session *ls);
 /* Lets the terminator of a slot go: its intent is in the journal. */

@@ -385,14 +385,6 @@ struct parking {
 	bool are_lanes_shut;	  /* all jobs are parked */
 };
 
-static bool site_is_down(struct site *site, int64_t now)
-{
-	for (size_t i = 0; i < site->host_count; i++)
-		if (site->hosts[i].down_until_ms <= now)
-			return false;
-	return true;
-}
-
 static bool is_to_be_parked(const struct job *plan, void *context)
 {
 	const struct parking *parking = context;
