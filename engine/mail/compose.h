@@ -52,6 +52,8 @@ void content_free(struct content *c);
 /* The names its templates use, each once. The slices live as long as c. */
 size_t content_variable_count(const struct content *c);
 struct str content_variable(const struct content *c, size_t index);
+/* As template_variable_is_needed, in any of its templates. */
+bool content_variable_is_needed(const struct content *c, size_t index);
 /* Bytes of the attachments and all else that every message of c shares (struct message, tail). */
 size_t content_shared_size(const struct content *c);
 /* The address in From. */

@@ -338,17 +338,21 @@ static int check_spec(const struct content_spec *spec, struct err *err)
 	return 0;
 }
 
+static struct content_name *add_name(struct content *c, struct str name)
+{
+	for (size_t i = 0; i < c->name_count; i++)
+		if (str_equals(c->names[i].text, name))
+			return &c->names[i];
+	c->names = xrealloc(c->names, (c->name_count + 1) * sizeof(*c->names));
+	c->names[c->name_count] = (struct content_name){.text = arena_str(&c->arena, name)};
+	return &c->names[c->name_count++];
+}
+
 static void add_names(struct content *c, const struct template *t)
 {
 	for (size_t i = 0; t != NULL && i < template_variable_count(t); i++) {
-		struct str name = template_variable(t, i);
-		bool is_known = false;
-		for (size_t j = 0; j < c->name_count && !is_known; j++)
-			is_known = str_equals(c->names[j], name);
-		if (is_known)
-			continue;
-		c->names = xrealloc(c->names, (c->name_count + 1) * sizeof(*c->names));
-		c->names[c->name_count++] = arena_str(&c->arena, name);
+		struct content_name *name = add_name(c, template_variable(t, i));
+		name->is_needed = name->is_needed || template_variable_is_needed(t, i);
 	}
 }
 
@@ -487,7 +491,13 @@ size_t content_variable_count(const struct content *c)
 struct str content_variable(const struct content *c, size_t index)
 {
 	must(index < c->name_count);
-	return c->names[index];
+	return c->names[index].text;
+}
+
+bool content_variable_is_needed(const struct content *c, size_t index)
+{
+	must(index < c->name_count);
+	return c->names[index].is_needed;
 }
 
 size_t content_shared_size(const struct content *c)

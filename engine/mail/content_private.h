@@ -16,6 +16,11 @@ struct body_item {
 	const struct part *part;
 };
 
+struct content_name {
+	struct str text;
+	bool is_needed; /* template_variable_is_needed */
+};
+
 struct content {
 	struct arena arena;
 	struct str from;       /* address */
@@ -32,7 +37,7 @@ struct content {
 	struct digest fixed_body; /* the whole body's hash when no item is a part */
 	bool is_fixed;
 	size_t size_hint; /* bytes of a message's text, about */
-	struct str *names;
+	struct content_name *names;
 	size_t name_count;
 };
 

@@ -72,6 +72,9 @@ void template_free(struct template *t);
 /* The names used, each once, in the order of first use. The slices live as long as t. */
 size_t template_variable_count(const struct template *t);
 struct str template_variable(const struct template *t, size_t index);
+/* True when the template prints it and provides for its absence neither by `default` nor by a
+ * condition: who has no value gets a hole in the text. */
+bool template_variable_is_needed(const struct template *t, size_t index);
 
 size_t template_segment_count(const struct template *t);
 struct str template_segment(const struct template *t, size_t index);

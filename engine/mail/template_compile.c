@@ -43,15 +43,39 @@ static struct op *add_op(struct template *t, enum op_kind kind)
 	return op;
 }
 
-static void add_name(struct template *t, const struct operand *operand)
+/* The entry of the name, new or not; NULL for a literal. */
+static struct template_name *add_name(struct template *t, const struct operand *operand)
 {
 	if (operand->kind != OPERAND_NAME)
-		return;
+		return NULL;
 	for (size_t i = 0; i < t->name_count; i++)
-		if (str_equals(t->names[i], operand->text))
-			return;
+		if (str_equals(t->names[i].text, operand->text))
+			return &t->names[i];
 	t->names = grow(t->names, t->name_count, &t->name_cap, sizeof(*t->names));
-	t->names[t->name_count++] = operand->text;
+	t->names[t->name_count] = (struct template_name){.text = operand->text};
+	return &t->names[t->name_count++];
+}
+
+static void add_bare(struct template *t, const struct operand *operand)
+{
+	struct template_name *name = add_name(t, operand);
+	if (name != NULL)
+		name->is_bare = true;
+}
+
+static void add_tested(struct template *t, const struct operand *operand)
+{
+	struct template_name *name = add_name(t, operand);
+	if (name != NULL)
+		name->is_tested = true;
+}
+
+static bool has_default(const struct output *output)
+{
+	for (const struct filter_call *f = output->filters; f != NULL; f = f->next)
+		if (str_equals(f->spec->name, STR("default")))
+			return true;
+	return false;
 }
 
 static void add_text(struct template *t, struct str text)
@@ -68,10 +92,13 @@ static int add_output(struct compiler *c, struct err *err)
 	if (output == NULL)
 		return -1;
 	output->is_escaped = output->is_escaped && t->mode == TEMPLATE_HTML;
-	add_name(t, &output->base);
+	if (has_default(output))
+		add_name(t, &output->base);
+	else
+		add_bare(t, &output->base);
 	for (const struct filter_call *f = output->filters; f != NULL; f = f->next)
 		for (size_t i = 0; i < f->arg_count; i++)
-			add_name(t, &f->args[i]);
+			add_bare(t, &f->args[i]);
 	add_op(t, OP_OUTPUT)->output = output;
 	return 0;
 }
@@ -84,8 +111,8 @@ static int add_condition(struct compiler *c, struct str body, struct block *bloc
 	if (condition == NULL)
 		return -1;
 	for (const struct condition *it = condition; it != NULL; it = it->next) {
-		add_name(t, &it->left);
-		add_name(t, &it->right);
+		add_tested(t, &it->left);
+		add_tested(t, &it->right);
 	}
 	add_op(t, OP_JUMP_UNLESS)->condition = condition;
 	block->condition_at = t->op_count - 1;

@@ -119,6 +119,13 @@ struct condition *parse_condition(struct lexer *lexer, struct str body, struct a
 
 /* ---- the compiled form ---- */
 
+/* A name a template uses, and where. */
+struct template_name {
+	struct str text;
+	bool is_bare;	/* printed, or given to a filter, where nothing stands in for it */
+	bool is_tested; /* in a condition */
+};
+
 enum op_kind {
 	OP_SEGMENT,
 	OP_OUTPUT,
@@ -143,7 +150,7 @@ struct template
 	struct str *segments;
 	size_t segment_count;
 	size_t segment_cap;
-	struct str *names;
+	struct template_name *names;
 	size_t name_count;
 	size_t name_cap;
 };

@@ -221,7 +221,13 @@ size_t template_variable_count(const struct template *t)
 struct str template_variable(const struct template *t, size_t index)
 {
 	must(index < t->name_count);
-	return t->names[index];
+	return t->names[index].text;
+}
+
+bool template_variable_is_needed(const struct template *t, size_t index)
+{
+	must(index < t->name_count);
+	return t->names[index].is_bare && !t->names[index].is_tested;
 }
 
 size_t template_segment_count(const struct template *t)

@@ -258,6 +258,33 @@ static void variables_are_listed_once(void **state)
 	template_free(t);
 }
 
+static void variables_are_needed_where_nothing_stands_in(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *source; /* its first variable is asked about */
+		bool want_needed;
+	} cases[] = {
+		{"{{ a }}", true},
+		{"{{ a | upcase }}", true},
+		{"{{ a | default: 'x' }}", false},
+		{"{{ a | upcase | default: 'x' }}", false},
+		{"{% if a %}{% endif %}", false},
+		{"{% if a %}{{ a }}{% endif %}", false},
+		{"{{ a }}{% unless b == a %}{% endunless %}", false},
+		{"{{ a | default: 'x' }}{{ a }}", true},
+		{"{{ 'x' | append: a }}", true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct template *t = NULL;
+		struct err err = {0};
+		assert_int_equal(
+			template_compile(str_from(cases[i].source), TEMPLATE_TEXT, &t, &err), 0);
+		assert_int_equal(template_variable_is_needed(t, 0), cases[i].want_needed);
+		template_free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +295,7 @@ int main(void)
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(output_is_bounded),
 		cmocka_unit_test(variables_are_listed_once),
+		cmocka_unit_test(variables_are_needed_where_nothing_stands_in),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
