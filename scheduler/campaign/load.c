@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTACHMENTS_MAX 32u
 #define PEM_MAX 16384u
 
 /* Columns of campaign/snapshot.sql. */
@@ -81,7 +80,7 @@ static size_t read_attachments(const struct pg_rows *rows, struct attachment *ou
 	struct pg_items cids = pg_items(rows, 0, COL_FILE_CIDS);
 	struct pg_items data = pg_items(rows, 0, COL_FILE_DATA);
 	size_t count = 0;
-	while (count < ATTACHMENTS_MAX && pg_next_text(&names, &out[count].name)) {
+	while (count < CONTENT_ATTACHMENTS_MAX && pg_next_text(&names, &out[count].name)) {
 		must(pg_next_text(&types, &out[count].type));
 		must(pg_next_text(&cids, &out[count].cid));
 		must(pg_next_text(&data, &out[count].data));
@@ -90,19 +89,28 @@ static size_t read_attachments(const struct pg_rows *rows, struct attachment *ou
 	return count;
 }
 
-static int compile_content(struct campaign_snapshot *s, const struct pg_rows *rows, struct err *err)
+void campaign_content_of_rows(const struct pg_rows *rows,
+			      struct attachment attachments[CONTENT_ATTACHMENTS_MAX],
+			      struct content_spec *spec_out)
 {
-	struct attachment attachments[ATTACHMENTS_MAX];
-	struct content_spec spec = {
+	*spec_out = (struct content_spec){
 		.subject = pg_text(rows, 0, COL_SUBJECT),
 		.preheader = pg_text(rows, 0, COL_PREHEADER),
 		.html = pg_text(rows, 0, COL_HTML),
 		.text = pg_text(rows, 0, COL_TEXT),
-		.from = {.name = pg_text(rows, 0, COL_FROM_NAME), .address = s->from_address},
+		.from = {.name = pg_text(rows, 0, COL_FROM_NAME),
+			 .address = pg_text(rows, 0, COL_FROM)},
 		.reply_to = {.address = pg_text(rows, 0, COL_REPLY_TO)},
 		.attachments = attachments,
 		.attachment_count = read_attachments(rows, attachments),
 	};
+}
+
+static int compile_content(struct campaign_snapshot *s, const struct pg_rows *rows, struct err *err)
+{
+	struct attachment attachments[CONTENT_ATTACHMENTS_MAX];
+	struct content_spec spec;
+	campaign_content_of_rows(rows, attachments, &spec);
 	return content_new(&spec, &s->content, err);
 }
 
@@ -133,7 +141,7 @@ static int open_keys(struct campaign_snapshot *s, const struct pg_rows *rows,
 	struct pg_items selectors = pg_items(rows, 0, COL_SELECTORS);
 	struct pg_items keys = pg_items(rows, 0, COL_SEALED_KEYS);
 	struct str selector, sealed;
-	if (pg_bool(rows, 0, COL_UNSIGNED))
+	if (secrets == NULL || pg_bool(rows, 0, COL_UNSIGNED))
 		return 0;
 	while (s->key_count < MESSAGE_KEYS_MAX && pg_next_text(&selectors, &selector)) {
 		must(pg_next_text(&keys, &sealed));

@@ -6,6 +6,7 @@
 #define EDM_SCHEDULER_CAMPAIGN_LOAD_H
 
 #include "engine/pg/pg.h"
+#include "scheduler/campaign/content.h"
 #include "scheduler/campaign/snapshot.h"
 
 /* Opens what is sealed under the node's key file (scheduler/setup/secrets), which this layer does
@@ -22,8 +23,13 @@ struct campaign_load;
 typedef void (*campaign_on_loaded)(void *owner, struct campaign_snapshot *snapshot,
 				   const struct err *err);
 
+/* The content in a row of campaign/snapshot.sql; slices live as long as rows. */
+void campaign_content_of_rows(const struct pg_rows *rows,
+			      struct attachment attachments[CONTENT_ATTACHMENTS_MAX],
+			      struct content_spec *spec_out);
 /* The snapshot of a row of campaign/snapshot.sql, for those who ran it themselves (previews); NULL
- * and err when it cannot be made. */
+ * and err when it cannot be made. secrets NULL: its messages are not signed, whatever the campaign
+ * says. */
 struct campaign_snapshot *campaign_snapshot_of_rows(const struct pg_rows *rows, int32_t campaign,
 						    int32_t version,
 						    const struct secret_opener *secrets,

@@ -199,3 +199,23 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 	json_decref(source.attributes);
 	return result;
 }
+
+int personalise_text(struct personaliser *p, const struct campaign_snapshot *campaign,
+		     const struct person *person, const struct template *template, struct buf *out,
+		     struct err *err)
+{
+	struct value_source source = {.p = p, .campaign = campaign, .person = person};
+	struct template_values values = {.find = find_value, .ctx = &source};
+	struct template_scratch scratch;
+	if (load_attributes(person, &source.attributes, err) != 0)
+		return -1;
+	buf_init(&source.number, 64);
+	make_message_id(p, campaign, person->rid);
+	make_links(p, campaign, person->rid);
+	template_scratch_init(&scratch);
+	int result = template_render(template, &values, &scratch, out, err);
+	template_scratch_done(&scratch);
+	buf_done(&source.number);
+	json_decref(source.attributes);
+	return result;
+}

@@ -1,0 +1,21 @@
+-- Moves a campaign from one state to another, with an event. $1 campaign, $2 state it must be in,
+-- $3 state after, $4 reason, $5 the reason's sentence, $6 actor, $7 verb, $8 because; of a schedule
+-- $9 time, $10 zone, $11 grace (s) or NULL. No row: it is in another state by now.
+WITH c AS (
+	UPDATE campaign SET
+		state = $3, reason = $4, reason_text = $5, state_by = $6,
+		state_since = CASE WHEN state = $3 THEN state_since ELSE now() END,
+		version = version + 1,
+		scheduled_at = CASE $3 WHEN 1 THEN NULL WHEN 2 THEN $9 ELSE scheduled_at END,
+		tz = CASE WHEN $3 = 2 THEN $10 ELSE tz END,
+		grace_s = CASE $3 WHEN 1 THEN NULL WHEN 2 THEN $11 ELSE grace_s END,
+		started_at = CASE WHEN $3 = 3 THEN coalesce(started_at, now()) ELSE started_at END,
+		finished_at = CASE WHEN $3 IN (5, 6) THEN now() END
+	 WHERE campaign_id = $1 AND state = $2
+	RETURNING name
+), e AS (
+	INSERT INTO event(actor, verb, object, because, detail)
+	SELECT $6, 'campaign ' || $7, 'campaign:' || name, $8, jsonb_build_object('from', $2::int, 'to', $3::int)
+	  FROM c
+)
+SELECT pg_notify('edm', 'campaign')::text FROM c
