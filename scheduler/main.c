@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 		basic_verbs,
 		doctor_verbs,
 		node_verbs,
+		campaign_verbs,
 		NULL,
 	};
 	return cli_main(argc, argv, verbs);

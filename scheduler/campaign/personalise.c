@@ -201,8 +201,8 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 }
 
 int personalise_text(struct personaliser *p, const struct campaign_snapshot *campaign,
-		     const struct person *person, const struct template *template, struct buf *out,
-		     struct err *err)
+		     const struct addressee *person, const struct template *template,
+		     struct buf *out, struct err *err)
 {
 	struct value_source source = {.p = p, .campaign = campaign, .person = person};
 	struct template_values values = {.find = find_value, .ctx = &source};

@@ -42,8 +42,8 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 
 /* Renders any template with the values the person's message has: for previews. Appends to out. */
 int personalise_text(struct personaliser *p, const struct campaign_snapshot *campaign,
-		     const struct person *person, const struct template *template, struct buf *out,
-		     struct err *err) NODISCARD;
+		     const struct addressee *person, const struct template *template,
+		     struct buf *out, struct err *err) NODISCARD;
 
 /* True if name is a value that every campaign has (email, unsubscribe_url, …). */
 bool personalise_is_builtin(struct str name);

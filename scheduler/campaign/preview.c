@@ -13,7 +13,7 @@
 struct rendering {
 	struct personaliser *personaliser;
 	struct campaign_snapshot *campaign;
-	struct person person;
+	struct addressee person;
 };
 
 void preview_init(struct preview *p)

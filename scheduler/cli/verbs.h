@@ -11,5 +11,6 @@
 
 extern const struct cli_verb basic_verbs[]; /* init, down, sql, version, help */
 extern const struct cli_verb doctor_verbs[];
+extern const struct cli_verb campaign_verbs[];
 
 #endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* edm campaign check, schedule, unschedule, start, pause, resume, cancel, resend. */
+#include <string.h>
+
+#include "scheduler/campaign/preflight.h"
+#include "scheduler/campaign/schedule.h"
+#include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/time_text_private.h"
+
+/* --------------------------------------------------------------------------------------- check */
+
+static void print_findings(struct cli *cli, const struct preflight *checks)
+{
+	for (size_t i = 0; i < checks->count; i++)
+		cli_printf(cli, "%s: %s\n", checks->findings[i].is_error ? "error" : "warning",
+			   checks->findings[i].sentence);
+}
+
+static int print_findings_json(struct cli *cli, const struct preflight *checks)
+{
+	json_t *findings = json_array();
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct preflight_finding *f = &checks->findings[i];
+		json_array_append_new(findings, json_pack("{s:s, s:s, s:s}", "level",
+							  f->is_error ? "error" : "warning", "name",
+							  f->name, "sentence", f->sentence));
+	}
+	return cli_print_json(cli, json_pack("{s:s, s:b, s:I, s:o}", "name", cli_arg(cli, 0),
+					     "ready", checks->errors == 0, "people",
+					     (json_int_t)checks->audience, "findings", findings));
+}
+
+static int refuse_unready(const struct cli *cli, const struct preflight *checks, struct err *err)
+{
+	if (checks->errors == 0)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		       "campaign %s is not ready: %zu error%s above; nothing was changed",
+		       cli_arg(cli, 0), checks->errors, checks->errors == 1 ? "" : "s");
+}
+
+/* Loads the campaign, checks it for a start at start_us (0: now), prints what was found; refuses
+ * when it could not start. */
+static int check_for_start(struct cli *cli, struct campaign_view *view, int64_t start_us,
+			   int64_t *audience_out, struct err *err)
+{
+	struct preflight checks;
+	preflight_init(&checks);
+	checks.start_us = start_us;
+	int result = preflight_run(cli->db, &view->items[0], &checks, err);
+	if (result == 0) {
+		print_findings(cli, &checks);
+		*audience_out = checks.audience;
+		result = refuse_unready(cli, &checks, err);
+	}
+	preflight_done(&checks);
+	return result;
+}
+
+int run_campaign_check(struct cli *cli, struct err *err)
+{
+	struct campaign_view view;
+	struct preflight checks;
+	char number[32];
+	preflight_init(&checks);
+	int result = campaign_load_one(cli, NULL, &view, err);
+	if (result == 0)
+		result = preflight_run(cli->db, &view.items[0], &checks, err);
+	if (result == 0 && cli->wants_json) {
+		result = print_findings_json(cli, &checks);
+	} else if (result == 0) {
+		print_findings(cli, &checks);
+		if (checks.errors == 0)
+			cli_printf(cli, "campaign %s is ready to go to at most %s people\n",
+				   cli_arg(cli, 0),
+				   cli_number(checks.audience, number, sizeof(number)));
+	}
+	if (result == 0)
+		result = refuse_unready(cli, &checks, err);
+	campaign_view_done(&view);
+	preflight_done(&checks);
+	return result;
+}
+
+/* --------------------------------------------------------------------------------------- moves */
+
+/* Whether the move is legal at all, before anything is checked or asked. */
+static int check_move(const struct campaign_row *row, enum campaign_move move, struct err *err)
+{
+	char name[CAMPAIGN_NAME_MAX + 1];
+	enum campaign_state after;
+	must(str_to_cstr(row->name, name, sizeof(name)) == 0);
+	return campaign_move(name, row->state, move, &after, err);
+}
+
+static int load_for(struct cli *cli, enum campaign_move move, struct campaign_view *view,
+		    struct err *err)
+{
+	if (campaign_load_one(cli, NULL, view, err) != 0)
+		return -1;
+	return check_move(&view->items[0], move, err);
+}
+
+static int apply(struct cli *cli, struct campaign_view *view, enum campaign_move move,
+		 struct err *err)
+{
+	const struct campaign_change change = {.by = campaign_by(cli)};
+	return campaign_apply(cli->db, &view->items[0], move, &change, err);
+}
+
+static int resolve_start(struct cli *cli, struct schedule_time *when, struct err *err)
+{
+	const char *at = cli_option(cli, "at");
+	if (at == NULL)
+		return err_set(err, ERR_USAGE,
+			       "when? Give --at '2026-12-01 09:00' --tz Asia/Shanghai");
+	if (schedule_resolve(cli->db, str_from(at), campaign_zone(cli), when, err) != 0)
+		return err_prefix(err, "--at");
+	if (when->at_us > when->now_us)
+		return 0;
+	char now[TIME_TEXT_MAX];
+	return err_set(err, ERR_USAGE,
+		       "--at: %s %s is past (it is %s): to send now, edm campaign start %s",
+		       when->wall, when->zone, time_words(when->now_us, now), cli_arg(cli, 0));
+}
+
+static int schedule(struct cli *cli, struct campaign_view *view, struct err *err)
+{
+	struct schedule_time when;
+	char utc[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
+	int64_t grace_ms = -1, audience = 0;
+	if (load_for(cli, MOVE_SCHEDULE, view, err) != 0 || resolve_start(cli, &when, err) != 0 ||
+	    args_duration(&cli->args, "grace", &grace_ms, err) != 0 ||
+	    check_for_start(cli, view, when.at_us, &audience, err) != 0)
+		return -1;
+	const struct campaign_change change = {.by = campaign_by(cli),
+					       .at_us = when.at_us,
+					       .zone = when.zone,
+					       .grace_s = grace_ms < 0 ? -1 : grace_ms / 1000};
+	if (campaign_apply(cli->db, &view->items[0], MOVE_SCHEDULE, &change, err) != 0)
+		return -1;
+	cli_printf(cli, "campaign %s starts at %s %s, which is %s, in %s\n", cli_arg(cli, 0),
+		   when.wall, when.zone, time_words(when.at_us, utc),
+		   time_span(when.at_us - when.now_us, span));
+	if (when.is_twice)
+		cli_printf(cli, "the clocks go back that night: the first %s is meant\n",
+			   when.wall);
+	return campaign_tell_nodes(cli, err);
+}
+
+int run_campaign_schedule(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = schedule(cli, &view, err);
+	campaign_view_done(&view);
+	return result;
+}
+
+int run_campaign_unschedule(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = load_for(cli, MOVE_UNSCHEDULE, &view, err);
+	if (result == 0)
+		result = apply(cli, &view, MOVE_UNSCHEDULE, err);
+	if (result == 0)
+		cli_printf(cli, "campaign %s is a draft again\n", cli_arg(cli, 0));
+	campaign_view_done(&view);
+	return result;
+}
+
+static int start(struct cli *cli, struct campaign_view *view, struct err *err)
+{
+	int64_t audience = 0;
+	char number[32];
+	const char *name = cli_arg(cli, 0);
+	if (load_for(cli, MOVE_START, view, err) != 0 ||
+	    check_for_start(cli, view, 0, &audience, err) != 0 ||
+	    cli_confirm(cli, err, "Starting campaign %s to at most %s people", name,
+			cli_number(audience, number, sizeof(number))) != 0 ||
+	    apply(cli, view, MOVE_START, err) != 0)
+		return -1;
+	cli_printf(cli,
+		   "campaign %s is running; its audience is being built while it is sent\n"
+		   "watch it: edm campaign watch %s\n",
+		   name, name);
+	return campaign_tell_nodes(cli, err);
+}
+
+int run_campaign_start(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = start(cli, &view, err);
+	campaign_view_done(&view);
+	return result;
+}
+
+int run_campaign_pause(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	char number[32];
+	int result = load_for(cli, MOVE_PAUSE, &view, err);
+	if (result == 0)
+		result = apply(cli, &view, MOVE_PAUSE, err);
+	if (result == 0)
+		cli_printf(
+			cli,
+			"campaign %s is paused; up to %s messages in hand are given back or "
+			"end now\nto go on: edm campaign resume %s\n",
+			cli_arg(cli, 0),
+			cli_number(view.items[0].counts[RECIPIENT_LEASED], number, sizeof(number)),
+			cli_arg(cli, 0));
+	campaign_view_done(&view);
+	return result;
+}
+
+int run_campaign_resume(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = load_for(cli, MOVE_RESUME, &view, err);
+	if (result == 0)
+		result = apply(cli, &view, MOVE_RESUME, err);
+	if (result == 0)
+		cli_printf(cli, "campaign %s is running again\n", cli_arg(cli, 0));
+	if (result == 0)
+		result = campaign_tell_nodes(cli, err);
+	campaign_view_done(&view);
+	return result;
+}
+
+static int cancel(struct cli *cli, struct campaign_view *view, struct err *err)
+{
+	char open[32], delivered[32];
+	if (load_for(cli, MOVE_CANCEL, view, err) != 0)
+		return -1;
+	const int64_t *counts = view->items[0].counts;
+	int64_t rest =
+		counts[RECIPIENT_WAITING] + counts[RECIPIENT_LEASED] + counts[RECIPIENT_DEFERRED];
+	const char *name = cli_arg(cli, 0);
+	if (cli_confirm(cli, err,
+			"Cancelling campaign %s for good (%s people still to be sent to, %s "
+			"delivered)",
+			name, cli_number(rest, open, sizeof(open)),
+			cli_number(counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered))) !=
+		    0 ||
+	    apply(cli, view, MOVE_CANCEL, err) != 0)
+		return -1;
+	cli_printf(cli, "campaign %s is cancelled\n", name);
+	return rest > 0 ? campaign_tell_nodes(cli, err) : 0;
+}
+
+int run_campaign_cancel(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = cancel(cli, &view, err);
+	campaign_view_done(&view);
+	return result;
+}
+
+static int resend(struct cli *cli, struct campaign_view *view, struct err *err)
+{
+	const char *state = cli_option(cli, "state");
+	const char *name = cli_arg(cli, 0);
+	const struct campaign_actor by = campaign_by(cli);
+	char number[32];
+	int64_t count = 0;
+	if (state == NULL || strcmp(state, "unknown") != 0)
+		return err_set(
+			err, ERR_USAGE,
+			"resend takes --state unknown; for people in other final states make "
+			"a campaign: edm campaign create NEW --audience-of %s --state %s",
+			name, state ? state : "bounced,blocked");
+	if (load_for(cli, MOVE_RESEND, view, err) != 0)
+		return -1;
+	cli_number(view->items[0].counts[RECIPIENT_UNKNOWN], number, sizeof(number));
+	if (cli_confirm(cli, err,
+			"Sending once more to %s people of campaign %s who may have got it already",
+			number, name) != 0 ||
+	    campaign_resend_unknown(cli->db, &view->items[0], &by, &count, err) != 0)
+		return -1;
+	cli_printf(cli, "%s people of campaign %s are sent to once more\n",
+		   cli_number(count, number, sizeof(number)), name);
+	return campaign_tell_nodes(cli, err);
+}
+
+int run_campaign_resend(struct cli *cli, struct err *err)
+{
+	struct campaign_view view = {0};
+	int result = resend(cli, &view, err);
+	campaign_view_done(&view);
+	return result;
+}

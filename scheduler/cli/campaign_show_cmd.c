@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* edm campaign show, watch, wait: one row of the database in words. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/time_text_private.h"
+
+#define WATCH_TTY_MS 1000
+#define WATCH_LINE_MS 5000
+
+/* ---------------------------------------------------------------------------------------- JSON */
+
+static json_t *json_names(struct pg_items names)
+{
+	json_t *array = json_array();
+	struct str name;
+	while (pg_next_text(&names, &name))
+		json_array_append_new(array, json_of_str(name));
+	return array;
+}
+
+/* The reason it is paused, its sentence behind it when there is one; null when it is not. */
+static json_t *json_reason(const struct campaign_row *c)
+{
+	return c->reason == PAUSED_NONE ? json_null() : json_string(pause_reason_name(c->reason));
+}
+
+static json_t *campaign_json(const struct campaign_row *c)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "id", json_integer(c->id));
+	json_object_set_new(o, "name", json_of_str(c->name));
+	json_object_set_new(o, "state", json_string(campaign_state_name(c->state)));
+	json_object_set_new(o, "reason", json_reason(c));
+	json_object_set_new(o, "reason_text", json_of_text_or_null(c->reason_text));
+	json_object_set_new(o, "audience", json_integer(c->audience));
+	json_object_set_new(o, "expected", json_integer(c->expected));
+	json_object_set_new(o, "complete", json_boolean(c->is_complete));
+	for (int state = 1; state < RECIPIENT_STATE_END; state++)
+		json_object_set_new(o, recipient_state_name((enum recipient_state)state),
+				    json_integer(c->counts[state]));
+	json_object_set_new(o, "rate", json_real((double)(int64_t)(c->rate * 100 + 0.5) / 100));
+	json_object_set_new(o, "eta", time_json(c->eta_us));
+	json_object_set_new(o, "created_at", time_json(c->created_us));
+	json_object_set_new(o, "scheduled_at", time_json(c->scheduled_us));
+	json_object_set_new(o, "started_at", time_json(c->started_us));
+	json_object_set_new(o, "finished_at", time_json(c->finished_us));
+	json_object_set_new(o, "deadline", time_json(c->deadline_us));
+	json_object_set_new(o, "lists", json_names(c->lists));
+	json_object_set_new(o, "excluded", json_names(c->excluded));
+	json_object_set_new(o, "audience_of", json_of_text_or_null(c->audience_of));
+	json_object_set_new(o, "from", json_of_str(c->from_address));
+	json_object_set_new(o, "subject", json_of_str(c->subject));
+	json_object_set_new(o, "content_version", json_integer(c->content_version));
+	json_object_set_new(o, "pool", json_of_text_or_null(c->pool));
+	json_object_set_new(o, "signed", json_boolean(!c->is_unsigned));
+	json_object_set_new(o, "unknown_policy", json_string(unknown_policy_name(c->unknown)));
+	json_object_set_new(o, "priority", json_integer(c->priority));
+	json_object_set_new(o, "created_by", json_of_str(c->created_by));
+	return o;
+}
+
+/* --------------------------------------------------------------------------------------- words */
+
+/* What a state is called for people. */
+static const char *state_words(int state)
+{
+	return state == RECIPIENT_LEASED ? "sending"
+					 : recipient_state_name((enum recipient_state)state);
+}
+
+static int64_t count_final(const struct campaign_row *c)
+{
+	int64_t sum = 0;
+	for (int state = 1; state < RECIPIENT_STATE_END; state++)
+		if (recipient_state_is_final((enum recipient_state)state))
+			sum += c->counts[state];
+	return sum;
+}
+
+/* Whom it is about: the audience, or what is expected while it is built. */
+static int64_t people_of(const struct campaign_row *c)
+{
+	return c->is_complete || c->expected < c->audience ? c->audience : c->expected;
+}
+
+static void print_time(struct cli *cli, const char *what, int64_t us)
+{
+	char text[TIME_TEXT_MAX];
+	if (us != 0)
+		cli_printf(cli, "  %-12s %s\n", what, time_words(us, text));
+}
+
+static void print_state(struct cli *cli, const struct campaign_row *c)
+{
+	char since[TIME_TEXT_MAX];
+	cli_printf(cli, "%.*s: %s", STR_ARG(c->name), campaign_state_name(c->state));
+	if (c->reason != PAUSED_NONE)
+		cli_printf(cli, " (%s)", pause_reason_name(c->reason));
+	cli_printf(cli, " since %s", time_words(c->state_since_us, since));
+	if (c->state_by.len > 0)
+		cli_printf(cli, " by %.*s", STR_ARG(c->state_by));
+	if (c->reason_text.len > 0)
+		cli_printf(cli, ": %.*s", STR_ARG(c->reason_text));
+	cli_printf(cli, "\n");
+}
+
+static void print_names(struct cli *cli, const char *what, struct pg_items names)
+{
+	struct str name;
+	const char *separator = "";
+	if (names.count == 0)
+		return;
+	cli_printf(cli, "  %-12s ", what);
+	while (pg_next_text(&names, &name)) {
+		cli_printf(cli, "%s%.*s", separator, STR_ARG(name));
+		separator = ", ";
+	}
+	cli_printf(cli, "\n");
+}
+
+static void print_settings(struct cli *cli, const struct campaign_row *c)
+{
+	char span[TIME_TEXT_MAX];
+	if (c->from_name.len > 0)
+		cli_printf(cli, "  %-12s %.*s <%.*s>\n", "from", STR_ARG(c->from_name),
+			   STR_ARG(c->from_address));
+	else
+		cli_printf(cli, "  %-12s %.*s\n", "from", STR_ARG(c->from_address));
+	cli_printf(cli, "  %-12s %.*s\n", "subject", STR_ARG(c->subject));
+	if (c->audience_of.len > 0)
+		cli_printf(cli, "  %-12s people of campaign %.*s\n", "to", STR_ARG(c->audience_of));
+	print_names(cli, "lists", c->lists);
+	print_names(cli, "except", c->excluded);
+	if (c->pool.len > 0)
+		cli_printf(cli, "  %-12s %.*s\n", "pool", STR_ARG(c->pool));
+	cli_printf(cli, "  %-12s %s, %s, priority %d, gives up after %s\n", "policy",
+		   c->is_unsigned ? "unsigned" : "signed",
+		   c->unknown == UNKNOWN_HOLD ? "unknown outcomes are held"
+					      : "unknown outcomes are retried",
+		   c->priority, time_span(c->give_up_after_s * 1000000, span));
+}
+
+static void print_counts(struct cli *cli, const struct campaign_row *c)
+{
+	char number[32];
+	if (c->started_us == 0)
+		return;
+	cli_printf(cli, "  %-12s %12s%s\n", "audience",
+		   cli_number(c->audience, number, sizeof(number)),
+		   c->is_complete ? "" : " (being built)");
+	for (int state = 1; state < RECIPIENT_STATE_END; state++)
+		if (c->counts[state] != 0 || state == RECIPIENT_DELIVERED)
+			cli_printf(cli, "  %-12s %12s  %5.1f %%\n", state_words(state),
+				   cli_number(c->counts[state], number, sizeof(number)),
+				   c->audience > 0
+					   ? (double)c->counts[state] * 100 / (double)c->audience
+					   : 0.0);
+	if (c->rate > 0)
+		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
+	print_time(cli, "done about", c->eta_us);
+}
+
+static void print_campaign(struct cli *cli, const struct campaign_row *c)
+{
+	print_state(cli, c);
+	print_settings(cli, c);
+	if (c->state == CAMPAIGN_SCHEDULED)
+		print_time(cli, "starts", c->scheduled_us);
+	print_time(cli, "started", c->started_us);
+	print_time(cli, "deadline", c->deadline_us);
+	print_time(cli, "ended", c->finished_us);
+	print_counts(cli, c);
+}
+
+static int print_list(struct cli *cli, const struct campaign_view *view)
+{
+	char audience[32], delivered[32], when[TIME_TEXT_MAX];
+	struct table t;
+	table_init(&t, "NAME|STATE|AUDIENCE|DELIVERED|DONE|SINCE|SUBJECT");
+	for (size_t i = 0; i < view->count; i++) {
+		const struct campaign_row *c = &view->items[i];
+		int64_t people = people_of(c);
+		table_str(&t, c->name);
+		table_cell(&t, "%s", campaign_state_name(c->state));
+		table_cell(&t, "%s", cli_number(people, audience, sizeof(audience)));
+		table_cell(
+			&t, "%s",
+			cli_number(c->counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered)));
+		table_cell(&t, "%.0f %%",
+			   people > 0 ? (double)count_final(c) * 100 / (double)people : 0.0);
+		table_cell(&t, "%s", time_words(c->state_since_us, when));
+		table_str(&t, c->subject);
+	}
+	table_print(&t, cli,
+		    "There is no campaign yet. Make one: edm campaign create --help, or read edm "
+		    "help start");
+	return 0;
+}
+
+static int show_all(struct cli *cli, struct err *err)
+{
+	struct campaign_view view;
+	int result = campaign_view_load(cli->db, NULL, &view, err);
+	if (result == 0 && cli->wants_json) {
+		json_t *array = json_array();
+		for (size_t i = 0; i < view.count; i++)
+			json_array_append_new(array, campaign_json(&view.items[i]));
+		result = cli_print_json(cli, array);
+	} else if (result == 0) {
+		result = print_list(cli, &view);
+	}
+	campaign_view_done(&view);
+	return result;
+}
+
+int run_campaign_show(struct cli *cli, struct err *err)
+{
+	struct campaign_view view;
+	if (cli_arg(cli, 0) == NULL)
+		return cli_database(cli, err) == NULL ? -1 : show_all(cli, err);
+	int result = campaign_load_one(cli, NULL, &view, err);
+	if (result == 0 && cli->wants_json)
+		result = cli_print_json(cli, campaign_json(&view.items[0]));
+	else if (result == 0)
+		print_campaign(cli, &view.items[0]);
+	campaign_view_done(&view);
+	return result;
+}
+
+/* --------------------------------------------------------------------------------- watch, wait */
+
+static void print_line(struct cli *cli, const struct campaign_row *c)
+{
+	char number[32], when[TIME_TEXT_MAX];
+	cli_printf(cli, "%s %.*s %s", time_words(c->now_us, when), STR_ARG(c->name),
+		   campaign_state_name(c->state));
+	if (c->reason != PAUSED_NONE)
+		cli_printf(cli, " (%s)", pause_reason_name(c->reason));
+	for (int state = 1; state < RECIPIENT_STATE_END; state++)
+		if (c->counts[state] != 0)
+			cli_printf(cli, " %s=%s", state_words(state),
+				   cli_number(c->counts[state], number, sizeof(number)));
+	cli_printf(cli, " rate=%.1f/s\n", c->rate);
+	fflush(cli->out);
+}
+
+/* Homes the cursor, prints over what stood there, clears what is left of it. */
+static void redraw(struct cli *cli, const struct campaign_row *c)
+{
+	cli_printf(cli, "\x1b[H\x1b[J");
+	print_campaign(cli, c);
+	fflush(cli->out);
+}
+
+int run_campaign_watch(struct cli *cli, struct err *err)
+{
+	bool is_tty = isatty(fileno(cli->out)) != 0;
+	int64_t last_ms = 0;
+	enum campaign_state last_state = 0;
+	for (;;) {
+		struct campaign_view view;
+		int result = campaign_load_one(cli, NULL, &view, err);
+		if (result != 0) {
+			campaign_view_done(&view);
+			return result;
+		}
+		const struct campaign_row *c = &view.items[0];
+		enum campaign_state state = c->state;
+		int64_t now_ms = clock_now_ms();
+		if (is_tty) {
+			redraw(cli, c);
+		} else if (state != last_state || now_ms - last_ms >= WATCH_LINE_MS) {
+			print_line(cli, c);
+			last_ms = now_ms;
+		}
+		last_state = state;
+		campaign_view_done(&view);
+		if (campaign_is_final(state))
+			return 0;
+		if (campaign_wait_news(cli->db, WATCH_TTY_MS, err) != 0)
+			return -1;
+	}
+}
+
+/* 1: finished, 0: not yet, -1: it never will by itself. */
+static int look_whether_finished(struct cli *cli, struct err *err)
+{
+	struct campaign_view view;
+	int result = campaign_load_one(cli, NULL, &view, err);
+	if (result == 0) {
+		enum campaign_state state = view.items[0].state;
+		result = state == CAMPAIGN_FINISHED;
+		if (state == CAMPAIGN_CANCELLED)
+			result = err_set(err, ERR_INPUT, "campaign %s was cancelled",
+					 cli_arg(cli, 0));
+	}
+	campaign_view_done(&view);
+	return result;
+}
+
+int run_campaign_wait(struct cli *cli, struct err *err)
+{
+	int64_t timeout_s = INT64_MAX / 1000000;
+	if (args_number(&cli->args, "timeout", 0, 100000000, &timeout_s, err) != 0)
+		return -1;
+	int64_t until_ms = clock_now_ms() + timeout_s * 1000;
+	for (;;) {
+		int finished = look_whether_finished(cli, err);
+		if (finished != 0)
+			return finished > 0 ? 0 : -1;
+		int64_t left_ms = until_ms - clock_now_ms();
+		if (left_ms <= 0)
+			return err_set(err, ERR_INPUT,
+				       "campaign %s is not finished after %lld s; what it waits "
+				       "for: edm why %s",
+				       cli_arg(cli, 0), (long long)timeout_s, cli_arg(cli, 0));
+		if (campaign_wait_news(cli->db, left_ms < 1000 ? (int)left_ms : 1000, err) != 0)
+			return -1;
+	}
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* edm campaign test: one message now, and what the receiver said. */
+#include "engine/base/clock.h"
+#include "engine/reply/outcome.h"
+#include "scheduler/campaign/trial.h"
+#include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/table_private.h"
+
+#define LOOK_MS 300
+
+static int print_outcome(struct cli *cli, const struct trial_outcome *o)
+{
+	const char *class_name = outcome_class_name((enum outcome_class)o->klass);
+	const char *stage = outcome_stage_name((enum outcome_stage)o->stage);
+	struct str reply = buf_str(&o->reply);
+	if (cli->wants_json)
+		return cli_print_json(
+			cli, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:o}", "name",
+				       cli_arg(cli, 0), "state", recipient_state_name(o->state),
+				       "class", class_name, "stage", stage, "mx", o->mx, "code",
+				       o->code, "tls", o->tls, "took_ms", (json_int_t)o->took_ms,
+				       "reply", json_of_text_or_null(reply)));
+	cli_printf(cli, "%s: %s", cli_arg(cli, 1), class_name);
+	if (o->mx[0] != '\0')
+		cli_printf(cli, " by %s at %s, %s, after %lld ms", o->mx, stage,
+			   o->tls != 0 ? "encrypted" : "not encrypted", (long long)o->took_ms);
+	cli_printf(cli, "\n");
+	if (reply.len > 0)
+		cli_printf(cli, "  %.*s\n", STR_ARG(reply));
+	return 0;
+}
+
+/* Waits for the first outcome; 1 when it came, 0 when time is up. */
+static int wait_outcome(struct cli *cli, const struct trial *trial, int64_t timeout_s,
+			struct trial_outcome *out, struct err *err)
+{
+	int64_t until_ms = clock_now_ms() + timeout_s * 1000;
+	for (;;) {
+		int found = trial_look(cli->db, trial, out, err);
+		if (found != 0 || clock_now_ms() >= until_ms)
+			return found;
+		if (campaign_wait_news(cli->db, LOOK_MS, err) != 0)
+			return -1;
+	}
+}
+
+/* Delivered is success; the verb fails on anything else, after printing it. */
+static int judge(struct cli *cli, int found, const struct trial_outcome *o, int64_t timeout_s,
+		 struct err *err)
+{
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_INPUT,
+			       "no reply within %lld s; what it waited for: edm top",
+			       (long long)timeout_s);
+	if (print_outcome(cli, o) != 0)
+		return -1;
+	if (o->state == RECIPIENT_DELIVERED)
+		return 0;
+	return err_set(err, ERR_INPUT, "the test message was not delivered (%s)",
+		       recipient_state_name(o->state));
+}
+
+int run_campaign_test(struct cli *cli, struct err *err)
+{
+	struct campaign_view view;
+	struct trial trial;
+	struct trial_outcome outcome = {0};
+	struct err ending;
+	const struct campaign_actor by = campaign_by(cli);
+	int64_t timeout_s = 120;
+	if (args_number(&cli->args, "timeout", 1, 86400, &timeout_s, err) != 0)
+		return -1;
+	int result = campaign_load_one(cli, NULL, &view, err);
+	if (result == 0)
+		result = trial_start(cli->db, &view.items[0], str_from(cli_arg(cli, 1)), &by,
+				     &trial, err);
+	campaign_view_done(&view);
+	if (result != 0)
+		return -1;
+	buf_init(&outcome.reply, 64u << 10);
+	int found = wait_outcome(cli, &trial, timeout_s, &outcome, err);
+	result = judge(cli, found, &outcome, timeout_s, err);
+	buf_done(&outcome.reply);
+	if (trial_end(cli->db, &trial, &by, result == 0 ? err : &ending) != 0)
+		return -1;
+	return result;
+}
