@@ -26,6 +26,15 @@ int route_tls_parse(struct str name, enum route_tls *out)
 	return -1;
 }
 
+/* Letters of a host name or an address literal, at least one. */
+static bool is_host(struct str host)
+{
+	for (size_t i = 0; i < host.len; i++)
+		if (!ascii_is_alnum(host.ptr[i]) && str_find_char(STR("-._:"), host.ptr[i]) < 0)
+			return false;
+	return host.len > 0;
+}
+
 /* Where the host ends and ":port" begins, or -1. */
 static ptrdiff_t split(struct str text)
 {
@@ -40,16 +49,16 @@ int route_parse_target(struct str text, struct str *host_out, uint16_t *port_out
 {
 	ptrdiff_t at = split(text);
 	int64_t port;
+	struct str host = str_slice(text, 0, at > 0 ? (size_t)at : 0);
+	if (host.len > 2 && host.ptr[0] == '[')
+		host = str_slice(host, 1, host.len - 1);
 	if (at <= 0 || (size_t)at >= text.len || text.ptr[at] != ':' ||
 	    str_to_i64(str_slice(text, (size_t)at + 1, text.len), &port) != 0 || port < 1 ||
-	    port > 65535)
+	    port > 65535 || !is_host(host))
 		return err_set(err, ERR_USAGE,
 			       "\"%.*s\" is no HOST:PORT, as in smtp.example.com:25 or "
 			       "[2001:db8::1]:25",
 			       STR_ARG(text));
-	struct str host = str_slice(text, 0, (size_t)at);
-	if (host.ptr[0] == '[')
-		host = str_slice(host, 1, host.len - 1);
 	*host_out = host;
 	*port_out = (uint16_t)port;
 	return 0;

@@ -111,11 +111,9 @@ static const struct cli_verb node_verbs[] = {
 int main(int argc, char **argv)
 {
 	static const struct cli_verb *const verbs[] = {
-		basic_verbs,
-		doctor_verbs,
-		node_verbs,
-		campaign_verbs,
-		NULL,
+		basic_verbs,  doctor_verbs,   node_verbs,  campaign_verbs,
+		source_verbs, provider_verbs, route_verbs, limit_verbs,
+		pause_verbs,  warmup_verbs,   NULL,
 	};
 	return cli_main(argc, argv, verbs);
 }

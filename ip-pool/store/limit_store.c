@@ -124,45 +124,87 @@ static int unset_number(const struct setting *s, const struct number *number, st
 	return store_run(s->conn, "ip-pool/unset_limit", &p, err);
 }
 
+/* What one transaction ends. */
+struct unsetting {
+	struct setting setting;
+	int ended;
+};
+
+static int unset_numbers(void *owner, struct err *err)
+{
+	struct unsetting *u = owner;
+	struct number numbers[NUMBERS_MAX];
+	size_t count = numbers_of(&u->setting.rule->values, numbers);
+	if (count == 0) {
+		u->ended = unset_number(&u->setting, NULL, err);
+		return u->ended < 0 ? -1 : 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int n = unset_number(&u->setting, &numbers[i], err);
+		if (n < 0)
+			return -1;
+		u->ended += n;
+	}
+	return 0;
+}
+
 int limit_store_unset(struct pg_blocking *conn, const struct limit_rule *rule,
 		      const struct change *change, struct err *err)
 {
-	struct setting s = {conn, rule, 0, change};
-	struct number numbers[NUMBERS_MAX];
-	size_t count = numbers_of(&rule->values, numbers);
-	if (count == 0)
-		return unset_number(&s, NULL, err);
-	int ended = 0;
-	for (size_t i = 0; i < count; i++) {
-		int n = unset_number(&s, &numbers[i], err);
-		if (n < 0)
-			return -1;
-		ended += n;
-	}
-	return ended;
+	struct unsetting u = {.setting = {conn, rule, 0, change}};
+	return pg_transaction(conn, unset_numbers, &u, err) == 0 ? u.ended : -1;
+}
+
+/* What one transaction undoes. */
+struct undoing {
+	struct pg_blocking *conn;
+	const struct change *change;
+	int64_t id; /* 0: all of the last change */
+	int64_t undone;
+};
+
+static int undo_one(struct undoing *u, int64_t id, struct err *err)
+{
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&p);
+	pg_add_int4(&p, (int32_t)id);
+	add_change(&p, u->change);
+	int status = pg_run(u->conn, "ip-pool/undo_limit", &p, &rows, err);
+	pg_params_done(&p);
+	if (status != 0)
+		return -1;
+	if (pg_is_null(rows, 0, 0))
+		status = err_set(err, ERR_NOT_FOUND, "there is no limit %lld", (long long)id);
+	else
+		u->undone = pg_int(rows, 0, 0);
+	pg_rows_free(rows);
+	return status;
+}
+
+static int undo(void *owner, struct err *err)
+{
+	struct undoing *u = owner;
+	struct pg_rows *rows = NULL;
+	if (u->id != 0)
+		return undo_one(u, u->id, err);
+	if (pg_run(u->conn, "ip-pool/last_limits", NULL, &rows, err) != 0)
+		return -1;
+	int status = 0;
+	if (pg_rows_count(rows) == 0)
+		status = err_set(err, ERR_NOT_FOUND, "no limit was ever set");
+	for (int i = 0; i < pg_rows_count(rows) && status == 0; i++)
+		status = undo_one(u, pg_int(rows, i, 0), err);
+	pg_rows_free(rows);
+	return status;
 }
 
 int limit_store_undo(struct pg_blocking *conn, int64_t id, const struct change *change,
 		     int64_t *id_out, struct err *err)
 {
-	struct pg_params p;
-	struct pg_rows *rows = NULL;
-	pg_params_init(&p);
-	if (id == 0)
-		pg_add_null(&p, PG_INT4);
-	else
-		pg_add_int4(&p, (int32_t)id);
-	add_change(&p, change);
-	int status = pg_run(conn, "ip-pool/undo_limit", &p, &rows, err);
-	pg_params_done(&p);
-	if (status != 0)
+	struct undoing u = {.conn = conn, .change = change, .id = id};
+	if (pg_transaction(conn, undo, &u, err) != 0)
 		return -1;
-	if (pg_is_null(rows, 0, 0))
-		status = err_set(err, ERR_NOT_FOUND,
-				 id == 0 ? "no limit was ever set" : "there is no limit %lld",
-				 (long long)id);
-	else
-		*id_out = pg_int(rows, 0, 0);
-	pg_rows_free(rows);
-	return status;
+	*id_out = u.undone;
+	return 0;
 }

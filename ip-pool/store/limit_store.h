@@ -18,7 +18,8 @@ int limit_store_set(struct pg_blocking *conn, const struct limit_rule *rule, int
  * not matter), or all when the values are empty. Returns how many, 0 included; -1 on errors. */
 int limit_store_unset(struct pg_blocking *conn, const struct limit_rule *rule,
 		      const struct change *change, struct err *err) NODISCARD;
-/* Undoes one setting or unsetting; id 0: the last one. *id_out: what was undone. */
+/* Undoes the setting or unsetting of limit id; id 0: the whole last change, which may have been
+ * about several. *id_out: what was undone, the last of them. */
 int limit_store_undo(struct pg_blocking *conn, int64_t id, const struct change *change,
 		     int64_t *id_out, struct err *err) NODISCARD;
 

@@ -12,5 +12,11 @@
 extern const struct cli_verb basic_verbs[]; /* init, down, sql, version, help */
 extern const struct cli_verb doctor_verbs[];
 extern const struct cli_verb campaign_verbs[];
+extern const struct cli_verb source_verbs[];
+extern const struct cli_verb provider_verbs[];
+extern const struct cli_verb route_verbs[];
+extern const struct cli_verb limit_verbs[];
+extern const struct cli_verb pause_verbs[]; /* pause, resume, pauses */
+extern const struct cli_verb warmup_verbs[];
 
 #endif

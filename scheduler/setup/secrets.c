@@ -121,3 +121,33 @@ int secrets_open(const struct secrets *s, struct str sealed, struct buf *out, st
 	buf_add(out, len);
 	return 0;
 }
+
+int secrets_read_line(const char *path, struct buf *out, struct err *err)
+{
+	bool is_input = strcmp(path, "-") == 0;
+	int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "cannot open %s", path);
+	char c = '\n';
+	ssize_t got = 0;
+	while (!out->is_truncated && (got = read(fd, &c, 1)) == 1 && c != '\n')
+		buf_append_char(out, c);
+	int code = errno;
+	if (!is_input)
+		close(fd);
+	if (got < 0)
+		return err_errno(err, code, "cannot read %s", path);
+	if (out->len > 0 && out->data[out->len - 1] == '\r')
+		out->len--;
+	if (out->len == 0 || out->is_truncated)
+		return err_set(err, ERR_INPUT, "the first line of %s is %s", path,
+			       out->len == 0 ? "empty" : "too long");
+	return 0;
+}
+
+void secrets_forget(struct buf *plain)
+{
+	if (plain->data != NULL)
+		explicit_bzero(plain->data, plain->cap);
+	buf_done(plain);
+}

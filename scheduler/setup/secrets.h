@@ -27,4 +27,10 @@ int secrets_seal(const struct secrets *s, struct str plain, struct buf *out,
 int secrets_open(const struct secrets *s, struct str sealed, struct buf *out,
 		 struct err *err) NODISCARD;
 
+/* Appends the first line of the file at path ("-": of standard input), for a password: not empty,
+ * at most out's maximum. */
+int secrets_read_line(const char *path, struct buf *out, struct err *err) NODISCARD;
+/* Wipes the bytes and ends the buffer. */
+void secrets_forget(struct buf *plain);
+
 #endif

@@ -1,11 +1,9 @@
--- Undoes the setting or unsetting of a limit. $1 its id (NULL: the last one touched), $2 actor,
--- $3 because. A limit in force ends and what it replaced comes back; one that has ended comes back
--- unless its place is taken. One row: the id undone (NULL: none) and the id now in force (or NULL).
+-- Undoes the setting or unsetting of limit $1. $2 actor, $3 because. A limit in force ends and what
+-- it replaced comes back; one that has ended comes back unless its place is taken. One row: the id
+-- undone (NULL: none) and the id now in force (or NULL).
 WITH target AS (
 	SELECT * FROM limit_rule
-	 WHERE limit_id = coalesce($1::int, (
-		SELECT limit_id FROM limit_rule
-		 ORDER BY greatest(set_at, ended_at) DESC, limit_id DESC LIMIT 1))
+	 WHERE limit_id = $1::int
 	   FOR UPDATE
 ), ended AS (
 	UPDATE limit_rule l SET ended_at = now(), ended_by = $2

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* The verb limit explain: every number that holds for a lane and where it comes from. */
+#include "engine/base/clock.h"
+#include "ip-pool/explain.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/setup/lane_live.h"
+
+struct lane_warmup lane_warmup(const struct warmup_plan *plan, const struct lane_record *lane)
+{
+	struct warmup w;
+	int64_t now = clock_now_ms();
+	warmup_state_load(&w, plan, &lane->warmup, lane->age_ms, now);
+	warmup_follow(&w, lane->warmup_advanced, lane->warmup_held, now);
+	return (struct lane_warmup){.step = w.step, .budget = warmup_budget(&w)};
+}
+
+/* The lane in question, and the answer under construction. */
+struct question {
+	const struct ip_pool_snapshot *snapshot;
+	const struct source *source;
+	const struct provider *provider; /* NULL: a tail site */
+	struct str target;
+	json_t *answer;
+};
+
+static struct limit_scope scope_of(const struct question *q, enum limit_level level)
+{
+	return (struct limit_scope){.level = level,
+				    .provider = q->provider ? q->target : (struct str){0},
+				    .site = q->provider ? (struct str){0} : q->target,
+				    .source = q->source->name,
+				    .node = q->source->node};
+}
+
+/* ----------------------------------------------------------------------------------- collecting
+ */
+
+/* A number of one level, as JSON. */
+struct cap_view {
+	const struct limit_scope *scope;
+	const struct cap *cap;
+	enum limit_kind kind;
+	enum limit_period period;
+};
+
+static const struct limit_rule *rule_of(const struct question *q, int64_t id)
+{
+	for (size_t i = 0; i < q->snapshot->limits.count; i++)
+		if (q->snapshot->limits.rules[i].id == id)
+			return &q->snapshot->limits.rules[i];
+	return NULL;
+}
+
+static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
+{
+	int64_t now = q->snapshot->loaded_ms;
+	struct buf scope, says;
+	if (v->cap->count == LIMIT_NONE)
+		return;
+	buf_init(&scope, 1024);
+	buf_init(&says, 1024);
+	explain_scope(v->scope, &scope);
+	explain_cap(v->cap, v->kind, v->period, now, &says);
+	const struct limit_rule *rule = rule_of(q, v->cap->rule);
+	bool has_period = v->kind == LIMIT_MESSAGES || v->kind == LIMIT_NEW_CONNECTIONS;
+	json_array_append_new(
+		caps,
+		json_pack("{s:s, s:o, s:s, s:s?, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "level",
+			  limit_level_name(v->scope->level), "scope", json_of_str(buf_str(&scope)),
+			  "kind", limit_kind_name(v->kind), "per",
+			  has_period ? limit_period_name(v->period) : NULL, "count",
+			  (json_int_t)v->cap->count, "origin", limit_origin_name(v->cap->origin),
+			  "rule", v->cap->rule ? json_integer(v->cap->rule) : json_null(),
+			  "left_ms", steer_left_json(v->cap->until_ms, now), "set_by",
+			  rule ? json_of_str(rule->set_by) : json_null(), "because",
+			  rule ? json_of_text_or_null(rule->because) : json_null(), "says",
+			  json_of_str(buf_str(&says))));
+	buf_done(&scope);
+	buf_done(&says);
+}
+
+static void add_level(struct question *q, json_t *list, enum limit_level level)
+{
+	struct limit_scope scope = scope_of(q, level);
+	struct caps caps;
+	limit_resolve(&q->snapshot->limits, &scope, q->provider ? &q->provider->limits : NULL,
+		      q->snapshot->loaded_ms, &caps);
+	struct cap_view v = {&scope, &caps.connections, LIMIT_CONNECTIONS, LIMIT_SECOND};
+	add_cap(q, list, &v);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		v = (struct cap_view){&scope, &caps.new_connections[p], LIMIT_NEW_CONNECTIONS,
+				      (enum limit_period)p};
+		add_cap(q, list, &v);
+	}
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		v = (struct cap_view){&scope, &caps.messages[p], LIMIT_MESSAGES,
+				      (enum limit_period)p};
+		add_cap(q, list, &v);
+	}
+	v = (struct cap_view){&scope, &caps.messages_per_connection, LIMIT_MESSAGES_PER_CONNECTION,
+			      LIMIT_SECOND};
+	add_cap(q, list, &v);
+}
+
+static json_t *learnt_json(const struct lane_record *lane)
+{
+	const struct controller_state *c = &lane->state.controller;
+	return json_pack("{s:f, s:f, s:f, s:f, s:I}", "connections", c->connections,
+			 "connections_ceiling", c->connections_ceiling, "messages_a_second",
+			 c->rate, "messages_a_second_ceiling", c->rate_ceiling, "age_ms",
+			 (json_int_t)lane->age_ms);
+}
+
+static const struct warmup_plan *plan_of(const struct question *q)
+{
+	return &q->snapshot->plans[q->source - q->snapshot->sources];
+}
+
+static json_t *warmup_json(const struct question *q, const struct lane_record *lane)
+{
+	const struct warmup_plan *plan = plan_of(q);
+	struct lane_warmup w = {.budget = plan->count > 0 ? plan->budgets[0] : -1};
+	if (plan->count == 0)
+		return json_null();
+	if (lane != NULL)
+		w = lane_warmup(plan, lane);
+	return json_pack("{s:i, s:i, s:o, s:b}", "step", (int)w.step, "steps", (int)plan->count,
+			 "budget_a_day", w.budget < 0 ? json_null() : json_integer(w.budget),
+			 "held", lane != NULL && lane->warmup_held);
+}
+
+static json_t *pause_json(const struct question *q)
+{
+	struct limit_scope lane = scope_of(q, LEVEL_LANE);
+	const struct pause *p = pause_of_lane(q->snapshot->pauses, q->snapshot->pause_count, &lane,
+					      q->snapshot->loaded_ms);
+	if (p == NULL)
+		return json_null();
+	return json_pack("{s:I, s:s, s:o, s:o, s:o}", "id", (json_int_t)p->id, "origin",
+			 pause_origin_name(p->origin), "who", json_of_str(p->who), "because",
+			 json_of_text_or_null(p->because), "left_ms",
+			 steer_left_json(p->until_ms, q->snapshot->loaded_ms));
+}
+
+static int collect(struct cli *cli, struct question *q, struct err *err)
+{
+	const struct lane_record *lane = ip_pool_lane(q->snapshot, q->source->id, q->target);
+	json_t *caps = json_array();
+	json_t *live = NULL;
+	add_level(q, caps, LEVEL_LANE);
+	add_level(q, caps, LEVEL_SOURCE);
+	add_level(q, caps, LEVEL_PROVIDER);
+	add_level(q, caps, LEVEL_NODE);
+	q->answer =
+		json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "source",
+			  json_of_str(q->source->name), "target", json_of_str(q->target), "tail",
+			  q->provider == NULL, "source_state", source_state_name(q->source->state),
+			  "caps", caps, "learnt", lane ? learnt_json(lane) : json_null(), "warmup",
+			  warmup_json(q, lane), "paused", pause_json(q));
+	if (lane_live_read(cli->db, q->source->name, q->target, &live, err) != 0)
+		return -1;
+	json_object_set_new(q->answer, "live", live ? live : json_null());
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------------- printing
+ */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void print_caps(struct cli *cli, const json_t *caps)
+{
+	struct table t;
+	table_init(&t, "applies to|limit|set by|because");
+	for (size_t i = 0; i < json_array_size(caps); i++) {
+		const json_t *cap = json_array_get(caps, i);
+		table_str(&t, str_from(text_of(cap, "scope")));
+		table_str(&t, str_from(text_of(cap, "says")));
+		table_str_or_dash(&t, str_from(text_of(cap, "set_by")));
+		table_str_or_dash(&t, str_from(text_of(cap, "because")));
+	}
+	table_print(&t, cli, "no limit at all");
+}
+
+static void print_pause(struct cli *cli, const json_t *pause)
+{
+	if (json_is_null(pause))
+		return;
+	cli_printf(cli, "paused by %s (pause %lld)%s%s; edm resume --id %lld lifts it\n",
+		   text_of(pause, "who"), number_of(pause, "id"),
+		   text_of(pause, "because")[0] ? ": " : "", text_of(pause, "because"),
+		   number_of(pause, "id"));
+}
+
+static void print_learnt(struct cli *cli, const json_t *learnt, const json_t *warmup)
+{
+	if (!json_is_null(learnt)) {
+		cli_printf(cli, "learnt: %.1f connections",
+			   json_number_value(json_object_get(learnt, "connections")));
+		double rate = json_number_value(json_object_get(learnt, "messages_a_second"));
+		if (rate > 0)
+			cli_printf(cli, ", %.2f messages/s", rate);
+		cli_printf(cli, " (saved %lld s ago)\n", number_of(learnt, "age_ms") / 1000);
+	}
+	if (json_is_null(warmup))
+		return;
+	if (json_is_null(json_object_get(warmup, "budget_a_day")))
+		cli_printf(cli, "warm-up: over\n");
+	else
+		cli_printf(cli, "warm-up: step %lld of %lld, %lld messages a day%s\n",
+			   number_of(warmup, "step") + 1, number_of(warmup, "steps"),
+			   number_of(warmup, "budget_a_day"),
+			   json_is_true(json_object_get(warmup, "held")) ? ", held" : "");
+}
+
+static void print_live(struct cli *cli, const json_t *live)
+{
+	const json_t *lane = json_object_get(live, "lane");
+	if (json_is_null(live)) {
+		cli_printf(cli, "now: no node shows this lane; nothing is sent on it\n");
+		return;
+	}
+	cli_printf(cli, "now, on node %s (%lld s ago): %lld connections of %lld, %lld queued",
+		   text_of(live, "node"), number_of(live, "age_ms") / 1000,
+		   number_of(lane, "sessions"), number_of(lane, "allowed"),
+		   number_of(lane, "queued"));
+	if (text_of(lane, "waits")[0] != '\0')
+		cli_printf(cli, "; %s", text_of(lane, "waits"));
+	cli_printf(cli, "\n");
+}
+
+static int print_answer(struct cli *cli, const struct question *q)
+{
+	if (cli->wants_json)
+		return cli_print_json(cli, json_incref(q->answer));
+	cli_printf(cli, "lane %.*s/%.*s, source %s\n", STR_ARG(q->source->name), STR_ARG(q->target),
+		   source_state_name(q->source->state));
+	print_pause(cli, json_object_get(q->answer, "paused"));
+	print_live(cli, json_object_get(q->answer, "live"));
+	print_learnt(cli, json_object_get(q->answer, "learnt"),
+		     json_object_get(q->answer, "warmup"));
+	cli_printf(cli, "\n");
+	print_caps(cli, json_object_get(q->answer, "caps"));
+	return 0;
+}
+
+static int find_lane(struct question *q, struct str name, struct err *err)
+{
+	struct str target = name;
+	struct str source = str_take_until(&target, '/');
+	if (str_is_empty(source) || str_is_empty(target))
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\" is no lane: write SOURCE/PROVIDER or SOURCE/SITE, as in "
+			       "mx1/qq",
+			       STR_ARG(name));
+	if (steer_check_source(q->snapshot, source, err) != 0 ||
+	    steer_check_provider(q->snapshot, target, err) != 0)
+		return -1;
+	q->source = ip_pool_source(q->snapshot, source);
+	q->provider = provider_find(q->snapshot->providers, target);
+	q->target = target;
+	return 0;
+}
+
+int lane_run_explain(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	struct question q = {.snapshot = s};
+	int result = find_lane(&q, str_from(cli_arg(cli, 0)), err);
+	if (result == 0)
+		result = collect(cli, &q, err);
+	if (result == 0)
+		result = print_answer(cli, &q);
+	json_decref(q.answer);
+	ip_pool_snapshot_drop(s);
+	return result;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about limits: set, unset, show, undo. What explains a lane stands in lane_cmd.c. */
+#include "engine/base/address.h"
+#include "engine/base/clock.h"
+#include "ip-pool/explain.h"
+#include "ip-pool/store/limit_store.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/setup/names.h"
+
+/* ------------------------------------------------------------------------------------ set, unset
+ */
+
+/* A request as it was typed: a rule, and the memory of its sending domain. */
+struct request {
+	struct limit_rule rule;
+	char domain[ADDRESS_DOMAIN_MAX + 1];
+};
+
+static int parse_domain(const struct cli *cli, struct request *r, struct err *err)
+{
+	const char *domain = cli_option(cli, "domain");
+	if (domain == NULL)
+		return 0;
+	enum address_reason reason = address_fold_domain(str_from(domain), r->domain);
+	if (reason != ADDRESS_OK)
+		return err_set(err, ERR_USAGE, "--domain '%s': %s", domain,
+			       address_reason_sentence(reason));
+	r->rule.domain = str_from(r->domain);
+	return 0;
+}
+
+static int parse_spread(const struct cli *cli, struct request *r, struct err *err)
+{
+	bool is_each = cli_flag(cli, "each-source");
+	r->rule.is_total = cli_flag(cli, "total");
+	if (is_each && r->rule.is_total)
+		return err_set(err, ERR_USAGE,
+			       "--each-source and --total exclude each other: one is a limit of "
+			       "every lane, the other of their sum");
+	if (is_each && str_is_empty(r->rule.provider))
+		return err_set(err, ERR_USAGE, "--each-source goes with --provider");
+	return 0;
+}
+
+/* Everything the command line names; the names are looked up. */
+static int parse_request(struct cli *cli, struct request *r, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	*r = (struct request){.rule = {.provider = steer_option(cli, "provider"),
+				       .source = steer_option(cli, "source"),
+				       .node = steer_option(cli, "node")}};
+	limit_values_init(&r->rule.values);
+	for (int i = 0; cli_arg(cli, i) != NULL; i++)
+		if (limit_values_parse(&r->rule.values, str_from(cli_arg(cli, i)), err) != 0)
+			return -1;
+	if (parse_spread(cli, r, err) != 0 || parse_domain(cli, r, err) != 0 ||
+	    steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = steer_check_provider(s, r->rule.provider, err);
+	if (result == 0)
+		result = steer_check_source(s, r->rule.source, err);
+	if (result == 0)
+		result = steer_campaign(cli, &r->rule.campaign, err);
+	ip_pool_snapshot_drop(s);
+	return result;
+}
+
+/* "lane mx1/qq", "each lane to qq", "campaign spring" …: what the rule is about. */
+static int describe(struct pg_blocking *db, const struct limit_rule *rule, struct buf *out,
+		    struct err *err)
+{
+	switch (limit_rule_level(rule)) {
+	case LEVEL_LANE:
+		if (str_is_empty(rule->source))
+			buf_appendf(out, "each lane to %.*s", STR_ARG(rule->provider));
+		else
+			buf_appendf(out, "lane %.*s/%.*s", STR_ARG(rule->source),
+				    STR_ARG(rule->provider));
+		return 0;
+	case LEVEL_SOURCE:
+		buf_appendf(out, "source %.*s", STR_ARG(rule->source));
+		return 0;
+	case LEVEL_PROVIDER:
+		buf_appendf(out, "all lanes to %.*s together", STR_ARG(rule->provider));
+		return 0;
+	case LEVEL_DOMAIN:
+		buf_appendf(out, "mail from %.*s%s%.*s", STR_ARG(rule->domain),
+			    str_is_empty(rule->provider) ? "" : " to ", STR_ARG(rule->provider));
+		return 0;
+	case LEVEL_CAMPAIGN:
+		buf_append_cstr(out, "campaign ");
+		return names_campaign(db, rule->campaign, out, err);
+	case LEVEL_NODE:
+		buf_appendf(out, "%s%.*s", str_is_empty(rule->node) ? "each node" : "node ",
+			    STR_ARG(rule->node));
+		return 0;
+	}
+	return 0;
+}
+
+static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t for_ms,
+		      struct err *err)
+{
+	struct buf scope, values, until;
+	buf_init(&scope, 1024);
+	buf_init(&values, 1024);
+	buf_init(&until, 128);
+	int result = describe(cli->db, rule, &scope, err);
+	limit_values_render(&rule->values, &values);
+	steer_until(for_ms > 0 ? for_ms : LIMIT_FOREVER, 0, &until);
+	if (result == 0)
+		cli_printf(cli, "%s: %s, %s\n", scope.data, values.data, until.data);
+	buf_done(&scope);
+	buf_done(&values);
+	buf_done(&until);
+	return result;
+}
+
+static int run_set(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct request r;
+	int64_t for_ms;
+	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, &r, err) != 0 ||
+	    limit_store_set(cli->db, &r.rule, for_ms, &change, err) != 0)
+		return -1;
+	return report_set(cli, &r.rule, for_ms, err);
+}
+
+static int run_unset(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct request r;
+	if (parse_request(cli, &r, err) != 0)
+		return -1;
+	int ended = limit_store_unset(cli->db, &r.rule, &change, err);
+	if (ended < 0)
+		return -1;
+	if (ended == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no such limit is set; edm limit show lists those in force");
+	cli_printf(cli, "%d limit%s ended\n", ended, ended == 1 ? "" : "s");
+	return 0;
+}
+
+static int run_undo(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	int64_t id = 0;
+	if (cli_arg(cli, 0) != NULL &&
+	    (str_to_i64(str_from(cli_arg(cli, 0)), &id) != 0 || id < 1 || id > INT32_MAX))
+		return err_set(err, ERR_USAGE, "'%s' is no number of a limit; see: edm limit show",
+			       cli_arg(cli, 0));
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || limit_store_undo(db, id, &change, &id, err) != 0)
+		return -1;
+	cli_printf(cli, "limit %lld is undone; edm limit show lists what is in force\n",
+		   (long long)id);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------ show
+ */
+
+static json_t *rule_json(const struct limit_rule *rule, const struct buf *scope, int64_t now)
+{
+	struct buf values;
+	buf_init(&values, 1024);
+	limit_values_render(&rule->values, &values);
+	json_t *json = json_pack(
+		"{s:I, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id",
+		(json_int_t)rule->id, "level", limit_level_name(limit_rule_level(rule)), "scope",
+		json_of_str(buf_str(scope)), "limit", values.data, "provider",
+		json_of_text_or_null(rule->provider), "source", json_of_text_or_null(rule->source),
+		"domain", json_of_text_or_null(rule->domain), "node",
+		json_of_text_or_null(rule->node), "total", rule->is_total, "left_ms",
+		steer_left_json(rule->until_ms, now), "set_by", json_of_str(rule->set_by),
+		"because", json_of_text_or_null(rule->because));
+	json_object_set_new(json, "campaign_id",
+			    rule->campaign ? json_integer(rule->campaign) : json_null());
+	buf_done(&values);
+	return json;
+}
+
+static void rule_row(struct table *t, const struct limit_rule *rule, const struct buf *scope,
+		     int64_t now)
+{
+	struct buf values, until;
+	buf_init(&values, 1024);
+	buf_init(&until, 128);
+	limit_values_render(&rule->values, &values);
+	steer_until(rule->until_ms, now, &until);
+	table_cell(t, "%lld", (long long)rule->id);
+	table_str(t, buf_str(scope));
+	table_str(t, buf_str(&values));
+	table_str(t, buf_str(&until));
+	table_str(t, rule->set_by);
+	table_str_or_dash(t, rule->because);
+	buf_done(&values);
+	buf_done(&until);
+}
+
+static int run_show(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct table t;
+	struct buf scope;
+	int result = 0;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	json_t *list = json_array();
+	table_init(&t, "id|applies to|limit|until|set by|because");
+	buf_init(&scope, 1024);
+	for (size_t i = 0; i < s->limits.count && result == 0; i++) {
+		const struct limit_rule *rule = &s->limits.rules[i];
+		buf_clear(&scope);
+		result = describe(cli->db, rule, &scope, err);
+		rule_row(&t, rule, &scope, s->loaded_ms);
+		json_array_append_new(list, rule_json(rule, &scope, s->loaded_ms));
+	}
+	buf_done(&scope);
+	ip_pool_snapshot_drop(s);
+	if (result == 0 && cli->wants_json) {
+		table_done(&t);
+		return cli_print_json(cli, json_pack("{s:o}", "limits", list));
+	}
+	json_decref(list);
+	if (result == 0)
+		table_print(&t, cli,
+			    "no limit is set; the profiles hold (edm provider list), and what "
+			    "lanes learn");
+	else
+		table_done(&t);
+	return result;
+}
+
+/* ----------------------------------------------------------------------------------------- verbs
+ */
+
+#define SETTINGS_SYNOPSIS                                                                          \
+	"[connections=N] [rate=N/s|min|h|day] [new-connections=N/min] [messages-per-connection=N]"
+
+#define SCOPE_OPTIONS                                                                              \
+	{"provider", "P", "provider, site, or tail for every site without a provider"},            \
+		{"each-source", NULL, "with --provider: for the lane of each source (default)"},   \
+		{"total", NULL, "with --provider: for all sources together"},                      \
+		{"source", "S", "this source; with --provider: this lane"},                        \
+		{"campaign", "C", "this campaign"},                                                \
+		{"domain", "D", "this sending domain; with --provider: there"},                    \
+	{                                                                                          \
+		"node", "N", "this node (default without any other: each node)"                    \
+	}
+
+static const struct arg_option set_options[] = {
+	SCOPE_OPTIONS,
+	{"for", "TIME", "only for so long, as in 2h; then what was before holds again"},
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option unset_options[] = {
+	SCOPE_OPTIONS,
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb limit_verbs[] = {
+	{.noun = "limit",
+	 .verb = "set",
+	 .synopsis = SETTINGS_SYNOPSIS,
+	 .max_args = 16,
+	 .options = set_options,
+	 .summary = "Set limits, at once and for running mail too",
+	 .examples = "    edm limit set --provider qq connections=5 rate=100/min\n"
+		     "    edm limit set --provider qq --total rate=20000/day\n"
+		     "    edm limit set --provider gmail --source mx1 rate=2/s --for 2h --because "
+		     "'421s since 9:00'\n"
+		     "    edm limit set --campaign spring rate=5000/h",
+	 .changes = true,
+	 .run = run_set},
+	{.noun = "limit",
+	 .verb = "unset",
+	 .synopsis = SETTINGS_SYNOPSIS,
+	 .max_args = 16,
+	 .options = unset_options,
+	 .summary =
+		 "End the limits of a scope: the kinds named (their numbers do not matter), or all",
+	 .examples = "    edm limit unset --provider qq\n"
+		     "    edm limit unset --provider qq rate=1/min",
+	 .changes = true,
+	 .run = run_unset},
+	{.noun = "limit",
+	 .verb = "show",
+	 .summary = "Show the limits operators have set",
+	 .examples = "    edm limit show --json",
+	 .takes_json = true,
+	 .run = run_show},
+	{.noun = "limit",
+	 .verb = "explain",
+	 .synopsis = "SOURCE/PROVIDER|SOURCE/SITE",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Say what holds for a lane, and where each number comes from",
+	 .examples = "    edm limit explain mx1/qq\n"
+		     "    edm limit explain mx1/mx.example.com --json",
+	 .takes_json = true,
+	 .run = lane_run_explain},
+	{.noun = "limit",
+	 .verb = "undo",
+	 .synopsis = "[ID]",
+	 .max_args = 1,
+	 .summary = "Undo the last change of limits, or that of ID",
+	 .examples = "    edm limit undo\n"
+		     "    edm limit undo 12",
+	 .changes = true,
+	 .run = run_undo},
+	{0},
+};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs pause, resume and pauses: what stands still. */
+#include "engine/base/clock.h"
+#include "ip-pool/explain.h"
+#include "ip-pool/store/pause_store.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/setup/names.h"
+
+/* The scope the options name; the names are looked up. */
+static int parse_scope(struct cli *cli, struct pause *p, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	*p = (struct pause){.origin = PAUSE_OPERATOR,
+			    .provider = steer_option(cli, "provider"),
+			    .source = steer_option(cli, "source"),
+			    .who = str_from(cli->actor),
+			    .because = cli_because(cli)};
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = steer_check_provider(s, p->provider, err);
+	if (result == 0)
+		result = steer_check_source(s, p->source, err);
+	ip_pool_snapshot_drop(s);
+	return result == 0 ? steer_campaign(cli, &p->campaign, err) : -1;
+}
+
+/* One scope must be named, and --all stands alone. */
+static int check_named(const struct cli *cli, const char *verb, struct err *err)
+{
+	int named = (cli_option(cli, "provider") != NULL) + (cli_option(cli, "source") != NULL) +
+		    (cli_option(cli, "campaign") != NULL) + (cli_option(cli, "id") != NULL);
+	if (cli_flag(cli, "all") && named > 0)
+		return err_set(err, ERR_USAGE, "--all stands alone: name nothing with it");
+	if (cli_option(cli, "id") != NULL && named > 1)
+		return err_set(err, ERR_USAGE, "--id stands alone: name nothing with it");
+	if (!cli_flag(cli, "all") && named == 0)
+		return err_set(err, ERR_USAGE,
+			       "say what to %s: --all, --provider P, --source S or --campaign C",
+			       verb);
+	return 0;
+}
+
+static int describe(struct cli *cli, const struct pause *p, struct buf *out, struct err *err)
+{
+	if (p->campaign != 0) {
+		buf_append_cstr(out, "campaign ");
+		if (names_campaign(cli->db, p->campaign, out, err) != 0)
+			return -1;
+		if (!str_is_empty(p->provider))
+			buf_appendf(out, " at %.*s", STR_ARG(p->provider));
+		return 0;
+	}
+	if (!str_is_empty(p->provider) && !str_is_empty(p->source))
+		buf_appendf(out, "lane %.*s/%.*s", STR_ARG(p->source), STR_ARG(p->provider));
+	else if (!str_is_empty(p->source))
+		buf_appendf(out, "source %.*s", STR_ARG(p->source));
+	else if (!str_is_empty(p->provider))
+		buf_appendf(out, "mail to %.*s", STR_ARG(p->provider));
+	else
+		buf_append_cstr(out, "all mail");
+	return 0;
+}
+
+static int run_pause(struct cli *cli, struct err *err)
+{
+	struct pause p;
+	int64_t for_ms;
+	struct buf scope, left;
+	if (check_named(cli, "pause", err) != 0 || steer_for(cli, &for_ms, err) != 0 ||
+	    parse_scope(cli, &p, err) != 0 || pause_store_add(cli->db, &p, for_ms, err) != 0)
+		return -1;
+	buf_init(&scope, 1024);
+	buf_init(&left, 64);
+	int result = describe(cli, &p, &scope, err);
+	if (for_ms > 0)
+		explain_duration(for_ms, &left);
+	if (result == 0 && for_ms > 0)
+		cli_printf(cli, "%s is paused for %s\n", scope.data, left.data);
+	else if (result == 0)
+		cli_printf(cli, "%s is paused until edm resume\n", scope.data);
+	buf_done(&scope);
+	buf_done(&left);
+	return result;
+}
+
+static int lift(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct pause p;
+	int64_t id = 0;
+	if (args_number(&cli->args, "id", 1, INT32_MAX, &id, err) != 0 ||
+	    parse_scope(cli, &p, err) != 0)
+		return -1;
+	p.id = id;
+	return cli_flag(cli, "all") ? pause_store_lift_all(cli->db, &change, err)
+				    : pause_store_lift(cli->db, &p, &change, err);
+}
+
+static int run_resume(struct cli *cli, struct err *err)
+{
+	if (check_named(cli, "resume", err) != 0)
+		return -1;
+	int lifted = lift(cli, err);
+	if (lifted < 0)
+		return -1;
+	if (lifted == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "nothing is paused by exactly that; edm pauses shows what is");
+	cli_printf(cli, "%d pause%s lifted\n", lifted, lifted == 1 ? "" : "s");
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------------- pauses
+ */
+
+static json_t *pause_json(const struct pause *p, const struct buf *scope, int64_t now)
+{
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:o}", "id",
+			 (json_int_t)p->id, "scope", json_of_str(buf_str(scope)), "provider",
+			 json_of_text_or_null(p->provider), "source",
+			 json_of_text_or_null(p->source), "campaign_id",
+			 p->campaign ? json_integer(p->campaign) : json_null(), "origin",
+			 pause_origin_name(p->origin), "who", json_of_str(p->who), "because",
+			 json_of_text_or_null(p->because), "since_us", (json_int_t)p->since_us,
+			 "left_ms", steer_left_json(p->until_ms, now));
+}
+
+static void pause_row(struct table *t, const struct pause *p, const struct buf *scope, int64_t now)
+{
+	struct buf left;
+	buf_init(&left, 64);
+	if (p->until_ms == LIMIT_FOREVER)
+		buf_append_cstr(&left, "until resumed");
+	else
+		steer_until(p->until_ms, now, &left);
+	table_cell(t, "%lld", (long long)p->id);
+	table_str(t, buf_str(scope));
+	table_str(t, buf_str(&left));
+	table_str(t, str_from(pause_origin_name(p->origin)));
+	table_str(t, p->who);
+	table_str_or_dash(t, p->because);
+	buf_done(&left);
+}
+
+static int run_pauses(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct table t;
+	struct buf scope;
+	int result = 0;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	json_t *list = json_array();
+	table_init(&t, "id|paused|how long|by|who|because");
+	buf_init(&scope, 1024);
+	for (size_t i = 0; i < s->pause_count && result == 0; i++) {
+		buf_clear(&scope);
+		result = describe(cli, &s->pauses[i], &scope, err);
+		pause_row(&t, &s->pauses[i], &scope, s->loaded_ms);
+		json_array_append_new(list, pause_json(&s->pauses[i], &scope, s->loaded_ms));
+	}
+	buf_done(&scope);
+	ip_pool_snapshot_drop(s);
+	if (result == 0 && cli->wants_json) {
+		table_done(&t);
+		return cli_print_json(cli, json_pack("{s:o}", "pauses", list));
+	}
+	json_decref(list);
+	if (result == 0)
+		table_print(&t, cli, "nothing is paused");
+	else
+		table_done(&t);
+	return result;
+}
+
+static const struct arg_option pause_options[] = {
+	{"all", NULL, "everything"},
+	{"provider", "P", "mail to this provider or site"},
+	{"source", "S", "mail from this source; with --provider: this lane"},
+	{"campaign", "C", "this campaign; with --provider: there"},
+	{"for", "TIME", "only for so long, as in 2h"},
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option resume_options[] = {
+	{"all", NULL, "every pause but those of campaigns"},
+	{"provider", "P", "the pause of this provider or site"},
+	{"source", "S", "the pause of this source; with --provider: of this lane"},
+	{"campaign", "C", "the pause of this campaign"},
+	{"id", "N", "the pause with this number (edm pauses)"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb pause_verbs[] = {
+	{.noun = "pause",
+	 .options = pause_options,
+	 .summary = "Stop mail at once: all, to a provider, from a source, of a campaign",
+	 .examples = "    edm pause --provider qq --for 2h --because '550 frequency limited'\n"
+		     "    edm pause --source mx1 --provider gmail\n"
+		     "    edm pause --all",
+	 .changes = true,
+	 .run = run_pause},
+	{.noun = "resume",
+	 .options = resume_options,
+	 .summary = "Lift pauses",
+	 .examples = "    edm resume --provider qq\n"
+		     "    edm resume --all",
+	 .changes = true,
+	 .run = run_resume},
+	{.noun = "pauses",
+	 .summary = "Show what is paused, by whom and why",
+	 .examples = "    edm pauses --json",
+	 .takes_json = true,
+	 .run = run_pauses},
+	{0},
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verbs about sources, providers, routes, limits and pauses share: who changes, the state
+ * of the database they look at, and the names people give.
+ */
+#ifndef EDM_SCHEDULER_CLI_STEER_PRIVATE_H
+#define EDM_SCHEDULER_CLI_STEER_PRIVATE_H
+
+#include "ip-pool/store/change.h"
+#include "ip-pool/store/snapshot.h"
+#include "scheduler/cli/cli.h"
+
+/* Who and why, of this run. */
+struct change steer_change(const struct cli *cli);
+/* The database and all of its identity; *out is the caller's to drop. */
+int steer_load(struct cli *cli, struct ip_pool_snapshot **out, struct err *err) NODISCARD;
+/* The value of the option as a slice; empty if it was not given. */
+struct str steer_option(const struct cli *cli, const char *name);
+
+/* ERR_NOT_FOUND unless name (empty is fine) is a provider, "tail", or a site (has a dot). */
+int steer_check_provider(const struct ip_pool_snapshot *s, struct str name,
+			 struct err *err) NODISCARD;
+/* ERR_NOT_FOUND unless name (empty is fine) is a source in use. */
+int steer_check_source(const struct ip_pool_snapshot *s, struct str name,
+		       struct err *err) NODISCARD;
+/* The id of the campaign --campaign names, 0 without the option. */
+int steer_campaign(struct cli *cli, int64_t *id_out, struct err *err) NODISCARD;
+
+/* --for in milliseconds, 0 without it; refuses 0 and more than ten years. */
+int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err) NODISCARD;
+/* "for another 2 h 0 min", or "until changed" for LIMIT_FOREVER. */
+void steer_until(int64_t until_ms, int64_t now, struct buf *out);
+/* Milliseconds left, or JSON null for LIMIT_FOREVER. */
+json_t *steer_left_json(int64_t until_ms, int64_t now);
+
+#endif

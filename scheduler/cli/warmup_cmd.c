@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about warm-up: how much a new source may send to a provider in a day. */
+#include "ip-pool/store/source_store.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/verbs.h"
+
+/* ------------------------------------------------------------------------------------------ plan
+ */
+
+static int parse_plan(const struct cli *cli, struct warmup_plan *plan, struct err *err)
+{
+	const char *steps = cli_option(cli, "steps");
+	int64_t target = 0;
+	if (args_number(&cli->args, "target", 1, LIMIT_MAX_COUNT, &target, err) != 0)
+		return -1;
+	if ((steps != NULL) + (target > 0) + cli_flag(cli, "off") != 1)
+		return err_set(err, ERR_USAGE,
+			       "say one of --target N (messages a day at the end), --steps "
+			       "50,100,200 or --off");
+	*plan = (struct warmup_plan){.count = 0};
+	if (target > 0)
+		warmup_plan_default(plan, target);
+	return steps != NULL ? warmup_plan_parse(str_from(steps), plan, err) : 0;
+}
+
+static void print_plan(struct cli *cli, struct str name, const struct warmup_plan *plan)
+{
+	if (plan->count == 0) {
+		cli_printf(cli, "source %.*s counts as warm\n", STR_ARG(name));
+		return;
+	}
+	cli_printf(cli, "source %.*s, each lane, messages a day: ", STR_ARG(name));
+	for (size_t i = 0; i < plan->count; i++)
+		cli_printf(cli, "%s%lld", i > 0 ? ", " : "", (long long)plan->budgets[i]);
+	cli_printf(cli, "\n");
+}
+
+static int run_plan(struct cli *cli, struct err *err)
+{
+	struct str name = str_from(cli_arg(cli, 0));
+	struct change change = steer_change(cli);
+	struct warmup_plan plan;
+	struct source_change wanted = {.plan = &plan};
+	if (parse_plan(cli, &plan, err) != 0)
+		return -1;
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || source_store_set(db, name, &wanted, &change, err) != 0)
+		return -1;
+	print_plan(cli, name, &plan);
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------- hold, advance
+ */
+
+static int steer(struct cli *cli, struct warmup_steering *steering, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct str target = str_from(cli_arg(cli, 0));
+	struct ip_pool_snapshot *s = NULL;
+	steering->source = str_take_until(&target, '/');
+	steering->target = target;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = steer_check_source(s, steering->source, err);
+	if (result == 0)
+		result = steer_check_provider(s, steering->target, err);
+	ip_pool_snapshot_drop(s);
+	if (result != 0)
+		return -1;
+	int lanes = source_store_steer(cli->db, steering, &change, err);
+	if (lanes < 0)
+		return -1;
+	cli_printf(cli, "%d lane%s of %.*s: %s\n", lanes, lanes == 1 ? "" : "s",
+		   STR_ARG(steering->source),
+		   steering->steps > 0	? "moved forward"
+		   : steering->held > 0 ? "held on this step"
+					: "moving on again");
+	return 0;
+}
+
+static int run_hold(struct cli *cli, struct err *err)
+{
+	struct warmup_steering steering = {.held = cli_flag(cli, "release") ? 0 : 1};
+	return steer(cli, &steering, err);
+}
+
+static int run_advance(struct cli *cli, struct err *err)
+{
+	int64_t steps = 1;
+	if (args_number(&cli->args, "steps", 1, WARMUP_STEPS_MAX, &steps, err) != 0)
+		return -1;
+	struct warmup_steering steering = {.held = -1, .steps = (int)steps};
+	return steer(cli, &steering, err);
+}
+
+/* ------------------------------------------------------------------------------------------ show
+ */
+
+struct view {
+	struct table table;
+	json_t *list;
+};
+
+static void show_lane(struct view *v, const struct source *source, const struct warmup_plan *plan,
+		      const struct lane_record *lane)
+{
+	struct lane_warmup w = lane_warmup(plan, lane);
+	table_cell(&v->table, "%.*s/%.*s", STR_ARG(source->name), STR_ARG(lane->target));
+	table_cell(&v->table, "%zu of %zu", w.step + 1 > plan->count ? plan->count : w.step + 1,
+		   plan->count);
+	if (w.budget < 0)
+		table_str(&v->table, STR("warm"));
+	else
+		table_cell(&v->table, "%lld", (long long)w.budget);
+	table_cell(&v->table, "%lld", (long long)lane->warmup.sent);
+	table_str(&v->table, lane->warmup_held ? STR("held") : STR("-"));
+	json_array_append_new(
+		v->list, json_pack("{s:o, s:o, s:i, s:i, s:o, s:I, s:I, s:I, s:b}", "source",
+				   json_of_str(source->name), "target", json_of_str(lane->target),
+				   "step", (int)w.step, "steps", (int)plan->count, "budget_a_day",
+				   w.budget < 0 ? json_null() : json_integer(w.budget), "sent",
+				   (json_int_t)lane->warmup.sent, "deferred",
+				   (json_int_t)lane->warmup.deferred, "blocked",
+				   (json_int_t)lane->warmup.blocked, "held", lane->warmup_held));
+}
+
+/* A source that has not sent yet: its lanes will begin at the first step. */
+static void show_source(struct view *v, const struct source *source, const struct warmup_plan *plan)
+{
+	table_cell(&v->table, "%.*s (no lane yet)", STR_ARG(source->name));
+	table_cell(&v->table, "1 of %zu", plan->count);
+	table_cell(&v->table, "%lld", (long long)plan->budgets[0]);
+	table_str(&v->table, STR("0"));
+	table_str(&v->table, STR("-"));
+	json_array_append_new(v->list, json_pack("{s:o, s:n, s:i, s:i, s:I}", "source",
+						 json_of_str(source->name), "target", "step", 0,
+						 "steps", (int)plan->count, "budget_a_day",
+						 (json_int_t)plan->budgets[0]));
+}
+
+static void collect(struct view *v, const struct ip_pool_snapshot *s, struct str name)
+{
+	for (size_t i = 0; i < s->source_count; i++) {
+		const struct source *source = &s->sources[i];
+		size_t lanes = 0;
+		if (s->plans[i].count == 0 ||
+		    (!str_is_empty(name) && !str_equals(name, source->name)))
+			continue;
+		for (size_t k = 0; k < s->lane_count; k++) {
+			if (s->lanes[k].source != source->id)
+				continue;
+			show_lane(v, source, &s->plans[i], &s->lanes[k]);
+			lanes++;
+		}
+		if (lanes == 0)
+			show_source(v, source, &s->plans[i]);
+	}
+}
+
+static int run_show(struct cli *cli, struct err *err)
+{
+	struct str name = str_from(cli_arg(cli, 0));
+	struct ip_pool_snapshot *s = NULL;
+	struct view v;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	if (steer_check_source(s, name, err) != 0) {
+		ip_pool_snapshot_drop(s);
+		return -1;
+	}
+	v.list = json_array();
+	table_init(&v.table, "lane|step|messages a day|sent this day|by hand");
+	collect(&v, s, name);
+	ip_pool_snapshot_drop(s);
+	if (cli->wants_json) {
+		table_done(&v.table);
+		return cli_print_json(cli, json_pack("{s:o}", "warmup", v.list));
+	}
+	json_decref(v.list);
+	table_print(&v.table, cli,
+		    "no source is warming up; edm warmup plan SOURCE --target N begins it");
+	return 0;
+}
+
+static const struct arg_option plan_options[] = {
+	{"target", "N", "messages a day to end at; the usual curve leads there"},
+	{"steps", "N,N,…", "a curve of your own: messages a day, step by step"},
+	{"off", NULL, "the source is warm"},
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option hold_options[] = {
+	{"release", NULL, "move on again"},
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option advance_options[] = {
+	{"steps", "N", "so many steps forward (default: 1)"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb warmup_verbs[] = {
+	{.noun = "warmup",
+	 .verb = "plan",
+	 .synopsis = "SOURCE",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = plan_options,
+	 .summary = "Let a new source begin small, or call it warm",
+	 .examples = "    edm warmup plan mx3 --target 50000\n"
+		     "    edm warmup plan mx3 --steps 50,100,200,400\n"
+		     "    edm warmup plan mx3 --off",
+	 .changes = true,
+	 .run = run_plan},
+	{.noun = "warmup",
+	 .verb = "show",
+	 .synopsis = "[SOURCE]",
+	 .max_args = 1,
+	 .summary = "Show how far each lane is",
+	 .examples = "    edm warmup show --json",
+	 .takes_json = true,
+	 .run = run_show},
+	{.noun = "warmup",
+	 .verb = "hold",
+	 .synopsis = "SOURCE[/PROVIDER]",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = hold_options,
+	 .summary = "Keep lanes on their step, or let them move on",
+	 .examples = "    edm warmup hold mx3/qq --because 'deferrals grow'\n"
+		     "    edm warmup hold mx3/qq --release",
+	 .changes = true,
+	 .run = run_hold},
+	{.noun = "warmup",
+	 .verb = "advance",
+	 .synopsis = "SOURCE[/PROVIDER]",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = advance_options,
+	 .summary = "Move lanes a step forward before their day is over",
+	 .examples = "    edm warmup advance mx3/gmail",
+	 .changes = true,
+	 .run = run_advance},
+	{0},
+};

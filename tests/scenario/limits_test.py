@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""limit, pause, resume, warmup: what operators say while mail is flowing."""
+
+import pytest
+
+
+@pytest.fixture
+def mx1(edm, database):
+    """A database with one source and one campaign."""
+    edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.example.com")
+    database.query("INSERT INTO campaign(name, from_address) VALUES ('spring', 'news@example.com')")
+    return edm
+
+
+def limits(edm):
+    return {
+        rule["scope"] + ": " + rule["limit"]
+        for rule in edm("limit", "show", "--json").json["limits"]
+    }
+
+
+def test_limits_of_every_scope(mx1, database):
+    mx1(
+        "limit",
+        "set",
+        "--provider",
+        "qq",
+        "--each-source",
+        "connections=5",
+        "rate=100/min",
+        "--because",
+        "asked",
+    )
+    mx1("limit", "set", "--provider", "qq", "--total", "rate=20000/day")
+    mx1("limit", "set", "--provider", "qq", "--source", "mx1", "messages-per-connection=10")
+    mx1("limit", "set", "--provider", "tail", "new-connections=30/min")
+    mx1("limit", "set", "--source", "mx1", "rate=50/s")
+    mx1("limit", "set", "--campaign", "spring", "rate=5000/h")
+    mx1("limit", "set", "--domain", "Example.com", "--provider", "gmail", "rate=9/s")
+    mx1("limit", "set", "connections=900")
+    assert limits(mx1) == {
+        "each lane to qq: connections=5",
+        "each lane to qq: rate=100/min",
+        "all lanes to qq together: rate=20000/day",
+        "lane mx1/qq: messages-per-connection=10",
+        "each lane to tail: new-connections=30/min",
+        "source mx1: rate=50/s",
+        "campaign spring: rate=5000/h",
+        "mail from example.com to gmail: rate=9/s",
+        "each node: connections=900",
+    }
+    first = mx1("limit", "show", "--json").json["limits"][0]
+    assert first["set_by"] == "tester" and first["because"] == "asked" and first["left_ms"] is None
+    assert database.query("SELECT actor, because FROM event WHERE verb = 'limit set' LIMIT 1") == [
+        ("tester", "asked")
+    ]
+
+
+def test_a_limit_for_two_hours(mx1):
+    mx1("limit", "set", "--provider", "gmail", "rate=2/s", "--for", "2h")
+    (rule,) = [r for r in mx1("limit", "show", "--json").json["limits"] if r["provider"] == "gmail"]
+    assert 7_100_000 < rule["left_ms"] <= 7_200_000
+
+
+def test_undo_takes_back_the_whole_last_change(mx1):
+    mx1("limit", "set", "--provider", "qq", "connections=5")
+    mx1("limit", "set", "--provider", "qq", "connections=7", "rate=100/min")
+    mx1("limit", "undo")
+    assert limits(mx1) == {"each lane to qq: connections=5"}
+    mx1("limit", "undo")
+    assert limits(mx1) == {
+        "each lane to qq: connections=7",
+        "each lane to qq: rate=100/min",
+    }, "undone twice"
+    assert "2 limits ended" in mx1("limit", "unset", "--provider", "qq").out
+    assert limits(mx1) == set()
+    mx1("limit", "undo")
+    assert limits(mx1) == {"each lane to qq: connections=7", "each lane to qq: rate=100/min"}
+    mx1("limit", "unset", "--provider", "qq", "rate=1/min")
+    assert limits(mx1) == {"each lane to qq: connections=7"}
+
+
+def test_bad_limits_are_refused_and_change_nothing(mx1, database):
+    for code, words, *args in (
+        (2, "say what to limit", "set", "--provider", "qq"),
+        (2, "say per what", "set", "--provider", "qq", "rate=100"),
+        (2, "is no limit", "set", "--provider", "qq", "speed=100"),
+        (2, "from 1 to", "set", "--provider", "qq", "connections=5", "rate=0/s"),
+        (
+            2,
+            "exclude each other",
+            "set",
+            "--provider",
+            "qq",
+            "--total",
+            "--each-source",
+            "connections=5",
+        ),
+        (2, "--each-source goes with --provider", "set", "--each-source", "connections=5"),
+        (2, "sum over all sources", "set", "--total", "connections=5"),
+        (2, "stands alone", "set", "--campaign", "spring", "--provider", "qq", "rate=1/s"),
+        (2, "shared by campaigns", "set", "--campaign", "spring", "connections=5"),
+        (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "soon"),
+        (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "0s"),
+        (2, "--domain 'a b'", "set", "--domain", "a b", "rate=1/s"),
+        (3, 'no provider "qqq"', "set", "--provider", "qqq", "connections=5"),
+        (3, 'no source "mx7"', "set", "--source", "mx7", "connections=5"),
+        (3, 'no campaign "autumn"', "set", "--campaign", "autumn", "rate=1/s"),
+        (3, "no such limit is set", "unset", "--provider", "qq"),
+        (3, "no limit was ever set", "undo"),
+        (3, "no limit 77", "undo", "77"),
+        (2, "no number of a limit", "undo", "last"),
+        (2, "is no lane", "explain", "mx1"),
+        (3, 'no source "mx7"', "explain", "mx7/qq"),
+        (3, 'no provider "qqq"', "explain", "mx1/qqq"),
+    ):
+        assert words in mx1.fails(code, "limit", *args)
+    assert database.value("SELECT count(*) FROM limit_rule") == 0
+    assert database.value("SELECT count(*) FROM event WHERE verb LIKE 'limit%%'") == 0
+
+
+def test_explain_says_where_each_number_comes_from(mx1, database):
+    mx1("limit", "set", "--provider", "qq", "connections=5", "--because", "their postmaster")
+    mx1("limit", "set", "--provider", "qq", "--total", "rate=2000/h")
+    mx1("limit", "set", "--source", "mx1", "rate=50/s", "--for", "2h")
+    mx1("pause", "--provider", "qq", "--because", "550 Ip frequency limited")
+    mx1("warmup", "plan", "mx1", "--steps", "50,100")
+    database.query(
+        "INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid());"
+        "INSERT INTO node_live(node_id, incarnation, live) VALUES (1, 0, %s)",
+        '{"lanes": [{"source": "mx1", "queue": "qq", "sessions": 2, "allowed": 4, "queued": 17,'
+        ' "waits": "waits until resumed: lane mx1/qq is paused"}]}',
+    )
+    told = mx1("limit", "explain", "mx1/qq", "--json").json
+    caps = {(cap["level"], cap["kind"], cap["per"]): cap for cap in told["caps"]}
+    assert caps["lane", "connections", None]["origin"] == "operator"
+    assert caps["lane", "connections", None]["count"] == 5
+    assert caps["lane", "connections", None]["because"] == "their postmaster"
+    assert caps["lane", "messages-per-connection", None]["origin"] == "profile"
+    assert caps["provider", "rate", "h"]["count"] == 2000
+    assert caps["source", "rate", "s"]["left_ms"] > 0
+    assert told["paused"]["who"] == "tester" and told["learnt"] is None
+    assert told["warmup"] == {"step": 0, "steps": 2, "budget_a_day": 50, "held": False}
+    assert told["live"]["node"] == "n1" and told["live"]["lane"]["queued"] == 17
+    text = mx1("limit", "explain", "mx1/qq").out
+    for words in (
+        "5 connections by operator (rule ",
+        "by the provider's profile",
+        "paused by tester",
+        "550 Ip frequency limited",
+        "on node n1",
+        "2 connections of 4, 17 queued; waits until resumed",
+        "step 1 of 2, 50 messages a day",
+    ):
+        assert words in text
+    tail = mx1("limit", "explain", "mx1/mx.example.org", "--json").json
+    assert tail["tail"] and tail["live"] is None and tail["caps"][0]["origin"] == "default"
+    assert "no node shows this lane" in mx1("limit", "explain", "mx1/mx.example.org").out
+
+
+def paused(edm):
+    return {pause["scope"] for pause in edm("pauses", "--json").json["pauses"]}
+
+
+def test_pause_and_resume_of_every_scope(mx1, database):
+    mx1("pause", "--all", "--for", "10m", "--because", "fire drill")
+    mx1("pause", "--provider", "qq")
+    mx1("pause", "--source", "mx1")
+    mx1("pause", "--source", "mx1", "--provider", "gmail")
+    mx1("pause", "--campaign", "spring")
+    mx1("pause", "--provider", "mx.example.org")
+    assert paused(mx1) == {
+        "all mail",
+        "mail to qq",
+        "source mx1",
+        "lane mx1/gmail",
+        "campaign spring",
+        "mail to mx.example.org",
+    }
+    first = mx1("pauses", "--json").json["pauses"][0]
+    assert (
+        first["origin"] == "operator"
+        and first["who"] == "tester"
+        and first["because"] == "fire drill"
+    )
+    assert 0 < first["left_ms"] <= 600_000
+    assert "until resumed" in mx1("pauses").out
+    mx1("resume", "--provider", "qq", "--because", "they let us")
+    mx1("resume", "--id", first["id"])
+    assert paused(mx1) == {
+        "source mx1",
+        "lane mx1/gmail",
+        "campaign spring",
+        "mail to mx.example.org",
+    }
+    assert "3 pauses lifted" in mx1("resume", "--all").out
+    assert paused(mx1) == {"campaign spring"}
+    mx1("resume", "--campaign", "spring")
+    assert "nothing is paused" in mx1("pauses").out
+    assert database.query(
+        "SELECT actor, because FROM event WHERE verb = 'resume' ORDER BY event_id LIMIT 1"
+    ) == [("tester", "they let us")]
+
+
+def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
+    for code, words, *args in (
+        (2, "say what to pause", "pause"),
+        (2, "--all stands alone", "pause", "--all", "--provider", "qq"),
+        (2, "not on one source", "pause", "--campaign", "spring", "--source", "mx1"),
+        (2, "--for takes a time", "pause", "--all", "--for", "later"),
+        (3, "no provider", "pause", "--provider", "qqq"),
+        (3, "no source", "pause", "--source", "mx7"),
+        (3, "no campaign", "pause", "--campaign", "autumn"),
+        (2, "say what to resume", "resume"),
+        (3, "nothing is paused by exactly that", "resume", "--provider", "qq"),
+        (3, "nothing is paused by exactly that", "resume", "--id", "9"),
+    ):
+        assert words in mx1.fails(code, *args)
+    assert database.value("SELECT count(*) FROM pause") == 0
+
+
+def test_warmup_is_planned_held_and_moved_forward(mx1, database):
+    assert "no source is warming up" in mx1("warmup", "show").out
+    assert (
+        "50, 100, 200"
+        in mx1("warmup", "plan", "mx1", "--target", 1000, "--because", "new address").out
+    )
+    (lane,) = mx1("warmup", "show", "--json").json["warmup"]
+    assert lane["target"] is None and lane["budget_a_day"] == 50
+    mx1("warmup", "advance", "mx1/qq", "--steps", 2, "--because", "they know us")
+    mx1("warmup", "hold", "mx1/qq")
+    (lane,) = mx1("warmup", "show", "mx1", "--json").json["warmup"]
+    assert (lane["target"], lane["step"], lane["budget_a_day"], lane["held"]) == (
+        "qq",
+        2,
+        200,
+        True,
+    )
+    mx1("warmup", "hold", "mx1", "--release")
+    assert mx1("warmup", "show", "--json").json["warmup"][0]["held"] is False
+    assert database.query("SELECT object, because FROM event WHERE verb = 'warmup advance'") == [
+        ("lane:mx1/qq", "they know us")
+    ]
+    mx1("warmup", "plan", "mx1", "--off")
+    assert mx1("warmup", "show", "--json").json["warmup"] == []
+
+
+def test_bad_warmups_are_refused(mx1):
+    for code, words, *args in (
+        (2, "say one of --target", "plan", "mx1"),
+        (2, "say one of --target", "plan", "mx1", "--target", 100, "--off"),
+        (2, "", "plan", "mx1", "--steps", "100,50"),
+        (3, "no source", "plan", "mx7", "--target", 100),
+        (3, "no lanes yet", "advance", "mx1"),
+        (3, "no source", "hold", "mx7/qq"),
+        (3, "no provider", "hold", "mx1/qqq"),
+        (2, "--steps takes a whole number", "advance", "mx1/qq", "--steps", "0"),
+        (3, "no source", "show", "mx7"),
+    ):
+        assert words in mx1.fails(code, "warmup", *args)
+    assert mx1("warmup", "show", "--json").json["warmup"] == []

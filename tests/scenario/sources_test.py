@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""source, provider, route: what mail leaves from, and what is known of where it goes."""
+
+
+def events(database, verb):
+    return database.query(
+        "SELECT actor, object, because FROM event WHERE verb = %s ORDER BY event_id", verb
+    )
+
+
+def add_source(edm, name="mx1", address="127.0.0.10", *more):
+    return edm("source", "add", address, "--name", name, "--ehlo", f"{name}.example.com", *more)
+
+
+def test_a_source_is_added_shown_changed_drained_and_removed(edm, database):
+    added = add_source(
+        edm, "mx1", "127.0.0.10", "--pool", "bulk", "--weight", 3, "--because", "new rack"
+    )
+    assert added.err == "" and "127.0.0.10 as mx1.example.com" in added.out
+    assert events(database, "source add") == [("tester", "source:mx1", "new rack")]
+    (source,) = edm("source", "show", "--json").json["sources"]
+    assert source["name"] == "mx1" and source["address"] == source["public"] == "127.0.0.10"
+    assert (source["pool"], source["weight"], source["node"], source["state"]) == (
+        "bulk",
+        3,
+        None,
+        "active",
+    )
+    assert source["on_this_machine"] is True and source["warmup_steps"] == 0
+
+    edm("source", "set", "mx1", "--weight", 5, "--public", "203.0.113.9", "--node", "n1")
+    (source,) = edm("source", "show", "mx1", "--json").json["sources"]
+    assert (source["weight"], source["public"], source["node"]) == (5, "203.0.113.9", "n1")
+    edm("source", "drain", "mx1", "--because", "moving")
+    assert "draining" in edm("source", "show").out
+    assert "is draining already" in edm.fails(4, "source", "drain", "mx1")
+    edm("source", "set", "mx1", "--active")
+    assert "needs --yes" in edm.fails(4, "source", "remove", "mx1")
+    edm("source", "remove", "mx1", "--yes")
+    assert "no source yet" in edm("source", "show").out
+    assert [
+        verb
+        for (verb,) in database.query(
+            "SELECT verb FROM event WHERE object = 'source:mx1' ORDER BY event_id"
+        )
+    ] == [
+        "source add",
+        "source set",
+        "source drain",
+        "source activate",
+        "source remove",
+    ]
+
+
+def test_an_address_of_another_machine_is_a_warning(edm):
+    added = add_source(edm, "mx9", "203.0.113.10")
+    assert added.err.startswith("warning: 203.0.113.10 is no address of this machine")
+    assert edm(
+        "source", "add", "203.0.113.11", "--name", "mx8", "--ehlo", "a.example.com", "--json"
+    ).json == {
+        "name": "mx8",
+        "address": "203.0.113.11",
+        "id": 2,
+        "on_this_machine": False,
+    }
+
+
+def test_bad_sources_are_refused_and_change_nothing(edm, database):
+    add_source(edm)
+    want = edm("source", "show", "--json").json
+    for code, words, *args in (
+        (2, "--name is missing", "add", "127.0.0.11", "--ehlo", "a.example.com"),
+        (2, "--ehlo is missing", "add", "127.0.0.11", "--name", "mx2"),
+        (2, "no full host name", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "localhost"),
+        (
+            2,
+            "no IPv4 or IPv6 address",
+            "add",
+            "mx.example.com",
+            "--name",
+            "mx2",
+            "--ehlo",
+            "a.example.com",
+        ),
+        (2, "no source name", "add", "127.0.0.11", "--name", "MX/2", "--ehlo", "a.example.com"),
+        (
+            2,
+            "from 1 to 1000",
+            "add",
+            "127.0.0.11",
+            "--name",
+            "mx2",
+            "--ehlo",
+            "a.example.com",
+            "--weight",
+            0,
+        ),
+        (
+            4,
+            'a source "mx1" already',
+            "add",
+            "127.0.0.11",
+            "--name",
+            "mx1",
+            "--ehlo",
+            "a.example.com",
+        ),
+        (
+            4,
+            "has this address already",
+            "add",
+            "127.0.0.10",
+            "--name",
+            "mx2",
+            "--ehlo",
+            "a.example.com",
+        ),
+        (2, "say what to change", "set", "mx1"),
+        (4, "is active already", "set", "mx1", "--weight", 9, "--active"),
+        (3, 'no source "mx7"', "set", "mx7", "--weight", 2),
+        (3, 'no source "mx7"', "remove", "mx7", "--yes"),
+        (3, 'no source "mx7"', "show", "mx7"),
+    ):
+        assert words in edm.fails(code, "source", *args)
+    assert edm("source", "show", "--json").json == want
+    assert len(events(database, "source add")) == 1
+
+
+def test_a_provider_profile_is_changed_and_reset(edm, database):
+    (qq,) = edm("provider", "show", "qq", "--json").json["providers"]
+    assert qq["origin"] == "built-in" and ".qq.com".strip(".") in qq["mx_suffixes"]
+    edm(
+        "provider", "set", "qq", "connections=3", "rate=120/min", "--verp", "off", "--because", "no"
+    )
+    (qq,) = edm("provider", "show", "qq", "--json").json["providers"]
+    assert qq["origin"] == "changed" and qq["verp"] is False
+    assert qq["initial_connections"] == 3, "a lane cannot start with more than it may have"
+    assert qq["limits"]["connections"] == 3 and qq["limits"]["messages_per_min"] == 120
+    assert events(database, "provider set") == [("tester", "provider:qq", "no")]
+    edm("provider", "set", "qq", "--reset")
+    assert edm("provider", "show", "qq", "--json").json["providers"][0]["origin"] == "built-in"
+
+    edm(
+        "provider",
+        "set",
+        "corp",
+        "--mx",
+        ".mx.corp.example",
+        "--domain",
+        "corp.example",
+        "connections=2",
+    )
+    names = {p["name"]: p for p in edm("provider", "list", "--json").json["providers"]}
+    assert names["corp"]["origin"] == "own" and names["corp"]["mx_suffixes"] == ["mx.corp.example"]
+    assert "QQ邮箱" in edm("provider", "list", "--lang", "zh").out
+
+
+def test_bad_profiles_are_refused_and_change_nothing(edm, database):
+    for code, words, *args in (
+        (2, "say what to change", "qq"),
+        (2, "say what to change", "qq", "connections=3", "--reset"),
+        (2, "is no limit", "qq", "konnections=3"),
+        (2, "from 1 to", "qq", "connections=0"),
+        (2, "a profile states rates per min, h or day", "qq", "rate=3/s"),
+        (2, "--verp is on or off", "qq", "--verp", "maybe"),
+        (1, "initial_connections is above its connections", "qq", "connections=3", "--initial", 4),
+        (1, "", "corp", "connections=30"),
+        (3, "nothing was set", "qq", "--reset"),
+    ):
+        assert words in edm.fails(code, "provider", "set", *args)
+    assert "no provider" in edm.fails(3, "provider", "show", "nobody")
+    assert database.value("SELECT count(*) FROM provider") == 0
+    assert events(database, "provider set") == []
+
+
+def test_routes_with_a_sealed_password(edm, database, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("s3cret word\n")
+    edm("route", "set", "Example.COM", "192.0.2.10:2525")
+    edm(
+        "route",
+        "set",
+        "*",
+        "[2001:db8::1]:587",
+        "--tls",
+        "verified",
+        "--auth",
+        "edm",
+        "--password-file",
+        password,
+    )
+    assert edm("route", "show", "--json").json["routes"] == [
+        {"domain": "*", "host": "2001:db8::1", "port": 587, "tls": "verified", "auth_user": "edm"},
+        {
+            "domain": "example.com",
+            "host": "192.0.2.10",
+            "port": 2525,
+            "tls": "opportunistic",
+            "auth_user": None,
+        },
+    ]
+    sealed = bytes(database.value("SELECT sealed_password FROM route WHERE domain = '*'"))
+    assert len(sealed) == len("s3cret word") + 29 and b"s3cret" not in sealed
+    assert "s3cret" not in str(database.query("SELECT * FROM event"))
+    edm("route", "remove", "EXAMPLE.com", "--because", "moved")
+    assert events(database, "route remove") == [("tester", "route:example.com", "moved")]
+
+
+def test_bad_routes_are_refused_and_change_nothing(edm, database, tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    for code, words, *args in (
+        (2, "no HOST:PORT", "set", "example.com", "mail.example.com"),
+        (2, "no HOST:PORT", "set", "example.com", "mail example:25"),
+        (2, "no HOST:PORT", "set", "example.com", "mail.example.com:70000"),
+        (2, "is no domain", "set", "exa mple.com", "mail.example.com:25"),
+        (
+            2,
+            "--tls is none, opportunistic",
+            "set",
+            "example.com",
+            "mail.example.com:25",
+            "--tls",
+            "maybe",
+        ),
+        (2, "go together", "set", "example.com", "mail.example.com:25", "--auth", "edm"),
+        (
+            1,
+            "is empty",
+            "set",
+            "example.com",
+            "a.example.com:25",
+            "--auth",
+            "edm",
+            "--password-file",
+            empty,
+        ),
+        (
+            1,
+            "cannot open",
+            "set",
+            "example.com",
+            "a.example.com:25",
+            "--auth",
+            "edm",
+            "--password-file",
+            "/none",
+        ),
+        (3, "there is no route", "remove", "example.com"),
+    ):
+        assert words in edm.fails(code, "route", *args)
+    assert "no route: mail goes where DNS says" in edm("route", "show").out
+    assert database.value("SELECT count(*) FROM route") == 0
