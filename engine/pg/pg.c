@@ -2,7 +2,7 @@
 /*
  * libpq in pipeline mode on libuv; see pg.h.
  *
- * Every call is sent as [before] [prepare] execute sync, so that an error stops at its own sync,
+ * Every call is sent as [prologue] [prepare] execute sync, so that an error stops at its own sync,
  * and is answered when its sync comes back: in a pipeline the server commits at the sync, after it
  * has already reported the statement as complete.
  *
@@ -42,7 +42,7 @@ struct prepared {
 
 struct call {
 	struct list node;	 /* pg.waiting until sent, then pg.sent */
-	char *before;		 /* utility statement, or NULL */
+	char *prologue;		 /* utility statement executed first, or NULL */
 	char *name;		 /* statement; NULL: text is one */
 	char *text;		 /* command text, or NULL */
 	struct pg_params params; /* copy; emptied when sent */
@@ -59,6 +59,7 @@ struct call {
 struct pg {
 	struct loop *loop;
 	char *url, *name, *listen;
+	char *prologue;		   /* of every call, or NULL */
 	struct pg_options options; /* its strings point at the copies above */
 	enum pg_state state;
 	PGconn *conn;
@@ -106,7 +107,7 @@ struct pg *pg_open(struct loop *loop, const struct pg_options *options)
 
 static void call_free(struct call *call)
 {
-	free(call->before);
+	free(call->prologue);
 	free(call->name);
 	free(call->text);
 	pg_params_done(&call->params);
@@ -156,6 +157,7 @@ static void on_anchor_closed(uv_handle_t *handle)
 	free(pg->url);
 	free(pg->name);
 	free(pg->listen);
+	free(pg->prologue);
 	free(pg);
 }
 
@@ -216,9 +218,9 @@ static bool send_parts(struct pg *pg, struct call *call)
 	struct pg_wire wire;
 	pg_wire_fill(&wire, &call->params);
 	int parts = 0;
-	if (call->before != NULL) {
+	if (call->prologue != NULL) {
 		parts++;
-		if (!PQsendQueryParams(pg->conn, call->before, 0, NULL, NULL, NULL, NULL, 1))
+		if (!PQsendQueryParams(pg->conn, call->prologue, 0, NULL, NULL, NULL, NULL, 1))
 			return false;
 	}
 	if (call->name == NULL)
@@ -288,11 +290,17 @@ static void call_make(struct pg *pg, struct call *call)
 	arm_reply_timeout(pg);
 }
 
-void pg_call_after(struct pg *pg, const char *before, const char *name,
-		   const struct pg_params *params, pg_on_reply on_reply, void *owner)
+void pg_set_prologue(struct pg *pg, const char *sql)
+{
+	free(pg->prologue);
+	pg->prologue = sql == NULL ? NULL : xstrdup(sql);
+}
+
+void pg_call(struct pg *pg, const char *name, const struct pg_params *params, pg_on_reply on_reply,
+	     void *owner)
 {
 	struct call *call = xcalloc(1, sizeof(*call));
-	call->before = before == NULL ? NULL : xstrdup(before);
+	call->prologue = pg->prologue == NULL ? NULL : xstrdup(pg->prologue);
 	call->name = xstrdup(name);
 	call->on_reply = on_reply;
 	call->owner = owner;
@@ -303,12 +311,6 @@ void pg_call_after(struct pg *pg, const char *before, const char *name,
 		call->params.count = params->count;
 	}
 	call_make(pg, call);
-}
-
-void pg_call(struct pg *pg, const char *name, const struct pg_params *params, pg_on_reply on_reply,
-	     void *owner)
-{
-	pg_call_after(pg, NULL, name, params, on_reply, owner);
 }
 
 void pg_command(struct pg *pg, const char *sql, pg_on_reply on_reply, void *owner)

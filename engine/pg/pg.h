@@ -64,10 +64,9 @@ size_t pg_calls_open(const struct pg *pg);
 /* Executes the statement called name; params may be NULL and are not kept. */
 void pg_call(struct pg *pg, const char *name, const struct pg_params *params, pg_on_reply on_reply,
 	     void *owner);
-/* The same, with a utility statement executed just before it in the same transaction
- * ("SET TRANSACTION SNAPSHOT '…'" on a connection after pg_command set its isolation). */
-void pg_call_after(struct pg *pg, const char *before, const char *name,
-		   const struct pg_params *params, pg_on_reply on_reply, void *owner);
+/* From now on every pg_call executes this utility statement first, in the same transaction
+ * ("SET TRANSACTION SNAPSHOT '…'"); NULL ends that. Copied. */
+void pg_set_prologue(struct pg *pg, const char *sql);
 /* Executes a statement without parameters given as text: for BEGIN, SET, COMMIT. */
 void pg_command(struct pg *pg, const char *sql, pg_on_reply on_reply, void *owner);
 

@@ -168,7 +168,9 @@ int trial_look(struct pg_blocking *db, const struct trial *trial, struct trial_o
 	       struct err *err)
 {
 	struct pg_rows *rows = NULL;
-	if (lookup_outcomes(db, trial->rid, trial->campaign, 1, &rows, err) != 0)
+	struct lookup_question question = {
+		.rid = trial->rid, .campaign = trial->campaign, .limit = 1};
+	if (lookup_outcomes(db, &question, &rows, err) != 0)
 		return -1;
 	int count = pg_rows_count(rows);
 	if (count > 0)

@@ -51,7 +51,7 @@ static void claimed_load(struct lease *lease, const struct pg_rows *rows, int ro
 	positions_load(&lease->open, pg_bits(rows, row, 7));
 }
 
-void ledger_claim(struct pg *pg, struct member_id id, const struct claim_want *wants, size_t count,
+void ledger_claim(struct pg *pg, struct member_id id, struct claim_wants wants,
 		  ledger_on_leases on_leases, void *owner)
 {
 	struct pg_params params;
@@ -60,10 +60,10 @@ void ledger_claim(struct pg *pg, struct member_id id, const struct claim_want *w
 	pg_array_init(&campaigns, PG_INT4);
 	pg_array_init(&groups, PG_TEXT);
 	pg_array_init(&numbers, PG_INT4);
-	for (size_t i = 0; i < count; i++) {
-		pg_array_int(&campaigns, wants[i].campaign);
-		pg_array_text(&groups, wants[i].group);
-		pg_array_int(&numbers, wants[i].n);
+	for (size_t i = 0; i < wants.count; i++) {
+		pg_array_int(&campaigns, wants.wants[i].campaign);
+		pg_array_text(&groups, wants.wants[i].group);
+		pg_array_int(&numbers, wants.wants[i].n);
 	}
 	pg_add_int4(&params, id.node);
 	pg_add_int4(&params, id.incarnation);
@@ -106,8 +106,8 @@ static void key_load(struct lease *lease, const struct pg_rows *rows, int row)
 	lease->key = (struct chunk_key){pg_int32(rows, row, 0), pg_int32(rows, row, 1)};
 }
 
-void ledger_release_stray(struct pg *pg, struct member_id id, const struct lease *strays,
-			  size_t count, ledger_on_leases on_leases, void *owner)
+void ledger_release_stray(struct pg *pg, struct member_id id, struct lease_list strays,
+			  ledger_on_leases on_leases, void *owner)
 {
 	struct pg_params params;
 	struct pg_array campaigns, chunks, epochs;
@@ -115,10 +115,10 @@ void ledger_release_stray(struct pg *pg, struct member_id id, const struct lease
 	pg_array_init(&campaigns, PG_INT4);
 	pg_array_init(&chunks, PG_INT4);
 	pg_array_init(&epochs, PG_INT4);
-	for (size_t i = 0; i < count; i++) {
-		pg_array_int(&campaigns, strays[i].key.campaign);
-		pg_array_int(&chunks, strays[i].key.chunk);
-		pg_array_int(&epochs, strays[i].epoch);
+	for (size_t i = 0; i < strays.count; i++) {
+		pg_array_int(&campaigns, strays.leases[i].key.campaign);
+		pg_array_int(&chunks, strays.leases[i].key.chunk);
+		pg_array_int(&epochs, strays.leases[i].epoch);
 	}
 	pg_add_int4(&params, id.node);
 	pg_add_int4(&params, id.incarnation);

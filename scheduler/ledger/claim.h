@@ -19,6 +19,11 @@ struct claim_want {
 	int32_t n;
 };
 
+struct claim_wants {
+	const struct claim_want *wants;
+	size_t count;
+};
+
 struct lease {
 	struct chunk_key key;
 	int32_t epoch;
@@ -43,17 +48,22 @@ typedef void (*ledger_on_leases)(void *owner, const struct lease_reply *reply);
 /* Leases chunks of running campaigns, committed durably. Fewer or none: nothing ready, the campaign
  * stopped, or the node is fenced or draining (the heartbeat tells which). Lost: chunks may be
  * leased that nobody here knows of; ledger_list_held finds them. */
-void ledger_claim(struct pg *pg, struct member_id id, const struct claim_want *wants, size_t count,
+void ledger_claim(struct pg *pg, struct member_id id, struct claim_wants wants,
 		  ledger_on_leases on_leases, void *owner);
 
 /* What the database thinks this node holds, under whatever incarnation. */
 void ledger_list_held(struct pg *pg, struct member_id id, ledger_on_leases on_leases, void *owner);
 
+struct lease_list {
+	const struct lease *leases;
+	size_t count;
+};
+
 /* Gives back leases under the epochs listed, of which nothing was ever sent. The reply lists the
  * keys given back (nothing else of a lease is filled in). A later claim reply that names one of
  * these epochs must be dropped. */
-void ledger_release_stray(struct pg *pg, struct member_id id, const struct lease *strays,
-			  size_t count, ledger_on_leases on_leases, void *owner);
+void ledger_release_stray(struct pg *pg, struct member_id id, struct lease_list strays,
+			  ledger_on_leases on_leases, void *owner);
 
 /* A recipient as it stands in its chunk. */
 struct person {

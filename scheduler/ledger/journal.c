@@ -37,9 +37,7 @@ struct segment {
 
 struct journal_stream {
 	struct journal *journal;
-	uint16_t number, streams;
-	int32_t incarnation;
-	enum journal_sync_mode mode;
+	struct journal_stream_options options;
 	int fd;
 	size_t size; /* of the segment being written */
 	struct buf out;
@@ -221,9 +219,13 @@ failed:
 	return -1;
 }
 
-/* What the segment before told, to see that this one follows it. */
-struct chain {
-	bool any;
+/* A replay under way, with what the segment before told, to see that the next follows it. */
+struct replay {
+	struct journal *journal;
+	journal_on_record on_record;
+	void *owner;
+	struct journal_replay *out;
+	bool any; /* a segment was read: */
 	uint16_t stream;
 	uint64_t sequence;
 	bool was_torn;
@@ -236,50 +238,61 @@ static void set_lost(struct journal_replay *out, const char *why)
 	out->state = JOURNAL_LOST;
 }
 
-static void check_header(struct journal *j, const struct journal_header *h, struct chain *chain,
-			 struct journal_replay *out)
+/* Why a segment makes the journal lost, or NULL. */
+static const char *fault_of(const struct replay *r, const struct journal_header *h)
 {
-	bool same_stream = chain->any && h->stream == chain->stream;
-	if (memcmp(h->installation, j->installation, 16) != 0 ||
-	    memcmp(h->journal, j->uuid, 16) != 0)
-		set_lost(out, "a segment belongs to another journal");
-	else if (same_stream && h->sequence != chain->sequence + 1)
-		set_lost(out, "a segment is missing");
-	else if (same_stream && chain->was_torn)
-		set_lost(out, "a segment is cut off");
-	else if (!same_stream && h->stream != (chain->any ? chain->stream + 1 : 0))
-		set_lost(out, "a stream is missing");
-	else if (memcmp(h->boot, j->boot, 16) != 0 && !h->is_durable)
-		set_lost(out, "the machine was restarted and journal.sync is not batch");
-	*chain = (struct chain){.any = true, .stream = h->stream, .sequence = h->sequence};
-	if (out->first_incarnation == 0 || h->incarnation < out->first_incarnation)
-		out->first_incarnation = h->incarnation;
-	if (h->incarnation > out->last_incarnation)
-		out->last_incarnation = h->incarnation;
+	bool same_stream = r->any && h->stream == r->stream;
+	bool is_ours = memcmp(h->installation, r->journal->installation, 16) == 0 &&
+		       memcmp(h->journal, r->journal->uuid, 16) == 0;
+	if (!is_ours)
+		return "a segment belongs to another journal";
+	if (same_stream && h->sequence != r->sequence + 1)
+		return "a segment is missing";
+	if (same_stream && r->was_torn)
+		return "a segment is cut off";
+	if (!same_stream && h->stream != (r->any ? r->stream + 1 : 0))
+		return "a stream is missing";
+	if (memcmp(h->boot, r->journal->boot, 16) != 0 && !h->is_durable)
+		return "the machine was restarted and journal.sync is not batch";
+	return NULL;
 }
 
-static void replay_segment(struct journal *j, struct str bytes, struct chain *chain,
-			   struct journal_replay *out, journal_on_record on_record, void *owner)
+static void take_header(struct replay *r, const struct journal_header *h)
+{
+	const char *fault = fault_of(r, h);
+	if (fault != NULL)
+		set_lost(r->out, fault);
+	r->any = true;
+	r->stream = h->stream;
+	r->sequence = h->sequence;
+	r->was_torn = false;
+	if (r->out->first_incarnation == 0 || h->incarnation < r->out->first_incarnation)
+		r->out->first_incarnation = h->incarnation;
+	if (h->incarnation > r->out->last_incarnation)
+		r->out->last_incarnation = h->incarnation;
+}
+
+static void replay_segment(struct replay *r, struct str bytes)
 {
 	struct journal_header header;
 	if (journal_header_read(bytes, &header) != 0) {
 		/* The process died while it made the segment: nothing of it was in use. */
-		chain->was_torn = true;
+		r->was_torn = true;
 		if (bytes.len >= JOURNAL_HEADER_SIZE)
-			set_lost(out, "a segment has no header");
+			set_lost(r->out, "a segment has no header");
 		return;
 	}
-	check_header(j, &header, chain, out);
+	take_header(r, &header);
 	struct str rest = str_slice(bytes, JOURNAL_HEADER_SIZE, bytes.len);
 	struct journal_record record;
 	enum journal_scan scan;
 	while ((scan = journal_record_read(&rest, &record)) == JOURNAL_RECORD) {
-		out->records++;
-		on_record(owner, &record);
+		r->out->records++;
+		r->on_record(r->owner, &record);
 	}
-	chain->was_torn = scan == JOURNAL_TORN;
+	r->was_torn = scan == JOURNAL_TORN;
 	if (scan == JOURNAL_CORRUPT)
-		set_lost(out, "a record is corrupt");
+		set_lost(r->out, "a record is corrupt");
 }
 
 int journal_replay(struct journal *j, journal_on_record on_record, void *owner,
@@ -290,7 +303,7 @@ int journal_replay(struct journal *j, journal_on_record on_record, void *owner,
 	if (count < 0)
 		return -1;
 	struct buf bytes;
-	struct chain chain = {.any = false};
+	struct replay r = {.journal = j, .on_record = on_record, .owner = owner, .out = out};
 	buf_init(&bytes, SEGMENT_MAX);
 	*out = (struct journal_replay){.state = count == 0 ? JOURNAL_EMPTY : JOURNAL_WHOLE,
 				       .why = ""};
@@ -298,7 +311,7 @@ int journal_replay(struct journal *j, journal_on_record on_record, void *owner,
 	for (int i = 0; i < count && rc == 0; i++) {
 		rc = read_whole(j, names[i]->d_name, &bytes, err);
 		if (rc == 0)
-			replay_segment(j, buf_str(&bytes), &chain, out, on_record, owner);
+			replay_segment(&r, buf_str(&bytes));
 		out->segments++;
 	}
 	buf_done(&bytes);
@@ -330,7 +343,7 @@ static struct segment *current(const struct journal_stream *s)
 
 static void segment_name(const struct journal_stream *s, uint64_t sequence, char *out, size_t size)
 {
-	snprintf(out, size, NAME_FORMAT, s->number, (unsigned long long)sequence);
+	snprintf(out, size, NAME_FORMAT, s->options.number, (unsigned long long)sequence);
 }
 
 static int write_all(int fd, const char *bytes, size_t size)
@@ -351,11 +364,11 @@ static int write_all(int fd, const char *bytes, size_t size)
 static int segment_start(struct journal_stream *s, uint64_t sequence, struct err *err)
 {
 	struct journal *j = s->journal;
-	struct journal_header header = {.incarnation = s->incarnation,
-					.stream = s->number,
-					.streams = s->streams,
+	struct journal_header header = {.incarnation = s->options.incarnation,
+					.stream = s->options.number,
+					.streams = s->options.streams,
 					.sequence = sequence,
-					.is_durable = s->mode == JOURNAL_SYNC_BATCH};
+					.is_durable = s->options.mode == JOURNAL_SYNC_BATCH};
 	memcpy(header.installation, j->installation, 16);
 	memcpy(header.journal, j->uuid, 16);
 	memcpy(header.boot, j->boot, 16);
@@ -366,7 +379,7 @@ static int segment_start(struct journal_stream *s, uint64_t sequence, struct err
 	journal_header_write(&bytes, &header);
 	int fd = openat(j->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	bool good = fd >= 0 && write_all(fd, bytes.data, bytes.len) == 0;
-	if (good && s->mode == JOURNAL_SYNC_BATCH)
+	if (good && s->options.mode == JOURNAL_SYNC_BATCH)
 		good = fdatasync(fd) == 0 && fsync(j->dir) == 0;
 	buf_done(&bytes);
 	if (!good) {
@@ -403,21 +416,19 @@ static int next_sequence(struct journal *j, uint16_t number, uint64_t *out, stru
 	return 0;
 }
 
-struct journal_stream *journal_stream_open(struct journal *j, uint16_t number, uint16_t streams,
-					   int32_t incarnation, enum journal_sync_mode mode,
+struct journal_stream *journal_stream_open(struct journal *j,
+					   const struct journal_stream_options *options,
 					   struct err *err)
 {
 	struct journal_stream *s = xcalloc(1, sizeof(*s));
 	s->journal = j;
-	s->number = number;
-	s->streams = streams;
-	s->incarnation = incarnation;
-	s->mode = mode;
+	s->options = *options;
 	s->fd = -1;
 	list_init(&s->segments);
 	buf_init(&s->out, COLLECT_MAX);
 	uint64_t sequence;
-	if (next_sequence(j, number, &sequence, err) != 0 || segment_start(s, sequence, err) != 0) {
+	if (next_sequence(j, options->number, &sequence, err) != 0 ||
+	    segment_start(s, sequence, err) != 0) {
 		journal_stream_close(s);
 		return NULL;
 	}
@@ -484,7 +495,7 @@ static void trim(struct journal_stream *s)
 /* What was collected is written, so a new segment may begin. */
 static int rotate(struct journal_stream *s, struct err *err)
 {
-	if (s->mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
+	if (s->options.mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
 		return err_errno(err, errno, "cannot sync the journal in %s", s->journal->path);
 	int old = s->fd;
 	if (segment_start(s, current(s)->sequence + 1, err) != 0)
@@ -509,7 +520,7 @@ static void sync_work(uv_work_t *work)
 {
 	struct journal_stream *s = work->data;
 	s->sync_errno = 0;
-	if (s->mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
+	if (s->options.mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
 		s->sync_errno = errno;
 }
 

@@ -67,9 +67,16 @@ int journal_discard(struct journal *j, struct err *err) NODISCARD;
 
 /* ---- while running ---- */
 
-/* Opens stream number of streams for this incarnation. NULL on error. */
-struct journal_stream *journal_stream_open(struct journal *j, uint16_t number, uint16_t streams,
-					   int32_t incarnation, enum journal_sync_mode mode,
+struct journal_stream_options {
+	uint16_t number;  /* from 0, of */
+	uint16_t streams; /* that are open together */
+	int32_t incarnation;
+	enum journal_sync_mode mode;
+};
+
+/* Opens a stream. NULL on error. */
+struct journal_stream *journal_stream_open(struct journal *j,
+					   const struct journal_stream_options *options,
 					   struct err *err);
 /* Closes it; segments with unsettled records stay. NULL is fine. */
 void journal_stream_close(struct journal_stream *s);

@@ -82,14 +82,14 @@ int lookup_where(struct pg_blocking *conn, int32_t campaign, int64_t rid, struct
 	return 0;
 }
 
-int lookup_outcomes(struct pg_blocking *conn, int64_t rid, int32_t campaign, int32_t limit,
+int lookup_outcomes(struct pg_blocking *conn, const struct lookup_question *question,
 		    struct pg_rows **rows_out, struct err *err)
 {
 	struct pg_params params;
 	pg_params_init(&params);
-	pg_add_int8(&params, rid);
-	pg_add_int4(&params, campaign);
-	pg_add_int4(&params, limit);
+	pg_add_int8(&params, question->rid);
+	pg_add_int4(&params, question->campaign);
+	pg_add_int4(&params, question->limit);
 	int rc = pg_run(conn, "ledger/outcomes_of", &params, rows_out, err);
 	pg_params_done(&params);
 	return rc;

@@ -31,8 +31,14 @@ struct whereabouts {
 int lookup_where(struct pg_blocking *conn, int32_t campaign, int64_t rid, struct whereabouts *out,
 		 struct err *err) NODISCARD;
 
-/* Rows of ledger/outcomes_of, newest first; campaign 0 = of all. The caller frees them. */
-int lookup_outcomes(struct pg_blocking *conn, int64_t rid, int32_t campaign, int32_t limit,
+struct lookup_question {
+	int64_t rid;
+	int32_t campaign; /* 0 = all */
+	int32_t limit;	  /* rows at most */
+};
+
+/* Rows of ledger/outcomes_of, newest first. The caller frees them. */
+int lookup_outcomes(struct pg_blocking *conn, const struct lookup_question *question,
 		    struct pg_rows **rows_out, struct err *err) NODISCARD;
 
 #endif

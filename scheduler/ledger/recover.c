@@ -46,6 +46,9 @@ struct run {
 	int64_t unknown_retry_ms;
 	struct recovery_counts *counts;
 	struct flush *flush;
+	/* For the items of one flush: */
+	const struct pg_rows *policies; /* ledger/unknown_policies */
+	int64_t now_us;			/* database time */
 };
 
 /* ---- the journal in memory ---- */
@@ -156,69 +159,92 @@ static void settle_outcome(struct run *run, size_t k, const struct told *told,
 	run->counts->outcomes++;
 }
 
+/* Whether the campaign's policy is to try its unknown again. */
+static bool tries_again(const struct run *run, int32_t campaign)
+{
+	for (int row = 0; row < pg_rows_count(run->policies); row++)
+		if (pg_int32(run->policies, row, 0) == campaign)
+			return pg_bool(run->policies, row, 1);
+	return false;
+}
+
 static void settle_intent(struct run *run, size_t k, const struct told *told,
-			  const struct person *p, bool again, int64_t now_us)
+			  const struct person *p)
 {
 	struct settlement s = {.position = told->record.key.position,
 			       .attempt = told->record.key.attempt,
 			       .version = p->version,
-			       .at_us = now_us,
+			       .at_us = run->now_us,
 			       .age_s = p->age_s};
 	fill_person(&s, p);
 	s.retry.flags = p->flags;
 	s.retry.age_s = p->age_s;
-	retry_unknown(&s, again, now_us + run->unknown_retry_ms * 1000);
+	retry_unknown(&s, tries_again(run, told->record.key.campaign),
+		      run->now_us + run->unknown_retry_ms * 1000);
 	flush_settle(run->flush, k, &s);
 	run->counts->unknown++;
 }
 
 /* Never sent to, but the chunk has moved on: due again at once, attempt unchanged. */
-static void settle_unsent(struct run *run, size_t k, unsigned position, const struct person *p,
-			  int64_t now_us)
+static void settle_unsent(struct run *run, size_t k, unsigned position, const struct person *p)
 {
 	struct settlement s = {.position = position,
 			       .state = RECIPIENT_DEFERRED,
-			       .at_us = now_us,
-			       .retry = {.due_at_us = now_us,
+			       .at_us = run->now_us,
+			       .retry = {.due_at_us = run->now_us,
 					 .attempts = p->attempts,
 					 .flags = p->flags,
 					 .age_s = p->age_s,
-					 .version = p->version,
-					 .source_id = 0}};
+					 .version = p->version}};
 	fill_person(&s, p);
 	flush_settle(run->flush, k, &s);
-	run->counts->unsent++;
+}
+
+/* May have been sent to, or became unknown since: the journal has a say. */
+static bool is_in_question(const struct item *item, unsigned position)
+{
+	return positions_has(&item->open, position) ||
+	       (item->target.is_late && positions_has(&item->unknown, position));
+}
+
+static void settle_position(struct run *run, const struct item *item, size_t k, unsigned position,
+			    const struct person *p)
+{
+	const struct told *told;
+	bool whole = run->recovery->replay.state == JOURNAL_WHOLE;
+	switch (what_told(run->recovery, item, position, &told)) {
+	case TOLD_OUTCOME:
+		settle_outcome(run, k, told, p);
+		break;
+	case TOLD_INTENT:
+		/* Who is unknown already stays so. */
+		if (whole && positions_has(&item->open, position))
+			settle_intent(run, k, told, p);
+		break;
+	case TOLD_NOTHING:
+		/* A lease is given back whole; a doubt has no chunk to go back to. */
+		if (whole && item->target.is_late)
+			settle_unsent(run, k, position, p);
+		run->counts->unsent += whole;
+		break;
+	}
 }
 
 static void settle_item(struct run *run, const struct item *item,
-			const struct chunk_content *content, bool again, int64_t now_us)
+			const struct chunk_content *content)
 {
-	const struct recovery *r = run->recovery;
-	bool whole = r->replay.state == JOURNAL_WHOLE;
 	size_t k = flush_target(run->flush, &item->target);
-	struct positions still_open = item->open;
-	for (unsigned i = 0; i < item->target.people; i++) {
-		bool open = positions_has(&item->open, i);
-		if (!open && !(item->target.is_late && positions_has(&item->unknown, i)))
-			continue;
-		const struct told *told;
-		enum told_kind kind = what_told(r, item, i, &told);
-		if (kind == TOLD_OUTCOME)
-			settle_outcome(run, k, told, &content->people[i]);
-		else if (kind == TOLD_INTENT && whole && open)
-			settle_intent(run, k, told, &content->people[i], again, now_us);
-		else if (kind == TOLD_NOTHING && whole && item->target.is_late)
-			settle_unsent(run, k, i, &content->people[i], now_us);
-		else if (kind == TOLD_NOTHING && whole)
-			run->counts->unsent++;
-	}
-	if (item->target.is_late)
+	for (unsigned i = 0; i < item->target.people; i++)
+		if (is_in_question(item, i))
+			settle_position(run, item, k, i, &content->people[i]);
+	if (item->target.is_late) {
 		run->counts->doubts++;
-	else if (whole)
+	} else if (run->recovery->replay.state == JOURNAL_WHOLE) {
 		flush_release(run->flush, k);
-	else
-		flush_open(run->flush, k, &still_open); /* left for the reaper to put in doubt */
-	run->counts->leases += !item->target.is_late && whole;
+		run->counts->leases++;
+	} else {
+		flush_open(run->flush, k, &item->open); /* left for the reaper to put in doubt */
+	}
 }
 
 /* ---- what the database holds ---- */
@@ -236,9 +262,7 @@ static bool tells_of(const struct recovery *r, const struct item *item)
 		return true;
 	for (unsigned i = 0; i < item->target.people; i++) {
 		const struct told *told;
-		bool open = positions_has(&item->open, i) ||
-			    (item->target.is_late && positions_has(&item->unknown, i));
-		if (open && what_told(r, item, i, &told) == TOLD_OUTCOME)
+		if (is_in_question(item, i) && what_told(r, item, i, &told) == TOLD_OUTCOME)
 			return true;
 	}
 	return false;
@@ -308,20 +332,8 @@ static const struct chunk_content *find_content(const struct chunk_content *all,
 	return NULL;
 }
 
-/* Whether a campaign tries its unknown again; the time goes to *now_us_out. */
-static bool policy_of(const struct pg_rows *rows, int32_t campaign, int64_t *now_us_out)
-{
-	for (int row = 0; row < pg_rows_count(rows); row++) {
-		*now_us_out = pg_time(rows, row, 2);
-		if (pg_int32(rows, row, 0) == campaign)
-			return pg_bool(rows, row, 1);
-	}
-	return false;
-}
-
 static int flush_items(struct run *run, const struct item *items, size_t count,
-		       const struct pg_rows *contents, const struct pg_rows *policies,
-		       struct err *err)
+		       const struct pg_rows *contents, struct err *err)
 {
 	struct arena arena;
 	arena_init(&arena, 64u << 10);
@@ -332,10 +344,8 @@ static int flush_items(struct run *run, const struct item *items, size_t count,
 	flush_clear(run->flush);
 	for (size_t i = 0; i < count; i++) {
 		const struct chunk_content *content = find_content(all, n, items[i].target.key);
-		int64_t now_us = 0;
-		bool again = policy_of(policies, items[i].target.key.campaign, &now_us);
 		if (content != NULL && content->count == items[i].target.people)
-			settle_item(run, &items[i], content, again, now_us);
+			settle_item(run, &items[i], content);
 	}
 	const struct flush_answer *answers;
 	int rc = flush_is_empty(run->flush)
@@ -363,8 +373,11 @@ static int settle_some(struct run *run, const struct item *items, size_t count, 
 	chunk_keys_params(&params, keys, count);
 	if (rc == 0)
 		rc = pg_run(run->conn, "ledger/read_chunks", &params, &contents, err);
-	if (rc == 0)
-		rc = flush_items(run, items, count, contents, policies, err);
+	if (rc == 0) {
+		run->policies = policies;
+		run->now_us = pg_rows_count(policies) > 0 ? pg_time(policies, 0, 2) : 0;
+		rc = flush_items(run, items, count, contents, err);
+	}
 	pg_rows_free(contents);
 	pg_rows_free(policies);
 	pg_array_done(&campaigns);

@@ -180,7 +180,7 @@ void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
 	for (size_t i = 0; i < count; i++)
 		wants[i] = (struct claim_want){rows[i].campaign, rows[i].group, rows[i].count};
 	k->is_claiming = true;
-	ledger_claim(k->ledger, k->id, wants, count, on_leases, k);
+	ledger_claim(k->ledger, k->id, (struct claim_wants){wants, count}, on_leases, k);
 	free(wants);
 }
 
@@ -226,7 +226,8 @@ static void on_held(void *owner, const struct lease_reply *reply)
 		if (known_tenure(k, &reply->leases[i]) == NULL)
 			strays[count++] = reply->leases[i];
 	if (count > 0)
-		ledger_release_stray(k->ledger, k->id, strays, count, on_strays_released, k);
+		ledger_release_stray(k->ledger, k->id, (struct lease_list){strays, count},
+				     on_strays_released, k);
 	free(strays);
 }
 

@@ -414,9 +414,11 @@ static void *worker_main(void *arg)
 
 struct worker *worker_open(const struct worker_options *options, struct err *err)
 {
-	struct journal_stream *journal = journal_stream_open(
-		options->journal, (uint16_t)options->index, (uint16_t)options->workers,
-		options->incarnation, options->journal_mode, err);
+	struct journal_stream_options stream = {.number = (uint16_t)options->index,
+						.streams = (uint16_t)options->workers,
+						.incarnation = options->incarnation,
+						.mode = options->journal_mode};
+	struct journal_stream *journal = journal_stream_open(options->journal, &stream, err);
 	if (journal == NULL)
 		return NULL;
 	struct worker *w = xcalloc(1, sizeof(*w));

@@ -34,17 +34,25 @@ CREATE TABLE edm.campaign (
 ) WITH (fillfactor = 50);
 CREATE INDEX campaign_state ON edm.campaign (state);
 COMMENT ON TABLE edm.campaign IS
-	'Campaigns. Audience and completeness of the build stand in edm.audience. Written by scheduler/campaign.';
+	'Campaigns. Audience and completeness of the build stand in edm.audience. Written by '
+	'scheduler/campaign.';
 COMMENT ON COLUMN edm.campaign.state IS
 	'1 draft, 2 scheduled, 3 running, 4 paused, 5 finished, 6 cancelled';
 COMMENT ON COLUMN edm.campaign.reason IS
-	'why it is paused: 0 none, 1 operator, 2 brake, 3 late, 4 preflight; reason_text is the sentence';
-COMMENT ON COLUMN edm.campaign.version IS 'grows with every change of the row, lists or content: nodes reload by it';
-COMMENT ON COLUMN edm.campaign.content_version IS 'the newest content; a claim names it';
-COMMENT ON COLUMN edm.campaign.priority IS 'higher goes first';
-COMMENT ON COLUMN edm.campaign.unknown_policy IS '1 hold, 2 retry';
-COMMENT ON COLUMN edm.campaign.windows IS 'sending hours in tz; NULL = always';
-COMMENT ON COLUMN edm.campaign.grace_s IS 'how late a scheduled start may be before it is paused as late; NULL = any';
+	'why it is paused: 0 none, 1 operator, 2 brake, 3 late, 4 preflight; reason_text is the'
+	' sentence';
+COMMENT ON COLUMN edm.campaign.version IS
+	'grows with every change of the row, lists or content: nodes reload by it';
+COMMENT ON COLUMN edm.campaign.content_version IS
+	'the newest content; a claim names it';
+COMMENT ON COLUMN edm.campaign.priority IS
+	'higher goes first';
+COMMENT ON COLUMN edm.campaign.unknown_policy IS
+	'1 hold, 2 retry';
+COMMENT ON COLUMN edm.campaign.windows IS
+	'sending hours in tz; NULL = always';
+COMMENT ON COLUMN edm.campaign.grace_s IS
+	'how late a scheduled start may be before it is paused as late; NULL = any';
 COMMENT ON COLUMN edm.campaign.audience_states IS
 	'with audience_of: only who is in these recipient states of that campaign';
 
@@ -64,7 +72,8 @@ CREATE TABLE edm.content (
 	PRIMARY KEY (campaign_id, version)
 );
 COMMENT ON TABLE edm.content IS
-	'What is sent: immutable versions of templates. Written by scheduler/campaign (inserts only).';
+	'What is sent: immutable versions of templates. Written by scheduler/campaign (inserts '
+	'only).';
 
 CREATE TABLE edm.attachment (
 	campaign_id int NOT NULL,
@@ -79,7 +88,8 @@ CREATE TABLE edm.attachment (
 );
 ALTER TABLE edm.attachment ALTER data SET STORAGE EXTERNAL;
 COMMENT ON TABLE edm.attachment IS
-	'Files of a content version; content_id not empty = inline. Written by scheduler/campaign (inserts only).';
+	'Files of a content version; content_id not empty = inline. Written by '
+	'scheduler/campaign (inserts only).';
 
 CREATE TABLE edm.campaign_list (
 	campaign_id int NOT NULL REFERENCES edm.campaign,
@@ -89,4 +99,5 @@ CREATE TABLE edm.campaign_list (
 	PRIMARY KEY (campaign_id, list_id)
 );
 COMMENT ON TABLE edm.campaign_list IS
-	'Lists a campaign goes to, and lists whose members it must not reach. Who is in several lists is taken from the one with the lowest position. Written by scheduler/campaign.';
+	'Lists a campaign goes to, and lists whose members it must not reach. Who is in several'
+	' lists is taken from the one with the lowest position. Written by scheduler/campaign.';

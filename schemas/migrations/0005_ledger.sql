@@ -30,7 +30,8 @@ CREATE TABLE edm.audience (
 	completed_at timestamptz
 );
 COMMENT ON TABLE edm.audience IS
-	'A campaign whose audience is frozen: how it is cut into batches, and once complete, how many people are in it. Absent = not frozen yet. Written by ledger/build.';
+	'A campaign whose audience is frozen: how it is cut into batches, and once complete, '
+	'how many people are in it. Absent = not frozen yet. Written by ledger/build.';
 
 CREATE TABLE edm.audience_domain (
 	campaign_id int NOT NULL,
@@ -40,7 +41,9 @@ CREATE TABLE edm.audience_domain (
 	PRIMARY KEY (campaign_id, domain_id)
 );
 COMMENT ON TABLE edm.audience_domain IS
-	'Frozen domain → group of a campaign, with the members expected. group_name: host:port of a route, else a provider, else the domain itself when it is big, else tail. Written by ledger/build.';
+	'Frozen domain → group of a campaign, with the members expected. group_name: host:port '
+	'of a route, else a provider, else the domain itself when it is big, else tail. Written'
+	' by ledger/build.';
 
 CREATE TABLE edm.audience_filter (
 	campaign_id int NOT NULL,
@@ -48,7 +51,8 @@ CREATE TABLE edm.audience_filter (
 	PRIMARY KEY (campaign_id, rid)
 );
 COMMENT ON TABLE edm.audience_filter IS
-	'For a campaign made --audience-of another: the people of the other one in the states asked for. Written by ledger/build (freeze).';
+	'For a campaign made --audience-of another: the people of the other one in the states '
+	'asked for. Written by ledger/build (freeze).';
 
 CREATE TABLE edm.build_batch (
 	campaign_id int NOT NULL,
@@ -60,7 +64,8 @@ CREATE TABLE edm.build_batch (
 	PRIMARY KEY (campaign_id, batch_no)
 );
 COMMENT ON TABLE edm.build_batch IS
-	'Batches that are built: the resume point of a build. n counts everybody, suppressed included. Written by ledger/build (inserts only).';
+	'Batches that are built: the resume point of a build. n counts everybody, suppressed '
+	'included. Written by ledger/build (inserts only).';
 
 -- ------------------------------------------------------------------------------------------ chunks
 
@@ -92,14 +97,25 @@ ALTER TABLE edm.chunk ALTER done_map SET STORAGE PLAIN, ALTER open_map SET STORA
 CREATE INDEX chunk_ready ON edm.chunk (campaign_id, group_name, chunk_no) WHERE state = 0;
 CREATE INDEX chunk_leased ON edm.chunk (node_id, campaign_id, chunk_no) WHERE state = 1;
 COMMENT ON TABLE edm.chunk IS
-	'The truth of who is done. No index may hold a column that a flush changes (done_map, open_map, flush_seq), so that a flush is a HOT update. chunk_no: batch × 4096 + i from the build, negative from the packer (−2^31 and up). Written by ledger/build, claim, flush, recover, retry, settle.';
-COMMENT ON COLUMN edm.chunk.state IS '0 ready, 1 leased, 2 done, 3 settled (settled_as holds for the unset bits)';
-COMMENT ON COLUMN edm.chunk.epoch IS 'fencing token: +1 with every claim, release and revocation';
-COMMENT ON COLUMN edm.chunk.flush_seq IS 'flushes seen under this epoch; a flush names the one it expects';
-COMMENT ON COLUMN edm.chunk.content_version IS 'what is made under the present lease';
-COMMENT ON COLUMN edm.chunk.meant_for IS 'node that should take it (it has the preferred source); NULL = any';
-COMMENT ON COLUMN edm.chunk.done_map IS 'bit i (get_bit) = position i is settled by the transaction that wrote its outcome or retry';
-COMMENT ON COLUMN edm.chunk.open_map IS 'bit i = the node may have sent to position i: committed before its MAIL';
+	'The truth of who is done. No index may hold a column that a flush changes (done_map, '
+	'open_map, flush_seq), so that a flush is a HOT update. chunk_no: batch × 4096 + i from'
+	' the build, negative from the packer (−2^31 and up). Written by ledger/build, claim, '
+	'flush, recover, retry, settle.';
+COMMENT ON COLUMN edm.chunk.state IS
+	'0 ready, 1 leased, 2 done, 3 settled (settled_as holds for the unset bits)';
+COMMENT ON COLUMN edm.chunk.epoch IS
+	'fencing token: +1 with every claim, release and revocation';
+COMMENT ON COLUMN edm.chunk.flush_seq IS
+	'flushes seen under this epoch; a flush names the one it expects';
+COMMENT ON COLUMN edm.chunk.content_version IS
+	'what is made under the present lease';
+COMMENT ON COLUMN edm.chunk.meant_for IS
+	'node that should take it (it has the preferred source); NULL = any';
+COMMENT ON COLUMN edm.chunk.done_map IS
+	'bit i (get_bit) = position i is settled by the transaction that wrote its outcome or '
+	'retry';
+COMMENT ON COLUMN edm.chunk.open_map IS
+	'bit i = the node may have sent to position i: committed before its MAIL';
 
 CREATE TABLE edm.chunk_data (
 	campaign_id int NOT NULL,
@@ -118,7 +134,11 @@ CREATE TABLE edm.chunk_data (
 ALTER TABLE edm.chunk_data ALTER rids SET COMPRESSION lz4, ALTER domains SET COMPRESSION lz4,
 	ALTER addresses SET COMPRESSION lz4, ALTER attributes SET COMPRESSION lz4;
 COMMENT ON TABLE edm.chunk_data IS
-	'What stands in a chunk, by position, ordered by domain and rid; insert-only, deleted with the campaign''s retention. attributes: JSON text. The last five are NULL for a first try; else attempts made, seconds counted towards give-up, content version it is bound to (0 = newest), preferred source (0 = any), flags of retry. Written by ledger/build and retry.';
+	'What stands in a chunk, by position, ordered by domain and rid; insert-only, deleted '
+	'with the campaign''s retention. attributes: JSON text. The last five are NULL for a '
+	'first try; else attempts made, seconds counted towards give-up, content version it is '
+	'bound to (0 = newest), preferred source (0 = any), flags of retry. Written by '
+	'ledger/build and retry.';
 
 CREATE TABLE edm.retry (
 	campaign_id     int NOT NULL,
@@ -141,7 +161,11 @@ CREATE TABLE edm.retry (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX retry_due ON edm.retry (due_at);
 COMMENT ON TABLE edm.retry IS
-	'Who waits for another try, until when and why; inserted by a flush, deleted by the packer that puts them in a chunk. attempt: attempts made. class and cause: of what happened last, 0 = parked without a try. flags: 1 = resent after unknown. source_id: preferred until prefer_until; node_id: the node of that source. Written by ledger/flush, recover, retry.';
+	'Who waits for another try, until when and why; inserted by a flush, deleted by the '
+	'packer that puts them in a chunk. attempt: attempts made. class and cause: of what '
+	'happened last, 0 = parked without a try. flags: 1 = resent after unknown. source_id: '
+	'preferred until prefer_until; node_id: the node of that source. Written by '
+	'ledger/flush, recover, retry.';
 
 CREATE TABLE edm.doubt (
 	campaign_id     int NOT NULL,
@@ -160,7 +184,9 @@ CREATE TABLE edm.doubt (
 CREATE INDEX doubt_until ON edm.doubt (until) WHERE open;
 CREATE INDEX doubt_node ON edm.doubt (node_id, incarnation);
 COMMENT ON TABLE edm.doubt IS
-	'People a lost node may have sent to. map: still in doubt (they count as leased); unknown_map: became unknown at until and may still be set right by a late journal. open = map has a bit. Kept 30 days. Written by ledger/recover.';
+	'People a lost node may have sent to. map: still in doubt (they count as leased); '
+	'unknown_map: became unknown at until and may still be set right by a late journal. '
+	'open = map has a bit. Kept 30 days. Written by ledger/recover.';
 
 CREATE TABLE edm.unknown (
 	campaign_id     int NOT NULL,
@@ -175,9 +201,12 @@ CREATE TABLE edm.unknown (
 	PRIMARY KEY (campaign_id, rid)
 );
 COMMENT ON TABLE edm.unknown IS
-	'Who is in state unknown now: the terminator may have been sent, its reply was not read. A row leaves when it is resent or a late journal tells. Written by ledger/flush, recover.';
+	'Who is in state unknown now: the terminator may have been sent, its reply was not '
+	'read. A row leaves when it is resent or a late journal tells. Written by ledger/flush,'
+	' recover.';
 
--- ------------------------------------------------------------------------------------------ results
+-- ------------------------------------------------------------------------------------------
+-- results
 
 CREATE TABLE edm.outcome (
 	at              timestamptz NOT NULL,
@@ -205,9 +234,15 @@ CREATE TABLE edm.outcome (
 	rule            text COLLATE "C" NOT NULL,
 	vars            text COLLATE "C" NOT NULL
 ) PARTITION BY RANGE (at);
-CREATE INDEX outcome_chunk ON edm.outcome USING brin (campaign_id, chunk_no) WITH (pages_per_range = 32);
+CREATE INDEX outcome_chunk ON edm.outcome USING brin (campaign_id, chunk_no)
+	WITH (pages_per_range = 32);
 COMMENT ON TABLE edm.outcome IS
-	'Every attempt and every decision: append-only, one partition a day (UTC). state: the recipient''s state after it. attempt: 1 = the first; 0 = decided without one. position −1: settled at the freeze. enhanced: class × 1,000,000 + subject × 1,000 + detail. template and vars: the reply, see reply_template. tls: 0 plain, 12 or 13 the version. took_ms: permit to final reply. provider: empty = of the tail. Written by ledger/build, flush, recover, settle.';
+	'Every attempt and every decision: append-only, one partition a day (UTC). state: the '
+	'recipient''s state after it. attempt: 1 = the first; 0 = decided without one. position'
+	' −1: settled at the freeze. enhanced: class × 1,000,000 + subject × 1,000 + detail. '
+	'template and vars: the reply, see reply_template. tls: 0 plain, 12 or 13 the version. '
+	'took_ms: permit to final reply. provider: empty = of the tail. Written by '
+	'ledger/build, flush, recover, settle.';
 
 CREATE FUNCTION edm.outcome_partition_add(day date) RETURNS bool LANGUAGE plpgsql
 	SET lock_timeout = '500ms' SET timezone = 'UTC' AS $$
@@ -217,17 +252,20 @@ BEGIN
 	IF to_regclass('edm.' || part) IS NOT NULL THEN
 		RETURN false;
 	END IF;
-	EXECUTE format('CREATE TABLE edm.%I (LIKE edm.outcome INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part);
-	EXECUTE format('ALTER TABLE edm.outcome ATTACH PARTITION edm.%I FOR VALUES FROM (%L) TO (%L)',
-		part, day::timestamp, (day + 1)::timestamp);
+	EXECUTE format('CREATE TABLE edm.%I (LIKE edm.outcome INCLUDING DEFAULTS '
+		'INCLUDING CONSTRAINTS)', part);
+	EXECUTE format('ALTER TABLE edm.outcome ATTACH PARTITION edm.%I '
+		'FOR VALUES FROM (%L) TO (%L)', part, day::timestamp, (day + 1)::timestamp);
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION edm.outcome_partition_add IS
-	'Adds the partition of a day (UTC) by CREATE and ATTACH, which does not stop inserts; false if it stands.';
+	'Adds the partition of a day (UTC) by CREATE and ATTACH, which does not stop inserts; '
+	'false if it stands.';
 CREATE FUNCTION edm.outcome_partition_close(day date) RETURNS bool LANGUAGE plpgsql
 	SET lock_timeout = '500ms' AS $$
 BEGIN
-	EXECUTE format('CREATE INDEX %I ON edm.%I (rid)', 'outcome_' || to_char(day, 'YYYYMMDD') || '_rid',
+	EXECUTE format('CREATE INDEX %I ON edm.%I (rid)',
+		'outcome_' || to_char(day, 'YYYYMMDD') || '_rid',
 		'outcome_' || to_char(day, 'YYYYMMDD'));
 	RETURN true;
 END $$;
@@ -241,9 +279,11 @@ BEGIN
 	EXECUTE format('DROP TABLE edm.%I', part);
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION edm.outcome_partition_drop IS 'Drops the partition called part with all it holds.';
+COMMENT ON FUNCTION edm.outcome_partition_drop IS
+	'Drops the partition called part with all it holds.';
 
-SELECT edm.outcome_partition_add((now() AT TIME ZONE 'UTC')::date + i) FROM generate_series(-1, 7) i;
+SELECT edm.outcome_partition_add((now() AT TIME ZONE 'UTC')::date + i)
+  FROM generate_series(-1, 7) i;
 
 CREATE TABLE edm.reply_template (
 	hash       bigint PRIMARY KEY,
@@ -251,7 +291,8 @@ CREATE TABLE edm.reply_template (
 	first_seen timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE edm.reply_template IS
-	'Replies with what varies cut out (engine/reply/normalise); outcome.vars holds the parts. Hash 0 = no reply. Written by ledger/flush.';
+	'Replies with what varies cut out (engine/reply/normalise); outcome.vars holds the '
+	'parts. Hash 0 = no reply. Written by ledger/flush.';
 
 CREATE TABLE edm.moves_delta (
 	campaign_id int NOT NULL,
@@ -260,7 +301,8 @@ CREATE TABLE edm.moves_delta (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
 	autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE edm.moves_delta IS
-	'Signed changes of the number of recipients in a state, appended by the statement that makes them; their sum with moves is the present. Written by every part of the ledger.';
+	'Signed changes of the number of recipients in a state, appended by the statement that '
+	'makes them; their sum with moves is the present. Written by every part of the ledger.';
 
 CREATE TABLE edm.moves (
 	campaign_id int NOT NULL,
@@ -269,7 +311,8 @@ CREATE TABLE edm.moves (
 	PRIMARY KEY (campaign_id, state)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE edm.moves IS
-	'Recipients of a campaign by state, as of the last roll-up: add moves_delta in the same statement. Written by ledger/stats.';
+	'Recipients of a campaign by state, as of the last roll-up: add moves_delta in the same'
+	' statement. Written by ledger/stats.';
 
 CREATE TABLE edm.attempts_delta (
 	campaign_id int NOT NULL,
@@ -282,7 +325,8 @@ CREATE TABLE edm.attempts_delta (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
 	autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE edm.attempts_delta IS
-	'Attempts counted by the flush that wrote their outcomes, not yet rolled up. Written by ledger/flush, recover, build.';
+	'Attempts counted by the flush that wrote their outcomes, not yet rolled up. Written by'
+	' ledger/flush, recover, build.';
 
 CREATE TABLE edm.attempts (
 	campaign_id int NOT NULL,
@@ -295,7 +339,8 @@ CREATE TABLE edm.attempts (
 	PRIMARY KEY (campaign_id, minute, provider, source_id, class, cause)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE edm.attempts IS
-	'Outcomes by minute, provider, source, class and cause, as of the last roll-up: add attempts_delta in the same statement. Written by ledger/stats.';
+	'Outcomes by minute, provider, source, class and cause, as of the last roll-up: add '
+	'attempts_delta in the same statement. Written by ledger/stats.';
 
 CREATE TABLE edm.limit_usage (
 	bucket            timestamptz NOT NULL,
@@ -311,4 +356,7 @@ CREATE TABLE edm.limit_usage (
 	autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX limit_usage_bucket ON edm.limit_usage USING brin (bucket) WITH (pages_per_range = 8);
 COMMENT ON TABLE edm.limit_usage IS
-	'What limits count, per minute and (source, provider or site, sending domain, campaign): running totals of one node and incarnation in that minute, so that the greatest row of a key holds and a flush that came twice changes nothing. Kept 25 h, folded by upkeep. Written by ledger/flush, upkeep.';
+	'What limits count, per minute and (source, provider or site, sending domain, '
+	'campaign): running totals of one node and incarnation in that minute, so that the '
+	'greatest row of a key holds and a flush that came twice changes nothing. Kept 25 h, '
+	'folded by upkeep. Written by ledger/flush, upkeep.';

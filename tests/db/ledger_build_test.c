@@ -206,14 +206,13 @@ static void an_audience_of_another_campaign(void **state)
 	world_build(w, 0);
 	struct member_id id = world_register(w, "mx1");
 	assert_int_equal(world_claim(w, id, "qq", 9), 1);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &w->leases[0]);
-	world_settle(w, f, k, &w->leases[0], 0, RECIPIENT_DELIVERED, false);
-	world_settle(w, f, k, &w->leases[0], 1, RECIPIENT_BOUNCED, false);
-	world_settle(w, f, k, &w->leases[0], 2, RECIPIENT_UNKNOWN, false);
+	world_settle(w, k, &w->leases[0], 0, RECIPIENT_DELIVERED);
+	world_settle(w, k, &w->leases[0], 1, RECIPIENT_BOUNCED);
+	world_settle(w, k, &w->leases[0], 2, RECIPIENT_UNKNOWN);
 	flush_release(f, k);
 	assert_int_equal(world_flush(w, f, id), 1);
-	flush_free(f);
 	world_sql(w, "UPDATE campaign SET state = 6");
 	world_settle_ended(w);
 	world_check(w);

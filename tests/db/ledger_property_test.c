@@ -31,9 +31,8 @@ struct game {
 	uint64_t seed;
 	struct member_id ids[NODES];
 	struct held held[HELD_MAX];
-	struct flush *last; /* the last flush, to be repeated */
+	struct flush *last; /* w.flush: the last flush, to be repeated */
 	struct member_id last_id;
-	int32_t policy;
 };
 
 static unsigned roll(struct game *g, unsigned n)
@@ -57,15 +56,14 @@ static void claim(struct game *g)
 				.lease = g->w.leases[i++], .node = node, .is_used = true};
 }
 
-static enum recipient_state random_state(struct game *g, bool *parked)
+/* WAITING stands for parked. */
+static enum recipient_state random_state(struct game *g)
 {
 	static const enum recipient_state states[] = {RECIPIENT_DELIVERED, RECIPIENT_DELIVERED,
 						      RECIPIENT_DELIVERED, RECIPIENT_DEFERRED,
-						      RECIPIENT_DEFERRED,  RECIPIENT_BOUNCED,
+						      RECIPIENT_WAITING,   RECIPIENT_BOUNCED,
 						      RECIPIENT_UNKNOWN,   RECIPIENT_SUPPRESSED};
-	enum recipient_state state = states[roll(g, ARRAY_LEN(states))];
-	*parked = state == RECIPIENT_DEFERRED && roll(g, 2) == 0;
-	return state;
+	return states[roll(g, ARRAY_LEN(states))];
 }
 
 /* Settles some open positions of one lease: on time, or as a late target once it was lost. */
@@ -80,11 +78,9 @@ static void settle_some(struct game *g, struct flush *f, struct held *h)
 	size_t k = flush_target(f, &target);
 	struct positions open = h->lease.open;
 	for (unsigned i = 0; i < h->lease.people; i++) {
-		bool parked;
 		if (!positions_has(&open, i) || positions_has(&h->lease.done, i) || roll(g, 3) == 0)
 			continue;
-		enum recipient_state state = random_state(g, &parked);
-		world_settle(&g->w, f, k, &h->lease, i, state, parked);
+		world_settle(&g->w, k, &h->lease, i, random_state(g));
 		positions_add(&h->lease.done, i);
 		positions_take(&open, i);
 	}
@@ -199,8 +195,9 @@ static void finish(struct game *g)
 
 static void play(struct private_pg *server, uint64_t seed, int steps)
 {
-	struct game g = {.seed = seed, .last = flush_new()};
+	struct game g = {.seed = seed};
 	world_open(&g.w, server);
+	g.last = g.w.flush;
 	world_people(&g.w, "qq.com", "qq", 150);
 	world_people(&g.w, "a.example", NULL, 40);
 	world_people(&g.w, "b.example", NULL, 30);
@@ -218,7 +215,6 @@ static void play(struct private_pg *server, uint64_t seed, int steps)
 	}
 	world_check(&g.w);
 	finish(&g);
-	flush_free(g.last);
 	world_close(&g.w);
 }
 

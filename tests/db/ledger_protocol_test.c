@@ -93,11 +93,11 @@ static void a_repeated_flush_changes_nothing(void **state)
 	struct world *w = *state;
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &lease);
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
-	world_settle(w, f, k, &lease, 1, RECIPIENT_DEFERRED, false);
-	world_settle(w, f, k, &lease, 2, RECIPIENT_BOUNCED, false);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
+	world_settle(w, k, &lease, 1, RECIPIENT_DEFERRED);
+	world_settle(w, k, &lease, 2, RECIPIENT_BOUNCED);
 	flush_usage(f, &(struct usage){.minute_us = w->now_us - w->now_us % 60000000,
 				       .source_id = 1,
 				       .campaign = w->campaign,
@@ -120,7 +120,6 @@ static void a_repeated_flush_changes_nothing(void **state)
 	/* Settled positions are closed, the new credit is open. */
 	assert_int_equal(world_number(w, "SELECT bit_count(open_map) FROM chunk WHERE state = 1"),
 			 LEDGER_FIRST_CREDITS - 3 + 1);
-	flush_free(f);
 }
 
 /* Keeps how many targets were accepted in batches. */
@@ -142,9 +141,9 @@ static void the_old_backend_commits_later(void **state)
 	struct lease lease;
 	struct err err;
 	struct member_id id = begin(w, 1, &lease);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &lease);
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
 	struct pg_blocking *old = pg_open_blocking(w->url, "old backend", &err);
 	const struct flush_answer *answers;
 	assert_int_equal(pg_run_text(old, "BEGIN", &err), 0);
@@ -165,7 +164,6 @@ static void the_old_backend_commits_later(void **state)
 	pg_close(fresh);
 	loop_turn(w->loop, false);
 	pg_close_blocking(old);
-	flush_free(f);
 }
 
 static void a_fenced_chunk_does_not_harm_the_others(void **state)
@@ -177,11 +175,11 @@ static void a_fenced_chunk_does_not_harm_the_others(void **state)
 	assert_int_equal(world_claim(w, id, "qq", 2), 2);
 	world_sql(w, "UPDATE chunk SET epoch = epoch + 1 WHERE chunk_no = %d",
 		  (int)w->leases[0].key.chunk);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	for (size_t i = 0; i < 2; i++) {
 		size_t k = world_target(f, &w->leases[i]);
-		world_settle(w, f, k, &w->leases[i], 0, RECIPIENT_DELIVERED, false);
-		world_settle(w, f, k, &w->leases[i], 1, RECIPIENT_DEFERRED, false);
+		world_settle(w, k, &w->leases[i], 0, RECIPIENT_DELIVERED);
+		world_settle(w, k, &w->leases[i], 1, RECIPIENT_DEFERRED);
 	}
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
@@ -189,7 +187,6 @@ static void a_fenced_chunk_does_not_harm_the_others(void **state)
 	assert_int_equal(world_number(w, "SELECT count(*) FROM outcome WHERE chunk_no = %d",
 				      (int)w->leases[0].key.chunk),
 			 0);
-	flush_free(f);
 }
 
 static void a_released_chunk_keeps_what_is_done(void **state)
@@ -197,9 +194,9 @@ static void a_released_chunk_keeps_what_is_done(void **state)
 	struct world *w = *state;
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &lease);
-	world_settle(w, f, k, &lease, 3, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 3, RECIPIENT_DELIVERED);
 	flush_release(f, k);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_LEASED), 0);
@@ -212,7 +209,6 @@ static void a_released_chunk_keeps_what_is_done(void **state)
 		assert_true(positions_has(&w->leases[i].done, 3));
 		assert_false(positions_has(&w->leases[i].open, 3));
 	}
-	flush_free(f);
 }
 
 static void a_claim_whose_reply_was_lost_is_found_and_given_back(void **state)
@@ -269,9 +265,9 @@ static void a_dead_node_leaves_doubt_and_frees_the_rest(void **state)
 	struct member_id other = world_register(w, "mx2");
 	assert_true(world_claim(w, other, "qq", 9) >= 1);
 	/* The slow node's flush is refused. */
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &lease);
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
 	assert_int_equal(world_flush(w, f, id), 0);
 	/* It settles through doubt: told, told, and never sent. */
 	flush_clear(f);
@@ -280,11 +276,11 @@ static void a_dead_node_leaves_doubt_and_frees_the_rest(void **state)
 						   .epoch = lease.epoch,
 						   .people = lease.people,
 						   .is_late = true});
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
-	world_settle(w, f, k, &lease, 1, RECIPIENT_UNKNOWN, false);
-	world_settle(w, f, k, &lease, 2, RECIPIENT_DEFERRED, true);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
+	world_settle(w, k, &lease, 1, RECIPIENT_UNKNOWN);
+	world_settle(w, k, &lease, 2, RECIPIENT_WAITING);
 	/* Not in doubt: it was never open. Ignored. */
-	world_settle(w, f, k, &lease, 50, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 50, RECIPIENT_DELIVERED);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
@@ -292,7 +288,6 @@ static void a_dead_node_leaves_doubt_and_frees_the_rest(void **state)
 	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), 1);
 	assert_int_equal(world_number(w, "SELECT bit_count(map) FROM doubt"),
 			 LEDGER_FIRST_CREDITS - 3);
-	flush_free(f);
 }
 
 static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
@@ -306,14 +301,14 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 	assert_int_equal(world_expire_doubts(w), LEDGER_FIRST_CREDITS);
 	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), LEDGER_FIRST_CREDITS);
 	world_check(w);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = flush_target(f, &(struct flush_target){.key = lease.key,
 							  .incarnation = lease.incarnation,
 							  .epoch = lease.epoch,
 							  .people = lease.people,
 							  .is_late = true});
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
-	world_settle(w, f, k, &lease, 1, RECIPIENT_DEFERRED, true);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
+	world_settle(w, k, &lease, 1, RECIPIENT_WAITING);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), LEDGER_FIRST_CREDITS - 2);
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
@@ -338,10 +333,9 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 						   .epoch = lease.epoch,
 						   .people = lease.people,
 						   .is_late = true});
-	world_settle(w, f, k, &lease, 5, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 5, RECIPIENT_DELIVERED);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
-	flush_free(f);
 }
 
 static void policy_retry_sends_the_unknown_once_more(void **state)
@@ -354,16 +348,15 @@ static void policy_retry_sends_the_unknown_once_more(void **state)
 	assert_int_equal(world_expire_doubts(w), LEDGER_FIRST_CREDITS);
 	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), LEDGER_FIRST_CREDITS);
 	/* A late journal still finds those that wait for it. */
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = flush_target(f, &(struct flush_target){.key = lease.key,
 							  .incarnation = lease.incarnation,
 							  .epoch = lease.epoch,
 							  .people = lease.people,
 							  .is_late = true});
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), LEDGER_FIRST_CREDITS - 1);
-	flush_free(f);
 	world_check(w);
 	/* The second time there is no third. */
 	world_sql(w, "UPDATE retry SET due_at = now() - interval '1 min'");
@@ -382,10 +375,10 @@ static void a_cancelled_campaign_is_settled_chunk_by_chunk(void **state)
 	struct world *w = *state;
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	size_t k = world_target(f, &lease);
-	world_settle(w, f, k, &lease, 0, RECIPIENT_DELIVERED, false);
-	world_settle(w, f, k, &lease, 1, RECIPIENT_DEFERRED, false);
+	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
+	world_settle(w, k, &lease, 1, RECIPIENT_DEFERRED);
 	assert_int_equal(world_flush(w, f, id), 1);
 	lease.flush_seq++;
 	world_sql(w, "UPDATE campaign SET state = 6");
@@ -400,7 +393,6 @@ static void a_cancelled_campaign_is_settled_chunk_by_chunk(void **state)
 	world_settle_ended(w);
 	assert_int_equal(world_count(w, RECIPIENT_CANCELLED), 2000 - 1);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM outcome"), 3);
-	flush_free(f);
 }
 
 static void a_deadline_expires_who_is_left(void **state)
@@ -420,7 +412,7 @@ static void a_campaign_is_drained_when_nobody_is_left(void **state)
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
 	struct pg_rows *rows = NULL;
-	struct flush *f = flush_new();
+	struct flush *f = w->flush;
 	world_sql(w, "DELETE FROM chunk WHERE state = 0");
 	world_sql(w, "UPDATE build_batch SET n = %d WHERE batch_no = 1", (int)lease.people);
 	world_sql(w, "DELETE FROM build_batch WHERE batch_no > 1");
@@ -432,7 +424,7 @@ static void a_campaign_is_drained_when_nobody_is_left(void **state)
 		pg_rows_free(rows);
 		if (i == 0)
 			world_target(f, &lease);
-		world_settle(w, f, 0, &lease, i, RECIPIENT_DELIVERED, false);
+		world_settle(w, 0, &lease, i, RECIPIENT_DELIVERED);
 	}
 	assert_int_equal(world_flush(w, f, id), 1);
 	assert_int_equal(pg_run(w->conn, "ledger/drained", NULL, &rows, &err), 0);
@@ -440,7 +432,6 @@ static void a_campaign_is_drained_when_nobody_is_left(void **state)
 	pg_rows_free(rows);
 	world_run(w, "ledger/roll_up");
 	world_run(w, "ledger/roll_up");
-	flush_free(f);
 }
 
 static void a_name_is_taken_while_its_node_is_alive(void **state)

@@ -125,8 +125,8 @@ static void node_start(struct fixture *f)
 	must_go(recover_settle(r, f->w.conn, 0, &f->counts, &err), &err);
 	must_go(recover_finish(r, &err), &err);
 	recover_close(r);
-	f->stream = journal_stream_open(f->journal, 0, 1, f->id.incarnation, JOURNAL_SYNC_PROCESS,
-					&err);
+	struct journal_stream_options options = {.streams = 1, .incarnation = f->id.incarnation};
+	f->stream = journal_stream_open(f->journal, &options, &err);
 	must_go(f->stream == NULL ? -1 : 0, &err);
 }
 
@@ -196,17 +196,20 @@ static void node_dies_at_work(struct fixture *f, int policy)
 	node_kill(f);
 }
 
-static void want_counts(struct fixture *f, int64_t waiting, int64_t leased, int64_t deferred,
-			int64_t delivered, int64_t unknown)
+struct want {
+	int64_t waiting, leased, deferred, delivered, unknown;
+};
+
+static void want_counts(struct fixture *f, struct want want)
 {
 	const struct {
 		enum recipient_state state;
 		int64_t want;
-	} rows[] = {{RECIPIENT_WAITING, waiting},
-		    {RECIPIENT_LEASED, leased},
-		    {RECIPIENT_DEFERRED, deferred},
-		    {RECIPIENT_DELIVERED, delivered},
-		    {RECIPIENT_UNKNOWN, unknown}};
+	} rows[] = {{RECIPIENT_WAITING, want.waiting},
+		    {RECIPIENT_LEASED, want.leased},
+		    {RECIPIENT_DEFERRED, want.deferred},
+		    {RECIPIENT_DELIVERED, want.delivered},
+		    {RECIPIENT_UNKNOWN, want.unknown}};
 	world_check(&f->w);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		int64_t got = world_count(&f->w, rows[i].state);
@@ -221,7 +224,7 @@ static void back_in_time(void **state)
 	struct fixture *f = *state;
 	node_dies_at_work(f, 1);
 	node_start(f);
-	want_counts(f, 196, 0, 1, 1, 2);
+	want_counts(f, (struct want){.waiting = 196, .deferred = 1, .delivered = 1, .unknown = 2});
 	assert_int_equal(f->counts.outcomes, 2);
 	assert_int_equal(f->counts.unknown, 2);
 	assert_int_equal(f->counts.leases, 1);
@@ -240,7 +243,7 @@ static void with_policy_retry_the_unread_are_due_again(void **state)
 	struct fixture *f = *state;
 	node_dies_at_work(f, 2);
 	node_start(f);
-	want_counts(f, 196, 0, 3, 1, 0);
+	want_counts(f, (struct want){.waiting = 196, .deferred = 3, .delivered = 1});
 	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM retry WHERE flags = 1"), 2);
 }
 
@@ -256,7 +259,7 @@ static void killed_while_it_recovers(void **state)
 	recover_close(r);
 	journal_close(f->journal);
 	node_start(f);
-	want_counts(f, 196, 0, 1, 1, 2);
+	want_counts(f, (struct want){.waiting = 196, .deferred = 1, .delivered = 1, .unknown = 2});
 	assert_int_equal(f->counts.outcomes, 0);
 }
 
@@ -265,10 +268,11 @@ static void reaped_before_it_came_back(void **state)
 	struct fixture *f = *state;
 	node_dies_at_work(f, 1);
 	world_reap(&f->w, f->id);
-	want_counts(f, 168, 32, 0, 0, 0);
+	want_counts(f, (struct want){.waiting = 168, .leased = 32});
 	node_start(f);
 	/* Never sent, but the chunk has moved on: due again at once. */
-	want_counts(f, 168, 0, 1 + 28, 1, 2);
+	want_counts(
+		f, (struct want){.waiting = 168, .deferred = 1 + 28, .delivered = 1, .unknown = 2});
 	assert_int_equal(f->counts.doubts, 1);
 	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM doubt WHERE open"), 0);
 }
@@ -280,9 +284,10 @@ static void back_after_its_doubts_became_unknown(void **state)
 	world_reap(&f->w, f->id);
 	world_sql(&f->w, "UPDATE doubt SET until = now()");
 	world_expire_doubts(&f->w);
-	want_counts(f, 168, 0, 0, 0, 32);
+	want_counts(f, (struct want){.waiting = 168, .unknown = 32});
 	node_start(f);
-	want_counts(f, 168, 0, 1 + 28, 1, 2);
+	want_counts(
+		f, (struct want){.waiting = 168, .deferred = 1 + 28, .delivered = 1, .unknown = 2});
 }
 
 static void its_journal_is_gone(void **state)
@@ -292,9 +297,9 @@ static void its_journal_is_gone(void **state)
 	each_segment(f, remove_path);
 	node_start(f);
 	/* Registered anew: the old lease is for the reaper, and nothing of it is settled yet. */
-	want_counts(f, 0, 200, 0, 0, 0);
+	want_counts(f, (struct want){.leased = 200});
 	world_reap(&f->w, (struct member_id){f->id.node, f->id.incarnation - 1});
-	want_counts(f, 168, 32, 0, 0, 0);
+	want_counts(f, (struct want){.waiting = 168, .leased = 32});
 }
 
 static void its_journal_is_damaged(void **state)
@@ -304,7 +309,7 @@ static void its_journal_is_damaged(void **state)
 	each_segment(f, damage_path);
 	node_start(f);
 	assert_true(f->is_lost);
-	want_counts(f, 0, 200, 0, 0, 0);
+	want_counts(f, (struct want){.leased = 200});
 }
 
 /* A claim whose reply the old process never read: committed, perhaps after it was dead. */
@@ -317,7 +322,7 @@ static void a_claim_nobody_knew_of(void **state)
 	assert_int_equal(world_claim(&f->w, f->id, "qq", 1), 1);
 	node_kill(f);
 	node_start(f);
-	want_counts(f, 200, 0, 0, 0, 0);
+	want_counts(f, (struct want){.waiting = 200});
 }
 
 int main(void)

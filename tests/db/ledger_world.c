@@ -21,6 +21,7 @@ void world_open(struct world *w, struct private_pg *server)
 	w->conn = pg_open_blocking(w->url, "edm test", &err);
 	must_go(w->conn == NULL ? -1 : 0, &err, "connect");
 	w->loop = loop_new();
+	w->flush = flush_new();
 	struct pg_options options = {.url = w->url, .name = "edm test ledger"};
 	w->pg = pg_open(w->loop, &options);
 	world_sql(w, "INSERT INTO list(name) VALUES ('all')");
@@ -33,6 +34,7 @@ void world_close(struct world *w)
 	loop_turn(w->loop, false);
 	loop_free(w->loop);
 	pg_close_blocking(w->conn);
+	flush_free(w->flush);
 }
 
 static struct pg_rows *query(struct world *w, const char *fmt, va_list ap)
@@ -152,7 +154,7 @@ size_t world_claim(struct world *w, struct member_id id, const char *group, int 
 {
 	struct claim_want want = {.campaign = w->campaign, .group = str_from(group), .n = n};
 	w->is_waiting = true;
-	ledger_claim(w->pg, id, &want, 1, on_claimed, w);
+	ledger_claim(w->pg, id, (struct claim_wants){&want, 1}, on_claimed, w);
 	while (w->is_waiting)
 		loop_turn(w->loop, true);
 	must(w->fate == PG_DONE);
@@ -230,9 +232,10 @@ size_t world_target(struct flush *f, const struct lease *lease)
 						      .people = lease->people});
 }
 
-void world_settle(struct world *w, struct flush *f, size_t k, const struct lease *lease,
-		  unsigned position, enum recipient_state state, bool parked)
+void world_settle(struct world *w, size_t k, const struct lease *lease, unsigned position,
+		  enum recipient_state state)
 {
+	bool parked = state == RECIPIENT_WAITING;
 	static const unsigned class_of[RECIPIENT_STATE_END] = {
 		[RECIPIENT_DELIVERED] = OUTCOME_DELIVERED,
 		[RECIPIENT_BOUNCED] = OUTCOME_BOUNCED,
@@ -248,8 +251,8 @@ void world_settle(struct world *w, struct flush *f, size_t k, const struct lease
 			       .domain_id = 1,
 			       .attempt = 1,
 			       .version = 1,
-			       .state = state,
-			       .klass = parked ? 0 : class_of[state],
+			       .state = parked ? RECIPIENT_DEFERRED : state,
+			       .klass = class_of[state],
 			       .cause =
 				       state == RECIPIENT_BOUNCED ? CAUSE_USER_UNKNOWN : CAUSE_NONE,
 			       .scope = SCOPE_RECIPIENT,
@@ -269,7 +272,7 @@ void world_settle(struct world *w, struct flush *f, size_t k, const struct lease
 					 .attempts = parked ? 0 : 1,
 					 .address = STR("x@y.example"),
 					 .attributes = STR("{}")}};
-	flush_settle(f, k, &s);
+	flush_settle(w->flush, k, &s);
 }
 
 size_t world_flush(struct world *w, struct flush *f, struct member_id id)

@@ -22,6 +22,7 @@ struct world {
 	struct loop *loop;
 	struct pg *pg; /* a node's ledger connection */
 	struct pg_blocking *conn;
+	struct flush *flush; /* to be filled, sent, cleared */
 	int32_t campaign;
 	struct lease leases[WORLD_LEASES_MAX]; /* of the last claim; group is not kept */
 	size_t lease_count;
@@ -57,10 +58,10 @@ int64_t world_pack(struct world *w);
 void world_settle_ended(struct world *w);
 /* Adds a lease to a flush as its target. */
 size_t world_target(struct flush *f, const struct lease *lease);
-/* Settles position of target k: state DELIVERED, BOUNCED, DEFERRED (due now), UNKNOWN, or DEFERRED
- * and parked. */
-void world_settle(struct world *w, struct flush *f, size_t k, const struct lease *lease,
-		  unsigned position, enum recipient_state state, bool parked);
+/* Settles position of target k of w->flush: DELIVERED, BOUNCED, SUPPRESSED, UNKNOWN, DEFERRED (due
+ * now), or WAITING, which stands for parked: into retry without a try. */
+void world_settle(struct world *w, size_t k, const struct lease *lease, unsigned position,
+		  enum recipient_state state);
 /* Flushes; returns how many targets were accepted. The caller counts flush_seq on. */
 size_t world_flush(struct world *w, struct flush *f, struct member_id id);
 /* Every person of the audience is in exactly one place, nobody has two final outcomes, and the

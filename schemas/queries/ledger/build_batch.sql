@@ -59,7 +59,8 @@ WITH member AS MATERIALIZED (
 	       5, 0, 0, 0, '', '', '', ''
 	  FROM who WHERE suppressed
 ), total AS MATERIALIZED (
-	SELECT count(*)::int AS people, (count(*) FILTER (WHERE suppressed))::int AS suppressed FROM who
+	SELECT count(*)::int AS people, (count(*) FILTER (WHERE suppressed))::int AS suppressed
+	  FROM who
 ), t AS (
 	INSERT INTO attempts_delta(campaign_id, minute, source_id, class, cause, n, provider)
 	SELECT $1::int, date_trunc('minute', now()), 0, 10, 32, suppressed, ''

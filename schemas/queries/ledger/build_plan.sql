@@ -1,8 +1,8 @@
 -- The batches of a frozen audience that are not built yet, in order: always the same cut, computed
 -- from what the freeze wrote. A domain larger than a batch is cut by ranges of rid, which is spread
--- evenly; smaller ones of a group are put together by ranges of domain_id. First pieces of all named
--- groups come first, so that every lane starts early, and the tail comes last; the very first batch
--- is a tenth of what it would be, so that sending starts at once. $1 campaign.
+-- evenly; smaller ones of a group are put together by ranges of domain_id. First pieces of all
+-- named groups come first, so that every lane starts early, and the tail comes last; the very
+-- first batch is a tenth of what it would be, so that sending starts at once. $1 campaign.
 WITH d AS (
 	SELECT d.domain_id, d.n, d.group_name, a.batch_size, d.n > a.batch_size AS is_big,
 	       sum(d.n) OVER (PARTITION BY d.group_name) AS total
@@ -36,8 +36,10 @@ WITH d AS (
 	         c(extra, tenth_from, tenth_to)
 )
 SELECT batch_no, group_name, domain_lo, domain_hi,
-       (-9223372036854775808 + div(18446744073709551616 * tenth_from, pieces * 10))::bigint AS rid_lo,
-       (-9223372036854775808 + div(18446744073709551616 * tenth_to, pieces * 10) - 1)::bigint AS rid_hi
+       (-9223372036854775808 + div(18446744073709551616 * tenth_from, pieces * 10))::bigint
+         AS rid_lo,
+       (-9223372036854775808 + div(18446744073709551616 * tenth_to, pieces * 10) - 1)::bigint
+         AS rid_hi
   FROM cut
  WHERE NOT EXISTS (SELECT 1 FROM build_batch b
                     WHERE b.campaign_id = $1::int AND b.batch_no = cut.batch_no)

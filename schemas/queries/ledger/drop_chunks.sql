@@ -3,7 +3,8 @@
 WITH old AS MATERIALIZED (
 	SELECT c.campaign_id, c.chunk_no
 	  FROM campaign p JOIN chunk c USING (campaign_id)
-	 WHERE p.state IN (5, 6) AND coalesce(p.finished_at, p.state_since) < now() - $1::int * interval '1 day'
+	 WHERE p.state IN (5, 6)
+	   AND coalesce(p.finished_at, p.state_since) < now() - $1::int * interval '1 day'
 	 LIMIT $2::int
 ), d AS (
 	DELETE FROM chunk_data d USING old

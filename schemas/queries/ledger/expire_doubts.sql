@@ -1,6 +1,6 @@
 -- Doubts whose time is up become unknown: held, or under policy retry sent once more (flag 1; who
--- has had that, or whose campaign was cancelled, is held). $1 ms until that retry, $2 doubts at most.
--- Returns how many people it settled.
+-- has had that, or whose campaign was cancelled, is held). $1 ms until that retry, $2 doubts at
+-- most. Returns how many people it settled.
 WITH due AS MATERIALIZED (
 	SELECT d.*, p.unknown_policy = 2 AND p.state <> 6 AS again
 	  FROM doubt d JOIN campaign p USING (campaign_id)

@@ -1,11 +1,11 @@
 -- Settles people in many chunks at once, atomically; see scheduler/ledger/flush.h.
 --
--- A target is a lease (fenced on node, incarnation, epoch, flush_seq) or, when late, a doubt left by
--- a lease this node lost. What belongs to a target that is not accepted is ignored; the others go
--- through. A repeated flush finds flush_seq ahead and changes nothing.
+-- A target is a lease (fenced on node, incarnation, epoch, flush_seq) or, when late, a doubt left
+-- by a lease this node lost. What belongs to a target that is not accepted is ignored; the others
+-- go through. A repeated flush finds flush_seq ahead and changes nothing.
 --
--- targets      $2 incarnation, $3 campaign, $4 chunk, $5 epoch, $6 flush_seq expected, $7 bits newly
---              settled, $8 open map from now on, $9 release, $10 late; $1 is the node
+-- targets      $2 incarnation, $3 campaign, $4 chunk, $5 epoch, $6 flush_seq expected,
+--              $7 bits newly settled, $8 open map from now on, $9 release, $10 late; $1 is the node
 -- settlements  $11 target (from 1), $12 position, $13 rid, $14 domain, $15 attempt, $16 version,
 --              $17 state, $18 class (0 = parked: no outcome), $19 cause, $20 scope, $21 words,
 --              $22 stage, $23 code, $24 enhanced, $25 template, $26 vars, $27 source, $28 provider,
@@ -21,7 +21,8 @@
 WITH target AS MATERIALIZED (
 	SELECT * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::varbit[],
 	                     $8::varbit[], $9::bool[], $10::bool[]) WITH ORDINALITY
-	         w(incarnation, campaign_id, chunk_no, epoch, flush_seq, bits, open_map, release, late, k)
+	         w(incarnation, campaign_id, chunk_no, epoch, flush_seq, bits, open_map, release,
+	           late, k)
 ), lease AS (
 	UPDATE chunk c SET
 		done_map = c.done_map | w.bits,
@@ -38,7 +39,8 @@ WITH target AS MATERIALIZED (
 	   AND c.state = 1 AND c.node_id = $1::int AND c.incarnation = w.incarnation
 	   AND c.epoch = w.epoch AND c.flush_seq = w.flush_seq
 	   AND bit_count(c.done_map & w.bits) = 0
-	RETURNING w.k, c.campaign_id, c.chunk_no, c.state, (c.n - bit_count(c.done_map))::int AS people
+	RETURNING w.k, c.campaign_id, c.chunk_no, c.state,
+	          (c.n - bit_count(c.done_map))::int AS people
 ), old AS MATERIALIZED (
 	SELECT w.k, w.bits, d.campaign_id, d.chunk_no, d.epoch, d.map
 	  FROM target w JOIN doubt d USING (campaign_id, chunk_no, epoch)
@@ -58,9 +60,9 @@ WITH target AS MATERIALIZED (
 	                     $23::smallint[], $24::int[], $25::bigint[], $26::text[], $27::int[],
 	                     $28::text[], $29::text[], $30::smallint[], $31::text[],
 	                     $32::timestamptz[], $33::int[], $34::int[], $35::bool[])
-	         u(k, position, rid, domain_id, attempt, content_version, state, class, cause, scope,
-	           words, stage, code, enhanced, template, vars, source_id, provider, mx, tls, rule,
-	           at, took_ms, age_s, suppress)
+	         u(k, position, rid, domain_id, attempt, content_version, state, class, cause,
+	           scope, words, stage, code, enhanced, template, vars, source_id,
+	           provider, mx, tls, rule, at, took_ms, age_s, suppress)
 ), was_unknown AS (
 	DELETE FROM unknown x USING old, said
 	 WHERE said.k = old.k AND get_bit(old.map, said.position) = 0

@@ -1,6 +1,6 @@
--- Freezes whom a campaign goes to: its domains, the members expected of each (from the counts import
--- keeps; no member is read) and their groups. Of a campaign --audience-of another, also the people of
--- that one in the states asked for. Does nothing when it is frozen already.
+-- Freezes whom a campaign goes to: its domains, the members expected of each (from the counts
+-- import keeps; no member is read) and their groups. Of a campaign --audience-of another, also
+-- the people of that one in the states asked for. Does nothing when it is frozen already.
 -- $1 campaign, $2 people in a batch, $3 people that make a domain a group of its own.
 WITH fresh AS MATERIALIZED (
 	SELECT p.campaign_id, p.audience_of, p.audience_states FROM campaign p
@@ -10,7 +10,8 @@ WITH fresh AS MATERIALIZED (
 	INSERT INTO audience(campaign_id, batch_size) SELECT campaign_id, $2::int FROM fresh
 ), counted AS (
 	SELECT fresh.campaign_id, c.domain_id, sum(c.n)::int AS n
-	  FROM fresh JOIN campaign_list l USING (campaign_id) JOIN list_domain_count c USING (list_id)
+	  FROM fresh JOIN campaign_list l USING (campaign_id)
+	  JOIN list_domain_count c USING (list_id)
 	 WHERE NOT l.excluded AND c.n > 0
 	 GROUP BY 1, 2
 ), d AS (

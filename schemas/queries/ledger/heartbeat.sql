@@ -1,5 +1,5 @@
--- Renews the lease, expired or not, as long as nobody has taken the incarnation away; tells how many
--- chunks the database thinks this node holds. $1 node, $2 incarnation, $3 lease in ms.
+-- Renews the lease, expired or not, as long as nobody has taken the incarnation away; tells how
+-- many chunks the database thinks this node holds. $1 node, $2 incarnation, $3 lease in ms.
 -- No row: fenced.
 WITH beat AS (
 	UPDATE node SET

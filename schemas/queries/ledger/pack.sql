@@ -1,7 +1,7 @@
--- Puts due people back into chunks: of a (campaign, group, node) when 1,000 are due or the oldest is
--- 5 s overdue. The group is that of today: the domain's route, else its provider, else the domain
--- where it was big enough to be a group at the freeze, else the tail. One packer at a time; rows
--- are in retry or in a chunk, never in both. $1 people at most in one run.
+-- Puts due people back into chunks: of a (campaign, group, node) when 1,000 are due or the oldest
+-- is 5 s overdue. The group is that of today: the domain's route, else its provider, else the
+-- domain where it was big enough to be a group at the freeze, else the tail. One packer at a
+-- time; rows are in retry or in a chunk, never in both. $1 people at most in one run.
 -- Returns chunks made and people packed.
 WITH turn AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtext('edm.pack')) AS ours
@@ -54,8 +54,8 @@ WITH turn AS MATERIALIZED (
 	                                     ORDER BY group_name, meant_for, part))::int AS chunk_no
 	  FROM packed JOIN last USING (campaign_id)
 ), d AS (
-	INSERT INTO chunk_data(campaign_id, chunk_no, rids, domains, addresses, attributes, attempts,
-	                       ages_s, versions, sources, flags)
+	INSERT INTO chunk_data(campaign_id, chunk_no, rids, domains, addresses, attributes,
+	                       attempts, ages_s, versions, sources, flags)
 	SELECT campaign_id, chunk_no, rids, domains, addresses, attributes, attempts, ages_s,
 	       versions, sources, flags
 	  FROM numbered

@@ -1,6 +1,6 @@
 -- Campaigns that ended before their people: cancelled, or past their deadline. Ready chunks are
--- settled whole (no row a recipient); who was in retry gets an outcome. What is leased is given back
--- by its node and settled in a later run. $1 chunks at most, $2 retries at most.
+-- settled whole (no row a recipient); who was in retry gets an outcome. What is leased is given
+-- back by its node and settled in a later run. $1 chunks at most, $2 retries at most.
 -- Returns chunks and retries settled.
 WITH ended AS MATERIALIZED (
 	SELECT campaign_id, CASE state WHEN 6 THEN 10 ELSE 8 END AS state,
@@ -37,7 +37,8 @@ WITH ended AS MATERIALIZED (
 	  FROM gone
 ), a AS (
 	INSERT INTO attempts_delta(campaign_id, minute, source_id, class, cause, n, provider)
-	SELECT campaign_id, date_trunc('minute', now()), 0, settled_class, settled_cause, count(*), ''
+	SELECT campaign_id, date_trunc('minute', now()), 0, settled_class, settled_cause,
+	       count(*), ''
 	  FROM gone GROUP BY 1, 4, 5
 ), m AS (
 	INSERT INTO moves_delta(campaign_id, state, n)

@@ -10,7 +10,8 @@ SELECT r.due_at, r.since, r.attempt, r.class, r.cause, r.flags, r.source_id, r.n
   LEFT JOIN retry r USING (campaign_id, rid)
   LEFT JOIN unknown u USING (campaign_id, rid)
   LEFT JOIN LATERAL (
-	SELECT c.chunk_no, c.state AS chunk_state, c.settled_as, c.group_name, c.node_id, c.leased_at,
+	SELECT c.chunk_no, c.state AS chunk_state, c.settled_as, c.group_name, c.node_id,
+	       c.leased_at,
 	       get_bit(c.open_map, p.i) = 1 AS is_open,
 	       coalesce(get_bit(d.map, p.i), 0) = 1 AS in_doubt, d.until AS doubt_until
 	  FROM recipient who

@@ -77,8 +77,9 @@ static void reopen(struct fixture *f)
 static struct journal_stream *open_stream(struct fixture *f, uint16_t number, uint16_t streams)
 {
 	struct err err;
-	struct journal_stream *s =
-		journal_stream_open(f->journal, number, streams, 4, JOURNAL_SYNC_PROCESS, &err);
+	struct journal_stream_options options = {
+		.number = number, .streams = streams, .incarnation = 4};
+	struct journal_stream *s = journal_stream_open(f->journal, &options, &err);
 	if (s == NULL)
 		fail_msg("%s", err.text);
 	return s;
@@ -279,8 +280,9 @@ static void a_sync_calls_back_on_the_loop(void **state)
 	struct loop *loop = loop_new();
 	int synced = 0;
 	reopen(f);
-	struct journal_stream *s =
-		journal_stream_open(f->journal, 0, 1, 4, JOURNAL_SYNC_BATCH, &err);
+	struct journal_stream_options options = {
+		.streams = 1, .incarnation = 4, .mode = JOURNAL_SYNC_BATCH};
+	struct journal_stream *s = journal_stream_open(f->journal, &options, &err);
 	assert_non_null(s);
 	write_intents(s, 1);
 	journal_sync(s, loop, on_synced, &synced);
