@@ -30,6 +30,7 @@ static int stage(struct import *im, struct err *err);
 static int refuse_collisions(struct import *im, struct err *err);
 static int merge(void *owner, struct err *err);
 static int empty_staging(struct pg_blocking *db, struct err *err);
+static void refresh_statistics(struct pg_blocking *db);
 
 int import_mode_parse(struct str name, enum import_mode *out)
 {
@@ -75,9 +76,22 @@ int import_run(struct pg_blocking *db, struct reading *reading,
 	struct err ignored;
 	if (empty_staging(db, &ignored) == 0 && pg_run_text(db, NO_ROOM, &ignored) == 0)
 		(void)(pg_run(db, "lists/unlock_imports", NULL, NULL, &ignored) == 0);
+	if (rc == 0 && im.result.added > 0)
+		refresh_statistics(db);
 	if (rc == 0)
 		*result = im.result;
 	return rc;
+}
+
+/* The audience build plans its batches by these tables' statistics: without them a batch that takes
+ * 0.2 s takes 7, until autovacuum comes by. */
+static void refresh_statistics(struct pg_blocking *db)
+{
+	struct err ignored;
+	(void)(pg_run_text(db,
+			   "ANALYZE edm.recipient_domain, edm.recipient, edm.list_member, "
+			   "edm.list_domain_count",
+			   &ignored) == 0);
 }
 
 static int empty_staging(struct pg_blocking *db, struct err *err)

@@ -34,6 +34,10 @@ static void on_beat(void *owner, int64_t held)
 {
 	struct keeper *k = owner;
 	tell_beat(k);
+	/* The first one brings the time without which nothing is dated: work begins. */
+	if (!k->has_beat && !k->is_stopping)
+		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+	k->has_beat = true;
 	keeper_reconcile(k, held);
 }
 

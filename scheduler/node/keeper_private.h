@@ -73,7 +73,7 @@ struct keeper {
 	/* Work. */
 	struct timer work_timer;
 	int work_calls; /* under way */
-	bool is_stopping, is_stopped, is_fenced;
+	bool is_stopping, is_stopped, is_fenced, has_beat;
 	int64_t stop_at_ms;
 	void (*on_stopped)(void *owner);
 	void *stop_owner;

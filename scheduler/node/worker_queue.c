@@ -13,6 +13,9 @@
 #define WINDOW_MAX 4096u
 /* Connections opened in one pump, and how long to leave it after all lanes said no. */
 #define OPEN_BURST 16
+/* Messages that make one more connection worth its price: a connection costs the receiver and us
+ * more than a message does, and ten messages go over one in the time a second one takes to open. */
+#define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
 
 static bool has_name(const struct map_node *node, const void *key)
@@ -335,7 +338,9 @@ static void open_connections(struct worker_queue *q)
 {
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
-	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening)
+	size_t waiting = provider_queue_total(&q->jobs) - q->jobs.taken_count;
+	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening ||
+	    q->sessions > waiting / MESSAGES_WORTH)
 		return;
 	if (now < q->open_after_ms) {
 		wake_at(q, q->open_after_ms);
@@ -347,7 +352,8 @@ static void open_connections(struct worker_queue *q)
 	}
 	for (int i = 0; i < OPEN_BURST; i++)
 		if (w->sessions >= w->options.settings.max_sessions ||
-		    q->jobs.ready_count <= q->opening || !open_one(q, now))
+		    q->jobs.ready_count <= q->opening ||
+		    q->sessions > waiting / MESSAGES_WORTH || !open_one(q, now))
 			break;
 	if (q->jobs.ready_count > 0 && q->opening == 0)
 		give_way(q);
