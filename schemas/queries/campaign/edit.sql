@@ -10,11 +10,12 @@ WITH c AS (
 		version = version + 1,
 		content_version = content_version + $11::bool::int,
 		from_address = CASE WHEN $11 THEN $12 ELSE from_address END,
-		pool = CASE WHEN $3 IS NULL THEN pool ELSE nullif($3, '') END,
+		pool = CASE WHEN $3::text IS NULL THEN pool ELSE nullif($3, '') END,
 		unsigned = coalesce($4, unsigned),
 		unknown_policy = coalesce($5, unknown_policy),
 		give_up_after_s = coalesce($6, give_up_after_s),
-		deadline = CASE WHEN $7 IS NULL THEN deadline ELSE nullif($7, 'infinity') END,
+		deadline = CASE WHEN $7::timestamptz IS NULL THEN deadline
+		                ELSE nullif($7::timestamptz, 'infinity') END,
 		priority = coalesce($8, priority)
 	 WHERE campaign_id = $1 AND version = $2 AND state IN (1, 2, 4)
 	   AND NOT EXISTS (SELECT 1 FROM chunk k WHERE k.campaign_id = $1 AND k.state = 1)
