@@ -12,6 +12,8 @@
 #define PASSWORD_MAX 1024u
 /* Sites kept with what their hosts did, used or not. */
 #define SITES_MAX 20000u
+/* Domains learnt and not yet told; what is above is learnt another time. */
+#define LEARNT_MAX 5000u
 
 static enum tls_mode tls_of_route(enum route_tls tls)
 {
@@ -122,11 +124,59 @@ static void route_job(struct node *n, struct work_job *job, struct mx_answer *an
 		settle_unroutable(n, job, answer);
 }
 
+static void learn(struct node *n, const struct mx_answer *answer)
+{
+	if (answer->result != MX_OK || n->learnt.names.count >= LEARNT_MAX)
+		return;
+	struct str best = answer->hosts[0].name;
+	const struct provider *provider = provider_of_host(n->identity->pool->providers, best);
+	pg_array_text(&n->learnt.names, answer->domain);
+	if (provider != NULL)
+		pg_array_text(&n->learnt.providers, provider->name);
+	else
+		pg_array_null(&n->learnt.providers);
+	pg_array_text(&n->learnt.hosts, best);
+}
+
+static void on_told(void *owner, const struct pg_reply *reply)
+{
+	(void)owner;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_WARN, "domains_not_learnt", reply->err);
+}
+
+void lookups_tell(struct node *n)
+{
+	struct learnt_domains *l = &n->learnt;
+	struct pg_params params;
+	if (l->names.count == 0 || !pg_is_up(n->load))
+		return;
+	pg_params_init(&params);
+	pg_add_array(&params, &l->names);
+	pg_add_array(&params, &l->providers);
+	pg_add_array(&params, &l->hosts);
+	pg_call(n->load, "lists/learn_domains", &params, on_told, n);
+	pg_params_done(&params);
+	pg_array_clear(&l->names);
+	pg_array_clear(&l->providers);
+	pg_array_clear(&l->hosts);
+}
+
+void lookups_init(struct node *n)
+{
+	map_init(&n->lookups);
+	pg_array_init(&n->learnt.names, PG_TEXT);
+	pg_array_init(&n->learnt.providers, PG_TEXT);
+	pg_array_init(&n->learnt.hosts, PG_TEXT);
+}
+
 static void on_mx(void *owner, struct mx_answer *answer)
 {
 	struct lookup *lookup = owner;
 	struct node *n = lookup->node;
 	struct list *node;
+	if (!lookup->is_routed)
+		learn(n, answer);
 	map_remove(&n->lookups, &lookup->by_domain);
 	while ((node = list_pop_front(&lookup->jobs)) != NULL) {
 		struct work_job *job =
@@ -161,6 +211,7 @@ void lookup_job(struct node *n, struct work_job *job)
 	list_init(&lookup->jobs);
 	list_push_back(&lookup->jobs, &job->plan.node);
 	map_put(&n->lookups, &lookup->by_domain, hash_str(domain));
+	lookup->is_routed = route != NULL;
 	lookup->request = route ? resolver_host(n->resolver, route->host, on_mx, lookup)
 				: resolver_mx(n->resolver, lookup->domain, on_mx, lookup);
 }
@@ -187,6 +238,9 @@ void lookups_free(struct node *n)
 {
 	must(n->lookups.count == 0);
 	map_done(&n->lookups);
+	pg_array_done(&n->learnt.names);
+	pg_array_done(&n->learnt.providers);
+	pg_array_done(&n->learnt.hosts);
 }
 
 void sites_evict(struct node *n)

@@ -171,6 +171,7 @@ static void on_tick(struct timer *timer)
 	claims_tick(n);
 	live_tick(n);
 	sites_evict(n);
+	lookups_tell(n);
 	for (size_t i = 0; i < n->worker_count; i++)
 		control_send_flushed(n, i);
 	timer_set(n->loop, timer, loop_now_ms(n->loop) + TICK_MS);
@@ -251,7 +252,7 @@ static struct node *node_new(const struct node_options *options)
 	map_init(&n->needs);
 	map_init(&n->texts);
 	map_init(&n->campaigns);
-	map_init(&n->lookups);
+	lookups_init(n);
 	map_init(&n->sites);
 	list_init(&n->holds);
 	n->tick = (struct timer){.on_due = on_tick, .owner = n};

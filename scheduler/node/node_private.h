@@ -69,8 +69,14 @@ struct lookup {
 	struct node *node;
 	struct str domain;
 	struct resolver_request *request;
-	const struct route *route; /* in the identity the jobs will use; NULL = DNS */
+	bool is_routed; /* a static route's host is asked for, not the domain's MX */
 	struct list jobs;
+};
+
+/* What DNS said of domains since the last tick, for recipient_domain: the next audience is grouped
+ * by it. */
+struct learnt_domains {
+	struct pg_array names, providers, hosts;
 };
 
 struct node {
@@ -92,6 +98,7 @@ struct node {
 	struct identity_load *identity_load;
 	struct map needs, texts, campaigns, lookups, sites;
 	struct list holds;
+	struct learnt_domains learnt;
 	size_t held;	   /* jobs out, of all needs */
 	struct timer tick; /* once a second */
 	struct timer plan; /* claims */
@@ -142,6 +149,9 @@ int64_t node_wall_us(const struct node *n, int64_t at_ms);
 
 /* ---- lookup.c */
 void lookup_job(struct node *n, struct work_job *job);
+/* Writes down what was learnt of domains since the last call. */
+void lookups_tell(struct node *n);
+void lookups_init(struct node *n);
 /* The node stops: who waits for DNS goes back. */
 void lookups_give_back(struct node *n);
 void lookups_free(struct node *n);

@@ -352,8 +352,8 @@ static void open_connections(struct worker_queue *q)
 	}
 	for (int i = 0; i < OPEN_BURST; i++)
 		if (w->sessions >= w->options.settings.max_sessions ||
-		    q->jobs.ready_count <= q->opening ||
-		    q->sessions > waiting / MESSAGES_WORTH || !open_one(q, now))
+		    q->jobs.ready_count <= q->opening || q->sessions > waiting / MESSAGES_WORTH ||
+		    !open_one(q, now))
 			break;
 	if (q->jobs.ready_count > 0 && q->opening == 0)
 		give_way(q);
