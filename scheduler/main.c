@@ -110,10 +110,18 @@ static const struct cli_verb node_verbs[] = {
 
 int main(int argc, char **argv)
 {
+	/* In the order of edm --help. */
 	static const struct cli_verb *const verbs[] = {
-		basic_verbs,  doctor_verbs,   node_verbs,  campaign_verbs,
-		source_verbs, provider_verbs, route_verbs, limit_verbs,
-		pause_verbs,  warmup_verbs,   NULL,
+		basic_verbs,		     /* init, down, sql, version, help */
+		node_verbs,		     /* run */
+		doctor_verbs,	list_verbs,  /* people */
+		suppress_verbs,		     /* … who get nothing */
+		campaign_verbs,		     /* what they get */
+		source_verbs,		     /* from where it leaves */
+		provider_verbs,		     /* where it arrives */
+		route_verbs,	limit_verbs, /* how fast */
+		pause_verbs,		     /* pause, resume, pauses */
+		warmup_verbs,	NULL,
 	};
 	return cli_main(argc, argv, verbs);
 }

@@ -201,8 +201,8 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 }
 
 int personalise_text(struct personaliser *p, const struct campaign_snapshot *campaign,
-		     const struct addressee *person, const struct template *template,
-		     struct buf *out, struct err *err)
+		     const struct addressee *person, const struct personal_text *text,
+		     struct err *err)
 {
 	struct value_source source = {.p = p, .campaign = campaign, .person = person};
 	struct template_values values = {.find = find_value, .ctx = &source};
@@ -213,7 +213,7 @@ int personalise_text(struct personaliser *p, const struct campaign_snapshot *cam
 	make_message_id(p, campaign, person->rid);
 	make_links(p, campaign, person->rid);
 	template_scratch_init(&scratch);
-	int result = template_render(template, &values, &scratch, out, err);
+	int result = template_render(text->template, &values, &scratch, text->out, err);
 	template_scratch_done(&scratch);
 	buf_done(&source.number);
 	json_decref(source.attributes);

@@ -40,10 +40,16 @@ int personalise(struct personaliser *p, const struct campaign_snapshot *campaign
 		const struct addressee *person, const struct personal_message *out,
 		struct err *err) NODISCARD;
 
-/* Renders any template with the values the person's message has: for previews. Appends to out. */
+/* A template to render, and the buffer to append to. */
+struct personal_text {
+	const struct template *template;
+	struct buf *out;
+};
+
+/* Renders any template with the values the person's message has: for previews. */
 int personalise_text(struct personaliser *p, const struct campaign_snapshot *campaign,
-		     const struct addressee *person, const struct template *template,
-		     struct buf *out, struct err *err) NODISCARD;
+		     const struct addressee *person, const struct personal_text *text,
+		     struct err *err) NODISCARD;
 
 /* True if name is a value that every campaign has (email, unsubscribe_url, …). */
 bool personalise_is_builtin(struct str name);

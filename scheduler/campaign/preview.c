@@ -11,6 +11,7 @@
 
 /* What rendering works with. */
 struct rendering {
+	struct preview *preview;
 	struct personaliser *personaliser;
 	struct campaign_snapshot *campaign;
 	struct addressee person;
@@ -55,8 +56,9 @@ int preview_find_rid(struct pg_blocking *db, struct str text, struct address *ad
 	return 0;
 }
 
-static int read_member(const struct pg_rows *rows, struct preview *p, struct rendering *r)
+static int read_member(const struct pg_rows *rows, struct rendering *r)
 {
+	struct preview *p = r->preview;
 	r->person.rid = (uint64_t)pg_int(rows, 0, 0);
 	r->person.takes_verp = true;
 	buf_append_str(&p->attributes, pg_text(rows, 0, 2));
@@ -67,7 +69,7 @@ static int read_member(const struct pg_rows *rows, struct preview *p, struct ren
 }
 
 static int find_member(struct pg_blocking *db, const struct campaign_row *row, const char *address,
-		       struct preview *p, struct rendering *r, struct err *err)
+		       struct rendering *r, struct err *err)
 {
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
@@ -94,7 +96,7 @@ static int find_member(struct pg_blocking *db, const struct campaign_row *row, c
 					  "show it for: import people with edm list import",
 					  STR_ARG(row->name));
 	if (result == 0)
-		result = read_member(rows, p, r);
+		result = read_member(rows, r);
 	pg_rows_free(rows);
 	pg_params_done(&params);
 	return result;
@@ -110,7 +112,8 @@ static int render(const struct rendering *r, struct str source, enum template_mo
 		return 0;
 	if (template_compile(source, mode, &template, err) != 0)
 		return -1;
-	int result = personalise_text(r->personaliser, r->campaign, &r->person, template, out, err);
+	const struct personal_text text = {.template = template, .out = out};
+	int result = personalise_text(r->personaliser, r->campaign, &r->person, &text, err);
 	template_free(template);
 	return result;
 }
@@ -146,7 +149,7 @@ static int render_all(const struct rendering *r, const struct pg_rows *rows, str
 int preview_load(struct pg_blocking *db, const struct campaign_row *row, const char *address,
 		 struct preview *p, struct err *err)
 {
-	struct rendering r = {0};
+	struct rendering r = {.preview = p};
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
 	pg_params_init(&params);
@@ -156,7 +159,7 @@ int preview_load(struct pg_blocking *db, const struct campaign_row *row, const c
 	if (result == 0) {
 		r.campaign =
 			campaign_snapshot_of_rows(rows, row->id, row->content_version, NULL, err);
-		result = r.campaign == NULL ? -1 : find_member(db, row, address, p, &r, err);
+		result = r.campaign == NULL ? -1 : find_member(db, row, address, &r, err);
 	}
 	if (result == 0) {
 		r.personaliser = personaliser_new();

@@ -48,20 +48,20 @@ static int find_attributes(struct pg_blocking *db, const struct campaign_row *ro
 	return 0;
 }
 
-static int make_list(struct pg_blocking *db, const struct campaign_row *row, struct str text,
-		     const struct campaign_actor *by, struct trial *trial, struct err *err)
+static int make_list(struct pg_blocking *db, const struct trial_request *request,
+		     struct trial *trial, struct err *err)
 {
 	struct address address;
 	struct buf attributes;
-	if (preview_find_rid(db, text, &address, &trial->rid, err) != 0)
+	if (preview_find_rid(db, request->address, &address, &trial->rid, err) != 0)
 		return -1;
 	buf_init(&attributes, 4u << 20);
-	int result = find_attributes(db, row, address.mailbox, &attributes, err);
+	int result = find_attributes(db, request->row, address.mailbox, &attributes, err);
 	const struct trial_list list = {.address = &address,
 					.rid = trial->rid,
 					.name = str_from(trial->name),
 					.attributes = buf_str(&attributes),
-					.by = by->actor};
+					.by = request->by.actor};
 	if (result == 0)
 		result = trial_list_make(db, &list, &trial->list, err);
 	buf_done(&attributes);
@@ -124,8 +124,8 @@ static int check_and_start(struct pg_blocking *db, const struct trial *trial,
 	return result;
 }
 
-int trial_start(struct pg_blocking *db, const struct campaign_row *row, struct str address,
-		const struct campaign_actor *by, struct trial *trial, struct err *err)
+int trial_start(struct pg_blocking *db, const struct trial_request *request, struct trial *trial,
+		struct err *err)
 {
 	int64_t nodes;
 	*trial = (struct trial){0};
@@ -137,14 +137,14 @@ int trial_start(struct pg_blocking *db, const struct campaign_row *row, struct s
 		return err_set(
 			err, ERR_REFUSED,
 			"no node is running, so nothing can be sent: start one with edm run");
-	if (make_list(db, row, address, by, trial, err) != 0)
+	if (make_list(db, request, trial, err) != 0)
 		return -1;
-	int result = make_campaign(db, row, by, trial, err);
+	int result = make_campaign(db, request->row, &request->by, trial, err);
 	if (result == 0)
-		result = check_and_start(db, trial, by, err);
+		result = check_and_start(db, trial, &request->by, err);
 	if (result != 0) {
 		struct err ignored;
-		if (trial_end(db, trial, by, &ignored) != 0)
+		if (trial_end(db, trial, &request->by, &ignored) != 0)
 			err_prefix(err, "(and what it left could not be taken away)");
 	}
 	return result;

@@ -31,10 +31,17 @@ struct trial_outcome {
 	struct buf reply; /* the receiver's words, or ours */
 };
 
+/* What to send to whom. */
+struct trial_request {
+	const struct campaign_row *row;
+	struct str address;
+	struct campaign_actor by;
+};
+
 /* Makes and starts it. The attributes are those of the member with that address, else of any
  * member. REFUSED when no node runs or it could not be sent (the sentence says why). */
-int trial_start(struct pg_blocking *db, const struct campaign_row *row, struct str address,
-		const struct campaign_actor *by, struct trial *trial, struct err *err) NODISCARD;
+int trial_start(struct pg_blocking *db, const struct trial_request *request, struct trial *trial,
+		struct err *err) NODISCARD;
 /* 1: there is an outcome, in *out (its buf initialised by the caller); 0: not yet. */
 int trial_look(struct pg_blocking *db, const struct trial *trial, struct trial_outcome *out,
 	       struct err *err) NODISCARD;

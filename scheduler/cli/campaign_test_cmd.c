@@ -73,9 +73,10 @@ int run_campaign_test(struct cli *cli, struct err *err)
 	if (args_number(&cli->args, "timeout", 1, 86400, &timeout_s, err) != 0)
 		return -1;
 	int result = campaign_load_one(cli, NULL, &view, err);
+	const struct trial_request request = {
+		.row = view.items, .address = str_from(cli_arg(cli, 1)), .by = by};
 	if (result == 0)
-		result = trial_start(cli->db, &view.items[0], str_from(cli_arg(cli, 1)), &by,
-				     &trial, err);
+		result = trial_start(cli->db, &request, &trial, err);
 	campaign_view_done(&view);
 	if (result != 0)
 		return -1;

@@ -11,6 +11,8 @@
 
 extern const struct cli_verb basic_verbs[]; /* init, down, sql, version, help */
 extern const struct cli_verb doctor_verbs[];
+extern const struct cli_verb list_verbs[];
+extern const struct cli_verb suppress_verbs[];
 extern const struct cli_verb campaign_verbs[];
 extern const struct cli_verb source_verbs[];
 extern const struct cli_verb provider_verbs[];

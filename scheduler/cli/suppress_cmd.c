@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* edm suppress: add, remove, check, import, undo. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "lists/suppression.h"
+#include "scheduler/campaign/schedule.h"
+#include "scheduler/cli/file_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/time_text_private.h"
+#include "scheduler/cli/verbs.h"
+
+#define CAUSES "bounced, unsubscribed, complained, operator, imported or erased"
+
+static int read_cause(const struct cli *cli, enum suppression_cause *out, struct err *err)
+{
+	const char *text = cli_option(cli, "cause");
+	if (text == NULL || suppression_cause_parse(str_from(text), out) == 0)
+		return 0;
+	return err_set(err, ERR_USAGE, "--cause is " CAUSES ", not '%s'", text);
+}
+
+static size_t read_addresses(const struct cli *cli, struct str out[ARGS_MAX_POSITIONAL])
+{
+	size_t count = 0;
+	for (const char *text; (text = cli_arg(cli, (int)count)) != NULL; count++)
+		out[count] = str_from(text);
+	return count;
+}
+
+/* What add and import have in common. */
+static int read_change(const struct cli *cli, enum suppression_cause cause,
+		       struct suppression_change *out, struct err *err)
+{
+	int64_t for_ms = 0;
+	*out = (struct suppression_change){.list = cli_option(cli, "list"),
+					   .cause = cause,
+					   .note = cli_option(cli, "note"),
+					   .actor = file_actor(cli)};
+	if (read_cause(cli, &out->cause, err) != 0 ||
+	    args_duration(&cli->args, "for", &for_ms, err) != 0)
+		return -1;
+	if (for_ms > 0)
+		out->until_us = clock_wall_us() + for_ms * 1000;
+	return 0;
+}
+
+static int run_add(struct cli *cli, struct err *err)
+{
+	struct str addresses[ARGS_MAX_POSITIONAL];
+	struct suppression_change change;
+	uint64_t added = 0;
+	if (read_change(cli, SUPPRESSION_OPERATOR, &change, err) != 0)
+		return -1;
+	change.addresses = addresses;
+	change.address_count = read_addresses(cli, addresses);
+	if (cli_database(cli, err) == NULL || suppression_add(cli->db, &change, &added, err) != 0)
+		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli,
+				      json_pack("{s:I, s:I}", "added", (json_int_t)added, "already",
+						(json_int_t)(change.address_count - added)));
+	cli_printf(cli, "%llu suppressed%s%s", (unsigned long long)added,
+		   change.list ? " for list " : " everywhere", change.list ? change.list : "");
+	if (change.address_count > added)
+		cli_printf(cli, ", %llu were so already",
+			   (unsigned long long)(change.address_count - added));
+	cli_printf(cli, "; running nodes know it within a second\n");
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------- remove, undo */
+
+static int remove_what_fits(struct cli *cli, const struct suppression_filter *filter,
+			    const char *what, struct err *err)
+{
+	const struct lists_actor actor = file_actor(cli);
+	uint64_t count = 0;
+	char number[32];
+	if (suppression_count(cli->db, filter, &count, err) != 0)
+		return -1;
+	if (count == 0)
+		return err_set(err, ERR_NOT_FOUND, "no suppression fits: %s", what);
+	if (cli_confirm(cli, err, "Taking %s suppressions back",
+			cli_number((int64_t)count, number, sizeof(number))) != 0 ||
+	    suppression_remove(cli->db, filter, &actor, &count, err) != 0)
+		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:I}", "removed", (json_int_t)count));
+	cli_printf(cli, "%s suppressions are taken back\n",
+		   cli_number((int64_t)count, number, sizeof(number)));
+	return 0;
+}
+
+static int run_remove(struct cli *cli, struct err *err)
+{
+	struct str addresses[ARGS_MAX_POSITIONAL];
+	struct suppression_filter filter = {.addresses = addresses,
+					    .list = cli_option(cli, "list")};
+	filter.address_count = read_addresses(cli, addresses);
+	if (read_cause(cli, &filter.cause, err) != 0 || cli_database(cli, err) == NULL)
+		return -1;
+	return remove_what_fits(cli, &filter, "see edm suppress check ADDRESS", err);
+}
+
+static int read_time(struct cli *cli, const char *option, int64_t *out, struct err *err)
+{
+	const char *text = cli_option(cli, option);
+	const char *zone = cli_option(cli, "tz");
+	struct schedule_time when;
+	if (text == NULL)
+		return 0;
+	if (schedule_resolve(cli->db, str_from(text), zone ? zone : "UTC", &when, err) != 0)
+		return err_prefix(err, "--%s", option);
+	*out = when.at_us;
+	return 0;
+}
+
+static int run_undo(struct cli *cli, struct err *err)
+{
+	int64_t import_id = 0;
+	struct suppression_filter filter = {.list = cli_option(cli, "list"),
+					    .rule = cli_option(cli, "rule")};
+	if (read_cause(cli, &filter.cause, err) != 0 ||
+	    args_number(&cli->args, "import", 1, INT32_MAX, &import_id, err) != 0 ||
+	    cli_database(cli, err) == NULL || read_time(cli, "since", &filter.since_us, err) != 0 ||
+	    read_time(cli, "before", &filter.before_us, err) != 0)
+		return -1;
+	filter.import_id = (int32_t)import_id;
+	if (filter.cause == SUPPRESSION_ANY && filter.rule == NULL && import_id == 0 &&
+	    filter.since_us == 0 && filter.before_us == 0)
+		return err_set(err, ERR_USAGE,
+			       "which? Give --cause, --rule, --import, --since or --before");
+	return remove_what_fits(cli, &filter, "nothing was changed", err);
+}
+
+/* --------------------------------------------------------------------------------------- check */
+
+static json_t *entry_json(const struct suppression_entry *e)
+{
+	json_t *o = json_object();
+	json_object_set_new(o, "list", json_of_text_or_null(e->list));
+	json_object_set_new(o, "cause", json_string(suppression_cause_name(e->cause)));
+	json_object_set_new(o, "rule", json_of_text_or_null(e->rule));
+	json_object_set_new(o, "note", json_of_text_or_null(e->note));
+	json_object_set_new(o, "by", json_of_text_or_null(e->added_by));
+	json_object_set_new(o, "at", time_json(e->at_us));
+	json_object_set_new(o, "until", time_json(e->until_us));
+	json_object_set_new(o, "import_id",
+			    e->import_id != 0 ? json_integer(e->import_id) : json_null());
+	return o;
+}
+
+static void print_entry(struct cli *cli, const struct suppression_entry *e)
+{
+	char when[TIME_TEXT_MAX];
+	cli_printf(cli, "  %s%.*s: %s, since %s", e->list.len > 0 ? "list " : "everywhere",
+		   STR_ARG(e->list), suppression_cause_clause(e->cause),
+		   time_words(e->at_us, when));
+	if (e->until_us != 0)
+		cli_printf(cli, ", until %s", time_words(e->until_us, when));
+	if (e->added_by.len > 0)
+		cli_printf(cli, ", by %.*s", STR_ARG(e->added_by));
+	if (e->rule.len > 0)
+		cli_printf(cli, ", rule %.*s", STR_ARG(e->rule));
+	if (e->note.len > 0)
+		cli_printf(cli, " (%.*s)", STR_ARG(e->note));
+	cli_printf(cli, "\n");
+}
+
+static int print_found(struct cli *cli, const struct suppression_found *found)
+{
+	if (cli->wants_json) {
+		json_t *entries = json_array();
+		for (size_t i = 0; i < found->count; i++)
+			json_array_append_new(entries, entry_json(&found->entries[i]));
+		return cli_print_json(cli, json_pack("{s:s, s:b, s:o}", "address", cli_arg(cli, 0),
+						     "suppressed", found->count > 0, "entries",
+						     entries));
+	}
+	cli_printf(cli, "%s is %ssuppressed\n", cli_arg(cli, 0), found->count > 0 ? "" : "not ");
+	for (size_t i = 0; i < found->count; i++)
+		print_entry(cli, &found->entries[i]);
+	return 0;
+}
+
+static int run_check(struct cli *cli, struct err *err)
+{
+	struct suppression_found found = {0};
+	if (cli_database(cli, err) == NULL)
+		return -1;
+	int result = suppression_check(cli->db, str_from(cli_arg(cli, 0)), &found, err);
+	if (result == 0)
+		result = print_found(cli, &found);
+	suppression_found_done(&found);
+	return result;
+}
+
+/* -------------------------------------------------------------------------------------- import */
+
+static int report_import(struct cli *cli, const struct suppression_import_result *r,
+			 const struct reading *reading)
+{
+	char rows[32], added[32], already[32];
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:i, s:I, s:I, s:I, s:I, s:b}", "import_id",
+						     r->import_id, "rows", (json_int_t)r->rows,
+						     "added", (json_int_t)r->added, "already",
+						     (json_int_t)r->already, "refused",
+						     (json_int_t)r->refused, "dry_run",
+						     cli_flag(cli, "dry-run")));
+	cli_printf(cli, "%s rows: %s suppressed, %s were so already, %llu refused%s\n",
+		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
+		   cli_number((int64_t)r->added, added, sizeof(added)),
+		   cli_number((int64_t)r->already, already, sizeof(already)),
+		   (unsigned long long)r->refused,
+		   cli_flag(cli, "dry-run") ? ": this was a dry run, nothing was changed" : "");
+	file_print_refused(cli, reading);
+	if (r->import_id != 0)
+		cli_printf(cli, "to take it back: edm suppress undo --import %d\n", r->import_id);
+	return 0;
+}
+
+static int run_import(struct cli *cli, struct err *err)
+{
+	struct suppression_import_request request = {.file = file_name(cli),
+						     .is_dry_run = cli_flag(cli, "dry-run")};
+	struct suppression_import_result result;
+	char what[256];
+	snprintf(what, sizeof(what), "Suppressing everybody in %s", file_name(cli));
+	if (read_change(cli, SUPPRESSION_IMPORTED, &request.change, err) != 0 ||
+	    cli_database(cli, err) == NULL || file_open(cli, what, &request.reading, err) != 0)
+		return -1;
+	int done = suppression_import(cli->db, &request, &result, err);
+	if (done == 0)
+		done = report_import(cli, &result, request.reading);
+	reading_close(request.reading);
+	return done;
+}
+
+#define CHANGE_OPTIONS                                                                             \
+	{"list", "L", "for this list only (default: everywhere)"},                                 \
+		{"cause", "CAUSE", "why: " CAUSES}, {"note", "TEXT", "kept with it"},              \
+	{                                                                                          \
+		"for", "30d", "only that long (default: for good)"                                 \
+	}
+
+static const struct arg_option add_options[] = {
+	CHANGE_OPTIONS,
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option import_options[] = {
+	CHANGE_OPTIONS,
+	FILE_OPTIONS,
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option remove_options[] = {
+	{"list", "L", "of this list only"},
+	{"cause", "CAUSE", "of this cause only"},
+	{NULL, NULL, NULL},
+};
+
+static const struct arg_option undo_options[] = {
+	{"cause", "CAUSE", "of this cause: " CAUSES},
+	{"rule", "RULE", "made by this reply rule"},
+	{"import", "ID", "made by this import"},
+	{"list", "L", "of this list only"},
+	{"since", "TIME", "made since then, as '2026-12-01 09:00'"},
+	{"before", "TIME", "made before then"},
+	{"tz", "ZONE", "the zone of these times (default: UTC)"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb suppress_verbs[] = {
+	{.noun = "suppress",
+	 .verb = "add",
+	 .synopsis = "ADDRESS…",
+	 .min_args = 1,
+	 .max_args = ARGS_MAX_POSITIONAL,
+	 .options = add_options,
+	 .summary = "Send nothing more to these addresses",
+	 .examples = "    edm suppress add wang@qq.com --note 'asked by phone'\n"
+		     "    edm suppress add wang@qq.com --list customers --for 30d",
+	 .takes_json = true,
+	 .changes = true,
+	 .run = run_add},
+	{.noun = "suppress",
+	 .verb = "remove",
+	 .synopsis = "ADDRESS…",
+	 .min_args = 1,
+	 .max_args = ARGS_MAX_POSITIONAL,
+	 .options = remove_options,
+	 .summary = "Take the suppressions of these addresses back",
+	 .examples = "    edm suppress remove wang@qq.com --cause bounced",
+	 .takes_json = true,
+	 .changes = true,
+	 .asks = true,
+	 .run = run_remove},
+	{.noun = "suppress",
+	 .verb = "check",
+	 .synopsis = "ADDRESS",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Say whether an address is suppressed, and why",
+	 .examples = "    edm suppress check wang@qq.com",
+	 .takes_json = true,
+	 .run = run_check},
+	{.noun = "suppress",
+	 .verb = "import",
+	 .synopsis = "FILE|-",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = import_options,
+	 .summary = "Send nothing more to everybody in a file",
+	 .examples = "    edm suppress import unsubscribed.csv --cause unsubscribed",
+	 .takes_json = true,
+	 .changes = true,
+	 .asks = true,
+	 .run = run_import},
+	{.noun = "suppress",
+	 .verb = "undo",
+	 .options = undo_options,
+	 .summary = "Take suppressions back by cause, rule, import or time",
+	 .examples = "    edm suppress undo --import 7\n"
+		     "    edm suppress undo --cause bounced --rule qq.550.full --since "
+		     "'2026-12-01 09:00' --tz Asia/Shanghai",
+	 .takes_json = true,
+	 .changes = true,
+	 .asks = true,
+	 .run = run_undo},
+	{0},
+};
