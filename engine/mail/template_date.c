@@ -29,24 +29,31 @@ static bool take_char(struct str *s, char a, char b)
 	return true;
 }
 
-/* 4DIGIT ("-" / "/") 2DIGIT ("-" / "/") 2DIGIT [ ("T" / SP) 2DIGIT ":" 2DIGIT [ ":" 2DIGIT ] … ] */
+/* 4DIGIT ("-" / "/") 2DIGIT ("-" / "/") 2DIGIT */
+static bool take_date(struct str *s, struct civil *c)
+{
+	return take_number(s, 4, &c->year) && take_char(s, '-', '/') &&
+	       take_number(s, 2, &c->month) && take_char(s, '-', '/') && take_number(s, 2, &c->day);
+}
+
+/* 2DIGIT ":" 2DIGIT [ ":" 2DIGIT ]; what follows (fractions, a zone) is not looked at */
+static bool take_time(struct str *s, struct civil *c)
+{
+	if (!take_number(s, 2, &c->hour) || !take_char(s, ':', ':') ||
+	    !take_number(s, 2, &c->minute))
+		return false;
+	return !take_char(s, ':', ':') || take_number(s, 2, &c->second);
+}
+
+/* date [ ("T" / SP) time ] */
 static bool parse_civil(struct str s, struct civil *c)
 {
 	*c = (struct civil){0};
 	s = str_trim(s);
-	if (!take_number(&s, 4, &c->year) || !take_char(&s, '-', '/') ||
-	    !take_number(&s, 2, &c->month) || !take_char(&s, '-', '/') ||
-	    !take_number(&s, 2, &c->day))
+	if (!take_date(&s, c))
 		return false;
-	if (take_char(&s, 'T', ' ')) {
-		if (!take_number(&s, 2, &c->hour) || !take_char(&s, ':', ':') ||
-		    !take_number(&s, 2, &c->minute))
-			return false;
-		if (take_char(&s, ':', ':') && !take_number(&s, 2, &c->second))
-			return false;
-	} else if (s.len > 0) {
+	if (take_char(&s, 'T', ' ') ? !take_time(&s, c) : s.len > 0)
 		return false;
-	}
 	return c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= 31 && c->hour < 24 &&
 	       c->minute < 60 && c->second <= 60;
 }
