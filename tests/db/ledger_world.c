@@ -37,6 +37,7 @@ void world_close(struct world *w)
 	flush_free(w->flush);
 }
 
+PRINTF_LIKE(2, 0)
 static struct pg_rows *query(struct world *w, const char *fmt, va_list ap)
 {
 	struct buf sql;
