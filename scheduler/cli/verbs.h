@@ -20,5 +20,6 @@ extern const struct cli_verb route_verbs[];
 extern const struct cli_verb limit_verbs[];
 extern const struct cli_verb pause_verbs[]; /* pause, resume, pauses */
 extern const struct cli_verb warmup_verbs[];
+extern const struct cli_verb report_verbs[]; /* report campaign, bounces, recipients, replies */
 
 #endif

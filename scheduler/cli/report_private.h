@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the documents of scheduler/report are shown to people: sentences and tables, in English or
+ * Chinese. With --json the same documents are printed as they are.
+ */
+#ifndef EDM_SCHEDULER_CLI_REPORT_PRIVATE_H
+#define EDM_SCHEDULER_CLI_REPORT_PRIVATE_H
+
+#include "scheduler/cli/table_private.h"
+#include "scheduler/report/words.h"
+
+enum language report_language(const struct cli *cli);
+/* The text of the language in force; literals, so that they may be formats. */
+#define REPORT_SAY(cli, en, zh) ((cli)->is_chinese ? (zh) : (en))
+/* The next cell of a table: a number of people, a time. */
+void report_number(struct table *t, int64_t n);
+void report_time(struct table *t, int64_t us, enum language language);
+/* Prints the document as JSON when asked for (true), and drops it; else leaves it alone. */
+bool report_is_json(struct cli *cli, json_t *document);
+
+void report_print_campaign(struct cli *cli, const json_t *campaign);
+void report_print_bounces(struct cli *cli, const json_t *bounces);
+void report_print_replies(struct cli *cli, const json_t *replies);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What numbers of the ledger are called, in English and Chinese: recipient states, classes of
+ * outcome, and for every cause what it means and what to do about it. The meaning of a single reply
+ * is its rule's (engine/reply/rules.h); a cause's is said where no rule spoke. Pure; any thread.
+ */
+#ifndef EDM_SCHEDULER_REPORT_WORDS_H
+#define EDM_SCHEDULER_REPORT_WORDS_H
+
+#include "engine/reply/outcome.h"
+#include "scheduler/campaign/campaign.h"
+#include "scheduler/ledger/ledger.h"
+
+enum language { LANGUAGE_EN, LANGUAGE_ZH };
+
+/* All return constants; "?" for a number that has none. */
+const char *words_state(enum recipient_state state, enum language language);
+const char *words_class(enum outcome_class klass, enum language language);
+const char *words_campaign_state(enum campaign_state state, enum language language);
+/* One or two words, for a column. */
+const char *words_cause(enum outcome_cause cause, enum language language);
+/* A sentence each. */
+const char *words_cause_meaning(enum outcome_cause cause, enum language language);
+const char *words_cause_advice(enum outcome_cause cause, enum language language);
+
+#endif

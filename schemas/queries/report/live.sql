@@ -1,0 +1,39 @@
+-- What nodes are doing and what stands still, as far as rows tell: a JSON document. A row of
+-- node_live older than the node's incarnation, or than ten seconds, is not shown as alive.
+SELECT jsonb_build_object(
+	'now_at', time_us(now()),
+	'nodes', (SELECT jsonb_agg(jsonb_build_object(
+			'node', n.name, 'node_id', n.node_id,
+			'node_state', CASE n.state WHEN 1 THEN 'active' ELSE 'draining' END,
+			'host', n.host, 'alive', n.lease_until > now(),
+			'beat_at', time_us(n.beat_at), 'live_at', time_us(l.at),
+			'gauges', coalesce(l.live, '{}') - 'lanes') ORDER BY n.name)
+	            FROM node n LEFT JOIN node_live l
+	              ON l.node_id = n.node_id AND l.incarnation = n.incarnation
+	             AND l.at > now() - interval '10 s'
+	           WHERE n.state <> 3),
+	'lanes', (SELECT jsonb_agg(v.lane || jsonb_build_object('node', n.name)
+	                           ORDER BY v.lane ->> 'source', v.lane ->> 'queue')
+	            FROM node n JOIN node_live l USING (node_id, incarnation)
+	           CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'lanes') v(lane)
+	           WHERE l.at > now() - interval '10 s'),
+	'sources', (SELECT jsonb_agg(jsonb_build_object('source', s.name, 'source_state', s.state,
+	                                                'node', s.node_name) ORDER BY s.name)
+	              FROM source s WHERE s.state <> 3),
+	'pauses', (SELECT jsonb_agg(jsonb_build_object(
+			'pause_id', p.pause_id, 'pause_scope', p.scope, 'provider', p.provider,
+			'source', p.source_name, 'site', p.site, 'campaign', c.name,
+			'origin', p.origin, 'who', p.who, 'why', p.why,
+			'since', time_us(p.since), 'until', time_us(p.until))
+			ORDER BY p.scope, p.pause_id)
+	             FROM pause p LEFT JOIN campaign c USING (campaign_id)
+	            WHERE p.lifted_at IS NULL AND (p.until IS NULL OR p.until > now())),
+	'limits', (SELECT jsonb_agg(jsonb_build_object(
+			'limit_id', r.limit_id, 'provider', r.provider, 'source', r.source_name,
+			'kind', r.kind, 'value', r.n, 'period_ms', r.period_ms,
+			'each_source', r.spread = 1, 'set_by', r.set_by,
+			'because', r.because, 'until', time_us(r.until))
+			ORDER BY r.kind, r.limit_id)
+	             FROM limit_rule r
+	            WHERE r.ended_at IS NULL AND (r.until IS NULL OR r.until > now())
+	              AND r.campaign_id IS NULL AND r.sending_domain IS NULL));
