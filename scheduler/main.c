@@ -112,16 +112,20 @@ int main(int argc, char **argv)
 {
 	/* In the order of edm --help. */
 	static const struct cli_verb *const verbs[] = {
-		basic_verbs,		      /* init, down, sql, version, help */
-		node_verbs,		      /* run */
-		doctor_verbs,	list_verbs,   /* people */
-		suppress_verbs,		      /* … who get nothing */
-		campaign_verbs,		      /* what they get */
-		source_verbs,		      /* from where it leaves */
-		provider_verbs,		      /* where it arrives */
-		route_verbs,	limit_verbs,  /* how fast */
-		pause_verbs,		      /* pause, resume, pauses */
-		warmup_verbs,	report_verbs, /* what became of it */
+		basic_verbs,	/* init, down, sql, version, help */
+		node_verbs,	/* run */
+		doctor_verbs,	/* doctor */
+		domain_verbs,	/* whom it comes from */
+		source_verbs,	/* from where it leaves */
+		list_verbs,	/* people */
+		suppress_verbs, /* … who get nothing */
+		campaign_verbs, /* what they get */
+		provider_verbs, /* where it arrives */
+		route_verbs,	/* … by another way */
+		limit_verbs,	/* how fast */
+		pause_verbs,	/* pause, resume, pauses */
+		warmup_verbs,	/* how fast at first */
+		report_verbs,	/* what became of it */
 		NULL,
 	};
 	return cli_main(argc, argv, verbs);

@@ -14,6 +14,7 @@ extern const struct cli_verb doctor_verbs[];
 extern const struct cli_verb list_verbs[];
 extern const struct cli_verb suppress_verbs[];
 extern const struct cli_verb campaign_verbs[];
+extern const struct cli_verb domain_verbs[];
 extern const struct cli_verb source_verbs[];
 extern const struct cli_verb provider_verbs[];
 extern const struct cli_verb route_verbs[];
