@@ -10,6 +10,8 @@
 #include "engine/base/log.h"
 
 #define US_PER_MS 1000
+/* A beat that finds its connection down looks again this soon. */
+#define LOOK_MS 20
 
 enum { STATE_DRAINING = 2 };
 
@@ -142,7 +144,8 @@ static void on_beat_reply(void *owner, const struct pg_reply *reply)
 static void beat(struct timer *t)
 {
 	struct member *m = t->owner;
-	timer_set(m->loop, t, loop_now_ms(m->loop) + LEDGER_BEAT_MS);
+	int64_t wait_ms = pg_is_up(m->beat) ? LEDGER_BEAT_MS : LOOK_MS;
+	timer_set(m->loop, t, loop_now_ms(m->loop) + wait_ms);
 	/* One at a time; and one that waited for the connection would be good for less than it
 	 * says. */
 	if (m->is_waiting || !pg_is_up(m->beat))
