@@ -406,7 +406,7 @@ static void setup_start(struct pg *pg)
 	char sql[512];
 	struct buf text;
 	buf_init(&text, sizeof(sql));
-	buf_append_cstr(&text, PG_SETUP);
+	buf_append_cstr(&text, PG_SETUP "; " PG_SETUP_NODE);
 	if (pg->listen != NULL)
 		buf_appendf(&text, "; LISTEN %s", pg->listen);
 	must(!text.is_truncated);

@@ -15,6 +15,10 @@
 	"SET synchronous_commit = on; SET client_min_messages = warning; "                         \
 	"SET default_transaction_isolation = 'read committed'"
 
+/* A node's statements are short and all have their index, but are planned while tables are still
+ * empty: a plan that then reads a table from end to end would be kept while it grows. */
+#define PG_SETUP_NODE "SET enable_seqscan = off"
+
 struct pg_blocking {
 	PGconn *conn;
 	struct map prepared; /* by hash of the name; see blocking.c */

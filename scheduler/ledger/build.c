@@ -151,7 +151,8 @@ static void on_snapshot(void *owner, const struct pg_reply *reply)
 	 * plan made once for all would be wrong for most. */
 	pg_command(b->hand,
 		   "SELECT set_config('default_transaction_isolation', 'repeatable read', false), "
-		   "set_config('plan_cache_mode', 'force_custom_plan', false)",
+		   "set_config('plan_cache_mode', 'force_custom_plan', false), "
+		   "set_config('enable_seqscan', 'on', false)",
 		   on_hand_set, b);
 }
 

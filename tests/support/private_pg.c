@@ -2,6 +2,7 @@
 /* See private_pg.h. */
 #include "tests/support/private_pg.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
@@ -222,4 +223,43 @@ void private_pg_crash(struct private_pg *pg)
 void private_pg_freeze(struct private_pg *pg, bool frozen)
 {
 	kill(pg->pid, frozen ? SIGSTOP : SIGCONT);
+}
+
+/* utime, stime, cutime and cstime of a process in clock ticks; 0 when it is gone. parent_out gets
+ * its parent. */
+static long ticks_of(const char *pid, bool with_ended_children, long *parent_out)
+{
+	char path[64];
+	char line[1024];
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	FILE *file = fopen(path, "r");
+	bool got = file != NULL && fgets(line, sizeof(line), file) != NULL;
+	if (file != NULL)
+		fclose(file);
+	const char *after_name = got ? strrchr(line, ')') : NULL;
+	long own[4];
+	if (after_name == NULL ||
+	    sscanf(after_name + 2, "%*c %ld %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld %ld %ld",
+		   parent_out, &own[0], &own[1], &own[2], &own[3]) != 5)
+		return 0;
+	return own[0] + own[1] + (with_ended_children ? own[2] + own[3] : 0);
+}
+
+double private_pg_cpu_s(const struct private_pg *pg)
+{
+	char pid[16];
+	long parent = 0;
+	snprintf(pid, sizeof(pid), "%d", (int)pg->pid);
+	long ticks = ticks_of(pid, true, &parent);
+	DIR *proc = opendir("/proc");
+	must(proc != NULL);
+	struct dirent *entry;
+	while ((entry = readdir(proc)) != NULL) {
+		parent = 0;
+		long n = ascii_is_digit(entry->d_name[0]) ? ticks_of(entry->d_name, false, &parent)
+							  : 0;
+		ticks += parent == pg->pid ? n : 0;
+	}
+	closedir(proc);
+	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }

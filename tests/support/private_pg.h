@@ -26,5 +26,7 @@ void private_pg_crash(struct private_pg *pg);
 /* The server's process stops (SIGSTOP) or goes on: new connections and replies of the postmaster
  * hang. */
 void private_pg_freeze(struct private_pg *pg, bool frozen);
+/* CPU seconds all processes of the server have used so far, those that ended included. */
+double private_pg_cpu_s(const struct private_pg *pg);
 
 #endif
