@@ -45,6 +45,13 @@ static size_t take_batch(struct composers *c, struct work_job *batch[BATCH_MAX])
 	return n;
 }
 
+static void fail(struct work_job *job, const struct err *err)
+{
+	free(job->compose_error);
+	job->compose_error = xmalloc(sizeof(*err));
+	*job->compose_error = *err;
+}
+
 static void compose_one(struct composers *c, struct personaliser *p, struct work_job *job)
 {
 	struct addressee person = {.rid = job->rid,
@@ -52,11 +59,10 @@ static void compose_one(struct composers *c, struct personaliser *p, struct work
 				   .attributes = job->attributes,
 				   .takes_verp = job->takes_verp};
 	struct personal_message made = {.message = &job->message, .mail_from = &job->mail_from};
+	struct err err = {0};
 	buf_clear(&job->mail_from);
-	err_clear(&job->compose_error);
-	if (personalise(p, job->campaign, &person, &made, &job->compose_error) != 0 &&
-	    job->compose_error.kind == ERR_NONE)
-		job->compose_error.kind = ERR_INPUT;
+	if (personalise(p, job->campaign, &person, &made, &err) != 0)
+		fail(job, &err);
 	atomic_fetch_add(&c->bytes, (long long)job->message.text.cap);
 }
 
@@ -65,14 +71,14 @@ static void sign_all(struct work_job *const *batch, size_t n)
 	struct message *messages[BATCH_MAX];
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++)
-		if (batch[i]->compose_error.kind == ERR_NONE && !batch[i]->message.is_signed)
+		if (batch[i]->compose_error == NULL && !batch[i]->message.is_signed)
 			messages[count++] = &batch[i]->message;
 	struct err err = {0};
 	if (count == 0 || compose_sign(messages, count, &err) == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (!batch[i]->message.is_signed)
-			batch[i]->compose_error = err;
+		if (batch[i]->compose_error == NULL && !batch[i]->message.is_signed)
+			fail(batch[i], &err);
 }
 
 static void *composer_main(void *arg)

@@ -95,5 +95,6 @@ void work_job_free(struct work_job *job)
 	work_job_uncompose(job);
 	buf_done(&job->mail_from);
 	result_free(job->result);
+	free(job->compose_error);
 	free(job);
 }

@@ -101,7 +101,7 @@ struct work_job {
 	struct mailbox *compose_reply_to;
 	struct message message;
 	struct buf mail_from;
-	struct err compose_error;     /* kind ERR_NONE when it went well */
+	struct err *compose_error;    /* why it could not be made, owned; NULL when it could */
 	struct str message_slices[2]; /* of message, while a session has it */
 
 	int64_t due_ms;		    /* of a parked job: when its lane can go (monotonic) */

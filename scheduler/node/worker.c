@@ -62,7 +62,7 @@ static void settle_uncomposable(struct worker *w, struct worker_queue *q, struct
 	struct outcome outcome = {
 		.words = OUTCOME_WORDS_LOCAL,
 		.stage = STAGE_LOCAL,
-		.text = str_from(job->compose_error.text),
+		.text = str_from(job->compose_error->text),
 		.verdict = {.klass = OUTCOME_REJECTED,
 			    .cause = CAUSE_UNCLASSIFIED,
 			    .scope = SCOPE_MESSAGE,
@@ -91,7 +91,7 @@ static void advance_job(struct worker *w, struct work_job *job)
 		worker_return(w, job, RETURNED_RECALLED);
 		return;
 	}
-	if (job->compose_error.kind != ERR_NONE) {
+	if (job->compose_error != NULL) {
 		settle_uncomposable(w, q, job);
 		return;
 	}
