@@ -339,9 +339,12 @@ static void open_connections(struct worker_queue *q)
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
 	size_t waiting = provider_queue_total(&q->jobs) - q->jobs.taken_count;
-	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening ||
-	    q->sessions > waiting / MESSAGES_WORTH)
+	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening)
 		return;
+	if (q->sessions > waiting / MESSAGES_WORTH) {
+		give_way(q);
+		return;
+	}
 	if (now < q->open_after_ms) {
 		wake_at(q, q->open_after_ms);
 		return;
