@@ -133,8 +133,8 @@ static void fill_settle_ended(const struct upkeep *u, struct pg_params *params)
 
 static void fill_pack(const struct upkeep *u, struct pg_params *params)
 {
-	(void)u;
 	pg_add_int4(params, PACK_MAX);
+	pg_add_int8(params, u->options.overdue_ms);
 }
 
 static void fill_fold(const struct upkeep *u, struct pg_params *params)

@@ -19,6 +19,7 @@ struct upkeep;
 struct upkeep_options {
 	struct member_id id;
 	int64_t unknown_retry_ms; /* unknown.retry_after_ms */
+	int64_t overdue_ms;	  /* ledger.overdue_ms */
 	int32_t outcome_days;	  /* retention of outcomes; 0 = for ever */
 	int32_t chunk_days;	  /* of what is needed only to send, after a campaign ended */
 	/* A node was reaped; may be NULL. */

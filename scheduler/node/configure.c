@@ -95,6 +95,7 @@ static void ledger_of(const struct conf *c, struct node_settings *s)
 								    : JOURNAL_SYNC_BATCH;
 	s->flush_ms = conf_number(c, SETTING_LEDGER_FLUSH_MS);
 	s->unknown_retry_after_ms = conf_number(c, SETTING_UNKNOWN_RETRY_AFTER_MS);
+	s->overdue_ms = conf_number(c, SETTING_LEDGER_OVERDUE_MS);
 	s->flush_outcomes = (int)conf_number(c, SETTING_LEDGER_FLUSH_OUTCOMES);
 	s->max_open = (int)conf_number(c, SETTING_LEDGER_MAX_OPEN);
 	s->keep_outcomes_days = (int32_t)conf_number(c, SETTING_KEEP_OUTCOMES_DAYS);

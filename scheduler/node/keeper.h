@@ -113,6 +113,7 @@ struct keeper_options {
 	const char *data_dir; /* the journal is data_dir/journal */
 	int64_t flush_ms;
 	int64_t unknown_retry_after_ms;
+	int64_t overdue_ms; /* retries are packed at the latest when the oldest is so late */
 	int32_t keep_outcomes_days;
 	int flush_outcomes; /* a flush goes at the latest with so many */
 	int max_open;	    /* U */

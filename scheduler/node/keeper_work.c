@@ -32,6 +32,7 @@ static struct keeper_work *background_of(struct keeper *k)
 	struct keeper_work *b = xcalloc(1, sizeof(*b));
 	struct upkeep_options options = {.id = k->id,
 					 .unknown_retry_ms = k->options.unknown_retry_after_ms,
+					 .overdue_ms = k->options.overdue_ms,
 					 .outcome_days = k->options.keep_outcomes_days,
 					 .chunk_days = CHUNK_DAYS};
 	b->keeper = k;

@@ -204,6 +204,7 @@ static int open_ledger(struct node *n, struct err *err)
 		.data_dir = n->options.data_dir,
 		.flush_ms = s->flush_ms,
 		.unknown_retry_after_ms = s->unknown_retry_after_ms,
+		.overdue_ms = s->overdue_ms,
 		.keep_outcomes_days = s->keep_outcomes_days,
 		.flush_outcomes = s->flush_outcomes,
 		.max_open = s->max_open,

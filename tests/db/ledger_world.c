@@ -209,6 +209,7 @@ int64_t world_pack(struct world *w)
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, 50000);
+	pg_add_int8(&params, 5000);
 	int64_t n = run_params(w, "ledger/pack", &params, 1);
 	pg_params_done(&params);
 	return n;

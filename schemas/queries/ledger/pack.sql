@@ -1,5 +1,5 @@
 -- Puts due people back into chunks: of a (campaign, group, node) when 1,000 are due or the oldest
--- is 5 s overdue. The group is that of today: the domain's route, else its provider, else the
+-- is $2 ms overdue. The group is that of today: the domain's route, else its provider, else the
 -- domain where it was big enough to be a group at the freeze, else the tail. One packer at a
 -- time; rows are in retry or in a chunk, never in both. $1 people at most in one run.
 -- Returns chunks made and people packed.
@@ -28,7 +28,7 @@ WITH turn AS MATERIALIZED (
 	  FROM grouped WINDOW g AS (PARTITION BY campaign_id, group_name, meant_for)
 ), ripe AS MATERIALIZED (
 	SELECT *, i * ((people + 999) / 1000) / people AS part
-	  FROM counted WHERE people >= 1000 OR oldest <= now() - interval '5 s'
+	  FROM counted WHERE people >= 1000 OR oldest <= now() - $2::bigint * interval '1 ms'
 ), gone AS (
 	DELETE FROM retry r USING ripe
 	 WHERE r.campaign_id = ripe.campaign_id AND r.rid = ripe.rid
