@@ -7,7 +7,7 @@
 
 #define TEXT_MAX 2048u	 /* octets of a reply that patterns see: bounds the work on hostile text */
 #define SCRATCH_PAIRS 8u /* the whole match and named groups */
-#define ASKED_MIN_MS 60000
+#define ASKED_MIN_MS 1000
 #define ASKED_MAX_MS 3600000
 
 /* DIGIT, or "x" for the bounds 0 and 9. */

@@ -294,7 +294,8 @@ static void a_server_may_say_when_to_come_back(void **state)
 		int64_t want_delay_ms;
 	} cases[] = {
 		{"451 Greylisted, try again in 300 seconds", 300000},
-		{"451 Greylisted, try again in 5 seconds", 60000},
+		{"451 Greylisted, try again in 5 seconds", 5000},
+		{"451 Greylisted, try again in 0 seconds", 1000},
 		{"451 Greylisted, try again in 99999 seconds", 3600000},
 		{"451 4.7.1 Please try again in 10 minutes", 600000},
 		{"451 Greylisted", 300000},
