@@ -25,7 +25,9 @@ static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 		cli_printf(cli, " by %s at %s, %s, after %lld ms", o->mx, stage,
 			   o->tls != 0 ? "encrypted" : "not encrypted", (long long)o->took_ms);
 	cli_printf(cli, "\n");
-	if (reply.len > 0)
+	if (o->code != 0)
+		cli_printf(cli, "  %d %.*s\n", o->code, STR_ARG(reply));
+	else if (reply.len > 0)
 		cli_printf(cli, "  %.*s\n", STR_ARG(reply));
 	return 0;
 }
