@@ -13,7 +13,6 @@
 struct rendering {
 	struct preview *preview;
 	struct personaliser *personaliser;
-	struct campaign_snapshot *campaign;
 	struct addressee person;
 };
 
@@ -38,6 +37,7 @@ void preview_done(struct preview *p)
 	buf_done(&p->unsubscribe_url);
 	buf_done(&p->mail_from);
 	message_done(&p->message);
+	campaign_snapshot_unref(p->campaign);
 }
 
 /* ------------------------------------------------------------------------------------- member */
@@ -113,7 +113,8 @@ static int render(const struct rendering *r, struct str source, enum template_mo
 	if (template_compile(source, mode, &template, err) != 0)
 		return -1;
 	const struct personal_text text = {.template = template, .out = out};
-	int result = personalise_text(r->personaliser, r->campaign, &r->person, &text, err);
+	int result =
+		personalise_text(r->personaliser, r->preview->campaign, &r->person, &text, err);
 	template_free(template);
 	return result;
 }
@@ -143,7 +144,7 @@ static int render_all(const struct rendering *r, const struct pg_rows *rows, str
 	    render(r, STR("{{ unsubscribe_url }}"), TEMPLATE_TEXT, &p->unsubscribe_url, err) != 0)
 		return -1;
 	const struct personal_message out = {.message = &p->message, .mail_from = &p->mail_from};
-	return personalise(r->personaliser, r->campaign, &r->person, &out, err);
+	return personalise(r->personaliser, r->preview->campaign, &r->person, &out, err);
 }
 
 int preview_load(struct pg_blocking *db, const struct campaign_row *row, const char *address,
@@ -157,16 +158,15 @@ int preview_load(struct pg_blocking *db, const struct campaign_row *row, const c
 	pg_add_int4(&params, row->content_version);
 	int result = pg_run(db, "campaign/snapshot", &params, &rows, err);
 	if (result == 0) {
-		r.campaign =
+		p->campaign =
 			campaign_snapshot_of_rows(rows, row->id, row->content_version, NULL, err);
-		result = r.campaign == NULL ? -1 : find_member(db, row, address, &r, err);
+		result = p->campaign == NULL ? -1 : find_member(db, row, address, &r, err);
 	}
 	if (result == 0) {
 		r.personaliser = personaliser_new();
 		result = render_all(&r, rows, p, err);
 	}
 	personaliser_free(r.personaliser);
-	campaign_snapshot_unref(r.campaign);
 	pg_rows_free(rows);
 	pg_params_done(&params);
 	return result;

@@ -18,6 +18,7 @@ struct preview {
 	struct buf unsubscribe_url;
 	struct buf mail_from;
 	struct message message;
+	struct campaign_snapshot *campaign; /* what message points into */
 };
 
 void preview_init(struct preview *p);

@@ -28,14 +28,28 @@ def sink(build, tmp_path, monkeypatch):
 @pytest.fixture
 def ready(edm, sink, tmp_path):
     """A source, a route to the sink, a list, and a draft called spring."""
-    (tmp_path / "p.csv").write_text("email,name\n" + "".join(f"u{i}@example.org,N{i}\n" for i in range(PEOPLE)))
+    (tmp_path / "p.csv").write_text(
+        "email,name\n" + "".join(f"u{i}@example.org,N{i}\n" for i in range(PEOPLE))
+    )
     (tmp_path / "h.html").write_text("<p>hi {{ name }}</p>")
     host, port = sink.addresses[0]
     edm("source", "add", "127.0.0.1", "--name", "mx1", "--ehlo", "mx1.example.com")
     edm("route", "set", "*", f"{host}:{port}", "--tls", "none")
     edm("list", "import", tmp_path / "p.csv", "--list", "l")
-    edm("campaign", "create", "spring", "--list", "l", "--from", "a@shop.example", "--subject", "v1", "--html",
-        tmp_path / "h.html", "--unsigned")  # fmt: skip
+    edm(
+        "campaign",
+        "create",
+        "spring",
+        "--list",
+        "l",
+        "--from",
+        "a@shop.example",
+        "--subject",
+        "v1",
+        "--html",
+        tmp_path / "h.html",
+        "--unsigned",
+    )
     return edm
 
 
@@ -44,7 +58,9 @@ def node(ready, tmp_path):
     """A running node, registered."""
     command = [ready.path, "run", "--node", "n1", "--data", ready.data, "--database", ready.url]
     with open(tmp_path / "node.log", "wb") as log:
-        process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=dict(os.environ))
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=log, stderr=log, env=dict(os.environ)
+        )
     yield process
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0, (tmp_path / "node.log").read_text()

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STATES = "waiting leased deferred delivered bounced rejected blocked expired suppressed cancelled unknown".split()
+STATES = (
+    "waiting leased deferred delivered bounced rejected blocked expired suppressed cancelled unknown"
+).split()
 PEOPLE = (("li@qq.com", {"name": "李雷", "city": "上海"}), ("bob@example.org", {"name": "Bob"}))
 
 
@@ -20,32 +22,59 @@ def people(database):
     database.query("INSERT INTO list(list_id, name) VALUES (101, 'customers'), (102, 'nobody')")
     for n, (address, attributes) in enumerate(PEOPLE, 1):
         domain = address.split("@")[1]
-        database.query("INSERT INTO recipient_domain(domain_id, name) VALUES (%s, %s)", n + 100, domain)
-        database.query("INSERT INTO recipient(rid, domain_id, address) VALUES (%s, %s, %s)", n, n + 100, address)
-        database.query("INSERT INTO list_member(list_id, domain_id, rid, attributes) VALUES (101, %s, %s, %s)",
-                       n + 100, n, json.dumps(attributes))  # fmt: skip
+        database.query(
+            "INSERT INTO recipient_domain(domain_id, name) VALUES (%s, %s)", n + 100, domain
+        )
+        database.query(
+            "INSERT INTO recipient(rid, domain_id, address) VALUES (%s, %s, %s)",
+            n,
+            n + 100,
+            address,
+        )
+        database.query(
+            "INSERT INTO list_member(list_id, domain_id, rid, attributes) VALUES (101, %s, %s, %s)",
+            n + 100,
+            n,
+            json.dumps(attributes),
+        )
         database.query("INSERT INTO list_domain_count VALUES (101, %s, 1)", n + 100)
 
 
 @pytest.fixture
 def source(database):
     """One active source address."""
-    database.query("INSERT INTO source(name, address, ehlo) VALUES ('mx1', '127.0.0.1', 'mx1.example.com')")
+    database.query(
+        "INSERT INTO source(name, address, ehlo) VALUES ('mx1', '127.0.0.1', 'mx1.example.com')"
+    )
 
 
 @pytest.fixture
 def letter(tmp_path):
     """An HTML file with two variables."""
     path = tmp_path / "letter.html"
-    path.write_text('<html><body><p>你好 {{ name }}</p>{% if city %}<p>{{ city }}</p>{% endif %}</body></html>')
+    path.write_text(
+        "<html><body><p>你好 {{ name }}</p>{% if city %}<p>{{ city }}</p>{% endif %}</body></html>"
+    )
     return path
 
 
 @pytest.fixture
 def spring(edm, people, letter):
     """A draft that only lacks a source."""
-    edm("campaign", "create", "spring", "--list", "customers", "--from", "商店 <news@shop.example>",
-        "--subject", "春天 {{ name }}", "--html", letter, "--unsigned")  # fmt: skip
+    edm(
+        "campaign",
+        "create",
+        "spring",
+        "--list",
+        "customers",
+        "--from",
+        "商店 <news@shop.example>",
+        "--subject",
+        "春天 {{ name }}",
+        "--html",
+        letter,
+        "--unsigned",
+    )
     return edm
 
 
@@ -74,22 +103,61 @@ def test_create_makes_a_draft_whose_states_sum_to_its_audience(spring):
     "code, options, words",
     [
         (2, [], "to whom?"),
-        (3, ["--list", "nope", "--from", "a@b.example", "--subject", "s", "--html", "LETTER"], "no list 'nope'"),
+        (
+            3,
+            ["--list", "nope", "--from", "a@b.example", "--subject", "s", "--html", "LETTER"],
+            "no list 'nope'",
+        ),
         (2, ["--list", "customers"], "--from"),
         (2, ["--list", "customers", "--from", "x"], "--from: 'x' is no address: there is no @"),
         (2, ["--list", "customers", "--from", "a@b.example"], "no subject"),
         (2, ["--list", "customers", "--from", "a@b.example", "--subject", "s"], "nothing to send"),
-        (1, ["--list", "customers", "--from", "a@b.example", "--subject", "s", "--html", "/nope"], "cannot open /nope"),
-        (1, ["--list", "customers", "--from", "a@b.example", "--subject", "{{ x", "--text", "LETTER"], "subject: line 1"),
-        (2, ["--list", "customers", "--exclude", "customers", "--from", "a@b.example", "--subject", "s", "--html",
-             "LETTER"], "both included and excluded"),
-        (2, ["--list", "customers", "--unknown", "maybe"], "--unknown is hold or retry, not 'maybe'"),
+        (
+            1,
+            ["--list", "customers", "--from", "a@b.example", "--subject", "s", "--html", "/nope"],
+            "cannot open /nope",
+        ),
+        (
+            1,
+            [
+                "--list",
+                "customers",
+                "--from",
+                "a@b.example",
+                "--subject",
+                "{{ x",
+                "--text",
+                "LETTER",
+            ],
+            "subject: line 1",
+        ),
+        (
+            2,
+            [
+                "--list",
+                "customers",
+                "--exclude",
+                "customers",
+                "--from",
+                "a@b.example",
+                "--subject",
+                "s",
+                "--html",
+                "LETTER",
+            ],
+            "both included and excluded",
+        ),
+        (
+            2,
+            ["--list", "customers", "--unknown", "maybe"],
+            "--unknown is hold or retry, not 'maybe'",
+        ),
         (2, ["--list", "customers", "--deadline", "2000-02-30 00:00"], "no such date"),
         (2, ["--audience-of", "spring", "--from", "a@b.example"], "--audience-of needs --state"),
         (2, ["--audience-of", "spring", "--state", "waiting"], "not 'waiting'"),
         (3, ["--audience-of", "nope", "--state", "bounced"], "no campaign 'nope'"),
     ],
-)  # fmt: skip
+)
 def test_create_refuses_what_is_not_whole(edm, people, letter, database, code, options, words):
     options = [str(letter) if option == "LETTER" else option for option in options]
     assert words in edm.fails(code, "campaign", "create", "new", *options)
@@ -99,14 +167,31 @@ def test_create_refuses_what_is_not_whole(edm, people, letter, database, code, o
 
 def test_a_name_is_taken_once(spring, letter):
     assert "already a campaign 'spring'" in spring.fails(
-        4, "campaign", "create", "spring", "--list", "customers", "--from", "a@b.example", "--subject", "s",
-        "--html", letter)  # fmt: skip
+        4,
+        "campaign",
+        "create",
+        "spring",
+        "--list",
+        "customers",
+        "--from",
+        "a@b.example",
+        "--subject",
+        "s",
+        "--html",
+        letter,
+    )
 
 
 def test_check_names_everything_that_is_wrong(spring, database):
-    assert findings(spring, 4) == {"no-source": "error", "no-node": "warning", "unsigned": "warning",
-                                   "no-unsubscribe": "warning"}  # fmt: skip
-    database.query("INSERT INTO source(name, address, ehlo, pool) VALUES ('mx1', '127.0.0.1', 'e.example', 'other')")
+    assert findings(spring, 4) == {
+        "no-source": "error",
+        "no-node": "warning",
+        "unsigned": "warning",
+        "no-unsubscribe": "warning",
+    }
+    database.query(
+        "INSERT INTO source(name, address, ehlo, pool) VALUES ('mx1', '127.0.0.1', 'e.net', 'other')"
+    )
     assert "no-source" not in findings(spring)
     spring("campaign", "edit", "spring", "--pool", "mine", "--signed", "--list", "nobody")
     assert {"pool-empty", "domain-unknown", "audience-empty"} <= set(findings(spring, 4))
@@ -116,24 +201,46 @@ def test_check_names_everything_that_is_wrong(spring, database):
 
 def test_check_tells_unknown_variables_from_missing_ones(spring, source):
     assert "variable-unknown" not in findings(spring)
-    spring("campaign", "edit", "spring", "--subject", "{{ nmae }} {{ nick | default: 'x' }} {{ city }}")
+    spring(
+        "campaign", "edit", "spring", "--subject", "{{ nmae }} {{ nick | default: 'x' }} {{ city }}"
+    )
     found = findings(spring, 4)
     assert found["variable-unknown"] == "error" and found["variable-never"] == "warning"
     assert found["variable-missing"] == "warning", "Bob has no city, and the subject shows it bare"
-    assert "error: no member has the attribute {{ nmae }}" in spring.run("campaign", "check", "spring").out
+    assert (
+        "error: no member has the attribute {{ nmae }}"
+        in spring.run("campaign", "check", "spring").out
+    )
 
 
 def test_preview_shows_the_message_of_one_member(spring, tmp_path):
-    shown = spring("campaign", "preview", "spring", "--json", "--eml", tmp_path / "m.eml", "--html",
-                   tmp_path / "m.html").json  # fmt: skip
+    shown = spring(
+        "campaign",
+        "preview",
+        "spring",
+        "--json",
+        "--eml",
+        tmp_path / "m.eml",
+        "--html",
+        tmp_path / "m.html",
+    ).json
     person = dict(PEOPLE)[shown["to"]]
-    assert shown["subject"] == f"春天 {person['name']}" and f"你好 {person['name']}" in shown["text"]
+    assert (
+        shown["subject"] == f"春天 {person['name']}" and f"你好 {person['name']}" in shown["text"]
+    )
     assert ("上海" in shown["text"]) == ("city" in person)
     assert f"你好 {person['name']}" in (tmp_path / "m.html").read_text()
-    message = email.message_from_bytes((tmp_path / "m.eml").read_bytes(), policy=email.policy.default)
-    assert message["Subject"] == shown["subject"] and message["From"].addresses[0].display_name == "商店"
+    message = email.message_from_bytes(
+        (tmp_path / "m.eml").read_bytes(), policy=email.policy.default
+    )
+    assert (
+        message["Subject"] == shown["subject"]
+        and message["From"].addresses[0].display_name == "商店"
+    )
     assert "Subject: 春天" in spring("campaign", "preview", "spring").out
-    assert "no subscribed member" in spring.fails(3, "campaign", "preview", "spring", "--for", "x@y.example")
+    assert "no subscribed member" in spring.fails(
+        3, "campaign", "preview", "spring", "--for", "x@y.example"
+    )
     assert "is no address" in spring.fails(2, "campaign", "preview", "spring", "--for", "x")
 
 
@@ -142,10 +249,21 @@ def test_attachments_are_in_the_message_and_cid_ones_in_place(spring, tmp_path):
     (tmp_path / "logo.png").write_bytes(b"\x89PNG")
     page = tmp_path / "page.html"
     page.write_bytes("<img src='cid:logo.png'>中文".encode("gb18030"))
-    spring("campaign", "edit", "spring", "--attach", tmp_path / "价目表.pdf", "--attach", tmp_path / "logo.png",
-           "--html", page)  # fmt: skip
+    spring(
+        "campaign",
+        "edit",
+        "spring",
+        "--attach",
+        tmp_path / "价目表.pdf",
+        "--attach",
+        tmp_path / "logo.png",
+        "--html",
+        page,
+    )
     spring("campaign", "preview", "spring", "--eml", tmp_path / "m.eml")
-    message = email.message_from_bytes((tmp_path / "m.eml").read_bytes(), policy=email.policy.default)
+    message = email.message_from_bytes(
+        (tmp_path / "m.eml").read_bytes(), policy=email.policy.default
+    )
     parts = {part.get_filename(): part for part in message.walk() if part.get_filename()}
     assert parts["价目表.pdf"].get_content_type() == "application/pdf"
     assert parts["价目表.pdf"].get_content() == b"%PDF-1.4 \x00\xff"
@@ -155,27 +273,44 @@ def test_attachments_are_in_the_message_and_cid_ones_in_place(spring, tmp_path):
 
 def test_states_move_only_as_they_may(spring, source, database):
     assert "start, pause" not in spring.fails(4, "campaign", "pause", "spring")
-    assert "spring is draft: pause is not possible; possible: schedule, start, cancel, edit" in spring.fails(
-        4, "campaign", "pause", "spring")  # fmt: skip
+    assert (
+        "spring is draft: pause is not possible; possible: schedule, start, cancel, edit"
+        in spring.fails(4, "campaign", "pause", "spring")
+    )
     assert "needs --yes" in spring.fails(4, "campaign", "start", "spring")
     assert show(spring)["state"] == "draft"
-    assert "no node is running" in spring("campaign", "start", "spring", "--yes", "--because", "approved").out
+    assert (
+        "no node is running"
+        in spring("campaign", "start", "spring", "--yes", "--because", "approved").out
+    )
     assert show(spring)["state"] == "running" and show(spring)["started_at"]
-    assert "is running: start is not possible" in spring.fails(4, "campaign", "start", "spring", "--yes")
-    assert "is running: edit is not possible" in spring.fails(4, "campaign", "edit", "spring", "--subject", "x")
+    assert "is running: start is not possible" in spring.fails(
+        4, "campaign", "start", "spring", "--yes"
+    )
+    assert "is running: edit is not possible" in spring.fails(
+        4, "campaign", "edit", "spring", "--subject", "x"
+    )
     spring("campaign", "pause", "spring", "--because", "wrong price")
     assert (show(spring)["reason"], show(spring)["reason_text"]) == ("operator", "wrong price")
     assert "audience is frozen" in spring.fails(4, "campaign", "edit", "spring", "--list", "nobody")
-    assert spring("campaign", "edit", "spring", "--subject", "x", "--json").json["content_version"] == 2
+    assert (
+        spring("campaign", "edit", "spring", "--subject", "x", "--json").json["content_version"]
+        == 2
+    )
     spring("campaign", "resume", "spring")
     assert "nobody in campaign spring has an unknown outcome" in spring.fails(
-        4, "campaign", "resend", "spring", "--state", "unknown", "--yes")  # fmt: skip
+        4, "campaign", "resend", "spring", "--state", "unknown", "--yes"
+    )
     assert "0 people still to be sent to" in spring.fails(4, "campaign", "cancel", "spring")
     spring("campaign", "cancel", "spring", "--yes")
     assert show(spring)["state"] == "cancelled" and show(spring)["finished_at"]
     assert "possible: nothing" in spring.fails(4, "campaign", "resume", "spring")
-    events = database.query("SELECT verb, because FROM event WHERE object = 'campaign:spring' ORDER BY event_id")
-    assert [verb.split()[1] for verb, _ in events] == "create start pause edit resume cancel".split()
+    events = database.query(
+        "SELECT verb, because FROM event WHERE object = 'campaign:spring' ORDER BY event_id"
+    )
+    assert [
+        verb.split()[1] for verb, _ in events
+    ] == "create start pause edit resume cancel".split()
     assert events[1][1] == "approved"
 
 
@@ -195,11 +330,15 @@ def test_schedule_in_a_zone(spring, source, database):
     shown = show(spring)
     assert shown["state"] == "scheduled" and shown["scheduled_at"] == "2030-12-01T01:00:00Z"
     assert database.value("SELECT grace_s FROM campaign") == 7200
-    assert "02:30:00 does not exist in Europe/Berlin" in spring.fails(2, *at("2030-03-31 02:30", "Europe/Berlin"))
+    assert "02:30:00 does not exist in Europe/Berlin" in spring.fails(
+        2, *at("2030-03-31 02:30", "Europe/Berlin")
+    )
     assert "no time zone 'CST'" in spring.fails(2, *at("2030-12-01 09:00", "CST"))
     assert "write it as '2026-12-01 09:00'" in spring.fails(2, *at("tomorrow", "UTC"))
     assert "is past" in spring.fails(2, *at("2020-01-01 00:00", "UTC"))
-    assert show(spring)["scheduled_at"] == "2030-12-01T01:00:00Z", "what was refused changed nothing"
+    assert (
+        show(spring)["scheduled_at"] == "2030-12-01T01:00:00Z"
+    ), "what was refused changed nothing"
     twice = spring(*at("2030-10-27 02:30", "Europe/Berlin")).out
     assert "which is 2030-10-27 00:30:00 UTC" in twice and "the first" in twice
     spring("campaign", "unschedule", "spring")
@@ -217,7 +356,9 @@ def test_the_schedule_starts_what_is_due_and_pauses_what_is_late(spring, source,
     database.query("UPDATE campaign SET scheduled_at = now() - interval '30 min'")
     assert [row[1:3] for row in statement(database, "start_due")] == [("spring", False)]
     assert show(spring)["state"] == "running"
-    database.query("UPDATE campaign SET state = 2, started_at = NULL, scheduled_at = now() - interval '2 h'")
+    database.query(
+        "UPDATE campaign SET state = 2, started_at = NULL, scheduled_at = now() - interval '2 h'"
+    )
     assert [row[1:3] for row in statement(database, "start_due")] == [("spring", True)]
     assert (show(spring)["state"], show(spring)["reason"]) == ("paused", "late")
 
@@ -225,12 +366,16 @@ def test_the_schedule_starts_what_is_due_and_pauses_what_is_late(spring, source,
 def test_a_campaign_finishes_when_everybody_is_final(spring, source, database):
     spring("campaign", "start", "spring", "--yes")
     campaign = show(spring)["id"]
-    database.query("INSERT INTO audience(campaign_id, batch_size, total) VALUES (%s, 1, 2)", campaign)
+    database.query(
+        "INSERT INTO audience(campaign_id, batch_size, total) VALUES (%s, 1, 2)", campaign
+    )
     database.query("INSERT INTO moves_delta VALUES (%s, 1, 2)", campaign)
     assert statement(database, "finish_done") == []
     database.query("UPDATE audience SET complete = true")
     assert statement(database, "finish_done") == [], "two are waiting"
-    database.query("INSERT INTO moves_delta VALUES (%s, 1, -2), (%s, 4, 1), (%s, 11, 1)", *[campaign] * 3)
+    database.query(
+        "INSERT INTO moves_delta VALUES (%s, 1, -2), (%s, 4, 1), (%s, 11, 1)", *[campaign] * 3
+    )
     assert show(spring)["audience"] == 2 == sum(show(spring)[state] for state in STATES)
     assert [row[1] for row in statement(database, "finish_done")] == ["spring"]
     spring("campaign", "wait", "spring", "--timeout", "5")
@@ -238,7 +383,9 @@ def test_a_campaign_finishes_when_everybody_is_final(spring, source, database):
 
 
 def test_wait_fails_when_time_is_up_or_it_was_cancelled(spring):
-    assert "not finished after 0 s" in spring.fails(1, "campaign", "wait", "spring", "--timeout", "0")
+    assert "not finished after 0 s" in spring.fails(
+        1, "campaign", "wait", "spring", "--timeout", "0"
+    )
     spring("campaign", "cancel", "spring", "--yes")
     assert "was cancelled" in spring.fails(1, "campaign", "wait", "spring", "--timeout", "0")
     assert "no campaign 'x'" in spring.fails(3, "campaign", "wait", "x")
@@ -246,8 +393,20 @@ def test_wait_fails_when_time_is_up_or_it_was_cancelled(spring):
 
 def test_a_campaign_to_the_people_of_another(spring, source, database, letter):
     options = ["--from", "a@shop.example", "--subject", "again", "--html", letter, "--unsigned"]
-    spring("campaign", "create", "again", "--audience-of", "spring", "--state", "blocked,expired", *options)
-    assert show(spring, "again")["lists"] == ["customers"] and show(spring, "again")["audience_of"] == "spring"
+    spring(
+        "campaign",
+        "create",
+        "again",
+        "--audience-of",
+        "spring",
+        "--state",
+        "blocked,expired",
+        *options,
+    )
+    assert (
+        show(spring, "again")["lists"] == ["customers"]
+        and show(spring, "again")["audience_of"] == "spring"
+    )
     assert findings(spring, 4, "again")["audience-not-sent"] == "error"
     spring("campaign", "start", "spring", "--yes")
     assert findings(spring, 4, "again")["audience-empty"] == "error"
@@ -263,9 +422,19 @@ def test_a_test_message_needs_a_node(spring, source, database):
 
 
 def test_a_test_message_leaves_nothing_behind(spring, source, database):
-    database.query("INSERT INTO node(name, journal, lease_until) VALUES ('n', gen_random_uuid(), now() + '1 h')")
-    assert "no reply within 1 s" in spring.fails(1, "campaign", "test", "spring", "me@example.org", "--timeout", "1")
+    database.query(
+        "INSERT INTO node(name, journal, lease_until)"
+        " VALUES ('n', gen_random_uuid(), now() + '1 h')"
+    )
+    assert "no reply within 1 s" in spring.fails(
+        1, "campaign", "test", "spring", "me@example.org", "--timeout", "1"
+    )
     assert database.value("SELECT state FROM campaign WHERE hidden") == 6
     assert database.value("SELECT priority FROM campaign WHERE hidden") == 32767
-    assert database.value("SELECT count(*) FROM list_member m JOIN list l USING (list_id) WHERE l.hidden") == 0
+    assert (
+        database.value(
+            "SELECT count(*) FROM list_member m JOIN list l USING (list_id) WHERE l.hidden"
+        )
+        == 0
+    )
     assert [c["name"] for c in spring("campaign", "show", "--json").json] == ["spring"]

@@ -6,7 +6,9 @@ import io
 
 import pytest
 
-ROWS = "邮箱,姓名,城市\nli@qq.com,李雷,上海\nbob@example.org,Bob,\n坏的,无,无\nLI@QQ.com,李雷二,北京\n"
+ROWS = (
+    "邮箱,姓名,城市\nli@qq.com,李雷,上海\nbob@example.org,Bob,\n坏的,无,无\nLI@QQ.com,李雷二,北京\n"
+)
 
 
 @pytest.fixture
@@ -33,7 +35,12 @@ def test_an_import_shows_what_it_found_and_counts_every_row(edm, sheet):
     assert "坏的" in refused.read_text("utf-8-sig") and str(refused) in out
     again = edm("list", "import", sheet, "--list", "customers", "--json").json
     assert {k: again[k] for k in ("rows", "added", "unchanged", "duplicates", "refused")} == {
-        "rows": 4, "added": 0, "unchanged": 2, "duplicates": 1, "refused": 1}  # fmt: skip
+        "rows": 4,
+        "added": 0,
+        "unchanged": 2,
+        "duplicates": 1,
+        "refused": 1,
+    }
 
 
 def test_a_dry_run_changes_nothing(edm, sheet, database):
@@ -72,20 +79,37 @@ def test_what_is_no_list_of_people_is_refused(edm, tmp_path):
 
 def test_show_tells_members_attributes_domains_and_imports(customers):
     shown = customers("list", "show", "customers", "--json").json
-    assert shown["subscribed"] == 2 and {d["name"] for d in shown["domains"]} == {"qq.com", "example.org"}
+    assert shown["subscribed"] == 2 and {d["name"] for d in shown["domains"]} == {
+        "qq.com",
+        "example.org",
+    }
     assert {a["name"]: a["members"] for a in shown["attributes"]} == {"name": 2, "city": 1}
-    assert shown["import_list"][0]["encoding"] == "GB18030" and shown["import_list"][0]["imported_by"] == "tester"
+    assert (
+        shown["import_list"][0]["encoding"] == "GB18030"
+        and shown["import_list"][0]["imported_by"] == "tester"
+    )
     assert [entry["name"] for entry in customers("list", "show", "--json").json] == ["customers"]
-    assert "qq.com" in customers("list", "show", "customers").out and "customers" in customers("list", "show").out
+    assert (
+        "qq.com" in customers("list", "show", "customers").out
+        and "customers" in customers("list", "show").out
+    )
     assert "nope" in customers.fails(3, "list", "show", "nope")
 
 
 def test_an_export_can_be_imported_again(customers, tmp_path):
     out = customers("list", "export", "customers").out
     rows = list(csv.DictReader(io.StringIO(out.lstrip("\ufeff"))))
-    assert {row["email"].lower(): row["name"] for row in rows} == {"li@qq.com": "李雷二", "bob@example.org": "Bob"}
+    assert {row["email"].lower(): row["name"] for row in rows} == {
+        "li@qq.com": "李雷二",
+        "bob@example.org": "Bob",
+    }
     customers("list", "export", "customers", "--output", tmp_path / "out.csv")
-    assert customers("list", "import", tmp_path / "out.csv", "--list", "customers", "--json").json["unchanged"] == 2
+    assert (
+        customers("list", "import", tmp_path / "out.csv", "--list", "customers", "--json").json[
+            "unchanged"
+        ]
+        == 2
+    )
     assert "nope" in customers.fails(3, "list", "export", "nope", "--output", tmp_path / "no.csv")
     assert not (tmp_path / "no.csv").exists()
 
@@ -107,24 +131,57 @@ def test_remove_asks_with_the_number_of_members(customers):
 
 def test_suppressions_are_added_checked_and_taken_back(customers):
     assert customers("suppress", "check", "li@qq.com", "--json").json["suppressed"] is False
-    assert customers("suppress", "add", "li@qq.com", "x@y.example", "--note", "电话", "--json").json["added"] == 2
+    assert (
+        customers("suppress", "add", "li@qq.com", "x@y.example", "--note", "电话", "--json").json[
+            "added"
+        ]
+        == 2
+    )
     found = customers("suppress", "check", "Li@QQ.com", "--json").json
-    assert found["suppressed"] and found["entries"][0]["cause"] == "operator" and found["entries"][0]["note"] == "电话"
+    assert (
+        found["suppressed"]
+        and found["entries"][0]["cause"] == "operator"
+        and found["entries"][0]["note"] == "电话"
+    )
     assert "everywhere: an operator added it" in customers("suppress", "check", "li@qq.com").out
-    customers("suppress", "add", "li@qq.com", "--list", "customers", "--cause", "complained", "--for", "30d")
+    customers(
+        "suppress",
+        "add",
+        "li@qq.com",
+        "--list",
+        "customers",
+        "--cause",
+        "complained",
+        "--for",
+        "30d",
+    )
     assert customers("suppress", "check", "li@qq.com", "--json").json["entries"][1]["until"]
     assert "Taking 2 suppressions back" in customers.fails(4, "suppress", "remove", "li@qq.com")
-    assert customers("suppress", "remove", "li@qq.com", "--cause", "operator", "--yes", "--json").json["removed"] == 1
-    assert "no suppression fits" in customers.fails(3, "suppress", "remove", "nobody@y.example", "--yes")
+    assert (
+        customers("suppress", "remove", "li@qq.com", "--cause", "operator", "--yes", "--json").json[
+            "removed"
+        ]
+        == 1
+    )
+    assert "no suppression fits" in customers.fails(
+        3, "suppress", "remove", "nobody@y.example", "--yes"
+    )
     assert "there is no @" in customers.fails(1, "suppress", "add", "a@y.example", "x")
-    assert customers("suppress", "check", "a@y.example", "--json").json["suppressed"] is False, "all or none"
+    assert (
+        customers("suppress", "check", "a@y.example", "--json").json["suppressed"] is False
+    ), "all or none"
 
 
 def test_a_file_of_suppressions_and_its_undo(customers, tmp_path):
     (tmp_path / "gone.csv").write_text("email\nli@qq.com\nbad\n")
-    found = customers("suppress", "import", tmp_path / "gone.csv", "--cause", "unsubscribed", "--json").json
+    found = customers(
+        "suppress", "import", tmp_path / "gone.csv", "--cause", "unsubscribed", "--json"
+    ).json
     assert (found["added"], found["refused"]) == (1, 1)
-    assert customers("suppress", "check", "li@qq.com", "--json").json["entries"][0]["cause"] == "unsubscribed"
+    assert (
+        customers("suppress", "check", "li@qq.com", "--json").json["entries"][0]["cause"]
+        == "unsubscribed"
+    )
     assert "which? Give" in customers.fails(2, "suppress", "undo", "--yes")
     customers("suppress", "undo", "--import", found["import_id"], "--yes")
     assert customers("suppress", "check", "li@qq.com", "--json").json["suppressed"] is False
