@@ -5,13 +5,14 @@
 -- $16 subject, $17 preheader, $18 html, $19 text; attachments: $20 names, $21 types, $22 cids,
 -- $23 data; $24 lists, $25 lists excluded, by name, in this order.
 WITH c AS (
-	INSERT INTO campaign(name, from_address, pool, unsigned, unknown_policy, give_up_after_s, deadline,
-	                     priority, audience_of, audience_states, hidden, created_by, state_by)
+	INSERT INTO campaign(name, from_address, pool, unsigned, unknown_policy, give_up_after_s,
+	                     deadline, priority, audience_of, audience_states, hidden, created_by,
+	                     state_by)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
 	RETURNING campaign_id, name
 ), t AS (
-	INSERT INTO content(campaign_id, version, from_address, from_name, reply_to, subject, preheader,
-	                    html, text, created_by)
+	INSERT INTO content(campaign_id, version, from_address, from_name, reply_to, subject,
+	                    preheader, html, text, created_by)
 	SELECT campaign_id, 1, $2, $14, $15, $16, $17, $18, $19, $12 FROM c
 ), f AS (
 	INSERT INTO attachment(campaign_id, version, position, name, media_type, content_id, data)
@@ -25,7 +26,8 @@ WITH c AS (
 	             FROM unnest($24::text[]) WITH ORDINALITY u(name, i)
 	             JOIN list ON list.name = u.name AND list.removed_at IS NULL
 	           UNION ALL
-	           SELECT list.list_id, true, u.i FROM unnest($25::text[]) WITH ORDINALITY u(name, i)
+	           SELECT list.list_id, true, u.i
+	             FROM unnest($25::text[]) WITH ORDINALITY u(name, i)
 	             JOIN list ON list.name = u.name AND list.removed_at IS NULL
 	           UNION ALL
 	           SELECT list_id, excluded, position FROM campaign_list WHERE campaign_id = $9) x

@@ -2,8 +2,8 @@
 -- (paused) no node holds a lease of it. NULL keeps a setting. $1 campaign, $2 version seen,
 -- $3 pool ('' = any), $4 unsigned, $5 unknown policy, $6 give up after (s), $7 deadline
 -- ('infinity' = none), $8 priority, $9 actor, $10 because; $11 true: a new content version of
--- $12 from, $13 from name, $14 reply to, $15 subject, $16 preheader, $17 html, $18 text, attachments
--- $19 names, $20 types, $21 cids, $22 data; $23 lists and $24 lists excluded by name, each NULL = keep.
+-- $12 from, $13 from name, $14 reply to, $15 subject, $16 preheader, $17 html, $18 text;
+-- attachments: $19 names, $20 types, $21 cids, $22 data; $23 lists and $24 lists excluded by name, NULL = keep.
 -- Returns the newest content version; no row: not as seen, or leased.
 WITH c AS (
 	UPDATE campaign SET
@@ -21,8 +21,8 @@ WITH c AS (
 	   AND NOT EXISTS (SELECT 1 FROM chunk k WHERE k.campaign_id = $1 AND k.state = 1)
 	RETURNING campaign_id, name, content_version
 ), t AS (
-	INSERT INTO content(campaign_id, version, from_address, from_name, reply_to, subject, preheader,
-	                    html, text, created_by)
+	INSERT INTO content(campaign_id, version, from_address, from_name, reply_to, subject,
+	                    preheader, html, text, created_by)
 	SELECT campaign_id, content_version, $12, $13, $14, $15, $16, $17, $18, $9 FROM c WHERE $11
 ), f AS (
 	INSERT INTO attachment(campaign_id, version, position, name, media_type, content_id, data)
@@ -34,7 +34,8 @@ WITH c AS (
 	SELECT list.list_id, u.excluded, min(u.i) AS position
 	  FROM (SELECT name, false, i FROM unnest($23::text[]) WITH ORDINALITY x(name, i)
 	        UNION ALL
-	        SELECT name, true, i FROM unnest($24::text[]) WITH ORDINALITY x(name, i)) u(name, excluded, i)
+	        SELECT name, true, i FROM unnest($24::text[]) WITH ORDINALITY x(name, i)
+	       ) u(name, excluded, i)
 	  JOIN list ON list.name = u.name AND list.removed_at IS NULL
 	 GROUP BY 1, 2
 ), gone AS (
@@ -45,10 +46,12 @@ WITH c AS (
 ), l AS (
 	INSERT INTO campaign_list(campaign_id, list_id, excluded, position)
 	SELECT c.campaign_id, w.list_id, w.excluded, w.position FROM c, wanted w
-	ON CONFLICT (campaign_id, list_id) DO UPDATE SET excluded = excluded.excluded, position = excluded.position
+	ON CONFLICT (campaign_id, list_id)
+	DO UPDATE SET excluded = excluded.excluded, position = excluded.position
 ), e AS (
 	INSERT INTO event(actor, verb, object, because, detail)
-	SELECT $9, 'campaign edit', 'campaign:' || name, $10, jsonb_build_object('content_version', content_version)
+	SELECT $9, 'campaign edit', 'campaign:' || name, $10,
+	       jsonb_build_object('content_version', content_version)
 	  FROM c
 )
 SELECT content_version, pg_notify('edm', 'campaign')::text FROM c

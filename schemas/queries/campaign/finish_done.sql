@@ -6,12 +6,14 @@ WITH done AS (
 	 WHERE p.state = 3 AND a.complete
 	   AND (SELECT coalesce(sum(n), 0)
 	          FROM (SELECT state, n FROM moves m WHERE m.campaign_id = p.campaign_id
-	                UNION ALL SELECT state, n FROM moves_delta d WHERE d.campaign_id = p.campaign_id) x
+	                UNION ALL
+	                SELECT state, n FROM moves_delta d WHERE d.campaign_id = p.campaign_id) x
 	         WHERE x.state IN (1, 2, 3)) = 0
 ), c AS (
 	UPDATE campaign p SET state = 5, reason = 0, reason_text = '', state_since = now(),
 	       state_by = 'engine', version = p.version + 1, finished_at = now()
-	  FROM done WHERE p.campaign_id = done.campaign_id AND p.version = done.version AND p.state = 3
+	  FROM done
+	 WHERE p.campaign_id = done.campaign_id AND p.version = done.version AND p.state = 3
 	RETURNING p.campaign_id, p.name, p.hidden
 ), e AS (
 	INSERT INTO event(actor, verb, object)

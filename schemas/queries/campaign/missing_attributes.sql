@@ -1,5 +1,5 @@
--- For each name in $2: whether any member of campaign $1's lists has it, and how many of a sample of
--- its members ($3 of each list) have it not, or empty. In the order of $2.
+-- For each name in $2: whether any member of campaign $1's lists has it, and how many of a sample
+-- of its members ($3 of each list) have it not, or empty. In the order of $2.
 WITH sample AS MATERIALIZED (
 	SELECT m.attributes
 	  FROM campaign_list l,

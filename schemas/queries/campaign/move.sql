@@ -15,7 +15,8 @@ WITH c AS (
 	RETURNING name
 ), e AS (
 	INSERT INTO event(actor, verb, object, because, detail)
-	SELECT $6, 'campaign ' || $7, 'campaign:' || name, $8, jsonb_build_object('from', $2::int, 'to', $3::int)
+	SELECT $6, 'campaign ' || $7, 'campaign:' || name, $8,
+	       jsonb_build_object('from', $2::int, 'to', $3::int)
 	  FROM c
 )
 SELECT pg_notify('edm', 'campaign')::text FROM c

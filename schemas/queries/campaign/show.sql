@@ -1,31 +1,39 @@
--- Campaigns with everything shown of them, all (not hidden, newest first) or the one called $1, as of
--- one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being built
+-- Campaigns with everything shown of them, all (not hidden, newest first) or the one called $1, as
+-- of one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being built
 -- from; sent: messages settled by the receiver since rate_from.
 WITH c AS (
 	SELECT * FROM campaign p
-	 WHERE p.removed_at IS NULL AND CASE WHEN $1::text IS NULL THEN NOT p.hidden ELSE p.name = $1 END
+	 WHERE p.removed_at IS NULL
+	   AND CASE WHEN $1::text IS NULL THEN NOT p.hidden ELSE p.name = $1 END
 ), counts AS (
 	SELECT x.campaign_id, x.state, sum(x.n)::bigint AS n
-	  FROM c JOIN (SELECT campaign_id, state, n FROM moves
-	               UNION ALL SELECT campaign_id, state, n FROM moves_delta) x USING (campaign_id)
+	  FROM c
+	  JOIN (SELECT campaign_id, state, n FROM moves
+	        UNION ALL SELECT campaign_id, state, n FROM moves_delta) x USING (campaign_id)
 	 GROUP BY 1, 2
 )
 SELECT c.campaign_id, c.name, c.state::int, c.reason::int, c.reason_text, c.state_since, c.state_by,
 	c.version, c.content_version, c.priority::int, t.from_address, t.from_name, t.subject,
 	coalesce(c.pool, ''), c.unsigned, c.unknown_policy::int, c.give_up_after_s, c.deadline,
-	c.scheduled_at, c.tz, coalesce(c.grace_s, -1), coalesce(o.name, ''), c.created_by, c.created_at,
+	c.scheduled_at, c.tz, coalesce(c.grace_s, -1), coalesce(o.name, ''), c.created_by,
+	c.created_at,
 	c.started_at, c.finished_at, coalesce(a.complete, false), coalesce(a.total, 0),
-	coalesce((SELECT sum(d.n) FROM audience_domain d WHERE d.campaign_id = c.campaign_id), 0)::bigint
-		AS expected,
+	coalesce((SELECT sum(d.n) FROM audience_domain d
+	           WHERE d.campaign_id = c.campaign_id), 0)::bigint AS expected,
 	ARRAY(SELECT coalesce(k.n, 0) FROM generate_series(1, 11) s
-	        LEFT JOIN counts k ON k.campaign_id = c.campaign_id AND k.state = s ORDER BY s) AS counts,
+	        LEFT JOIN counts k ON k.campaign_id = c.campaign_id AND k.state = s
+	       ORDER BY s) AS counts,
 	ARRAY(SELECT l.name FROM campaign_list cl JOIN list l USING (list_id)
-	       WHERE cl.campaign_id = c.campaign_id AND NOT cl.excluded ORDER BY cl.position, l.name) AS lists,
+	       WHERE cl.campaign_id = c.campaign_id AND NOT cl.excluded
+	       ORDER BY cl.position, l.name) AS lists,
 	ARRAY(SELECT l.name FROM campaign_list cl JOIN list l USING (list_id)
-	       WHERE cl.campaign_id = c.campaign_id AND cl.excluded ORDER BY cl.position, l.name) AS excluded,
+	       WHERE cl.campaign_id = c.campaign_id AND cl.excluded
+	       ORDER BY cl.position, l.name) AS excluded,
 	coalesce((SELECT sum(x.n) FROM (
 		SELECT n, minute, class FROM attempts s WHERE s.campaign_id = c.campaign_id
-		UNION ALL SELECT n, minute, class FROM attempts_delta s WHERE s.campaign_id = c.campaign_id) x
+		UNION ALL
+		SELECT n, minute, class FROM attempts_delta s
+		 WHERE s.campaign_id = c.campaign_id) x
 	 WHERE x.minute >= r.since_minute AND x.class IN (1, 5, 6)), 0)::bigint AS sent,
 	greatest(r.since_minute, c.started_at) AS rate_from, now() AS now
   FROM c JOIN content t ON t.campaign_id = c.campaign_id AND t.version = c.content_version

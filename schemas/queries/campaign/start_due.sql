@@ -1,7 +1,8 @@
 -- Starts the campaigns whose time has come; what is later than its grace is paused as late instead.
 -- Returns id, name and whether it is late.
 WITH due AS (
-	SELECT campaign_id, grace_s IS NOT NULL AND now() > scheduled_at + grace_s * interval '1 s' AS late
+	SELECT campaign_id,
+	       grace_s IS NOT NULL AND now() > scheduled_at + grace_s * interval '1 s' AS late
 	  FROM campaign WHERE state = 2 AND scheduled_at <= now()
 	   FOR UPDATE SKIP LOCKED
 ), c AS (

@@ -1,5 +1,5 @@
--- A hidden list of one person, for campaign test. $1 rid, $2 domain, $3 address, $4 name, $5 attributes
--- (JSON), $6 by. Returns its id.
+-- A hidden list of one person, for campaign test. $1 rid, $2 domain, $3 address, $4 name,
+-- $5 attributes (JSON), $6 by. Returns its id.
 WITH d AS (
 	INSERT INTO recipient_domain(name) VALUES ($2)
 	ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING domain_id
@@ -12,6 +12,7 @@ WITH d AS (
 	INSERT INTO list_member(list_id, domain_id, rid, attributes)
 	SELECT l.list_id, d.domain_id, $1, $5::jsonb FROM l, d
 ), n AS (
-	INSERT INTO list_domain_count(list_id, domain_id, n) SELECT l.list_id, d.domain_id, 1 FROM l, d
+	INSERT INTO list_domain_count(list_id, domain_id, n)
+	SELECT l.list_id, d.domain_id, 1 FROM l, d
 )
 SELECT list_id FROM l
