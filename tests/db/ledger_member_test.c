@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Heartbeats on the loop, and the housekeeping every node runs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/base/clock.h"
+#include "scheduler/ledger/upkeep.h"
+#include "tests/db/ledger_world.h"
+
+struct fixture {
+	struct world w;
+	struct member_id id;
+	int beats, drainings, fences, reaped;
+	int64_t held;
+};
+
+static struct private_pg *server;
+
+static int start(void **state)
+{
+	(void)state;
+	server = private_pg_start();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	private_pg_stop(server);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	world_open(&f->w, server);
+	world_people(&f->w, "qq.com", "qq", 100);
+	world_campaign(&f->w, 1);
+	world_build(&f->w, 0);
+	f->id = world_register(&f->w, "mx1");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	world_check(&f->w);
+	world_close(&f->w);
+	free(f);
+	return 0;
+}
+
+static void on_beat(void *owner, int64_t held)
+{
+	struct fixture *f = owner;
+	f->beats++;
+	f->held = held;
+}
+
+static void on_draining(void *owner)
+{
+	((struct fixture *)owner)->drainings++;
+}
+
+static void on_fenced(void *owner)
+{
+	((struct fixture *)owner)->fences++;
+}
+
+static struct member *open_member(struct fixture *f)
+{
+	struct member_events events = {
+		.on_beat = on_beat, .on_draining = on_draining, .on_fenced = on_fenced, .owner = f};
+	struct member *m = member_open(f->w.loop, f->w.pg, f->id, loop_now_ms(f->w.loop), &events);
+	int before = f->beats;
+	while (f->beats == before && f->fences == 0)
+		loop_turn(f->w.loop, true);
+	return m;
+}
+
+/* The connection stays for the test, so whatever beat is under way is awaited first. */
+static void close_member(struct fixture *f, struct member *m)
+{
+	while (pg_calls_open(f->w.pg) > 0)
+		loop_turn(f->w.loop, true);
+	member_close(m);
+}
+
+static void a_heartbeat_keeps_the_lease_and_tells_the_time(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(world_claim(&f->w, f->id, "qq", 1), 1);
+	struct member *m = open_member(f);
+	assert_int_equal(f->held, 1);
+	int64_t now = clock_now_ms();
+	assert_true(member_holds(m, now));
+	assert_false(member_holds(m, now + LEDGER_LEASE_MS - LEDGER_MARGIN_MS));
+	/* One machine, one clock: the database's time is this machine's, within a second. */
+	int64_t skew = member_database_us(m, clock_now_us()) - clock_wall_us();
+	assert_in_range(skew + 1000000, 0, 2000000);
+	close_member(f, m);
+}
+
+static void an_expired_lease_revives_and_a_taken_incarnation_does_not(void **state)
+{
+	struct fixture *f = *state;
+	world_sql(&f->w,
+		  "UPDATE node SET lease_until = now() - interval '1 min', alive_since = now() "
+		  "- interval '1 h'");
+	struct member *m = open_member(f);
+	assert_int_equal(f->fences, 0);
+	/* It has only just come back, so it may not reap yet. */
+	assert_int_equal(world_number(&f->w,
+				      "SELECT count(*) FROM node WHERE lease_until > now() AND "
+				      "alive_since > now() - interval '1 min'"),
+			 1);
+	close_member(f, m);
+	world_sql(&f->w, "UPDATE node SET incarnation = incarnation + 1");
+	m = open_member(f);
+	assert_int_equal(f->fences, 1);
+	assert_false(member_holds(m, clock_now_ms()));
+	close_member(f, m);
+}
+
+static void draining_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	world_sql(&f->w, "UPDATE node SET state = 2");
+	struct member *m = open_member(f);
+	int before = f->beats;
+	while (f->beats == before)
+		loop_turn(f->w.loop, true);
+	assert_int_equal(f->drainings, 1);
+	close_member(f, m);
+}
+
+static void on_reaped(void *owner, int32_t node, struct str name)
+{
+	struct fixture *f = owner;
+	(void)node;
+	f->reaped += str_equals(name, STR("mx2"));
+}
+
+static void every_duty_runs_and_the_dead_are_reaped(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id other = world_register(&f->w, "mx2");
+	assert_int_equal(world_claim(&f->w, other, "qq", 1), 1);
+	world_sql(&f->w,
+		  "UPDATE node SET lease_until = CASE name WHEN 'mx2' THEN now() - interval '1 s' "
+		  "ELSE now() + interval '1 min' END, alive_since = now() - interval '1 h'");
+	struct upkeep_options options = {
+		.id = f->id, .chunk_days = 30, .on_reaped = on_reaped, .owner = f};
+	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
+	uint64_t runs = 0;
+	for (size_t i = 0; upkeep_duty(u, i, &runs) != NULL; i++)
+		while (upkeep_duty(u, i, &runs) != NULL && runs == 0)
+			loop_turn(f->w.loop, true);
+	while (world_count(&f->w, RECIPIENT_WAITING) == 0)
+		loop_turn(f->w.loop, true);
+	assert_int_equal(f->reaped, 1);
+	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM doubt WHERE open"), 1);
+	/* The connection first: a duty's reply would come back to what is freed. */
+	pg_close(f->w.pg);
+	f->w.pg = NULL;
+	upkeep_close(u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_heartbeat_keeps_the_lease_and_tells_the_time),
+		TEST(an_expired_lease_revives_and_a_taken_incarnation_does_not),
+		TEST(draining_is_told_once),
+		TEST(every_duty_runs_and_the_dead_are_reaped),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
