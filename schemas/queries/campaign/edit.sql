@@ -3,7 +3,8 @@
 -- $3 pool ('' = any), $4 unsigned, $5 unknown policy, $6 give up after (s), $7 deadline
 -- ('infinity' = none), $8 priority, $9 actor, $10 because; $11 true: a new content version of
 -- $12 from, $13 from name, $14 reply to, $15 subject, $16 preheader, $17 html, $18 text;
--- attachments: $19 names, $20 types, $21 cids, $22 data; $23 lists and $24 lists excluded by name, NULL = keep.
+-- attachments: $19 names, $20 types, $21 cids, $22 data; $23 lists and $24 lists excluded by name,
+-- NULL = keep.
 -- Returns the newest content version; no row: not as seen, or leased.
 WITH c AS (
 	UPDATE campaign SET

@@ -1,4 +1,4 @@
--- A member of campaign $1's lists to show it for: the one with rid $2, or any (NULL). A row or none.
+-- A member of campaign $1's lists to show it for: the one with rid $2, or any (NULL). 0 or 1 row.
 SELECT r.rid, r.address, m.attributes
   FROM campaign_list l,
        LATERAL (SELECT rid, attributes FROM list_member m

@@ -1,6 +1,6 @@
 -- Campaigns with everything shown of them, all (not hidden, newest first) or the one called $1, as
--- of one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being built
--- from; sent: messages settled by the receiver since rate_from.
+-- of one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being
+-- built from; sent: messages settled by the receiver since rate_from.
 WITH c AS (
 	SELECT * FROM campaign p
 	 WHERE p.removed_at IS NULL
