@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 		pause_verbs,	/* pause, resume, pauses */
 		warmup_verbs,	/* how fast at first */
 		report_verbs,	/* what became of it */
+		why_verbs,	/* … and why */
+		top_verbs,	/* … and now */
 		NULL,
 	};
 	return cli_main(argc, argv, verbs);

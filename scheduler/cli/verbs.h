@@ -22,5 +22,7 @@ extern const struct cli_verb limit_verbs[];
 extern const struct cli_verb pause_verbs[]; /* pause, resume, pauses */
 extern const struct cli_verb warmup_verbs[];
 extern const struct cli_verb report_verbs[]; /* report campaign, bounces, recipients, replies */
+extern const struct cli_verb why_verbs[];
+extern const struct cli_verb top_verbs[];
 
 #endif

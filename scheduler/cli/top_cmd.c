@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* `edm top`: nodes and lanes as they are now, drawn anew each second on a terminal. */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "scheduler/cli/report_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/report/live.h"
+
+#define REFRESH_MS 1000
+#define CLEAR_SCREEN "\x1b[H\x1b[2J"
+
+static void print_nodes(struct cli *cli, const json_t *live)
+{
+	struct table t;
+	size_t i;
+	json_t *node;
+	table_init(&t, REPORT_SAY(cli, "NODE|STATE|SESSIONS|IN HAND|LEASES|UNFLUSHED|LAST BEAT",
+				  "节点|状态|连接|在手|租约|待写|最近心跳"));
+	json_array_foreach(json_object_get(live, "nodes"), i, node)
+	{
+		const json_t *gauges = json_object_get(node, "gauges");
+		bool is_alive = json_is_true(json_object_get(node, "alive"));
+		table_str(&t, str_from(document_text(node, "node")));
+		table_str(&t, str_from(is_alive ? document_text(node, "node_state")
+						: REPORT_SAY(cli, "gone", "失联")));
+		report_number(&t, document_int(gauges, "sessions"));
+		report_number(&t, document_int(gauges, "held"));
+		report_number(&t, document_int(gauges, "leases"));
+		report_number(&t, document_int(gauges, "unflushed"));
+		report_time(&t, document_int(node, "beat_at"), report_language(cli));
+	}
+	table_print(&t, cli,
+		    REPORT_SAY(cli, "There is no node: edm run starts one.",
+			       "没有节点：用 edm run 启动。"));
+}
+
+static void print_lanes(struct cli *cli, const json_t *live)
+{
+	struct table t;
+	size_t i;
+	json_t *lane;
+	cli_printf(cli, "\n");
+	table_init(&t, REPORT_SAY(cli, "LANE|NODE|SESSIONS|RATE/S|QUEUED|DELIVERED|WAITS FOR",
+				  "通道|节点|连接|每秒|排队|已送达|等待原因"));
+	json_array_foreach(json_object_get(live, "lanes"), i, lane)
+	{
+		table_cell(&t, "%s/%s", document_text(lane, "source"),
+			   document_text(lane, "queue"));
+		table_str(&t, str_from(document_text(lane, "node")));
+		table_cell(&t, "%lld/%lld", (long long)document_int(lane, "sessions"),
+			   (long long)document_int(lane, "allowed"));
+		table_cell(&t, "%.1f", json_number_value(json_object_get(lane, "rate")));
+		report_number(&t, document_int(lane, "queued"));
+		report_number(&t, document_int(lane, "delivered"));
+		table_str_or_dash(&t, str_from(document_text(lane, "waits")));
+	}
+	table_print(&t, cli, REPORT_SAY(cli, "No lane is in use.", "没有正在使用的通道。"));
+}
+
+/* "until q or Ctrl-C": a second goes by, or somebody typed a line. */
+static bool goes_on(void)
+{
+	struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
+	char line[64] = "";
+	int ready = poll(&keys, 1, REFRESH_MS);
+	if (ready < 0)
+		return errno == EINTR;
+	if (ready == 0)
+		return true;
+	return read(STDIN_FILENO, line, sizeof(line)) > 0 && line[0] != 'q';
+}
+
+static int show(struct cli *cli, bool is_live, struct err *err)
+{
+	json_t *live = live_load(cli->db, err);
+	if (live == NULL)
+		return -1;
+	json_object_del(live, "pauses");
+	json_object_del(live, "limits");
+	json_object_del(live, "sources");
+	if (report_is_json(cli, live))
+		return 0;
+	if (is_live)
+		cli_printf(cli, CLEAR_SCREEN);
+	print_nodes(cli, live);
+	print_lanes(cli, live);
+	fflush(cli->out);
+	json_decref(live);
+	return 0;
+}
+
+static int run_top(struct cli *cli, struct err *err)
+{
+	bool is_live = !cli->wants_json && !cli_flag(cli, "once") && isatty(STDOUT_FILENO) &&
+		       isatty(STDIN_FILENO);
+	if (cli_database(cli, err) == NULL)
+		return -1;
+	int result = show(cli, is_live, err);
+	while (result == 0 && is_live && goes_on())
+		result = show(cli, is_live, err);
+	return result;
+}
+
+static const struct arg_option top_options[] = {
+	{"once", NULL, "print it once (as without a terminal)"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb top_verbs[] = {
+	{.noun = "top",
+	 .synopsis = "",
+	 .options = top_options,
+	 .summary = "Nodes and lanes now: sessions, rates, queues, what they wait for",
+	 .examples = "    edm top\n"
+		     "    edm top --once --json",
+	 .takes_json = true,
+	 .run = run_top},
+	{0},
+};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What goes on now; see live.h. */
+#include "scheduler/report/live.h"
+
+#include <string.h>
+
+json_t *live_load(struct pg_blocking *db, struct err *err)
+{
+	static const char *const lists[] = {"nodes", "lanes", "sources", "pauses", "limits"};
+	json_t *live = document_load(db, "report/live", NULL, err);
+	for (size_t i = 0; live != NULL && i < ARRAY_LEN(lists); i++)
+		if (!json_is_array(json_object_get(live, lists[i])))
+			json_object_set_new(live, lists[i], json_array());
+	return live;
+}
+
+bool live_has_node(const json_t *live)
+{
+	size_t i;
+	json_t *node;
+	json_array_foreach(json_object_get(live, "nodes"), i, node)
+	{
+		if (json_is_true(json_object_get(node, "alive")))
+			return true;
+	}
+	return false;
+}
+
+/* A selector that names nothing fits anything; one that does must be of the scope. */
+static bool fits(const char *selector, const char *value)
+{
+	return selector[0] == '\0' || (value != NULL && strcmp(selector, value) == 0);
+}
+
+static bool stops(const json_t *pause, const struct live_scope *scope)
+{
+	return fits(document_text(pause, "campaign"), scope->campaign) &&
+	       fits(document_text(pause, "source"), scope->source) &&
+	       fits(document_text(pause, "provider"), scope->target) &&
+	       fits(document_text(pause, "site"), scope->target);
+}
+
+static int64_t end_of(const json_t *pause)
+{
+	int64_t until = document_int(pause, "until");
+	return until == 0 ? INT64_MAX : until;
+}
+
+const json_t *live_pause(const json_t *live, const struct live_scope *scope)
+{
+	const json_t *found = NULL;
+	size_t i;
+	json_t *pause;
+	json_array_foreach(json_object_get(live, "pauses"), i, pause)
+	{
+		if (stops(pause, scope) && (found == NULL || end_of(pause) > end_of(found)))
+			found = pause;
+	}
+	return found;
+}
+
+const json_t *live_open_lane(const json_t *live, const char *queue, const json_t **waiting_out)
+{
+	size_t i;
+	json_t *lane;
+	*waiting_out = NULL;
+	json_array_foreach(json_object_get(live, "lanes"), i, lane)
+	{
+		if (strcmp(document_text(lane, "queue"), queue) != 0)
+			continue;
+		if (document_text(lane, "waits")[0] == '\0')
+			return lane;
+		*waiting_out = lane;
+	}
+	return NULL;
+}
+
+const json_t *live_lane(const json_t *live, const char *source, const char *queue)
+{
+	size_t i;
+	json_t *lane;
+	json_array_foreach(json_object_get(live, "lanes"), i, lane)
+	{
+		if (strcmp(document_text(lane, "source"), source) == 0 &&
+		    strcmp(document_text(lane, "queue"), queue) == 0)
+			return lane;
+	}
+	return NULL;
+}

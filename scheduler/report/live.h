@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What nodes are doing now and what stands still: their rows of node_live (one a node and second),
+ * pauses, operators' limits. For `top` and `why`. Nobody talks to a node; what is older than ten
+ * seconds is not shown. Blocking; for the command line.
+ */
+#ifndef EDM_SCHEDULER_REPORT_LIVE_H
+#define EDM_SCHEDULER_REPORT_LIVE_H
+
+#include "engine/base/buf.h"
+#include "scheduler/report/document.h"
+
+/* {"now_at", "nodes", "lanes", "sources", "pauses", "limits"}, each a list. */
+json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
+bool live_has_node(const json_t *live);
+
+/* What a pause has to concern. NULL = it must not name one. */
+struct live_scope {
+	const char *campaign;
+	const char *source;
+	const char *target; /* provider or site; a group */
+};
+
+/* The pause that stops all of the scope and ends last, or NULL. */
+const json_t *live_pause(const json_t *live, const struct live_scope *scope);
+/* A lane of the queue that can send now, or NULL; else *waiting_out one that waits, if any does. */
+const json_t *live_open_lane(const json_t *live, const char *queue, const json_t **waiting_out);
+/* The lane source/queue, or NULL. */
+const json_t *live_lane(const json_t *live, const char *source, const char *queue);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Why a campaign or a lane is where it is; see why.h. People: why_person.c. */
+#include "scheduler/report/why.h"
+
+#include <string.h>
+
+#include "ip-pool/limit.h"
+#include "scheduler/report/counts.h"
+#include "scheduler/report/why_say.h"
+
+#define SENTENCE_MAX (64u << 10)
+
+typedef void (*why_say)(const struct why_context *w, const json_t *document, struct buf *out);
+
+static void set_sentence(const struct why_context *w, json_t *document, why_say say)
+{
+	struct buf text;
+	buf_init(&text, SENTENCE_MAX);
+	say(w, document, &text);
+	document_set_text(document, "sentence", buf_str(&text));
+	buf_done(&text);
+}
+
+/* ------------------------------------------------------------------------------------ campaign */
+
+static json_t *load_work(struct pg_blocking *db, const char *name, struct err *err)
+{
+	struct pg_params params;
+	int32_t id;
+	if (counts_find_campaign(db, name, &id, err) != 0)
+		return NULL;
+	pg_params_init(&params);
+	pg_add_int4(&params, id);
+	json_t *work = document_load(db, "report/campaign_work", &params, err);
+	pg_params_done(&params);
+	return work;
+}
+
+/* What keeps each group, and when the next of the deferred is due. */
+static void add_work(const struct why_context *w, json_t *campaign, json_t *groups)
+{
+	size_t i;
+	json_t *entry;
+	int64_t due = 0;
+	json_array_foreach(groups, i, entry)
+	{
+		struct buf hold;
+		buf_init(&hold, SENTENCE_MAX);
+		if (why_say_hold(w, document_text(entry, "name"), &hold))
+			document_set_text(entry, "hold", buf_str(&hold));
+		else
+			json_object_set_new(entry, "hold", json_null());
+		buf_done(&hold);
+	}
+	json_object_set_new(campaign, "groups", groups);
+	json_array_foreach(json_object_get(campaign, "deferrals"), i, entry)
+	{
+		int64_t at = document_int(entry, "next_due_at");
+		if (due == 0 || at < due)
+			due = at;
+	}
+	json_object_set_new(campaign, "next_due_at", json_integer(due));
+}
+
+static struct why_context context_of(const json_t *campaign, const json_t *live,
+				     enum language language)
+{
+	enum campaign_state state = CAMPAIGN_DRAFT;
+	int known = campaign_state_parse(str_from(document_text(campaign, "state")), &state);
+	must(known == 0);
+	return (struct why_context){
+		.language = language,
+		.now_us = document_int(campaign, "now_at"),
+		.live = live,
+		.campaign = document_text(campaign, "name"),
+		.campaign_state = state,
+		.campaign_since_us = document_int(campaign, "state_since"),
+		.campaign_by = document_text(campaign, "state_by"),
+		.campaign_reason = document_text(campaign, "reason_text"),
+		.scheduled_us = document_int(campaign, "scheduled_at"),
+	};
+}
+
+json_t *why_campaign(struct pg_blocking *db, const char *name, enum language language,
+		     struct err *err)
+{
+	static const char *const elsewhere[] = {"providers", "sources", "bounces"};
+	json_t *campaign = counts_campaign(db, name, language, err);
+	json_t *live = campaign ? live_load(db, err) : NULL;
+	json_t *groups = live ? load_work(db, name, err) : NULL;
+	if (groups == NULL) {
+		json_decref(live);
+		json_decref(campaign);
+		return NULL;
+	}
+	struct why_context w = context_of(campaign, live, language);
+	add_work(&w, campaign, groups);
+	set_sentence(&w, campaign, why_say_campaign);
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+		json_object_del(campaign, elsewhere[i]);
+	json_decref(live);
+	return campaign;
+}
+
+/* ---------------------------------------------------------------------------------------- lane */
+
+static bool has_source(const json_t *live, const char *name)
+{
+	size_t i;
+	json_t *source;
+	json_array_foreach(json_object_get(live, "sources"), i, source)
+	{
+		if (strcmp(document_text(source, "source"), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Operators' limits that name this lane's source or provider, or nobody. */
+static json_t *limits_of(const json_t *live, const char *source, const char *queue)
+{
+	json_t *found = json_array(), *limit;
+	size_t i;
+	json_array_foreach(json_object_get(live, "limits"), i, limit)
+	{
+		const char *of_source = document_text(limit, "source");
+		const char *of_provider = document_text(limit, "provider");
+		int64_t kind = document_int(limit, "kind");
+		if ((of_source[0] != '\0' && strcmp(of_source, source) != 0) ||
+		    (of_provider[0] != '\0' && strcmp(of_provider, queue) != 0))
+			continue;
+		json_t *copy = json_copy(limit);
+		/* Kinds are stored from 1. */
+		document_set_text(copy, "kind",
+				  str_from(limit_kind_name((enum limit_kind)(kind - 1))));
+		json_array_append_new(found, copy);
+	}
+	return found;
+}
+
+static json_t *lane_document(const json_t *live, const char *source, const char *queue)
+{
+	const struct live_scope scope = {.source = source, .target = queue};
+	const json_t *row = live_lane(live, source, queue);
+	const json_t *pause = live_pause(live, &scope);
+	json_t *lane = row ? json_deep_copy(row) : json_object();
+	json_t *pauses = json_array();
+	if (pause != NULL)
+		json_array_append_new(pauses, json_deep_copy(pause));
+	json_object_set_new(lane, "source", json_string(source));
+	json_object_set_new(lane, "queue", json_string(queue));
+	json_object_set_new(lane, "lane", json_sprintf("%s/%s", source, queue));
+	json_object_set_new(lane, "in_use", json_boolean(row != NULL));
+	json_object_set_new(lane, "pauses", pauses);
+	json_object_set_new(lane, "limits", limits_of(live, source, queue));
+	return lane;
+}
+
+json_t *why_lane(struct pg_blocking *db, const char *lane, enum language language, struct err *err)
+{
+	char source[256];
+	struct str queue = str_from(lane);
+	struct str name = str_take_until(&queue, '/');
+	if (str_to_cstr(name, source, sizeof(source)) != 0 || queue.len == 0) {
+		err_set(err, ERR_USAGE, "a lane is written source/provider, as mx1/qq");
+		return NULL;
+	}
+	json_t *live = live_load(db, err);
+	if (live == NULL)
+		return NULL;
+	if (!has_source(live, source)) {
+		json_decref(live);
+		err_set(err, ERR_NOT_FOUND, "there is no source '%s'; edm source show lists them",
+			source);
+		return NULL;
+	}
+	json_t *document = lane_document(live, source, queue.ptr);
+	const struct why_context w = {
+		.language = language, .now_us = document_int(live, "now_at"), .live = live};
+	set_sentence(&w, document, why_say_lane);
+	json_decref(live);
+	return document;
+}

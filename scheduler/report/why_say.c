@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Sentences that say why; see why_say.h. */
+#include "scheduler/report/why_say.h"
+
+#include <string.h>
+
+#include "scheduler/report/format.h"
+
+#define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
+
+static void put(struct buf *out, const char *text)
+{
+	buf_append_cstr(out, text);
+}
+
+static void put_time(const struct why_context *w, int64_t us, struct buf *out)
+{
+	format_time(us, w->language, out);
+}
+
+static void put_number(const struct why_context *w, int64_t n, struct buf *out)
+{
+	format_people(n, w->language, out);
+}
+
+/* ", until 2026-12-01 09:00 UTC (in 5 min)" */
+static void put_until(const struct why_context *w, int64_t us, struct buf *out)
+{
+	put(out, SAY(w, "until ", "至 "));
+	put_time(w, us, out);
+	if (us <= w->now_us)
+		return;
+	put(out, SAY(w, " (in ", "（还有 "));
+	format_span((us - w->now_us) / 1000, w->language, out);
+	put(out, SAY(w, ")", "）"));
+}
+
+/* --------------------------------------------------------------------------------------- holds */
+
+static void say_pause(const struct why_context *w, const json_t *pause, struct buf *out)
+{
+	buf_appendf(out, SAY(w, "it was paused by %s since ", "已被 %s 暂停，自 "),
+		    document_text(pause, "who"));
+	put_time(w, document_int(pause, "since"), out);
+	put(out, SAY(w, ", ", "，"));
+	if (document_int(pause, "until") != 0)
+		put_until(w, document_int(pause, "until"), out);
+	else
+		put(out,
+		    SAY(w, "until somebody resumes it (edm resume)", "直到有人恢复（edm resume）"));
+	if (document_text(pause, "why")[0] != '\0')
+		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(pause, "why"));
+}
+
+static bool say_campaign_hold(const struct why_context *w, struct buf *out)
+{
+	if (w->campaign_state == CAMPAIGN_RUNNING)
+		return false;
+	buf_appendf(out, SAY(w, "its campaign is %s since ", "任务%s，自 "),
+		    words_campaign_state(w->campaign_state, w->language));
+	put_time(w, w->campaign_since_us, out);
+	if (w->campaign_by[0] != '\0')
+		buf_appendf(out, SAY(w, " by %s", "，操作人 %s"), w->campaign_by);
+	if (w->campaign_reason[0] != '\0')
+		buf_appendf(out, SAY(w, " (%s)", "（%s）"), w->campaign_reason);
+	return true;
+}
+
+/* "mx1/qq waits 12 s: …", in the words of the node. */
+static void put_wait(const json_t *lane, struct buf *out)
+{
+	buf_appendf(out, "%s/%s %s", document_text(lane, "source"), document_text(lane, "queue"),
+		    document_text(lane, "waits"));
+}
+
+bool why_say_hold(const struct why_context *w, const char *group, struct buf *out)
+{
+	const struct live_scope scope = {.campaign = w->campaign, .target = group};
+	const json_t *waiting = NULL;
+	if (say_campaign_hold(w, out))
+		return true;
+	const json_t *pause = live_pause(w->live, &scope);
+	if (pause != NULL) {
+		say_pause(w, pause, out);
+		return true;
+	}
+	if (!live_has_node(w->live)) {
+		put(out, SAY(w, "no node is running (edm run starts one)",
+			     "没有运行中的节点（edm run 可启动）"));
+		return true;
+	}
+	if (group == NULL || live_open_lane(w->live, group, &waiting) != NULL || waiting == NULL)
+		return false;
+	put_wait(waiting, out);
+	return true;
+}
+
+/* -------------------------------------------------------------------------------------- people */
+
+static void say_waiting(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	const char *group = document_text(person, "group");
+	put(out, SAY(w, "waiting: ", "等待中："));
+	if (!why_say_hold(w, group, out))
+		buf_appendf(out,
+			    SAY(w, "its turn among the people of group %s has not come yet",
+				"在分组 %s 中排队，尚未轮到"),
+			    group);
+}
+
+static void say_leased(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	const char *node = document_text(person, "node");
+	const json_t *waiting = NULL;
+	if (json_is_true(json_object_get(person, "in_doubt"))) {
+		put(out, SAY(w, "sending: its node is gone, and its journal is awaited ",
+			     "发送中：所在节点已失联，等待其日志"));
+		put_until(w, document_int(person, "until"), out);
+		put(out,
+		    SAY(w, "; without it the state becomes unknown", "；届时仍无则记为结果未知"));
+		return;
+	}
+	buf_appendf(
+		out,
+		SAY(w, "sending: node %s has had it in hand since ", "发送中：节点 %s 处理中，自 "),
+		node);
+	put_time(w, document_int(person, "since"), out);
+	if (live_open_lane(w->live, document_text(person, "group"), &waiting) == NULL &&
+	    waiting != NULL) {
+		put(out, SAY(w, "; ", "；"));
+		put_wait(waiting, out);
+	}
+}
+
+static void say_deferred(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	put(out, SAY(w, "deferred ", "延迟重试，"));
+	put_until(w, document_int(person, "until"), out);
+	if (document_int(person, "class") == 0)
+		put(out, SAY(w, ": its lane had no room, no attempt was made",
+			     "：通道暂无空位，尚未投递"));
+	else
+		buf_appendf(out, SAY(w, " after %lld attempts: %s", "，已尝试 %lld 次：%s"),
+			    (long long)document_int(person, "attempts"),
+			    document_text(person, "meaning"));
+}
+
+static void say_delivered(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	const json_t *last = json_array_get(json_object_get(person, "history"), 0);
+	put(out, SAY(w, "delivered on ", "已送达，时间 "));
+	put_time(w, document_int(person, "since"), out);
+	if (last != NULL)
+		buf_appendf(out, SAY(w, " from %s to %s", "，由 %s 投递至 %s"),
+			    document_text(last, "source"), document_text(last, "mx"));
+}
+
+static void say_unknown(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	put(out, SAY(w, "unknown since ", "结果未知，自 "));
+	put_time(w, document_int(person, "since"), out);
+	put(out, SAY(w,
+		     ": the message had left when the link died, so it may have arrived; edm "
+		     "campaign resend --state unknown sends it again",
+		     "：邮件发出后连接中断，可能已收到；可用 edm campaign resend --state unknown "
+		     "再发"));
+}
+
+static void say_final(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	enum recipient_state state = (enum recipient_state)document_int(person, "state");
+	buf_appendf(out, SAY(w, "%s on ", "%s，时间 "), words_state(state, w->language));
+	put_time(w, document_int(person, "since"), out);
+	if (document_text(person, "meaning")[0] != '\0')
+		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(person, "meaning"));
+}
+
+void why_say_person(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	buf_appendf(out, SAY(w, "In %s: ", "任务 %s："), w->campaign);
+	switch ((enum recipient_state)document_int(person, "state")) {
+	case RECIPIENT_WAITING:
+		say_waiting(w, person, out);
+		break;
+	case RECIPIENT_LEASED:
+		say_leased(w, person, out);
+		break;
+	case RECIPIENT_DEFERRED:
+		say_deferred(w, person, out);
+		break;
+	case RECIPIENT_DELIVERED:
+		say_delivered(w, person, out);
+		break;
+	case RECIPIENT_UNKNOWN:
+		say_unknown(w, person, out);
+		break;
+	case RECIPIENT_BOUNCED:
+	case RECIPIENT_REJECTED:
+	case RECIPIENT_BLOCKED:
+	case RECIPIENT_EXPIRED:
+	case RECIPIENT_SUPPRESSED:
+	case RECIPIENT_CANCELLED:
+		say_final(w, person, out);
+		break;
+	}
+}
+
+/* ----------------------------------------------------------------------------------- campaigns */
+
+static int64_t open_people(const json_t *campaign)
+{
+	return document_int(campaign, "waiting") + document_int(campaign, "leased") +
+	       document_int(campaign, "deferred");
+}
+
+static void say_progress(const struct why_context *w, const json_t *campaign, struct buf *out)
+{
+	put_number(w, document_int(campaign, "waiting"), out);
+	put(out, SAY(w, " waiting, ", " 人等待，"));
+	put_number(w, document_int(campaign, "leased"), out);
+	put(out, SAY(w, " sending, ", " 人发送中，"));
+	put_number(w, document_int(campaign, "deferred"), out);
+	put(out, SAY(w, " deferred", " 人延迟重试"));
+	if (document_int(campaign, "next_due_at") != 0) {
+		put(out, SAY(w, ", the next one ", "，最近一次"));
+		put_until(w, document_int(campaign, "next_due_at"), out);
+	}
+}
+
+static void say_running(const struct why_context *w, const json_t *campaign, struct buf *out)
+{
+	size_t before = out->len, i;
+	json_t *group;
+	bool is_held = true;
+	if (why_say_hold(w, NULL, out)) {
+		put(out, SAY(w, "; ", "；"));
+	} else if (document_int(campaign, "leased") == 0) {
+		json_array_foreach(json_object_get(campaign, "groups"), i, group) is_held &=
+			document_text(group, "hold")[0] != '\0';
+		group = json_array_get(json_object_get(campaign, "groups"), 0);
+		if (is_held && group != NULL)
+			buf_appendf(out, "%s%s", document_text(group, "hold"), SAY(w, "; ", "；"));
+	}
+	if (out->len == before && !json_is_true(json_object_get(campaign, "complete")))
+		put(out, SAY(w, "its audience is still being built; ", "名单仍在构建；"));
+	say_progress(w, campaign, out);
+}
+
+void why_say_campaign(const struct why_context *w, const json_t *campaign, struct buf *out)
+{
+	buf_appendf(out, SAY(w, "%s is %s: ", "任务 %s %s："), w->campaign,
+		    words_campaign_state(w->campaign_state, w->language));
+	switch (w->campaign_state) {
+	case CAMPAIGN_DRAFT:
+		buf_appendf(
+			out,
+			SAY(w, "edm campaign start %s sends it", "edm campaign start %s 开始发送"),
+			w->campaign);
+		return;
+	case CAMPAIGN_SCHEDULED:
+		put(out, SAY(w, "it starts on ", "将于 "));
+		put_time(w, w->scheduled_us, out);
+		put(out, SAY(w, "", " 开始"));
+		return;
+	case CAMPAIGN_RUNNING:
+		say_running(w, campaign, out);
+		return;
+	case CAMPAIGN_PAUSED:
+		say_campaign_hold(w, out);
+		put(out, SAY(w, "; ", "；"));
+		say_progress(w, campaign, out);
+		return;
+	case CAMPAIGN_FINISHED:
+	case CAMPAIGN_CANCELLED:
+		put(out, SAY(w, "since ", "自 "));
+		put_time(w, w->campaign_since_us, out);
+		if (open_people(campaign) == 0) {
+			put(out, SAY(w, "; everybody has a result", "；所有人均有结果"));
+			return;
+		}
+		put(out, SAY(w, "; still open: ", "；未完结："));
+		put_number(w, open_people(campaign), out);
+		return;
+	}
+}
+
+/* --------------------------------------------------------------------------------------- lanes */
+
+void why_say_lane(const struct why_context *w, const json_t *lane, struct buf *out)
+{
+	const char *name = document_text(lane, "lane");
+	const json_t *pause = json_array_get(json_object_get(lane, "pauses"), 0);
+	buf_append_cstr(out, name);
+	if (pause != NULL) {
+		put(out, SAY(w, " stands still: ", " 已停止："));
+		say_pause(w, pause, out);
+	} else if (!json_is_true(json_object_get(lane, "in_use"))) {
+		put(out, live_has_node(w->live)
+				 ? SAY(w, " is idle: no node has mail for it now",
+				       " 空闲：当前没有节点有该通道的邮件")
+				 : SAY(w, " is idle: no node is running (edm run starts one)",
+				       " 空闲：没有运行中的节点（edm run 可启动）"));
+	} else if (document_text(lane, "waits")[0] != '\0') {
+		buf_appendf(out, " %s", document_text(lane, "waits"));
+	} else {
+		buf_appendf(out,
+			    SAY(w, " is sending: %lld of %lld sessions, %.1f a second, %lld queued",
+				" 正在发送：连接 %lld/%lld，每秒 %.1f 封，排队 %lld"),
+			    (long long)document_int(lane, "sessions"),
+			    (long long)document_int(lane, "allowed"),
+			    json_number_value(json_object_get(lane, "rate")),
+			    (long long)document_int(lane, "queued"));
+	}
+}

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""edm why and edm top: one sentence for a recipient, a campaign, a lane; what nodes do now."""
+
+import json
+
+import pytest
+
+from support.ledger_rows import LedgerRows
+
+QQ = {"provider": "qq", "mx": "mx1.qq.com"}
+REFUSED = {
+    "code": 550,
+    "template": "Mailbox not found. {url}",
+    "vars": "http://service.mail.qq.com/x\n",
+    "rule": "qq.user-unknown",
+}
+
+
+def lane(queue, source="mx1", **more):
+    row = {"source": source, "queue": queue, "tail": False, "sessions": 2, "allowed": 20}
+    return {**row, "delivered": 7, "settled": 9, "queued": 40, "ready": 1, "rate": 3.5, **more}
+
+
+def start_node(database, *lanes, node=1, alive=True):
+    database.query(
+        "INSERT INTO edm.node(node_id, name, incarnation, journal, host, lease_until)"
+        " VALUES (%s, 'n1', 1, gen_random_uuid(), 'here', now() + %s::interval)",
+        node,
+        "10 s" if alive else "-1 s",
+    )
+    live = {"sessions": 2, "leases": 1, "held": 41, "unflushed": 0, "lanes": list(lanes)}
+    database.query(
+        "INSERT INTO edm.node_live(node_id, incarnation, live) VALUES (%s, 1, %s)",
+        node,
+        json.dumps(live),
+    )
+
+
+def pause(database, scope, **columns):
+    names = "".join(f", {name}" for name in columns)
+    marks = ", %s" * len(columns)
+    database.query(
+        f"INSERT INTO edm.pause(scope, who, why{names}) VALUES (%s, 'li', 'too hot'{marks})",
+        scope,
+        *columns.values(),
+    )
+
+
+@pytest.fixture
+def spring(database):
+    rows = LedgerRows(database, "spring")
+    rows.chunk(0, "qq", [f"{name}@qq.com" for name in ("ann", "bob", "cai", "deng", "fu")])
+    rows.chunk(1, "gmail", ["gus@gmail.com", "hal@gmail.com"], "leased", 1)
+    rows.settle("ann@qq.com", "delivered", "delivered", **QQ, code=250)
+    rows.settle("bob@qq.com", "bounced", "bounced", "user-unknown", **QQ, **REFUSED)
+    busy = {"code": 451, "template": "try later", "rule": "any.greylist"}
+    rows.settle("cai@qq.com", "deferred", "deferred", "greylisted", **QQ, **busy)
+    rows.settle("deng@qq.com", "unknown", "unknown", "reply-lost", **QQ)
+    rows.doubt("hal@gmail.com", 1)
+    return rows
+
+
+def why(edm, *args):
+    return edm("why", *args, "--json").json
+
+
+@pytest.mark.parametrize(
+    ("address", "state", "want_en", "want_zh"),
+    [
+        ("ann@qq.com", "delivered", "from mx1 to mx1.qq.com", "由 mx1 投递至 mx1.qq.com"),
+        ("Bob@QQ.com", "bounced", "No such QQ mailbox.", "QQ 邮箱不存在。"),
+        ("cai@qq.com", "deferred", "(in 14 min", "已尝试 1 次"),
+        ("deng@qq.com", "unknown", "it may have arrived", "可能已收到"),
+        ("fu@qq.com", "waiting", "its turn among the people of group qq", "在分组 qq 中排队"),
+        ("gus@gmail.com", "leased", "node n1 has had it in hand since", "节点 n1 处理中"),
+        ("hal@gmail.com", "leased", "its node is gone", "所在节点已失联"),
+    ],
+)
+def test_one_sentence_for_every_state(edm, spring, database, address, state, want_en, want_zh):
+    start_node(database, lane("qq"), lane("gmail"))
+    answer = why(edm, address)
+    (entry,) = answer["campaigns"]
+    assert entry["state"] == state and entry["campaign"] == "spring"
+    assert want_en in answer["sentence"] == entry["sentence"]
+    assert want_zh in edm("why", address, "--lang", "zh").out
+    assert want_en in edm("why", address, "--campaign", "spring").out
+
+
+def test_a_refusal_shows_what_was_said_and_what_it_means(edm, spring):
+    (entry,) = why(edm, "bob@qq.com")["campaigns"]
+    assert entry["reply"] == "550 Mailbox not found. http://service.mail.qq.com/x"
+    assert entry["meaning"] == "No such QQ mailbox." and entry["attempts"] == 1
+    (attempt,) = entry["history"]
+    assert attempt["source"] == "mx1" and attempt["stage"] == "rcpt"
+    assert entry["since"] == attempt["at"] and entry["until"] is None
+    (later,) = why(edm, "cai@qq.com")["campaigns"]
+    assert later["until"] > later["since"] and later["class"] == "deferred"
+
+
+def test_suppression_is_part_of_the_answer(edm, spring, database):
+    database.query(
+        "INSERT INTO edm.suppression(rid, cause, added_by) SELECT rid, 4, 'li' FROM edm.recipient"
+        " WHERE address = 'bob@qq.com'"
+    )
+    (entry,) = why(edm, "bob@qq.com")["suppressions"]
+    assert entry["suppressed_for"] == "operator" and entry["since"].endswith("Z")
+    assert "everywhere" in edm("why", "bob@qq.com").out
+
+
+def test_who_and_what_there_is_not(edm, spring):
+    assert "is in no campaign" in edm.fails(3, "why", "nobody@example.org")
+    assert "there is no campaign 'x'" in edm.fails(3, "why", "x")
+    assert "there is no campaign 'x'" in edm.fails(3, "why", "ann@qq.com", "--campaign", "x")
+    assert "there is no source 'mx9'" in edm.fails(3, "why", "mx9/qq")
+    assert "a lane is written" in edm.fails(2, "why", "mx1/")
+    assert "goes with an address" in edm.fails(2, "why", "spring", "--campaign", "spring")
+    edm.fails(2, "why", "two@at@example.org")
+
+
+def test_what_holds_a_waiting_recipient(edm, spring, database):
+    """From the widest to the narrowest: the campaign, a pause, no node, every lane waits."""
+    assert "no node is running" in why(edm, "fu@qq.com")["sentence"]
+    start_node(database, lane("qq", waits="waits 12 s: lane mx1/qq has its 100 messages/min"))
+    assert "mx1/qq waits 12 s: lane mx1/qq has its 100" in why(edm, "fu@qq.com")["sentence"]
+    pause(database, 2, provider="qq")
+    assert "paused by li" in why(edm, "fu@qq.com")["sentence"]
+    database.query("UPDATE edm.campaign SET state = 4, reason = 1, reason_text = 'typo'")
+    assert "its campaign is paused since" in why(edm, "fu@qq.com")["sentence"]
+    assert "（typo）" in edm("why", "fu@qq.com", "--lang", "zh").out
+
+
+def test_a_pause_of_something_else_holds_nobody(edm, spring, database):
+    start_node(database, lane("qq"), lane("gmail"))
+    pause(database, 2, provider="gmail")
+    pause(database, 3, source_name="mx1")
+    pause(database, 1, until="2020-01-01")
+    assert "its turn" in why(edm, "fu@qq.com")["sentence"]
+
+
+def test_why_of_a_campaign(edm, spring, database):
+    assert "no node is running" in why(edm, "spring")["sentence"]
+    start_node(database, lane("qq", waits="waits for a reply"), lane("gmail"))
+    answer = why(edm, "spring")
+    assert answer["sentence"].startswith("spring is running: 1 waiting, 2 sending, 1 deferred")
+    groups = {g["name"]: g for g in answer["groups"]}
+    assert groups["qq"]["waiting"] == 1 and groups["qq"]["hold"] == "mx1/qq waits for a reply"
+    assert groups["gmail"]["leased"] == 1 and groups["gmail"]["hold"] is None
+    assert "任务 spring 发送中：1 人等待" in edm("why", "spring", "--lang", "zh").out
+    database.query("UPDATE edm.campaign SET state = 1")
+    assert "edm campaign start spring sends it" in edm("why", "spring").out
+    database.query("UPDATE edm.campaign SET state = 5")
+    assert "still open: 4" in edm("why", "spring").out
+
+
+def test_why_of_a_lane(edm, spring, database):
+    assert "no node is running" in why(edm, "mx1/qq")["sentence"]
+    start_node(database, lane("qq"), lane("gmail", waits="waits 5 s: because", waits_ms=5000))
+    answer = why(edm, "mx1/qq")
+    assert answer["sentence"] == "mx1/qq is sending: 2 of 20 sessions, 3.5 a second, 40 queued"
+    assert why(edm, "mx1/gmail")["sentence"] == "mx1/gmail waits 5 s: because"
+    assert "空闲" in edm("why", "mx1/netease", "--lang", "zh").out
+    database.query(
+        "INSERT INTO edm.limit_rule(provider, kind, n, period_ms, set_by)"
+        " VALUES ('qq', 3, 100, 60000, 'li'), ('gmail', 1, 5, 0, 'li')"
+    )
+    (limit,) = why(edm, "mx1/qq")["limits"]
+    assert (limit["kind"], limit["value"], limit["period_ms"]) == ("rate", 100, 60000)
+    assert "60 s" in edm("why", "mx1/qq").out
+    pause(database, 4, provider="qq", source_name="mx1")
+    assert "mx1/qq stands still: it was paused by li" in why(edm, "mx1/qq")["sentence"]
+
+
+def test_top_shows_nodes_and_lanes(edm, spring, database):
+    assert "edm run starts one" in edm("top").out
+    start_node(database, lane("qq"), lane("gmail", waits="waits 5 s: because"))
+    top = edm("top", "--json").json
+    (node,) = top["nodes"]
+    assert (node["node"], node["alive"], node["gauges"]["held"]) == ("n1", True, 41)
+    lanes = [(one["source"], one["queue"]) for one in top["lanes"]]
+    assert lanes == [("mx1", "gmail"), ("mx1", "qq")]
+    words = edm("top", "--once").out
+    assert "mx1/gmail" in words and "waits 5 s: because" in words and "2/20" in words
+    assert "正在" not in words and "通道" in edm("top", "--lang", "zh").out
+
+
+def test_top_does_not_show_what_is_old(edm, spring, database):
+    start_node(database, lane("qq"), alive=False)
+    database.query("UPDATE edm.node_live SET at = now() - interval '1 min'")
+    top = edm("top", "--json").json
+    assert top["lanes"] == [] and top["nodes"][0]["alive"] is False
+    assert "gone" in edm("top").out

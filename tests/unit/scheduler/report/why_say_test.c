@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "scheduler/report/why_say.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define NOW 1795305483000000
+
+static const char nobody[] = "{\"nodes\": [], \"lanes\": [], \"pauses\": []}";
+static const char one_node[] =
+	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"lanes\": ["
+	"{\"source\": \"mx1\", \"queue\": \"qq\", \"waits\": \"waits 9 s: x\"},"
+	"{\"source\": \"mx1\", \"queue\": \"gmail\", \"waits\": \"waits\"},"
+	"{\"source\": \"mx2\", \"queue\": \"gmail\"}]}";
+static const char paused[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": ["
+	"{\"provider\": \"qq\", \"who\": \"li\", \"why\": \"\", \"since\": 1795305483000000,"
+	" \"until\": 1795305783000000},"
+	"{\"provider\": \"qq\", \"source\": \"mx1\", \"who\": \"wu\", \"why\": \"\"}]}";
+
+static void check_hold(const char *live_text, enum campaign_state state, const char *group,
+		       const char *want)
+{
+	struct buf text;
+	json_t *live = json_loads(live_text, 0, NULL);
+	assert_non_null(live);
+	const struct why_context w = {.now_us = NOW,
+				      .live = live,
+				      .campaign = "spring",
+				      .campaign_state = state,
+				      .campaign_since_us = NOW,
+				      .campaign_by = "li",
+				      .campaign_reason = ""};
+	buf_init(&text, 4096);
+	assert_int_equal(why_say_hold(&w, group, &text), want[0] != '\0');
+	assert_string_equal(text.data ? text.data : "", want);
+	buf_done(&text);
+	json_decref(live);
+}
+
+static void test_what_holds(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *live;
+		enum campaign_state state;
+		const char *group, *want;
+	} cases[] = {
+		{one_node, CAMPAIGN_PAUSED, "qq",
+		 "its campaign is paused since 2026-11-21 23:58 UTC by li"},
+		{nobody, CAMPAIGN_RUNNING, "qq", "no node is running (edm run starts one)"},
+		{one_node, CAMPAIGN_RUNNING, "qq", "mx1/qq waits 9 s: x"},
+		/* Another lane of the provider can send. */
+		{one_node, CAMPAIGN_RUNNING, "gmail", ""},
+		{one_node, CAMPAIGN_RUNNING, "tail", ""},
+		{one_node, CAMPAIGN_RUNNING, NULL, ""},
+		{paused, CAMPAIGN_RUNNING, "qq",
+		 "it was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 "
+		 "min)"},
+		{paused, CAMPAIGN_RUNNING, "gmail", ""},
+		{paused, CAMPAIGN_RUNNING, NULL, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
