@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libuv loop with a heap of timers behind one uv_timer and hooks behind uv_check; see loop.h. */
+/* libuv loop with a heap of timers behind one uv_timer, and hooks; see loop.h. */
 #include "engine/loop/loop.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 struct loop {
 	uv_loop_t uv;
 	uv_timer_t ticker;  /* armed for the earliest timer */
-	uv_check_t check;   /* end of poll: hooks run here */
+	uv_check_t check;   /* end of poll: hooks run here, and after timers */
 	uv_async_t stopper; /* loop_stop from another thread */
 	struct heap timers; /* struct timer by due time */
 	struct list hooks;  /* struct turn_hook */
@@ -36,11 +36,21 @@ static void run_due(struct loop *l)
 	}
 }
 
+static void run_hooks(struct loop *l)
+{
+	LIST_EACH (it, &l->hooks) {
+		struct turn_hook *hook = LIST_ITEM(it, struct turn_hook, node);
+		hook->on_turn(hook);
+	}
+}
+
+/* libuv runs timers before it polls, and a poll may block: what timers left to do is done first. */
 static void on_tick(uv_timer_t *ticker)
 {
 	struct loop *l = ticker->data;
 	l->armed_ms = INT64_MAX;
 	run_due(l);
+	run_hooks(l);
 	arm_ticker(l);
 }
 
@@ -59,10 +69,7 @@ static void on_check(uv_check_t *check)
 {
 	struct loop *l = check->data;
 	loop_refresh_ms(l);
-	LIST_EACH (it, &l->hooks) {
-		struct turn_hook *hook = LIST_ITEM(it, struct turn_hook, node);
-		hook->on_turn(hook);
-	}
+	run_hooks(l);
 }
 
 static void on_stop(uv_async_t *stopper)

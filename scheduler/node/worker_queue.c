@@ -329,7 +329,10 @@ static void give_way(struct worker_queue *q)
 	if (last == &q->idle)
 		return;
 	struct lane_session *ls = LIST_ITEM(last, struct lane_session, node);
-	struct pick pick = pick_for(ls->lane, ls->site);
+	/* Whoever waits for a permit on it keeps it: the campaign's limits are not asked. */
+	struct pick pick = {.site = ls->site,
+			    .source = ls->lane->source->id,
+			    .now_ms = loop_now_ms(q->worker->loop)};
 	if (provider_queue_count(&q->jobs, &pick, 1) == 0)
 		lane_session_quit(ls);
 }
