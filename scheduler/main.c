@@ -115,6 +115,7 @@ int main(int argc, char **argv)
 		basic_verbs,	/* init, down, sql, version, help */
 		node_verbs,	/* run */
 		doctor_verbs,	/* doctor */
+		config_verbs,	/* config */
 		domain_verbs,	/* whom it comes from */
 		source_verbs,	/* from where it leaves */
 		list_verbs,	/* people */
@@ -125,6 +126,8 @@ int main(int argc, char **argv)
 		limit_verbs,	/* how fast */
 		pause_verbs,	/* pause, resume, pauses */
 		warmup_verbs,	/* how fast at first */
+		fleet_verbs,	/* node */
+		rules_verbs,	/* what replies mean */
 		report_verbs,	/* what became of it */
 		why_verbs,	/* … and why */
 		top_verbs,	/* … and now */

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "engine/mail/dkim.h"
+#include "scheduler/cli/settings_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
-#include "scheduler/setup/configure.h"
 #include "scheduler/setup/domain_check.h"
 #include "scheduler/setup/sending_domain.h"
 
@@ -332,18 +332,9 @@ static void print_report(struct cli *cli, const struct domain_report *report)
 	}
 }
 
-static struct lookup *open_lookup(struct cli *cli, struct err *err)
+static struct lookup *open_lookup(const struct cli *cli, struct err *err)
 {
-	const char *sets[ARGS_MAX_OPTIONS];
-	struct configure_options options = {.place = &cli->place,
-					    .config_path = cli_option(cli, "config"),
-					    .sets = sets,
-					    .db = cli->db};
-	while (args_option_at(&cli->args, "set", (int)options.set_count) != NULL) {
-		sets[options.set_count] = args_option_at(&cli->args, "set", (int)options.set_count);
-		options.set_count++;
-	}
-	struct conf *conf = configure_load(&options, err);
+	struct conf *conf = cli_settings(cli, err);
 	struct lookup *lookup = conf ? lookup_open(conf, err) : NULL;
 	conf_drop(conf);
 	return lookup;

@@ -15,6 +15,9 @@ extern const struct cli_verb list_verbs[];
 extern const struct cli_verb suppress_verbs[];
 extern const struct cli_verb campaign_verbs[];
 extern const struct cli_verb domain_verbs[];
+extern const struct cli_verb config_verbs[];
+extern const struct cli_verb fleet_verbs[]; /* node */
+extern const struct cli_verb rules_verbs[];
 extern const struct cli_verb source_verbs[];
 extern const struct cli_verb provider_verbs[];
 extern const struct cli_verb route_verbs[];

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about nodes: the processes that send. */
+#include "ip-pool/explain.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/ledger/roster.h"
+
+static json_t *node_json(const struct roster_node *n)
+{
+	return json_pack("{s:o, s:s, s:b, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+			 json_of_str(n->name), "state", node_state_name(n->state), "running",
+			 n->is_alive, "host", json_of_str(n->host), "pid", (json_int_t)n->pid,
+			 "version", json_of_str(n->version), "up_ms",
+			 (json_int_t)(n->is_alive ? n->alive_for_ms : 0), "last_beat_ago_ms",
+			 (json_int_t)n->last_beat_ago_ms, "connections", (json_int_t)n->sessions,
+			 "leases", (json_int_t)n->leases, "sources", (json_int_t)n->sources);
+}
+
+static void node_row(struct table *t, const struct roster_node *n)
+{
+	struct buf since;
+	buf_init(&since, 128);
+	buf_append_cstr(&since, n->is_alive ? "running for " : "last heard of ");
+	explain_duration(n->is_alive ? n->alive_for_ms : n->last_beat_ago_ms, &since);
+	if (!n->is_alive)
+		buf_append_cstr(&since, " ago");
+	table_str(t, n->name);
+	table_str(t, str_from(node_state_name(n->state)));
+	table_str(t, buf_str(&since));
+	table_str_or_dash(t, n->host);
+	table_cell(t, "%lld", (long long)n->pid);
+	table_cell(t, "%lld", (long long)n->sessions);
+	table_cell(t, "%lld", (long long)n->leases);
+	table_str_or_dash(t, n->version);
+	buf_done(&since);
+}
+
+static int print_nodes(struct cli *cli, const struct roster *r, struct str name)
+{
+	struct table t;
+	json_t *list = json_array();
+	table_init(&t, "node|state|is|host|process|connections|chunks|version");
+	for (size_t i = 0; i < r->count; i++) {
+		if (!str_is_empty(name) && !str_equals(name, r->nodes[i].name))
+			continue;
+		node_row(&t, &r->nodes[i]);
+		json_array_append_new(list, node_json(&r->nodes[i]));
+	}
+	if (cli->wants_json) {
+		table_done(&t);
+		return cli_print_json(cli, json_pack("{s:o}", "nodes", list));
+	}
+	json_decref(list);
+	table_print(&t, cli, "no node yet: edm run starts one here");
+	return 0;
+}
+
+static int run_show(struct cli *cli, struct err *err)
+{
+	struct str name = str_from(cli_arg(cli, 0));
+	struct roster r;
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || roster_load(db, &r, err) != 0)
+		return -1;
+	int result;
+	if (!str_is_empty(name) && roster_find(&r, name) == NULL)
+		result = err_set(err, ERR_NOT_FOUND,
+				 "there is no node \"%.*s\"; see: edm node list", STR_ARG(name));
+	else
+		result = print_nodes(cli, &r, name);
+	roster_done(&r);
+	return result;
+}
+
+static int run_drain(struct cli *cli, struct err *err)
+{
+	struct str name = str_from(cli_arg(cli, 0));
+	struct change change = steer_change(cli);
+	bool is_undone = cli_flag(cli, "undo");
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || roster_move(db, name, is_undone ? NODE_STATE_ACTIVE : NODE_STATE_DRAINING,
+				      &change, err) != 0)
+		return -1;
+	cli_printf(cli,
+		   is_undone ? "node %.*s works again when it is started\n"
+			     : "node %.*s ends what it has begun, gives back the rest and stops\n",
+		   STR_ARG(name));
+	return 0;
+}
+
+static int run_remove(struct cli *cli, struct err *err)
+{
+	struct str name = str_from(cli_arg(cli, 0));
+	struct change change = steer_change(cli);
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL ||
+	    cli_confirm(cli, err,
+			"Removing node %.*s; what it alone knew of its last moments, in its "
+			"journal, is used only if it starts again",
+			STR_ARG(name)) != 0 ||
+	    roster_move(db, name, NODE_STATE_REMOVED, &change, err) != 0)
+		return -1;
+	cli_printf(cli, "node %.*s is removed\n", STR_ARG(name));
+	return 0;
+}
+
+static const struct arg_option drain_options[] = {
+	{"undo", NULL, "let it work again when it is started"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb fleet_verbs[] = {
+	{.noun = "node",
+	 .verb = "list",
+	 .summary = "List the nodes: who sends, where, and since when",
+	 .examples = "    edm node list",
+	 .takes_json = true,
+	 .run = run_show},
+	{.noun = "node",
+	 .verb = "show",
+	 .synopsis = "NAME",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Show one node",
+	 .examples = "    edm node show mx1 --json",
+	 .takes_json = true,
+	 .run = run_show},
+	{.noun = "node",
+	 .verb = "drain",
+	 .synopsis = "NAME",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = drain_options,
+	 .summary = "Let a node end what it has begun, give back the rest and stop",
+	 .examples = "    edm node drain mx1 --because 'kernel update'\n"
+		     "    edm node drain mx1 --undo",
+	 .changes = true,
+	 .run = run_drain},
+	{.noun = "node",
+	 .verb = "remove",
+	 .synopsis = "NAME",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Remove a node that will not come back",
+	 .examples = "    edm node remove mx1 --yes",
+	 .changes = true,
+	 .asks = true,
+	 .run = run_remove},
+	{0},
+};

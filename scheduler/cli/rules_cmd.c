@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about reply rules: whether they are sound, and what a reply means by them. */
+#include "ip-pool/explain.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/setup/reply_rules.h"
+
+/* The database, or NULL without one: the built-in rules can be asked on a bare machine, too. */
+static int open_database(struct cli *cli, struct pg_blocking **db_out, struct err *err)
+{
+	struct err missing;
+	*db_out = cli_database(cli, &missing);
+	if (*db_out != NULL)
+		return 0;
+	if (missing.kind != ERR_NOT_FOUND) {
+		*err = missing;
+		return -1;
+	}
+	fprintf(stderr, "note: there is no database here; only the built-in rules are looked at\n");
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------------------- check
+ */
+
+static int run_check(struct cli *cli, struct err *err)
+{
+	const char *path = cli_arg(cli, 0);
+	struct pg_blocking *db = NULL;
+	size_t overrides = 0;
+	if (path == NULL && open_database(cli, &db, err) != 0)
+		return -1;
+	struct rule_set *set = path ? reply_rules_try(path, err) : reply_rules_load(db, err);
+	if (set == NULL)
+		return -1;
+	size_t count = rule_set_count(set);
+	for (size_t i = 0; i < count; i++)
+		overrides += rule_set_at(set, i)->is_override;
+	rule_set_free(set);
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:b, s:i, s:i}", "sound", 1, "rules",
+						     (int)count, "overrides", (int)overrides));
+	cli_printf(cli,
+		   "%zu rules are sound, %zu of them operators'; each wins the replies it stands "
+		   "for\n",
+		   count, overrides);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------ test
+ */
+
+/* What is asked, and the answer. */
+struct trial {
+	struct outcome outcome;
+	struct str provider;
+	struct buf text; /* of the outcome */
+	const struct rule *rule;
+	struct rule_near_miss near[RULE_NEAR_MAX];
+	size_t near_count;
+};
+
+static int words_of(const struct cli *cli, enum outcome_words *out, struct err *err)
+{
+	struct str wanted = steer_option(cli, "words");
+	if (str_is_empty(wanted))
+		wanted = STR("remote");
+#define X(suffix, number, name)                                                                    \
+	if (str_equals(wanted, STR(name))) {                                                       \
+		*out = OUTCOME_WORDS_##suffix;                                                     \
+		return 0;                                                                          \
+	}
+	OUTCOME_WORDS(X)
+#undef X
+	return err_set(err, ERR_USAGE, "--words is remote, dns, tcp, tls or local, not '%.*s'",
+		       STR_ARG(wanted));
+}
+
+static int check_provider(struct cli *cli, struct str name, struct err *err)
+{
+	struct provider_table *builtin = NULL;
+	struct ip_pool_snapshot *s = NULL;
+	int result = 0;
+	if (cli->db != NULL) {
+		if (steer_load(cli, &s, err) != 0)
+			return -1;
+		result = steer_check_provider(s, name, err);
+		ip_pool_snapshot_drop(s);
+		return result;
+	}
+	if (provider_table_builtin(NULL, 0, &builtin, err) != 0)
+		return -1;
+	if (!str_is_empty(name) && provider_find(builtin, name) == NULL)
+		result =
+			err_set(err, ERR_NOT_FOUND, "there is no provider \"%.*s\"", STR_ARG(name));
+	provider_table_free(builtin);
+	return result;
+}
+
+static int parse_trial(struct cli *cli, struct trial *t, struct err *err)
+{
+	struct str stage = steer_option(cli, "stage");
+	enum outcome_words words = OUTCOME_WORDS_REMOTE;
+	t->provider = steer_option(cli, "provider");
+	if (words_of(cli, &words, err) != 0 || check_provider(cli, t->provider, err) != 0 ||
+	    reply_facts(words, str_from(cli_arg(cli, 0)), &t->text, &t->outcome, err) != 0)
+		return -1;
+	t->outcome.stage = STAGE_RCPT;
+	if (!str_is_empty(stage) && outcome_stage_parse(stage, &t->outcome.stage) != 0)
+		return err_set(err, ERR_USAGE,
+			       "'%.*s' is no stage: connect, banner, ehlo, mail, rcpt, data, dot …",
+			       STR_ARG(stage));
+	return 0;
+}
+
+static json_t *actions_json(unsigned actions)
+{
+	json_t *list = json_array();
+#define X(suffix, bit, name)                                                                       \
+	if (actions & ACTION_##suffix)                                                             \
+		json_array_append_new(list, json_string(name));
+	OUTCOME_ACTIONS(X)
+#undef X
+	return list;
+}
+
+static const char *gloss_of(const struct cli *cli, const struct rule *rule)
+{
+	if (rule == NULL)
+		return cli->is_chinese
+			       ? "没有规则认识这个答复;按阶段和首位数字判断,绝不会因此停发该地址"
+			       : "no rule knows this reply; it is judged by its stage and "
+				 "first digit, and never suppresses";
+	return cli->is_chinese ? rule->zh : rule->en;
+}
+
+static json_t *trial_json(const struct cli *cli, const struct trial *t)
+{
+	const struct verdict *v = &t->outcome.verdict;
+	json_t *near = json_array();
+	for (size_t i = 0; i < t->near_count; i++)
+		json_array_append_new(near,
+				      json_pack("{s:s, s:s, s:s}", "rule", t->near[i].rule->id,
+						"miss", rule_miss_phrase(t->near[i].miss), "says",
+						gloss_of(cli, t->near[i].rule)));
+	return json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:b, s:o}", "rule",
+			 t->rule ? json_string(t->rule->id) : json_null(), "file",
+			 t->rule ? t->rule->file : NULL, "says", gloss_of(cli, t->rule), "stage",
+			 outcome_stage_name(t->outcome.stage), "class",
+			 outcome_class_name(v->klass), "cause", outcome_cause_name(v->cause),
+			 "scope", outcome_scope_name(v->scope), "persistence",
+			 t->rule ? rule_persistence_name(t->rule->persistence) : NULL, "actions",
+			 actions_json(v->actions), "delay_ms", (json_int_t)v->delay_ms, "override",
+			 t->rule != NULL && t->rule->is_override, "near", near);
+}
+
+static void print_actions(struct cli *cli, const struct verdict *v)
+{
+	json_t *actions = actions_json(v->actions);
+	struct buf delay;
+	buf_init(&delay, 64);
+	cli_printf(cli, "actions: ");
+	for (size_t i = 0; i < json_array_size(actions); i++)
+		cli_printf(cli, "%s%s", i > 0 ? ", " : "",
+			   json_string_value(json_array_get(actions, i)));
+	if (json_array_size(actions) == 0)
+		cli_printf(cli, "none");
+	if (v->delay_ms > 0) {
+		explain_duration(v->delay_ms, &delay);
+		cli_printf(cli, "; for %s", delay.data);
+	}
+	cli_printf(cli, "\n");
+	json_decref(actions);
+	buf_done(&delay);
+}
+
+static void print_trial(struct cli *cli, const struct trial *t)
+{
+	const struct verdict *v = &t->outcome.verdict;
+	if (t->rule != NULL)
+		cli_printf(cli, "rule: %s (%s)\n", t->rule->id, t->rule->file);
+	else
+		cli_printf(cli, "rule: none\n");
+	cli_printf(cli, "says: %s\n", gloss_of(cli, t->rule));
+	cli_printf(cli, "class: %s, because of %s, about the %s%s%s\n",
+		   outcome_class_name(v->klass), outcome_cause_name(v->cause),
+		   outcome_scope_name(v->scope), t->rule ? ", " : "",
+		   t->rule ? rule_persistence_name(t->rule->persistence) : "");
+	print_actions(cli, v);
+	for (size_t i = 0; i < t->near_count; i++)
+		cli_printf(cli, "near: %s %s: %s\n", t->near[i].rule->id,
+			   rule_miss_phrase(t->near[i].miss), gloss_of(cli, t->near[i].rule));
+}
+
+static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *set, struct err *err)
+{
+	if (parse_trial(cli, t, err) != 0)
+		return -1;
+	t->rule = rules_explain(set, t->provider, &t->outcome, t->near, &t->near_count);
+	rules_apply(set, t->provider, &t->outcome);
+	if (cli->wants_json)
+		return cli_print_json(cli, trial_json(cli, t));
+	print_trial(cli, t);
+	return 0;
+}
+
+static int run_test(struct cli *cli, struct err *err)
+{
+	struct pg_blocking *db = NULL;
+	struct trial t = {0};
+	if (open_database(cli, &db, err) != 0)
+		return -1;
+	struct rule_set *set = reply_rules_load(db, err);
+	if (set == NULL)
+		return -1;
+	buf_init(&t.text, 1u << 16);
+	int result = run_trial(cli, &t, set, err);
+	buf_done(&t.text);
+	rule_set_free(set);
+	return result;
+}
+
+static const struct arg_option test_options[] = {
+	{"provider", "P", "as if this provider had said it"},
+	{"stage", "STAGE", "in reply to what: banner, ehlo, mail, rcpt (default), data, dot …"},
+	{"words", "WHOSE", "remote (default), dns, tcp, tls or local"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb rules_verbs[] = {
+	{.noun = "rules",
+	 .verb = "check",
+	 .synopsis = "[FILE]",
+	 .max_args = 1,
+	 .summary =
+		 "Check the reply rules in force, or a file of rules put before the built-in ones",
+	 .examples = "    edm rules check\n"
+		     "    edm rules check my-rules.json",
+	 .takes_json = true,
+	 .run = run_check},
+	{.noun = "rules",
+	 .verb = "test",
+	 .synopsis = "REPLY",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = test_options,
+	 .summary = "Say what a reply means, by which rule, and which rules nearly matched",
+	 .examples = "    edm rules test '550 Ip frequency limited' --provider qq --stage dot\n"
+		     "    edm rules test '452 4.2.2 mailbox full' --lang zh --json",
+	 .takes_json = true,
+	 .run = run_test},
+	{0},
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading and trying reply rules; see reply_rules.h. */
+#include "scheduler/setup/reply_rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "engine/reply/reply.h"
+
+#define FILE_MAX (1u << 20)
+
+struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (db == NULL)
+		return rule_set_load((struct str){0}, err);
+	if (pg_run(db, "node/reply_rules", NULL, &rows, err) != 0)
+		return NULL;
+	struct rule_set *set = rule_set_load(pg_text(rows, 0, 0), err);
+	pg_rows_free(rows);
+	return set;
+}
+
+static int read_file(const char *path, struct buf *out, struct err *err)
+{
+	char chunk[8192];
+	size_t got;
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return err_errno(err, errno, "cannot open %s", path);
+	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		buf_append(out, chunk, got);
+	bool has_failed = ferror(file) != 0;
+	(void)fclose(file);
+	if (has_failed || out->is_truncated)
+		return err_set(err, ERR_INPUT, "%s %s", path,
+			       has_failed ? "cannot be read" : "is larger than 1 MiB");
+	return 0;
+}
+
+struct rule_set *reply_rules_try(const char *path, struct err *err)
+{
+	struct buf json;
+	struct rule_set *set = NULL;
+	buf_init(&json, FILE_MAX);
+	if (read_file(path, &json, err) == 0) {
+		if (json.len == 0)
+			err_set(err, ERR_INPUT, "%s is empty", path);
+		else
+			set = rule_set_load(buf_str(&json), err);
+	}
+	buf_done(&json);
+	return set;
+}
+
+static int parse_remote(struct reply_parser *parser, struct str reply, struct err *err)
+{
+	size_t used;
+	if (reply_parser_feed(parser, reply, &used) == REPLY_NEED_MORE && used == reply.len &&
+	    reply_parser_feed(parser, STR("\r\n"), &used) == REPLY_COMPLETE)
+		return 0;
+	return err_set(
+		err, ERR_USAGE,
+		"\"%.*s\" is no SMTP reply: it begins with three digits, as in \"550 5.1.1 no "
+		"such user\" (for words that are not a receiver's say --words)",
+		STR_ARG(str_slice(reply, 0, 200)));
+}
+
+int reply_facts(enum outcome_words words, struct str reply, struct buf *text, struct outcome *out,
+		struct err *err)
+{
+	struct outcome facts = {.words = words};
+	if (words != OUTCOME_WORDS_REMOTE) {
+		size_t taken = enhanced_parse(reply, &facts.enhanced);
+		buf_append_str(text, str_slice(reply, taken, reply.len));
+		facts.text = buf_str(text);
+		*out = facts;
+		return 0;
+	}
+	struct reply_parser parser;
+	reply_parser_init(&parser);
+	int result = parse_remote(&parser, str_trim(reply), err);
+	if (result == 0) {
+		facts.code = parser.reply.code;
+		facts.enhanced = parser.reply.enhanced;
+		buf_append_str(text, parser.reply.text);
+		facts.text = buf_str(text);
+		*out = facts;
+	}
+	reply_parser_done(&parser);
+	return result;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The reply rules in force: the built-in ones with the operators' of table reply_rule. Blocking. */
+#ifndef EDM_SCHEDULER_SETUP_REPLY_RULES_H
+#define EDM_SCHEDULER_SETUP_REPLY_RULES_H
+
+#include "engine/pg/blocking.h"
+#include "engine/reply/rules.h"
+
+/* db NULL: the built-in ones alone. NULL and err when they do not stand the lint. */
+struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err);
+/* The built-in rules with those of the file at path before them, as a trial. */
+struct rule_set *reply_rules_try(const char *path, struct err *err);
+
+/*
+ * The facts of an outcome whose words are given: a whole reply ("550-a\n550 b") when they are
+ * remote, else the text alone. *text holds what out->text points to: initialised by the caller and
+ * ended after out was used. ERR_USAGE when remote words are no SMTP reply.
+ */
+int reply_facts(enum outcome_words words, struct str reply, struct buf *text, struct outcome *out,
+		struct err *err) NODISCARD;
+
+#endif

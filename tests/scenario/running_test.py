@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""config, node, rules: what a running installation is steered by."""
+
+import json
+
+
+def events(database, verb):
+    return database.query(
+        "SELECT actor, object, because, detail FROM event WHERE verb = %s ORDER BY event_id", verb
+    )
+
+
+def settings(edm, *options):
+    return {key["key"]: key for key in edm("config", "--json", *options).json["settings"]}
+
+
+def test_config_says_where_each_value_comes_from(edm, database):
+    (edm.data / "edm.conf").write_text("# ours\npark_ms = 5s\n")
+    edm("config", "set", "retry.schedule", "1min,2min", "--because", "short tests")
+    edm("config", "set", "keep.outcomes_days=90")
+    keys = settings(edm, "--set", "workers=3")
+    assert keys["park_ms"]["value"] == "5s" and keys["park_ms"]["from"].endswith("edm.conf:2")
+    assert keys["retry.schedule"]["from"] == "shared, set by tester"
+    assert keys["workers"]["value"] == "3" and keys["workers"]["from"] == "--set"
+    assert keys["smtp.port"]["is_default"] and keys["smtp.port"]["value"] == "25"
+    only = settings(edm, "--only-set")
+    assert set(only) == {"park_ms", "retry.schedule", "keep.outcomes_days"}
+    assert "park_ms = 5s  # " in edm("config", "--only-set").out
+    one = edm("config", "retry.schedule").out
+    assert "retry.schedule = 1min,2min" in one and "Shared by all nodes" in one
+    assert edm("config", "park_ms", "--json").json["scope"] == "node"
+    assert events(database, "config set")[0] == (
+        "tester",
+        "setting:retry.schedule",
+        "short tests",
+        {"value": "1min,2min", "was": None},
+    )
+    edm("config", "unset", "keep.outcomes_days")
+    assert settings(edm)["keep.outcomes_days"]["is_default"]
+    assert events(database, "config unset")[0][3] == {"was": "90"}
+
+
+def test_a_changed_setting_is_told_to_the_nodes(edm, database):
+    database.query("LISTEN edm")
+    edm("config", "set", "smtp.pipelining", "off")
+    database.query("SELECT 1")
+    assert [note.payload for note in database.connection.notifies] == ["settings"]
+
+
+def test_bad_settings_are_refused_and_change_nothing(edm, database):
+    for code, words, *args in (
+        (2, "the value is missing", "set", "retry.schedule"),
+        (3, 'no setting "retry"', "set", "retry", "5min"),
+        (4, "belongs to each node", "set", "park_ms", "5s"),
+        (2, "no wait", "set", "retry.schedule", "soon"),
+        (2, "a third of ledger.lease_ms", "set", "ledger.beat_ms", "9s"),
+        (3, "is not set", "unset", "retry.schedule"),
+        (3, "no setting 'retry'", "retry"),
+    ):
+        assert words in edm.fails(code, "config", *args)
+    assert database.value("SELECT count(*) FROM setting") == 0
+    assert events(database, "config set") == []
+
+
+def add_node(database, name, lease):
+    database.query(
+        "INSERT INTO node(name, journal, host, pid, version, lease_until)"
+        " VALUES (%s, gen_random_uuid(), 'here', 42, '0.1.0', now() + %s::interval)",
+        name,
+        lease,
+    )
+
+
+def test_nodes_are_listed_drained_and_removed(edm, database):
+    assert "no node yet" in edm("node", "list").out
+    add_node(database, "n1", "1 hour")
+    add_node(database, "n2", "-1 hour")
+    database.query(
+        "INSERT INTO node_live(node_id, incarnation, live)"
+        " SELECT node_id, 0, '{\"sessions\": 7}' FROM node"
+    )
+    n1, n2 = edm("node", "list", "--json").json["nodes"]
+    assert (n1["name"], n1["running"], n1["connections"]) == ("n1", True, 7)
+    assert (n2["name"], n2["running"], n2["connections"]) == ("n2", False, 0)
+    assert n1["host"] == "here" and n1["pid"] == 42 and n1["state"] == "active"
+    assert "running for" in edm("node", "show", "n1").out
+    edm("node", "drain", "n1", "--because", "kernel update")
+    assert edm("node", "show", "n1", "--json").json["nodes"][0]["state"] == "draining"
+    assert "draining already" in edm.fails(4, "node", "drain", "n1")
+    edm("node", "drain", "n1", "--undo")
+    assert "stop it first" in edm.fails(4, "node", "remove", "n1", "--yes")
+    assert "needs --yes" in edm.fails(4, "node", "remove", "n2")
+    edm("node", "remove", "n2", "--yes")
+    assert [n["name"] for n in edm("node", "list", "--json").json["nodes"]] == ["n1"]
+    for verb in ("show", "drain", "remove"):
+        assert "there is no node" in edm.fails(
+            3, "node", verb, "n2", *["--yes"] * (verb == "remove")
+        )
+    assert [event[:3] for event in events(database, "node drain")] == [
+        ("tester", "node:n1", "kernel update")
+    ]
+    assert len(events(database, "node activate")) == len(events(database, "node remove")) == 1
+
+
+def test_a_node_that_holds_chunks_is_not_removed(edm, database):
+    add_node(database, "n2", "-1 hour")
+    database.query(
+        "INSERT INTO chunk(campaign_id, chunk_no, n, state, node_id, first_domain, last_domain,"
+        " first_rid, last_rid, done_map, open_map, group_name)"
+        " SELECT 1, 1, 1, 1, node_id, 1, 1, 1, 1, B'0', B'0', 'qq' FROM node"
+    )
+    assert "still holds 1 chunk" in edm.fails(4, "node", "remove", "n2", "--yes")
+
+
+def test_rules_are_checked(edm, database, tmp_path):
+    assert edm("rules", "check", "--json").json["overrides"] == 0
+    rule = {
+        "id": "mine.full",
+        "code": "552",
+        "text": "my own words",
+        "class": "deferred",
+        "cause": "mailbox-full",
+        "scope": "recipient",
+        "en": "The mailbox is full.",
+        "zh": "邮箱已满。",
+        "samples": ["552 my own words"],
+    }
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"rules": [rule]}))
+    assert edm("rules", "check", file, "--json").json["overrides"] == 1
+    file.write_text(json.dumps({"rules": [{**rule, "samples": ["550 other words"]}]}))
+    assert "mine.full" in edm.fails(1, "rules", "check", file)
+    file.write_text("{")
+    edm.fails(1, "rules", "check", file)
+    assert "cannot open" in edm.fails(1, "rules", "check", tmp_path / "none")
+    database.query(
+        "INSERT INTO reply_rule(rule_id, body) VALUES ('mine.full', %s)", json.dumps(rule)
+    )
+    assert edm("rules", "check", "--json").json["overrides"] == 1
+    told = edm("rules", "test", "552 my own words", "--json").json
+    assert told["rule"] == "mine.full" and told["override"] and told["class"] == "deferred"
+
+
+def test_a_reply_is_explained(edm):
+    told = edm(
+        "rules", "test", "550 Ip frequency limited", "--provider", "qq", "--stage", "dot", "--json"
+    ).json
+    assert told["rule"] == "qq.ip-frequency" and told["file"].endswith("10-tencent.json")
+    assert told["class"] == "throttled" and told["persistence"] == "rate-signal"
+    assert "suppress" not in told["actions"] and told["actions"]
+    text = edm("rules", "test", "550 Ip frequency limited", "--provider", "qq", "--lang", "zh").out
+    assert "rule: qq.ip-frequency" in text and any("一" <= c <= "鿿" for c in text)
+    elsewhere = edm("rules", "test", "550 Ip frequency limited", "--json").json
+    assert elsewhere["rule"] != "qq.ip-frequency"
+    assert {"rule": "qq.ip-frequency", "miss": "is for another provider"}.items() <= next(
+        near for near in elsewhere["near"] if near["rule"] == "qq.ip-frequency"
+    ).items()
+    unknown = edm("rules", "test", "599 qwertz", "--json").json
+    assert unknown["rule"] is None and "suppress" not in unknown["actions"]
+    many = edm("rules", "test", "550-5.1.1 The account does\n550 5.1.1 not exist", "--json").json
+    assert many["class"] == "bounced" and many["actions"] == ["suppress"]
+    assert edm("rules", "test", "timed out", "--words", "tcp", "--stage", "connect", "--json").json[
+        "class"
+    ] in ("unreached", "deferred")
+
+
+def test_bad_questions_about_rules_are_refused(edm):
+    for code, words, *args in (
+        (2, "is no SMTP reply", "user unknown"),
+        (2, "is no SMTP reply", "550-user unknown"),
+        (2, "is no stage", "550 no", "--stage", "lunch"),
+        (2, "--words is", "550 no", "--words", "mine"),
+        (3, "no provider", "550 no", "--provider", "qqq"),
+    ):
+        assert words in edm.fails(code, "rules", "test", *args)
