@@ -233,6 +233,7 @@ int main(int argc, char **argv)
 	struct bench b = {.flush = flush_new()};
 	int64_t people = 1000000;
 	struct err err;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1 && str_to_i64(str_from(argv[1]), &people) != 0)
 		return 2;
 	b.server = private_pg_start();
@@ -264,10 +265,14 @@ int main(int argc, char **argv)
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, 50000);
+	pg_add_int8(&params, 5000);
 	struct pg_rows *rows = NULL;
 	size_t packed = 0, last;
 	do {
-		must(pg_run(b.conn, "ledger/pack", &params, &rows, &err) == 0);
+		if (pg_run(b.conn, "ledger/pack", &params, &rows, &err) != 0) {
+			fprintf(stderr, "%s\n", err.text);
+			return 1;
+		}
 		last = (size_t)pg_int(rows, 0, 1);
 		packed += last;
 		pg_rows_free(rows);
