@@ -228,6 +228,32 @@ static size_t work(struct bench *b, const char *group)
 	}
 }
 
+/* Makes all retries due and packs them; -1 when a statement failed. */
+static int pack(struct bench *b)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	struct err err;
+	size_t packed = 0, last;
+	run(b, "UPDATE retry SET due_at = now() - interval '1 min'");
+	pg_params_init(&params);
+	pg_add_int4(&params, 50000);
+	pg_add_int8(&params, 5000);
+	start(b);
+	do {
+		if (pg_run(b->conn, "ledger/pack", &params, &rows, &err) != 0) {
+			fprintf(stderr, "%s\n", err.text);
+			return -1;
+		}
+		last = (size_t)pg_int(rows, 0, 1);
+		packed += last;
+		pg_rows_free(rows);
+	} while (last > 0);
+	stop(b, "pack", packed);
+	pg_params_done(&params);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = {.flush = flush_new()};
@@ -258,30 +284,11 @@ int main(int argc, char **argv)
 	printf("  of a recipient's wall time: claim %.2f us, read %.2f us, flush %.2f us\n",
 	       (double)b.claim_us / (double)done, (double)b.read_us / (double)done,
 	       (double)b.flush_us / (double)done);
-	start(&b);
-	run(&b, "UPDATE retry SET due_at = now() - interval '1 min'");
-	stop(&b, "(making retries due)", done * 12 / 100);
-	start(&b);
-	struct pg_params params;
-	pg_params_init(&params);
-	pg_add_int4(&params, 50000);
-	pg_add_int8(&params, 5000);
-	struct pg_rows *rows = NULL;
-	size_t packed = 0, last;
-	do {
-		if (pg_run(b.conn, "ledger/pack", &params, &rows, &err) != 0) {
-			fprintf(stderr, "%s\n", err.text);
-			return 1;
-		}
-		last = (size_t)pg_int(rows, 0, 1);
-		packed += last;
-		pg_rows_free(rows);
-	} while (last > 0);
-	stop(&b, "pack", packed);
+	if (pack(&b) != 0)
+		return 1;
 	start(&b);
 	must(pg_run(b.conn, "ledger/roll_up", NULL, NULL, &err) == 0);
 	stop(&b, "roll up", done);
-	pg_params_done(&params);
 	pg_close(b.pg);
 	loop_turn(b.loop, false);
 	loop_free(b.loop);
