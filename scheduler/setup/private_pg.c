@@ -23,6 +23,7 @@
 #define ROOT_HOME "/var/lib/edm"
 /* sizeof(sun_path) less "/.s.PGSQL.5432" and a NUL. */
 #define SOCKET_DIR_MAX 92u
+#define RUN_ARGS_MAX 24u /* of a program: its name, arguments, the NULL behind them */
 
 struct cluster {
 	char home[PATH_MAX]; /* data/, run/ and log stand in it */
@@ -130,7 +131,8 @@ static void become_user(const struct cluster *c)
 		_exit(126);
 }
 
-/* Runs a program of PostgreSQL as the server's user, its output in home/log. */
+/* Runs a program of PostgreSQL as the server's user, its output in home/log. It finds its sisters
+ * by the path it was called by. args: its name, arguments, NULL; RUN_ARGS_MAX at most. */
 static int run_program(const struct cluster *c, const char *const args[], struct err *err)
 {
 	char path[PATH_MAX + 32];
@@ -148,7 +150,10 @@ static int run_program(const struct cluster *c, const char *const args[], struct
 		    chdir(c->home) != 0)
 			_exit(126);
 		closefrom(3);
-		execv(path, (char *const *)(uintptr_t)args);
+		const char *argv[RUN_ARGS_MAX] = {path};
+		for (size_t i = 1; args[i] != NULL && i < RUN_ARGS_MAX - 1; i++)
+			argv[i] = args[i];
+		execv(path, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
 	int status = 0;

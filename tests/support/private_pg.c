@@ -21,6 +21,8 @@
 #include "engine/pg/blocking.h"
 #include "schemas/embedded.h"
 
+#define ARGS_MAX 32
+
 #define TEMPLATE "edm_template"
 
 struct private_pg {
@@ -80,7 +82,11 @@ static pid_t spawn(struct private_pg *pg, const char *program, const char *const
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || chdir(pg->dir) != 0)
 		_exit(126);
-	execv(path, (char *const *)args);
+	/* It finds its sisters by the path it was called by. */
+	const char *argv[ARGS_MAX] = {path};
+	for (size_t i = 1; args[i] != NULL && i < ARGS_MAX - 1; i++)
+		argv[i] = args[i];
+	execv(path, (char *const *)argv);
 	_exit(127);
 }
 
