@@ -188,17 +188,17 @@ const char *args_option_at(const struct args *args, const char *name, int n)
 	return NULL;
 }
 
-int args_number(const struct args *args, const char *name, int64_t min, int64_t max, int64_t *out,
+int args_number(const struct args *args, const char *name, struct arg_range range, int64_t *out,
 		struct err *err)
 {
 	const char *text = args_option(args, name);
 	int64_t value;
 	if (text == NULL)
 		return 0;
-	if (str_to_i64(str_from(text), &value) != 0 || value < min || value > max)
+	if (str_to_i64(str_from(text), &value) != 0 || value < range.min || value > range.max)
 		return err_set(err, ERR_USAGE,
 			       "--%s takes a whole number from %lld to %lld, not '%s'", name,
-			       (long long)min, (long long)max, text);
+			       (long long)range.min, (long long)range.max, text);
 	*out = value;
 	return 0;
 }

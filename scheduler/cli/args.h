@@ -69,8 +69,13 @@ const char *args_option(const struct args *args, const char *name);
 bool args_flag(const struct args *args, const char *name);
 /* The n-th value (from 0) of a repeatable option, or NULL. */
 const char *args_option_at(const struct args *args, const char *name, int n);
-/* A whole number within min..max; *out keeps its value if the option was not given. */
-int args_number(const struct args *args, const char *name, int64_t min, int64_t max, int64_t *out,
+/* What a number may be, both ends included. */
+struct arg_range {
+	int64_t min, max;
+};
+#define ARG_RANGE(min, max) ((struct arg_range){(min), (max)})
+/* A whole number within range; *out keeps its value if the option was not given. */
+int args_number(const struct args *args, const char *name, struct arg_range range, int64_t *out,
 		struct err *err) NODISCARD;
 /* A duration ("90s", "15m", "2h", "3d", or ms as "500ms") in milliseconds; likewise. */
 int args_duration(const struct args *args, const char *name, int64_t *ms_out,

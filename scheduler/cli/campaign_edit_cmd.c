@@ -137,7 +137,8 @@ static int read_policy(const struct cli *cli, struct draft *d, struct err *err)
 static int read_numbers(const struct cli *cli, struct draft *d, struct err *err)
 {
 	struct campaign_settings *s = &d->request.settings;
-	if (args_number(&cli->args, "priority", 1, CAMPAIGN_PRIORITY_MAX, &d->priority, err) != 0 ||
+	if (args_number(&cli->args, "priority", ARG_RANGE(1, CAMPAIGN_PRIORITY_MAX), &d->priority,
+			err) != 0 ||
 	    args_duration(&cli->args, "give-up-after", &d->give_up_after_ms, err) != 0)
 		return -1;
 	if (cli_option(cli, "priority") != NULL)

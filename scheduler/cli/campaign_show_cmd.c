@@ -305,7 +305,7 @@ static int look_whether_finished(struct cli *cli, struct err *err)
 int run_campaign_wait(struct cli *cli, struct err *err)
 {
 	int64_t timeout_s = INT64_MAX / 1000000;
-	if (args_number(&cli->args, "timeout", 0, 100000000, &timeout_s, err) != 0)
+	if (args_number(&cli->args, "timeout", ARG_RANGE(0, 100000000), &timeout_s, err) != 0)
 		return -1;
 	int64_t until_ms = clock_now_ms() + timeout_s * 1000;
 	for (;;) {

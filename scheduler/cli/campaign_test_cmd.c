@@ -72,7 +72,7 @@ int run_campaign_test(struct cli *cli, struct err *err)
 	struct err ending;
 	const struct campaign_actor by = campaign_by(cli);
 	int64_t timeout_s = 120;
-	if (args_number(&cli->args, "timeout", 1, 86400, &timeout_s, err) != 0)
+	if (args_number(&cli->args, "timeout", ARG_RANGE(1, 86400), &timeout_s, err) != 0)
 		return -1;
 	int result = campaign_load_one(cli, NULL, &view, err);
 	const struct trial_request request = {

@@ -90,7 +90,7 @@ static int lift(struct cli *cli, struct err *err)
 	struct change change = steer_change(cli);
 	struct pause p;
 	int64_t id = 0;
-	if (args_number(&cli->args, "id", 1, INT32_MAX, &id, err) != 0 ||
+	if (args_number(&cli->args, "id", ARG_RANGE(1, INT32_MAX), &id, err) != 0 ||
 	    parse_scope(cli, &p, err) != 0)
 		return -1;
 	p.id = id;

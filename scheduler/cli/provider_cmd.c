@@ -193,7 +193,7 @@ static int profile_flags(const struct cli *cli, json_t *profile, struct err *err
 	int64_t initial = 0;
 	if (verp != NULL && strcmp(verp, "on") != 0 && strcmp(verp, "off") != 0)
 		return err_set(err, ERR_USAGE, "--verp is on or off, not '%s'", verp);
-	if (args_number(&cli->args, "initial", 1, 1000, &initial, err) != 0)
+	if (args_number(&cli->args, "initial", ARG_RANGE(1, 1000), &initial, err) != 0)
 		return -1;
 	if (verp != NULL)
 		json_object_set_new(profile, "verp", json_boolean(strcmp(verp, "on") == 0));

@@ -9,7 +9,7 @@
 static int weight_of(const struct cli *cli, int *weight_out, struct err *err)
 {
 	int64_t weight = 0;
-	if (args_number(&cli->args, "weight", 1, SOURCE_WEIGHT_MAX, &weight, err) != 0)
+	if (args_number(&cli->args, "weight", ARG_RANGE(1, SOURCE_WEIGHT_MAX), &weight, err) != 0)
 		return -1;
 	*weight_out = (int)weight;
 	return 0;

@@ -123,7 +123,7 @@ static int run_undo(struct cli *cli, struct err *err)
 	struct suppression_filter filter = {.list = cli_option(cli, "list"),
 					    .rule = cli_option(cli, "rule")};
 	if (read_cause(cli, &filter.cause, err) != 0 ||
-	    args_number(&cli->args, "import", 1, INT32_MAX, &import_id, err) != 0 ||
+	    args_number(&cli->args, "import", ARG_RANGE(1, INT32_MAX), &import_id, err) != 0 ||
 	    cli_database(cli, err) == NULL || read_time(cli, "since", &filter.since_us, err) != 0 ||
 	    read_time(cli, "before", &filter.before_us, err) != 0)
 		return -1;

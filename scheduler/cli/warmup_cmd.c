@@ -13,7 +13,7 @@ static int parse_plan(const struct cli *cli, struct warmup_plan *plan, struct er
 {
 	const char *steps = cli_option(cli, "steps");
 	int64_t target = 0;
-	if (args_number(&cli->args, "target", 1, LIMIT_MAX_COUNT, &target, err) != 0)
+	if (args_number(&cli->args, "target", ARG_RANGE(1, LIMIT_MAX_COUNT), &target, err) != 0)
 		return -1;
 	if ((steps != NULL) + (target > 0) + cli_flag(cli, "off") != 1)
 		return err_set(err, ERR_USAGE,
@@ -90,7 +90,7 @@ static int run_hold(struct cli *cli, struct err *err)
 static int run_advance(struct cli *cli, struct err *err)
 {
 	int64_t steps = 1;
-	if (args_number(&cli->args, "steps", 1, WARMUP_STEPS_MAX, &steps, err) != 0)
+	if (args_number(&cli->args, "steps", ARG_RANGE(1, WARMUP_STEPS_MAX), &steps, err) != 0)
 		return -1;
 	struct warmup_steering steering = {.held = -1, .steps = (int)steps};
 	return steer(cli, &steering, err);

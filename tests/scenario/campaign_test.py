@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = (
-    "waiting leased deferred delivered bounced rejected blocked expired suppressed cancelled unknown"
+    "waiting leased deferred delivered bounced rejected blocked expired"
+    " suppressed cancelled unknown"
 ).split()
 PEOPLE = (("li@qq.com", {"name": "李雷", "city": "上海"}), ("bob@example.org", {"name": "Bob"}))
 
@@ -190,7 +191,8 @@ def test_check_names_everything_that_is_wrong(spring, database):
         "no-unsubscribe": "warning",
     }
     database.query(
-        "INSERT INTO source(name, address, ehlo, pool) VALUES ('mx1', '127.0.0.1', 'e.net', 'other')"
+        "INSERT INTO source(name, address, ehlo, pool)"
+        " VALUES ('mx1', '127.0.0.1', 'e.net', 'other')"
     )
     assert "no-source" not in findings(spring)
     spring("campaign", "edit", "spring", "--pool", "mine", "--signed", "--list", "nobody")

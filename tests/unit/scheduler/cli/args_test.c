@@ -128,9 +128,9 @@ static void numbers_and_durations(void **state)
 	assert_int_equal(parse(&args, &err, "edm campaign create a --priority 7 --for 2h"), 0);
 	int64_t priority = 1;
 	int64_t ms = 0;
-	assert_int_equal(args_number(&args, "priority", 0, 9, &priority, &err), 0);
+	assert_int_equal(args_number(&args, "priority", ARG_RANGE(0, 9), &priority, &err), 0);
 	assert_int_equal(priority, 7);
-	assert_int_equal(args_number(&args, "priority", 0, 5, &priority, &err), -1);
+	assert_int_equal(args_number(&args, "priority", ARG_RANGE(0, 5), &priority, &err), -1);
 	assert_string_equal(err.text, "--priority takes a whole number from 0 to 5, not '7'");
 	assert_int_equal(args_duration(&args, "for", &ms, &err), 0);
 	assert_int_equal(ms, 7200000);
