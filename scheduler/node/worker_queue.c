@@ -17,6 +17,8 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
+/* How long to leave it when the node has composed as many bytes as it may hold. */
+#define COMPOSE_PAUSE_MS 5
 
 static bool has_name(const struct map_node *node, const void *key)
 {
@@ -182,11 +184,13 @@ static void let_ahead(struct worker_queue *q)
 {
 	struct worker *w = q->worker;
 	size_t window = window_of(q);
-	while (q->jobs.ahead_count + q->jobs.ready_count < window &&
-	       composers_bytes(w->options.composers) < w->options.settings.compose_budget) {
-		struct job *plan = provider_queue_ahead(&q->jobs);
-		if (plan == NULL)
+	while (q->jobs.ahead_count + q->jobs.ready_count < window && q->jobs.queued_count > 0) {
+		if (composers_bytes(w->options.composers) >= w->options.settings.compose_budget) {
+			/* Another queue may hold it all: nothing of ours would tell. */
+			wake_at(q, loop_now_ms(w->loop) + COMPOSE_PAUSE_MS);
 			break;
+		}
+		struct job *plan = provider_queue_ahead(&q->jobs);
 		struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
 		if (job->has_credit && job->is_composed)
 			provider_queue_ready(&q->jobs, plan);
