@@ -64,9 +64,28 @@ static size_t run_length(const char *ptr, size_t len)
 	return nul != NULL ? (size_t)(nul - ptr) : n;
 }
 
+/* Most lines begin and end within the slice and have nothing to object to: octets of those at ptr,
+ * up to the first that needs a closer look. No NUL is among them. */
+static size_t plain_lines(const char *ptr, size_t len)
+{
+	size_t at = 0;
+	while (at < len && ptr[at] != '.') {
+		const char *lf = memchr(ptr + at, '\n', len - at);
+		size_t n = lf != NULL ? (size_t)(lf - ptr) - at : 0;
+		if (n == 0 || n > WIRE_LINE_MAX + 1 || lf[-1] != '\r' ||
+		    memchr(ptr + at, '\r', n - 1) != NULL)
+			break;
+		at += n + 1;
+	}
+	return at;
+}
+
 static void scan_slice(struct scan *s, struct str slice)
 {
 	size_t at = 0;
+	bool is_at_line = s->line == 0 && !s->has_cr && !s->has_dot;
+	if (is_at_line && slice.len > 0 && memchr(slice.ptr, '\0', slice.len) == NULL)
+		at = plain_lines(slice.ptr, slice.len);
 	while (at < slice.len && s->why == NULL) {
 		size_t n = run_length(slice.ptr + at, slice.len - at);
 		scan_run(s, slice.ptr + at, n);

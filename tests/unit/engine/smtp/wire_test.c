@@ -30,6 +30,9 @@ static const struct body_case bodies[] = {
 	{STR_INIT("a\r\n.\r\n"), "leading dot not doubled"},
 	{STR_INIT("a\r\n.b\r\n"), "leading dot not doubled"},
 	{STR_INIT("a\r\n\0.\r\n"), "NUL"},
+	{STR_INIT("a\r\nb\r\ncd\n"), "bare LF"},
+	{STR_INIT("a\r\nb\r\nc\rd\r\n"), "bare CR"},
+	{STR_INIT("a\r\nb\r\nc"), "does not end in CRLF"},
 };
 
 static void test_bodies_cut_anywhere(void **state)
