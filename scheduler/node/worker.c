@@ -430,6 +430,7 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	w->inbox = mailbox_open(w->loop, on_letter, w);
 	map_init(&w->queues);
 	map_init(&w->limiters);
+	w->limits_round = 1;
 	list_init(&w->dirty);
 	list_init(&w->committing);
 	list_init(&w->settled);

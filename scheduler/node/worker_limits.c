@@ -74,6 +74,7 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 void worker_limiters_bind(struct worker *w)
 {
 	int64_t now = loop_now_ms(w->loop);
+	w->limits_round++;
 	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
 		limiter_bind(&CONTAINER_OF(n, struct shared_limiter, node)->limiter,
 			     &w->identity->pool->limits, NULL, now);
@@ -106,26 +107,45 @@ static struct limiter *limiter_if_ruled(struct worker *w, const struct limit_sco
 	return NULL;
 }
 
-struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign)
+static void find_path(struct lane *lane)
 {
 	struct worker *w = lane->queue->worker;
 	struct worker_queue *q = lane->queue;
-	struct permit_path path = {.lane = &lane->limits};
 	struct limit_scope source = {.level = LEVEL_SOURCE, .source = lane->source->name};
 	struct limit_scope provider = {
 		.level = LEVEL_PROVIDER, .provider = q->provider, .site = q->name};
 	struct limit_scope node = {.level = LEVEL_NODE, .node = w->identity->node};
-	path.shared[LEVEL_SOURCE] = worker_limiter(w, &source);
-	path.shared[LEVEL_PROVIDER] = limiter_if_ruled(w, &provider);
-	path.shared[LEVEL_NODE] = worker_limiter(w, &node);
-	if (campaign == NULL)
-		return path;
+	lane->path = (struct permit_path){.lane = &lane->limits};
+	lane->path.shared[LEVEL_SOURCE] = worker_limiter(w, &source);
+	lane->path.shared[LEVEL_PROVIDER] = limiter_if_ruled(w, &provider);
+	lane->path.shared[LEVEL_NODE] = worker_limiter(w, &node);
+	lane->path_campaign = 0;
+	lane->paths_round = w->limits_round;
+}
+
+static void find_campaign_path(struct lane *lane, const struct campaign_snapshot *campaign)
+{
+	struct worker *w = lane->queue->worker;
+	struct worker_queue *q = lane->queue;
 	struct limit_scope domain = {.level = LEVEL_DOMAIN,
 				     .provider = q->provider,
 				     .site = q->name,
 				     .domain = campaign->from_domain};
 	struct limit_scope whole = {.level = LEVEL_CAMPAIGN, .campaign = campaign->id};
-	path.shared[LEVEL_DOMAIN] = limiter_if_ruled(w, &domain);
-	path.shared[LEVEL_CAMPAIGN] = worker_limiter(w, &whole);
-	return path;
+	lane->campaign_path = lane->path;
+	lane->campaign_path.shared[LEVEL_DOMAIN] = limiter_if_ruled(w, &domain);
+	lane->campaign_path.shared[LEVEL_CAMPAIGN] = worker_limiter(w, &whole);
+	lane->path_campaign = campaign->id;
+	lane->path_version = campaign->version;
+}
+
+struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign)
+{
+	if (lane->paths_round != lane->queue->worker->limits_round)
+		find_path(lane);
+	if (campaign == NULL)
+		return lane->path;
+	if (lane->path_campaign != campaign->id || lane->path_version != campaign->version)
+		find_campaign_path(lane, campaign);
+	return lane->campaign_path;
 }

@@ -33,6 +33,12 @@ struct lane {
 	struct identity *identity; /* where source stands; a reference */
 	const struct source *source;
 	struct lane_limits limits;
+	/* Found paths, of the rules of worker.limits_round: asking is per message, finding is not.
+	 */
+	struct permit_path path;	  /* without a campaign */
+	struct permit_path campaign_path; /* with the one last asked for */
+	uint32_t paths_round;		  /* 0 = not found yet */
+	int32_t path_campaign, path_version;
 	struct list opening, busy, ending; /* struct lane_session */
 	size_t sessions;		   /* on any list */
 	uint64_t delivered, settled;
@@ -93,9 +99,10 @@ struct worker {
 	struct mailbox *inbox;
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
-	struct map queues;   /* struct worker_queue by name */
-	struct map limiters; /* struct shared_limiter by scope */
-	struct list dirty;   /* queues to pump at the end of the turn */
+	struct map queues;     /* struct worker_queue by name */
+	struct map limiters;   /* struct shared_limiter by scope; none leaves */
+	uint32_t limits_round; /* grows with every change of the rules, from 1 */
+	struct list dirty;     /* queues to pump at the end of the turn */
 	struct journal_stream *journal;
 	struct list committing; /* slots whose intent the next write puts into the journal */
 	struct list settled;	/* jobs (by plan.node) whose outcome it puts there */
