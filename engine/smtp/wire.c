@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SCAN_BLOCK 64u
+
 /* Where a body's check stands between two slices. */
 struct scan {
 	size_t line;	 /* octets of this line so far, a CR not counted */
@@ -64,27 +66,52 @@ static size_t run_length(const char *ptr, size_t len)
 	return nul != NULL ? (size_t)(nul - ptr) : n;
 }
 
-/* Most lines begin and end within the slice and have nothing to object to: octets of those at ptr,
- * up to the first that needs a closer look. No NUL is among them. */
+/* Not 0 if among the n octets at ptr, which follow one that is looked at too, there is a CR or LF
+ * without the other, a NUL, or a dot that begins a line. Without a branch: compilers make vector
+ * code of it. */
+static inline uint8_t find_odd(const char *ptr, size_t n)
+{
+	uint8_t odd = 0;
+	for (size_t i = 0; i < n; i++) {
+		char before = ptr[(ptrdiff_t)i - 1], c = ptr[i];
+		odd |= (uint8_t)((c == '\n') ^ (before == '\r'));
+		odd |= (uint8_t)((c == '.') & (before == '\n'));
+		odd |= (uint8_t)(c == '\0');
+	}
+	return odd;
+}
+
+static bool has_long_line(const char *ptr, size_t len)
+{
+	while (len > WIRE_LINE_MAX + 2) {
+		const char *lf = memrchr(ptr, '\n', WIRE_LINE_MAX + 2);
+		if (lf == NULL)
+			return true;
+		len -= (size_t)(lf + 1 - ptr);
+		ptr = lf + 1;
+	}
+	return false;
+}
+
+/* Most slices begin with a line and hold nothing odd: octets up to their last line end, or 0 when
+ * there is a need to look closer. */
 static size_t plain_lines(const char *ptr, size_t len)
 {
-	size_t at = 0;
-	while (at < len && ptr[at] != '.') {
-		const char *lf = memchr(ptr + at, '\n', len - at);
-		size_t n = lf != NULL ? (size_t)(lf - ptr) - at : 0;
-		if (n == 0 || n > WIRE_LINE_MAX + 1 || lf[-1] != '\r' ||
-		    memchr(ptr + at, '\r', n - 1) != NULL)
-			break;
-		at += n + 1;
-	}
-	return at;
+	const char *last = len > 0 ? memrchr(ptr, '\n', len) : NULL;
+	if (last == NULL || ptr[0] == '.' || ptr[0] == '\n' || ptr[0] == '\0')
+		return 0;
+	size_t end = (size_t)(last - ptr) + 1, at = 1;
+	uint8_t odd = 0;
+	for (; at + SCAN_BLOCK <= end; at += SCAN_BLOCK)
+		odd |= find_odd(ptr + at, SCAN_BLOCK);
+	odd |= find_odd(ptr + at, end - at);
+	return odd != 0 || has_long_line(ptr, end) ? 0 : end;
 }
 
 static void scan_slice(struct scan *s, struct str slice)
 {
 	size_t at = 0;
-	bool is_at_line = s->line == 0 && !s->has_cr && !s->has_dot;
-	if (is_at_line && slice.len > 0 && memchr(slice.ptr, '\0', slice.len) == NULL)
+	if (s->line == 0 && !s->has_cr && !s->has_dot)
 		at = plain_lines(slice.ptr, slice.len);
 	while (at < slice.len && s->why == NULL) {
 		size_t n = run_length(slice.ptr + at, slice.len - at);
