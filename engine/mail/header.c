@@ -292,6 +292,15 @@ void header_list_id(struct buf *out, struct str name, struct str id)
 	append_phrase_and_angle(out, "List-Id", name, id, false);
 }
 
+/* The last width decimal digits of n ≥ 0: what "%0*d" does, at a twentieth of its price. */
+static void append_digits(struct buf *out, int n, int width)
+{
+	char digits[8];
+	for (int i = width; i > 0; i--, n /= 10)
+		digits[i - 1] = (char)('0' + n % 10);
+	buf_append(out, digits, (size_t)width);
+}
+
 void header_date(struct buf *out, int64_t unix_s, int zone_minutes)
 {
 	static const char days[] = "SunMonTueWedThuFriSat";
@@ -301,10 +310,24 @@ void header_date(struct buf *out, int64_t unix_s, int zone_minutes)
 	struct tm tm;
 	must(gmtime_r(&local, &tm) != NULL);
 	int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
-	buf_appendf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d %c%02d%02d\r\n",
-		    days + 3 * (size_t)tm.tm_wday, tm.tm_mday, months + 3 * (size_t)tm.tm_mon,
-		    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		    zone_minutes < 0 ? '-' : '+', zone / 60, zone % 60);
+	buf_append_cstr(out, "Date: ");
+	buf_append(out, days + 3 * (size_t)tm.tm_wday, 3);
+	buf_append(out, ", ", 2);
+	append_digits(out, tm.tm_mday, 2);
+	buf_append_char(out, ' ');
+	buf_append(out, months + 3 * (size_t)tm.tm_mon, 3);
+	buf_append_char(out, ' ');
+	append_digits(out, tm.tm_year + 1900, 4);
+	buf_append_char(out, ' ');
+	append_digits(out, tm.tm_hour, 2);
+	buf_append_char(out, ':');
+	append_digits(out, tm.tm_min, 2);
+	buf_append_char(out, ':');
+	append_digits(out, tm.tm_sec, 2);
+	buf_append(out, zone_minutes < 0 ? " -" : " +", 2);
+	append_digits(out, zone / 60, 2);
+	append_digits(out, zone % 60, 2);
+	buf_append(out, "\r\n", 2);
 }
 
 /* field-name = 1*ftext; ftext = %d33-57 / %d59-126 */
