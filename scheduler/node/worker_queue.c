@@ -399,6 +399,7 @@ struct parking {
 	int64_t now;
 	int64_t queued_before_ms; /* jobs queued earlier are parked when their site is down */
 	bool are_lanes_shut;	  /* all jobs are parked */
+	bool is_time_unknown;	  /* lanes wait for an event: jobs queued earlier are parked */
 };
 
 static bool is_to_be_parked(const struct job *plan, void *context)
@@ -407,16 +408,19 @@ static bool is_to_be_parked(const struct job *plan, void *context)
 	if (parking->are_lanes_shut)
 		return true;
 	return plan->queued_at_ms < parking->queued_before_ms &&
-	       site_is_down(plan->site, parking->now);
+	       (parking->is_time_unknown || site_is_down(plan->site, parking->now));
 }
 
 static void park(struct worker_queue *q, int64_t now)
 {
 	struct worker *w = q->worker;
+	int64_t park_ms = w->options.settings.park_ms;
 	int64_t next = worker_queue_next_ms(q, now);
+	bool is_time_known = next != LIMITER_ON_EVENT;
 	struct parking parking = {.now = now,
-				  .queued_before_ms = now - w->options.settings.park_ms,
-				  .are_lanes_shut = next - now > w->options.settings.park_ms};
+				  .queued_before_ms = now - park_ms,
+				  .are_lanes_shut = is_time_known && next - now > park_ms,
+				  .is_time_unknown = !is_time_known};
 	struct list out;
 	list_init(&out);
 	provider_queue_recall(&q->jobs, is_to_be_parked, &parking, &out);
@@ -424,7 +428,7 @@ static void park(struct worker_queue *q, int64_t now)
 	while ((node = list_pop_front(&out)) != NULL) {
 		struct work_job *job =
 			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
-		job->due_ms = parking.are_lanes_shut ? next : now + w->options.settings.park_ms;
+		job->due_ms = parking.are_lanes_shut ? next : now + park_ms;
 		worker_return(w, job, RETURNED_PARKED);
 	}
 }
