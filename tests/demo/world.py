@@ -36,7 +36,8 @@ class DemoError(Exception):
 
 def free_port(addresses, kinds):
     """A port that is free on all addresses for all kinds of socket at this moment."""
-    for port in range(20053, 32000):
+    first = 20000 + os.getpid() % 6000  # two demos that begin together do not meet
+    for port in range(first, 32000):
         sockets = []
         try:
             for address in addresses:
