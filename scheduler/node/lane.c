@@ -177,8 +177,8 @@ static bool send_next(struct lane_session *ls)
 {
 	struct lane_slot *slot = slot_of(ls, NULL);
 	struct worker *w = ls->lane->queue->worker;
-	if (slot == NULL || is_used_up(ls) || w->is_draining || w->is_journal_broken ||
-	    !session_can_send(ls->session))
+	if (slot == NULL || is_used_up(ls) || !session_can_send(ls->session) ||
+	    !worker_may_begin(w))
 		return false;
 	if (!worker_queue_take(ls->lane, ls->site, slot))
 		return false;
@@ -322,7 +322,23 @@ void lane_commit(struct lane_slot *slot)
 	session_commit(slot->carrier->session);
 }
 
-void lane_abort(struct lane_slot *slot)
+void lane_session_abort(struct lane_session *ls)
 {
-	session_abort(slot->carrier->session);
+	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++)
+		ls->slots[i].is_given_up = true;
+	session_abort(ls->session);
+}
+
+void lane_recall(struct lane *lane, const struct work_recall *recall, enum work_returned why)
+{
+	LIST_EACH (it, &lane->busy) {
+		struct lane_session *ls = LIST_ITEM(it, struct lane_session, node);
+		for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++) {
+			struct work_job *job = ls->slots[i].job;
+			if (job == NULL || !work_recall_wants(recall, job))
+				continue;
+			job->is_recalled = true;
+			job->returned = why;
+		}
+	}
 }

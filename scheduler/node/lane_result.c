@@ -91,12 +91,44 @@ static int64_t due_us(struct lane *lane, const struct verdict *verdict, int64_t 
 	return worker_wall_us(w, at);
 }
 
-static bool goes_to_another_connection(const struct worker *w, struct work_job *job,
-				       const struct verdict *verdict)
+/* The message did not leave, and we gave it up ourselves or it is not wanted any more. */
+static bool goes_back(const struct lane_slot *slot, const struct outcome *outcome)
+{
+	if (slot->is_given_up && outcome->words == OUTCOME_WORDS_LOCAL)
+		return true;
+	return slot->job->is_recalled && outcome->verdict.klass == OUTCOME_UNREACHED;
+}
+
+static bool goes_to_another_connection(struct work_job *job, const struct verdict *verdict)
 {
 	if (verdict->klass != OUTCOME_UNREACHED && !(verdict->actions & ACTION_NEXT_HOST))
 		return false;
-	return ++job->unreached_tries < UNREACHED_MAX && !w->is_draining && !job->is_recalled;
+	return ++job->unreached_tries < UNREACHED_MAX && !job->is_recalled;
+}
+
+/* Ready again, or off to control when it was recalled meanwhile. */
+static void put_back(struct worker_queue *q, struct lane_slot *slot)
+{
+	struct work_job *job = slot->job;
+	slot->job = NULL;
+	worker_unrecord_intent(q->worker, job);
+	if (!job->is_recalled) {
+		provider_queue_untake(&q->jobs, &job->plan);
+		return;
+	}
+	provider_queue_remove(&q->jobs, &job->plan);
+	worker_return(q->worker, job, job->returned);
+}
+
+/* What we gave up ourselves says nothing about the receiver: no rule is asked. */
+static void judge(struct lane_session *ls, const struct lane_slot *slot, struct outcome *outcome)
+{
+	const struct worker_queue *q = ls->lane->queue;
+	if (slot->is_given_up && outcome->words == OUTCOME_WORDS_LOCAL)
+		outcome->verdict =
+			(struct verdict){.klass = OUTCOME_UNREACHED, .scope = SCOPE_SESSION};
+	else
+		rules_apply(q->worker->identity->rules, q->provider, outcome);
 }
 
 void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
@@ -107,20 +139,18 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct work_job *job = slot->job;
 	struct outcome outcome = *facts;
 	int64_t now = loop_now_ms(w->loop);
-	rules_apply(w->identity->rules, q->provider, &outcome);
+	judge(ls, slot, &outcome);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &reaction);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
 		site_host_failed(lane_session_host(ls), now);
-	lane->settled++;
-	lane->delivered += outcome.verdict.klass == OUTCOME_DELIVERED;
 	worker_touch(q);
-	if (goes_to_another_connection(w, job, &outcome.verdict)) {
-		slot->job = NULL;
-		worker_unrecord_intent(w, job);
-		provider_queue_untake(&q->jobs, &job->plan);
+	if (goes_back(slot, &outcome) || goes_to_another_connection(job, &outcome.verdict)) {
+		put_back(q, slot);
 		return;
 	}
+	lane->settled++;
+	lane->delivered += outcome.verdict.klass == OUTCOME_DELIVERED;
 	if (outcome.verdict.klass == OUTCOME_UNREACHED)
 		worker_unrecord_intent(w, job);
 	struct work_result *r = work_job_result(job, &outcome);

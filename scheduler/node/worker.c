@@ -28,6 +28,16 @@ int64_t worker_wall_us(const struct worker *w, int64_t at_ms)
 	return at_ms * 1000 + atomic_load(&w->options.shared->clock_offset_us);
 }
 
+static bool holds_lease(const struct worker *w)
+{
+	return clock_now_ms() < atomic_load(&w->options.shared->lease_until_ms);
+}
+
+bool worker_may_begin(const struct worker *w)
+{
+	return !w->is_draining && !w->is_journal_broken && holds_lease(w);
+}
+
 /* -------------------------------------------------------------------------------- jobs that end */
 
 static void hand_back(struct worker *w, struct work_job *job)
@@ -117,18 +127,37 @@ static void take_offer(struct worker *w, struct work_job *job)
 	worker_touch(q);
 }
 
-static bool is_recalled(const struct job *plan, void *context)
+static int compare_rids(const void *a, const void *b)
 {
-	const struct work_recall *recall = context;
-	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+bool work_recall_wants(const struct work_recall *recall, const struct work_job *job)
+{
 	if (recall->campaign != 0 && recall->campaign != job->campaign->id)
 		return false;
 	if (recall->lease != NULL && recall->lease != job->lease)
 		return false;
-	for (size_t i = 0; i < recall->rid_count; i++)
-		if (recall->rids[i] == job->rid)
-			return true;
-	return recall->rids == NULL;
+	return recall->rids == NULL || bsearch(&job->rid, recall->rids, recall->rid_count,
+					       sizeof(job->rid), compare_rids) != NULL;
+}
+
+static bool is_recalled(const struct job *plan, void *context)
+{
+	return work_recall_wants(context, CONTAINER_OF(plan, struct work_job, plan));
+}
+
+static void recall_queue(struct worker_queue *q, struct work_recall *recall, enum work_returned why,
+			 struct list *out)
+{
+	provider_queue_recall(&q->jobs, is_recalled, recall, out);
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL)
+			lane_recall(q->lanes[i], recall, why);
+	LIST_EACH (it, &q->retired)
+		lane_recall(LIST_ITEM(it, struct lane, retired), recall, why);
 }
 
 static void recall_all(struct worker *w, struct work_recall *recall, enum work_returned why)
@@ -136,7 +165,7 @@ static void recall_all(struct worker *w, struct work_recall *recall, enum work_r
 	struct list out;
 	list_init(&out);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
-		provider_queue_recall(&queue_at(n)->jobs, is_recalled, recall, &out);
+		recall_queue(queue_at(n), recall, why, &out);
 	struct list *node;
 	while ((node = list_pop_front(&out)) != NULL)
 		worker_return(
@@ -165,7 +194,8 @@ static void take_reload(struct worker *w, struct work_reload *reload)
 
 static void take_flushed(struct worker *w, struct work_flushed *flushed)
 {
-	for (size_t i = 0; i < flushed->count; i++)
+	/* Without a stream the worker has stopped: the next start reads what is left. */
+	for (size_t i = 0; i < flushed->count && w->journal != NULL; i++)
 		journal_settled(w->journal, flushed->items[i].segment, flushed->items[i].records);
 	free(flushed);
 }
@@ -247,41 +277,54 @@ static void record_turn(struct worker *w)
 			w, CONTAINER_OF(LIST_ITEM(it, struct job, node), struct work_job, plan));
 }
 
-/* No record, no terminator: what waits for its commit is given up before the dot, and outcomes stay
- * here; the node stops and its next start finds what the journal has. */
+static void hand_back_all(struct worker *w, struct list *settled)
+{
+	struct list *node;
+	while ((node = list_pop_front(settled)) != NULL)
+		hand_back(w,
+			  CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan));
+}
+
+static void go_on_unrecorded(struct worker *w)
+{
+	struct list *node;
+	list_splice(&w->written_committing, &w->committing);
+	while ((node = list_pop_front(&w->written_committing)) != NULL)
+		lane_session_abort(CONTAINER_OF(node, struct lane_slot, committing)->carrier);
+	hand_back_all(w, &w->written_settled);
+	hand_back_all(w, &w->settled);
+}
+
+/* No record, no terminator: what waits for its commit is given up before the dot, and the node
+ * stops. Outcomes go to the database without a record: until they are there, the INTENT that stands
+ * makes them unknown to the next start. */
 static void break_journal(struct worker *w, const struct err *err)
 {
 	if (!w->is_journal_broken)
 		log_error_event(LOG_ERROR, "journal_failed", err);
 	w->is_journal_broken = true;
-	struct list *node;
-	list_splice(&w->written_committing, &w->committing);
-	while ((node = list_pop_front(&w->written_committing)) != NULL)
-		lane_abort(CONTAINER_OF(node, struct lane_slot, committing));
+	worker_send_status(w);
+	go_on_unrecorded(w);
 }
 
 static void commit_all(struct worker *w)
 {
-	int64_t lease_until_ms = atomic_load(&w->options.shared->lease_until_ms);
-	bool holds_lease = clock_now_ms() < lease_until_ms;
+	bool may_go = holds_lease(w);
 	struct list *node;
 	while ((node = list_pop_front(&w->written_committing)) != NULL) {
 		struct lane_slot *slot = CONTAINER_OF(node, struct lane_slot, committing);
-		if (holds_lease)
+		if (may_go)
 			lane_commit(slot);
 		else
-			lane_abort(slot);
+			lane_session_abort(slot->carrier);
 	}
 }
 
 /* What is written is as durable as it has to be: terminators leave, outcomes are told. */
 static void finish_written(struct worker *w)
 {
-	struct list *node;
 	commit_all(w);
-	while ((node = list_pop_front(&w->written_settled)) != NULL)
-		hand_back(w,
-			  CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan));
+	hand_back_all(w, &w->written_settled);
 }
 
 static void on_synced(void *owner, const struct err *err)
@@ -320,7 +363,9 @@ static void on_turn(struct turn_hook *hook)
 	pump_dirty(w);
 	/* While a sync is under way the next records gather: that is the group of the group commit.
 	 */
-	if (!w->is_syncing && !w->is_journal_broken)
+	if (w->is_journal_broken)
+		go_on_unrecorded(w);
+	else if (!w->is_syncing)
 		write_turn(w);
 }
 
@@ -343,7 +388,7 @@ static void give_up_sessions(struct lane *lane)
 	if (lane == NULL)
 		return;
 	LIST_EACH (it, &lane->busy)
-		session_abort(LIST_ITEM(it, struct lane_session, node)->session);
+		lane_session_abort(LIST_ITEM(it, struct lane_session, node));
 	LIST_EACH (it, &lane->opening)
 		session_quit(LIST_ITEM(it, struct lane_session, node)->session);
 }
@@ -407,6 +452,7 @@ static void *worker_main(void *arg)
 	timer_clear(w->loop, &w->tick);
 	net_close(w->net);
 	journal_stream_close(w->journal);
+	w->journal = NULL;
 	loop_turn(w->loop, false);
 	work_letter_send(w->options.control, &w->drained_letter, LETTER_DRAINED, w);
 	return NULL;

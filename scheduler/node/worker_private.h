@@ -54,6 +54,7 @@ struct lane_slot {
 	struct list committing; /* worker.committing or .written_committing */
 	struct lane_session *carrier;
 	int64_t begun_ms;
+	bool is_given_up; /* by us: says nothing about the receiver */
 };
 
 struct lane_session {
@@ -117,6 +118,7 @@ struct worker {
 };
 
 /* ---- worker.c */
+bool work_recall_wants(const struct work_recall *recall, const struct work_job *job);
 /* The queue is pumped at the end of this turn. */
 void worker_touch(struct worker_queue *q);
 /* The job ends here with the outcome in its result: goes to control after the journal write. */
@@ -125,6 +127,8 @@ void worker_settle(struct worker *w, struct work_job *job);
 void worker_return(struct worker *w, struct work_job *job, enum work_returned why);
 /* Database time of a loop time. */
 int64_t worker_wall_us(const struct worker *w, int64_t at_ms);
+/* May messages and connections be begun: neither draining nor without a lease or a journal? */
+bool worker_may_begin(const struct worker *w);
 
 /* ---- worker_record.c: what the worker writes down and tells */
 /* INTENT of a job, into the journal's buffer; once, however often its commit lapses. */
@@ -179,8 +183,10 @@ struct site_host *lane_session_host(struct lane_session *ls);
 void lane_session_quit(struct lane_session *ls);
 /* Lets the terminator of a slot go: its intent is in the journal. */
 void lane_commit(struct lane_slot *slot);
-/* Gives up the connection of a slot before its terminator. */
-void lane_abort(struct lane_slot *slot);
+/* Gives up the connection and whatever it carries; before its terminator a job just goes back. */
+void lane_session_abort(struct lane_session *ls);
+/* Recalls what is under way: it ends as it ends, but if it did not leave it is not tried again. */
+void lane_recall(struct lane *lane, const struct work_recall *recall, enum work_returned why);
 
 /* ---- lane_result.c */
 /* What the outcome of a slot means: feedback, then settle, or another connection. */

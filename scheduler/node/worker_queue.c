@@ -346,7 +346,7 @@ static void open_connections(struct worker_queue *q)
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
 	size_t waiting = provider_queue_total(&q->jobs) - q->jobs.taken_count;
-	if (w->is_draining || w->is_journal_broken || q->jobs.ready_count <= q->opening)
+	if (q->jobs.ready_count <= q->opening || !worker_may_begin(w))
 		return;
 	if (q->sessions > waiting / MESSAGES_WORTH) {
 		give_way(q);
