@@ -131,7 +131,6 @@ void flush_free(struct flush *f)
 {
 	if (f == NULL)
 		return;
-	must(f->on_reply == NULL);
 	for (int i = 0; i < COLUMNS; i++)
 		pg_array_done(&f->columns[i]);
 	forget_templates(f);

@@ -114,6 +114,7 @@ struct flush_reply {
 typedef void (*flush_on_reply)(void *owner, struct flush *flush, const struct flush_reply *reply);
 
 struct flush *flush_new(void);
+/* NULL is fine. One that is being sent only after its connection was closed. */
 void flush_free(struct flush *f);
 void flush_clear(struct flush *f);
 bool flush_is_empty(const struct flush *f);

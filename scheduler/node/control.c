@@ -22,7 +22,6 @@ void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size
 		if (rid_count > 0) {
 			uint64_t *copy = xcalloc(rid_count, sizeof(copy[0]));
 			memcpy(copy, rids, rid_count * sizeof(copy[0]));
-			qsort(copy, rid_count, sizeof(copy[0]), compare_rids);
 			recall->rids = copy;
 			recall->rid_count = rid_count;
 		}
@@ -86,6 +85,15 @@ static void take_credit_wish(struct node *n, struct work_job *job)
 		keeper_credit(n->keeper, job->lease, job->position);
 }
 
+static void take_journal_state(struct node *n, const struct work_status *status)
+{
+	if (!status->is_journal_broken || n->failure.kind != ERR_NONE)
+		return;
+	err_set(&n->failure, ERR_SYSTEM, "the journal in %s cannot be written: nothing may be sent",
+		n->options.data_dir);
+	node_drain(n);
+}
+
 void control_on_letter(void *owner, struct letter *letter)
 {
 	struct node *n = owner;
@@ -101,8 +109,7 @@ void control_on_letter(void *owner, struct letter *letter)
 		take_returned(n, wl->subject);
 		break;
 	case LETTER_STATUS:
-		if (((struct work_status *)wl->subject)->is_journal_broken)
-			node_drain(n);
+		take_journal_state(n, wl->subject);
 		claims_on_status(n, wl->subject);
 		live_on_status(n, wl->subject);
 		break;
@@ -135,7 +142,13 @@ static void on_lost(void *owner, const struct err *err)
 	struct node *n = owner;
 	atomic_store(&n->shared.lease_until_ms, 0);
 	log_error_event(LOG_ERROR, "node_fenced", err);
+	n->failure = *err;
 	node_drain(n);
+}
+
+static void on_draining(void *owner)
+{
+	node_drain(owner);
 }
 
 static void on_work(void *owner, const struct keeper_round *round)
@@ -234,14 +247,32 @@ static void on_flushed(void *owner, const struct journal_marks *marks)
 	add_flushed(owner, marks->writer, marks->outcome);
 }
 
+/* Who is still here, waiting for a content or for DNS, is seen to when that is over. */
+static void mark_suppressed(struct hold *hold, const uint64_t *rids, size_t count)
+{
+	struct node_person *people = hold->lease->people;
+	for (size_t i = 0; i < hold->lease->count; i++)
+		if (hold->jobs[i] != NULL &&
+		    bsearch(&people[i].rid, rids, count, sizeof(rids[0]), compare_rids) != NULL)
+			people[i].is_suppressed = true;
+}
+
 static void on_suppressed(void *owner, const uint64_t *rids, size_t count)
 {
-	control_recall(owner, 0, rids, count, NULL);
+	struct node *n = owner;
+	uint64_t *sorted = xcalloc(count, sizeof(sorted[0]));
+	memcpy(sorted, rids, count * sizeof(sorted[0]));
+	qsort(sorted, count, sizeof(sorted[0]), compare_rids);
+	LIST_EACH (it, &n->holds)
+		mark_suppressed(LIST_ITEM(it, struct hold, node), sorted, count);
+	control_recall(n, 0, sorted, count, NULL);
+	free(sorted);
 }
 
 const struct keeper_events node_keeper_events = {
 	.on_beat = on_beat,
 	.on_lost = on_lost,
+	.on_draining = on_draining,
 	.on_work = on_work,
 	.on_lease = on_lease,
 	.on_claimed = on_claimed,

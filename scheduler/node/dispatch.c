@@ -125,7 +125,7 @@ static bool is_admitted(struct node *n, struct work_job *job, struct outcome *fa
 	return true;
 }
 
-void dispatch_job(struct node *n, struct work_job *job)
+bool dispatch_may_go(struct node *n, struct work_job *job)
 {
 	const struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
 	struct outcome facts;
@@ -135,6 +135,13 @@ void dispatch_job(struct node *n, struct work_job *job)
 	else if (!is_admitted(n, job, &facts))
 		dispatch_settle(n, job, &facts, 0);
 	else
+		return true;
+	return false;
+}
+
+void dispatch_job(struct node *n, struct work_job *job)
+{
+	if (dispatch_may_go(n, job))
 		lookup_job(n, job);
 }
 

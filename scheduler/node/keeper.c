@@ -44,9 +44,7 @@ static void on_beat(void *owner, int64_t held)
 static void on_draining(void *owner)
 {
 	struct keeper *k = owner;
-	struct err err = {0};
-	err_set(&err, ERR_REFUSED, "this node was told to drain");
-	k->options.events->on_lost(k->options.owner, &err);
+	k->options.events->on_draining(k->options.owner);
 }
 
 static void on_fenced(void *owner)
@@ -65,18 +63,32 @@ static void on_notify(void *owner, struct pg *pg, struct str payload)
 	struct keeper *k = owner;
 	(void)pg;
 	(void)payload;
-	if (!k->is_stopping)
-		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+	keeper_read_soon(k);
 }
 
 /* -------------------------------------------------------------------------------------------- life
  */
 
+/* The three go together: told once. */
 static void on_down(void *owner, struct pg *pg, const struct err *err)
 {
-	(void)owner;
+	struct keeper *k = owner;
 	(void)pg;
-	log_error_event(LOG_WARN, "database_away", err);
+	if (!k->is_away)
+		log_error_event(LOG_WARN, "database_away", err);
+	k->is_away = true;
+}
+
+static void on_up(void *owner, struct pg *pg)
+{
+	struct keeper *k = owner;
+	struct log_line l;
+	(void)pg;
+	if (!k->is_away || !pg_is_up(k->beat) || !pg_is_up(k->ledger) || !pg_is_up(k->work))
+		return;
+	k->is_away = false;
+	if (log_begin(&l, LOG_INFO, "database_back"))
+		log_end(&l);
 }
 
 static struct pg *open_connection(struct keeper *k, const char *name, const char *listen)
@@ -85,6 +97,7 @@ static struct pg *open_connection(struct keeper *k, const char *name, const char
 				     .name = name,
 				     .listen = listen,
 				     .reply_timeout_ms = REPLY_TIMEOUT_MS,
+				     .on_up = on_up,
 				     .on_down = on_down,
 				     .on_notify = listen ? on_notify : NULL,
 				     .owner = k};
@@ -179,9 +192,10 @@ static void on_stop_tick(struct timer *timer)
 		finish_stop(k);
 		return;
 	}
-	if (list_is_empty(&k->tenures) && !k->is_claiming && k->work_calls == 0) {
+	bool is_told = list_is_empty(&k->tenures) && !k->is_claiming && k->work_calls == 0;
+	if (is_told && !k->is_leaving) {
+		k->is_leaving = true;
 		membership_leave(k->beat, k->id, on_left, k);
-		return;
 	}
 	keeper_flush_soon(k);
 	timer_set(k->loop, timer, now + 10);
@@ -302,9 +316,6 @@ static void take_back(struct tenure *t, uint16_t position)
 static void after_take_back(struct tenure *t)
 {
 	keeper_dirty(t);
-	/* A fenced one with nothing to tell has nobody else to end it. */
-	if (t->is_fenced && keeper_is_settled(t))
-		keeper_end(t);
 }
 
 void keeper_settle(struct keeper *k, struct node_lease *lease, const struct settlement *settlement,

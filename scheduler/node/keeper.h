@@ -93,6 +93,8 @@ struct keeper_events {
 	/* The incarnation is over (reaped, another process): stop, settle, register again by
 	 * restart. */
 	void (*on_lost)(void *owner, const struct err *err);
+	/* An operator drains this node: end what is under way and stop. */
+	void (*on_draining)(void *owner);
 	/* About once a second, and at once after a NOTIFY. */
 	void (*on_work)(void *owner, const struct keeper_round *round);
 	void (*on_lease)(void *owner, struct node_lease *lease);

@@ -73,7 +73,8 @@ struct keeper {
 	/* Work. */
 	struct timer work_timer;
 	int work_calls; /* under way */
-	bool is_stopping, is_stopped, is_fenced, has_beat;
+	bool is_stopping, is_leaving, is_stopped, is_fenced, has_beat;
+	bool is_away; /* a connection is down, and that was logged */
 	int64_t stop_at_ms;
 	void (*on_stopped)(void *owner);
 	void *stop_owner;
@@ -103,6 +104,8 @@ void keeper_drop_fresh(struct keeper *k);
 
 /* ---- keeper_work.c */
 void keeper_on_work_timer(struct timer *timer);
+/* Something has changed: reads at once, or again when the reading under way is done. */
+void keeper_read_soon(struct keeper *k);
 void keeper_work_close(struct keeper *k);
 
 #endif

@@ -16,10 +16,12 @@
 struct keeper_work {
 	struct keeper *keeper;
 	struct upkeep *upkeep;
-	struct build *build; /* the one under way, or NULL */
-	int32_t building;    /* its campaign */
-	bool is_listing;     /* due builds are being asked for */
-	bool is_reading;     /* a round of reading is under way */
+	struct build *build;	  /* the one under way, or NULL */
+	int32_t building;	  /* its campaign */
+	bool is_listing;	  /* due builds are being asked for */
+	bool is_reading;	  /* a round of reading is under way */
+	bool is_stale;		  /* and there was a NOTIFY meanwhile */
+	char suppressed_from[24]; /* where the feed is read from; empty before the first time */
 	struct keeper_campaign *campaigns;
 	size_t campaign_count;
 	int64_t identity_version;
@@ -97,14 +99,19 @@ static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaig
 
 static void on_suppressed_rows(void *owner, const struct pg_reply *reply)
 {
-	struct keeper *k = owner;
+	struct keeper_work *b = owner;
+	struct keeper *k = b->keeper;
 	k->work_calls--;
 	size_t count = reply->fate == PG_DONE ? (size_t)pg_rows_count(reply->rows) : 0;
 	if (count == 0)
 		return;
+	must(str_to_cstr(pg_text(reply->rows, 0, 0), b->suppressed_from,
+			 sizeof(b->suppressed_from)) == 0);
+	if (pg_is_null(reply->rows, 0, 1) || k->is_stopping)
+		return;
 	uint64_t *rids = xcalloc(count, sizeof(rids[0]));
 	for (size_t i = 0; i < count; i++)
-		rids[i] = (uint64_t)pg_int(reply->rows, (int)i, 0);
+		rids[i] = (uint64_t)pg_int(reply->rows, (int)i, 1);
 	k->options.events->on_suppressed(k->options.owner, rids, count);
 	free(rids);
 }
@@ -115,7 +122,12 @@ static void on_needs(void *owner, const struct pg_reply *reply)
 	struct keeper *k = b->keeper;
 	k->work_calls--;
 	b->is_reading = false;
-	if (reply->fate != PG_DONE || k->is_stopping)
+	if (k->is_stopping)
+		return;
+	if (b->is_stale)
+		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+	b->is_stale = false;
+	if (reply->fate != PG_DONE)
 		return;
 	size_t count = (size_t)pg_rows_count(reply->rows);
 	struct keeper_need *needs = xcalloc(count, sizeof(needs[0]));
@@ -173,16 +185,20 @@ static void call(struct keeper *k, const char *name, const struct pg_params *par
 
 static void read_round(struct keeper *k, struct keeper_work *b)
 {
-	struct pg_params node;
+	struct pg_params node, from;
 	b->is_reading = true;
 	pg_params_init(&node);
 	pg_add_int4(&node, k->id.node);
+	pg_params_init(&from);
+	pg_add_text(&from, str_from(b->suppressed_from));
 	call(k, "campaign/start_due", NULL, on_done, k);
 	call(k, "campaign/finish_done", NULL, on_done, k);
-	call(k, "node/suppressed", NULL, on_suppressed_rows, k);
+	call(k, "campaign/reopen_late", NULL, on_done, k);
+	call(k, "node/suppressed", &from, on_suppressed_rows, b);
 	call(k, "node/campaigns", NULL, on_campaigns, b);
 	call(k, "node/needs", &node, on_needs, b);
 	pg_params_done(&node);
+	pg_params_done(&from);
 	if (b->build != NULL || b->is_listing)
 		return;
 	b->is_listing = true;
@@ -197,4 +213,14 @@ void keeper_on_work_timer(struct timer *timer)
 	if (!b->is_reading && pg_is_up(k->work) && !k->is_fenced)
 		read_round(k, b);
 	timer_set(k->loop, timer, loop_now_ms(k->loop) + WORK_MS);
+}
+
+void keeper_read_soon(struct keeper *k)
+{
+	if (k->is_stopping)
+		return;
+	if (k->background != NULL && k->background->is_reading)
+		k->background->is_stale = true;
+	else
+		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
 }

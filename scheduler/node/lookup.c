@@ -181,9 +181,7 @@ static void on_mx(void *owner, struct mx_answer *answer)
 	while ((node = list_pop_front(&lookup->jobs)) != NULL) {
 		struct work_job *job =
 			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
-		if (n->phase != NODE_RUNNING || hold_of(job->lease)->is_fenced)
-			dispatch_return(n, job, 0);
-		else
+		if (dispatch_may_go(n, job))
 			route_job(n, job, answer, route_of(n, lookup->domain));
 	}
 	free((void *)(uintptr_t)lookup->domain.ptr);

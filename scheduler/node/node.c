@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "engine/base/clock.h"
 #include "scheduler/node/node_private.h"
 
 #define TICK_MS 1000
@@ -165,9 +166,21 @@ static void on_signal(uv_signal_t *handle, int number)
 /* ----------------------------------------------------------------------------------------------
  * life */
 
+static void note_lease(struct node *n)
+{
+	struct log_line l;
+	bool holds = clock_now_ms() < atomic_load(&n->shared.lease_until_ms);
+	if (holds == n->held_lease || n->phase != NODE_RUNNING)
+		return;
+	n->held_lease = holds;
+	if (log_begin(&l, holds ? LOG_INFO : LOG_WARN, holds ? "lease_held" : "lease_over"))
+		log_end(&l);
+}
+
 static void on_tick(struct timer *timer)
 {
 	struct node *n = timer->owner;
+	note_lease(n);
 	claims_tick(n);
 	live_tick(n);
 	sites_evict(n);
@@ -302,6 +315,9 @@ int node_run(const struct node_options *options, struct err *err)
 		timer_set(n->loop, &n->tick, loop_now_ms(n->loop) + TICK_MS);
 		timer_set(n->loop, &n->plan, loop_now_ms(n->loop) + PLAN_MS);
 		loop_run(n->loop);
+		result = n->failure.kind == ERR_NONE ? 0 : -1;
+		if (result != 0)
+			*err = n->failure;
 	}
 	node_free(n);
 	return result;

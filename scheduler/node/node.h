@@ -4,7 +4,8 @@
  *
  * node_run blocks until the node has stopped: on SIGTERM or SIGINT it drains (nothing new, every
  * transaction under way gets its reply or the grace runs out), flushes, releases its leases and
- * returns. SIGHUP makes it load settings and identity anew.
+ * returns. It also stops by itself, with an error, when it was fenced or cannot write its journal:
+ * to be started again. SIGHUP makes it load settings and identity anew.
  */
 #ifndef EDM_SCHEDULER_NODE_NODE_H
 #define EDM_SCHEDULER_NODE_NODE_H

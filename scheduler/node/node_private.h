@@ -107,6 +107,8 @@ struct node {
 	struct work_status **statuses; /* the last of each worker, or NULL */
 	uv_signal_t signals[3];
 	bool is_live_pending;
+	bool held_lease;    /* at the last tick */
+	struct err failure; /* why it stops by itself; ERR_NONE: it was told to */
 };
 
 /* ---- node.c */
@@ -124,7 +126,7 @@ void control_on_letter(void *owner, struct letter *letter);
 void control_send_flushed(struct node *n, size_t writer);
 /* The letters of the credits this lease's jobs wait for go back without. */
 void control_refuse_credits(struct node *n, struct hold *hold);
-/* Sends a recall to every worker; rids are copied. */
+/* Sends a recall to every worker; rids are sorted, and copied. */
 void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size_t rid_count,
 		    struct node_lease *lease);
 
@@ -133,6 +135,8 @@ void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size
 void dispatch_lease(struct node *n, struct node_lease *lease);
 /* The job's content is there: admission, then its domain's mail exchangers. */
 void dispatch_job(struct node *n, struct work_job *job);
+/* May it be sent now? False: it has gone back or was settled. Asked again after every wait. */
+bool dispatch_may_go(struct node *n, struct work_job *job);
 /* The job's site is known: off to the worker. */
 void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 			struct mx_answer *answer);

@@ -55,6 +55,10 @@ static void on_loaded(void *owner, struct campaign_snapshot *snapshot, const str
 
 void texts_attach(struct node *n, struct work_job *job, int32_t version)
 {
+	if (n->phase != NODE_RUNNING) {
+		dispatch_return(n, job, 0); /* nobody would wait for the content */
+		return;
+	}
 	uint64_t key = (uint64_t)(uint32_t)job->lease->campaign << 32 | (uint32_t)version;
 	struct map_node *node = map_get(&n->texts, key, NULL, NULL);
 	struct text *text = node ? CONTAINER_OF(node, struct text, by_key) : NULL;
