@@ -59,6 +59,7 @@ class Checker:
     """The checks of one campaign of a world."""
 
     def __init__(self, world, campaign):
+        self.world = world
         self.db = world.database
         self.sink = world.sink
         self.campaign = campaign
@@ -95,16 +96,20 @@ class Checker:
 
         Nothing may have been sent to whom the database does not hold open, and whoever has a copy
         without being delivered in the database stands in the journal."""
-        found = self.sums()
-        told = {key: kind for key, kind in last_words(node.program.data).items()
-                if key.campaign == self.campaign.id and kind in (INTENT, OUTCOME)}
+        # In this order, because other nodes may go on meanwhile.
+        copies, excused, found = self.copies(), self.ambiguous(), self.sums()
+        told = self._told(node)
         self._check_credits(told)
-        named = self._addresses_of(told)
-        excused = self.ambiguous()
-        gone = {who for who in self.copies() if who not in excused
+        others = [self._told(other) for other in self.world.nodes if other is not node]
+        named = self._addresses_of({key for words in [told, *others] for key in words})
+        gone = {who for who in copies if who not in excused
                 and found[who] in ("waiting", "leased")}
         assert gone <= named, f"accepted, and the journal does not know: {some(gone - named)}"
         return sum(kind == INTENT for kind in told.values())
+
+    def _told(self, node):
+        return {key: kind for key, kind in last_words(node.program.data).items()
+                if key.campaign == self.campaign.id and kind in (INTENT, OUTCOME)}
 
     def _check_credits(self, told):
         leased = {(chunk, epoch): bits for chunk, epoch, bits

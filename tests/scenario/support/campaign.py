@@ -44,6 +44,7 @@ class World:
         self.database = database
         self.domains = [f"d{i}.test" for i in range(domains)]
         self.nodes = []
+        self.program = Program(build, self.directory / "operator", database.url)
         self.dns = Nsd(self.directory / "nsd")
         for i, domain in enumerate(self.domains):
             self.dns.domain(domain, mx=[(10, f"mx.{domain}", f"{NET}.{i % hosts + 1}")])
@@ -60,7 +61,6 @@ class World:
         return {address for address, in self.database.query("SELECT host(address) FROM source")}
 
     def _fill_database(self, sources):
-        self.database.query("INSERT INTO recipient_domain(name) SELECT unnest(%s)", self.domains)
         self.database.query("INSERT INTO sending_domain(name) VALUES ('news.test')")
         for _ in range(sources):
             self.source()
@@ -73,22 +73,12 @@ class World:
             f"s{number}", f"{NET}.{FIRST_SOURCE + number}", f"s{number}.news.test", node)
 
     def people(self, count, name="readers"):
-        """A list of count people spread over the domains."""
-        db = self.database
-        number = db.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", name)
-        db.query(
-            "INSERT INTO recipient(rid, domain_id, address)"
-            " SELECT hashtextextended(i::text, %s), d.domain_id, 'u' || i || '@' || d.name"
-            " FROM generate_series(1, %s) i"
-            " JOIN recipient_domain d ON d.name = 'd' || i %% %s || '.test'",
-            number, count, len(self.domains))
-        db.query(
-            "INSERT INTO list_member(list_id, domain_id, rid, attributes)"
-            " SELECT %s, domain_id, rid, jsonb_build_object('name', '张三' || rid)"
-            " FROM recipient", number)
-        db.query("INSERT INTO list_domain_count"
-                 " SELECT %s, domain_id, count(*) FROM recipient GROUP BY 2", number)
-        return number
+        """A list of count people spread over the domains; u0@d0.test is the first."""
+        file = self.directory / f"{name}.csv"
+        rows = (f"u{i}@{self.domains[i % len(self.domains)]},读者{i}" for i in range(count))
+        file.write_text("\n".join(["email,name", *rows]))
+        self.program("list", "import", file, "--list", name, "--consent", "asked for it", "--yes")
+        return self.database.value("SELECT list_id FROM list WHERE name = %s", name)
 
     def campaign(self, name, people, unknown="hold"):
         """A draft."""

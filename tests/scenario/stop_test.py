@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""SIGTERM under load: what is under way gets its reply, the rest is given back."""
+
+PEOPLE = 4000
+
+
+def test_a_stop_leaves_nothing_open(make_world, check):
+    world = make_world(domains=8, sources=2, profile={"delay_ms": {"dot": [20, 100]}})
+    campaign = world.campaign("stop", world.people(PEOPLE))
+    node = world.node().start()
+    campaign.start()
+    for least in (PEOPLE // 8, PEOPLE // 4, PEOPLE // 2):
+        campaign.wait_for_count("delivered", least)
+        node.stop()
+        states = check(world, campaign).sums()
+        assert set(states.values()) == {"delivered", "waiting"}
+        node.start()
+    campaign.wait_for("finished")
+    node.stop()
+    assert campaign.counts() == {"delivered": PEOPLE}
+    check(world, campaign).at_end()
+
+
+def test_a_stop_while_names_are_looked_up(make_world, check):
+    """People who wait for DNS are given back too."""
+    world = make_world(domains=8, sources=2)
+    campaign = world.campaign("lost in DNS", world.people(200))
+    world.dns.stop()
+    node = world.node().start()
+    campaign.start()
+    campaign.wait_for_count("leased", 200)
+    node.stop()
+    assert set(check(world, campaign).sums().values()) <= {"waiting", "deferred"}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A node dies for good and another one takes its chunks over; who it may have sent to is in doubt
+until its journal tells, or their time is up."""
+import pytest
+
+from support.waiting import until
+
+PEOPLE = 3000
+
+
+@pytest.fixture
+def bereft(make_world, check):
+    """Of two nodes one was killed under load and is reaped, and the other has sent all it may.
+
+    World, campaign, the dead node, its open transactions."""
+    world = make_world(domains=6, sources=0, profile={"delay_ms": {"dot": [20, 80]}})
+    for name in ("mx1", "mx2"):
+        for _ in range(2):
+            world.source(node=name)
+    campaign = world.campaign("takeover", world.people(PEOPLE))
+    dead, heir = world.node(name="mx1").start(), world.node(name="mx2").start()
+    campaign.start()
+    campaign.wait_for_count("delivered", PEOPLE // 10)
+    dead.kill()
+    was_open = check(world, campaign).after_kill(dead)
+    heir.wait_for("node_reaped", 40, node="mx1")
+    until(lambda: campaign.count("waiting", "deferred", "leased") == in_doubt(world), 60,
+          f"only the doubtful are left: {campaign.counts()}")
+    assert in_doubt(world) > 0
+    check(world, campaign).sums()
+    return world, campaign, dead, was_open
+
+
+def in_doubt(world):
+    return world.database.value("SELECT coalesce(sum(bit_count(map)), 0)::int FROM doubt")
+
+
+def test_the_journal_comes_back(bereft, check):
+    world, campaign, dead, was_open = bereft
+    dead.start()
+    campaign.wait_for("finished")
+    assert campaign.count("unknown") <= was_open
+    check(world, campaign).at_end()
+
+
+def test_the_journal_comes_too_late(bereft, check):
+    """After its time who is in doubt is unknown; the journal still sets right what it knows."""
+    world, campaign, dead, was_open = bereft
+    doubtful = in_doubt(world)
+    world.database.query("UPDATE doubt SET until = now()")
+    campaign.wait_for("finished")
+    assert campaign.count("unknown") == doubtful
+    check(world, campaign).at_end()
+    dead.start()
+    until(lambda: campaign.count("deferred") == 0 and campaign.state == "finished", 60,
+          f"who was never sent to is sent to now: {campaign.counts()}")
+    assert campaign.count("unknown") <= was_open
+    check(world, campaign).at_end()
