@@ -14,6 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "crash"))
 from checker import Checker  # noqa: E402
 from support.campaign import World  # noqa: E402
+from support.mailing import Mailing  # noqa: E402
 from support.nsd import Nsd  # noqa: E402
 from support.postgres import TEMPLATE, Database, PrivatePostgres  # noqa: E402
 from support.program import Program  # noqa: E402

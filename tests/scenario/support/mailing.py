@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""A node at work before a scripted receiver, and a judge that knows only the receiver's log.
+
+    mailing = Mailing(...)                     # the fixture `mailing` makes one
+    mailing.provider("big", connections=5)     # MX *.big.test, listening on an address of its own
+    mailing.source("s1")
+    c = mailing.campaign("c", {"big": 300})    # so many people at each provider
+    mailing.limit(provider="big", rate=(20, "s"))
+    mailing.start(workers=2)
+    mailing.launch(c)
+    mailing.finished(c)
+    assert peak(mailing.log().mails(), 1.0) <= 20
+"""
+
+import bisect
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from support.nsd import free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "sink"))
+import edm_sink  # noqa: E402
+
+PERIODS = {"s": 1000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
+KINDS = {"connections": 1, "new_connections": 2, "rate": 3, "messages_per_connection": 4}
+SCOPES = {"all": 1, "provider": 2, "source": 3}
+RUNNING, FINISHED = 3, 5
+
+
+class Log:
+    """What the receiver saw so far."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def _select(self, name, **wanted):
+        for event in self.events:
+            if event["event"] == name and all(event[key] == value for key, value in wanted.items()):
+                yield int(event["time_us"]) / 1e6, event
+
+    def mails(self, rcpt_domain=None, **wanted):
+        """Times of the MAIL commands; rcpt_domain: of those messages only."""
+        if rcpt_domain is None:
+            return [at for at, _ in self._select("mail", **wanted)]
+        return [at for at, e in self._select("rcpt", **wanted) if e["rcpt"].endswith("@" + rcpt_domain)]
+
+    def connects(self, **wanted):
+        return [at for at, _ in self._select("connect", **wanted)]
+
+    def accepted(self, **wanted):
+        return [e for _, e in self._select("accepted", **wanted)]
+
+    def open_peak(self, since=0.0, **wanted):
+        """The most connections open at once; those still open at the end count to the end."""
+        changes = [(at, 1) for at in self.connects(**wanted)]
+        changes += [(at, -1) for at, _ in self._select("close", **wanted)]
+        # At the same microsecond a close and a connect overlap.
+        open_now, peak_seen = 0, 0
+        for at, change in sorted(changes, key=lambda c: (c[0], -c[1])):
+            open_now += change
+            if at >= since:
+                peak_seen = max(peak_seen, open_now)
+        return peak_seen
+
+    def messages_per_connection(self, **wanted):
+        counts = {}
+        for _, event in self._select("mail", **wanted):
+            counts[event["connection"]] = counts.get(event["connection"], 0) + 1
+        return max(counts.values(), default=0)
+
+
+def peak(times, seconds):
+    """The most events in any window of that length: n fit iff the first and the n-th of some run
+    are less than it apart."""
+    times = sorted(times)
+    most = 0
+    for i, at in enumerate(times):
+        most = max(most, i + 1 - bisect.bisect_right(times, at - seconds, 0, i + 1))
+    return most
+
+
+class Mailing:
+    """One node, one receiver, one name server, one database."""
+
+    def __init__(self, build, directory, database, dns):
+        self.build = build
+        self.directory = directory
+        self.db = database
+        self.dns = dns
+        self.port = free_port()
+        self.profiles = {"default": {}}
+        self.listeners = []
+        self.addresses = {}
+        self.sink = None
+        self.node = None
+        self.people = 0
+        edm_sink.PROGRAM = str(build / "bin" / "edm-sink")
+
+    # ---------------------------------------------------------------------------- the world
+
+    def provider(self, name, profile=None, initial=20, domain=None, mx=None, listens=True, **limits):
+        """A provider with one MX on an address of its own. mx: the host, if a built-in profile is
+        to apply (mx3.qq.com); else the profile is made of limits."""
+        domain = domain or f"{name}.test"
+        address = f"127.1.0.{len(self.addresses) + 1}"
+        self.addresses[name] = address
+        self.dns.domain(domain, mx=[(10, mx or f"mx.{name}.test", address)])
+        self.db.query("INSERT INTO recipient_domain(name) VALUES (%s)", domain)
+        if mx is None:
+            limits = {"connections": 20, **limits}
+            body = {"mx_suffixes": [f".{name}.test"], "limits": limits,
+                    "initial_connections": min(initial, limits["connections"])}
+            self.db.query("INSERT INTO provider(name, overrides) VALUES (%s, %s)", name, json.dumps(body))
+        if not listens:
+            return
+        if profile is not None:
+            self.profiles[name] = profile
+        self.listeners.append({"listen": f"{address}:{self.port}", "profile": name if profile else "default"})
+
+    def source(self, name, **columns):
+        number = self.db.value("SELECT count(*) FROM source") + 1
+        self.db.query("INSERT INTO source(name, address, ehlo) VALUES (%s, %s, %s)",
+                      name, f"127.2.0.{number}", f"{name}.news.test")
+        for column, value in columns.items():
+            self.db.query(f"UPDATE source SET {column} = %s WHERE name = %s", value, name)
+        return f"127.2.0.{number}"
+
+    def campaign(self, name, people, domains=None, priority=0, sender="news.test"):
+        """A draft to so many people at each provider; returns its id."""
+        domains = domains or {}
+        list_id = self.db.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", f"list-{name}")
+        for provider, count in people.items():
+            self._members(list_id, domains.get(provider, f"{provider}.test"), count)
+        self.db.query("INSERT INTO sending_domain(name) VALUES (%s) ON CONFLICT DO NOTHING", sender)
+        campaign = self.db.value(
+            "INSERT INTO campaign(name, from_address, unsigned, priority) VALUES (%s, %s, true, %s)"
+            " RETURNING campaign_id", name, f"news@{sender}", priority)
+        self.db.query("INSERT INTO content(campaign_id, version, from_address, from_name, subject, text)"
+                      " VALUES (%s, 1, %s, 'News', 'Hello', 'Hello {{ name }}')", campaign, f"news@{sender}")
+        self.db.query("INSERT INTO campaign_list VALUES (%s, %s)", campaign, list_id)
+        return campaign
+
+    def _members(self, list_id, domain, count):
+        first = self.people
+        self.people += count
+        self.db.query(
+            "WITH d AS (SELECT domain_id, name FROM recipient_domain WHERE name = %s), r AS ("
+            "INSERT INTO recipient(rid, domain_id, address)"
+            " SELECT hashtextextended(i::text, 7), d.domain_id, 'u' || i || '@' || d.name"
+            " FROM d, generate_series(%s, %s) i RETURNING rid, domain_id), m AS ("
+            "INSERT INTO list_member(list_id, domain_id, rid, attributes)"
+            " SELECT %s, domain_id, rid, '{\"name\": \"x\"}' FROM r)"
+            "INSERT INTO list_domain_count SELECT %s, domain_id, count(*) FROM r GROUP BY domain_id",
+            domain, first + 1, first + count, list_id, list_id)
+
+    # --------------------------------------------------------------------------- operators
+
+    def _told(self):
+        self.db.query("INSERT INTO event(actor, verb, object) VALUES ('tester', 'set', 'identity')")
+        self.db.query("NOTIFY edm, 'identity'")
+
+    def limit(self, provider=None, source=None, campaign=None, domain=None, total=False, **values):
+        """limit(provider="big", connections=5, rate=(20, "s")): replaces what the scope had."""
+        for kind, value in values.items():
+            count, period = value if isinstance(value, tuple) else (value, None)
+            self.db.query(
+                "UPDATE limit_rule SET ended_at = now() WHERE ended_at IS NULL AND kind = %s AND"
+                " (provider, source_name, campaign_id, sending_domain, spread, period_ms)"
+                " IS NOT DISTINCT FROM (%s, %s, %s::int, %s, %s::smallint, %s::bigint)",
+                KINDS[kind], provider, source, campaign, domain, 2 if total else 1, PERIODS.get(period, 0))
+            self.db.query(
+                "INSERT INTO limit_rule(provider, source_name, campaign_id, sending_domain, spread, kind,"
+                " n, period_ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                provider, source, campaign, domain, 2 if total else 1, KINDS[kind], count, PERIODS.get(period, 0))
+        self._told()
+
+    def pause(self, scope, provider=None, source=None):
+        self.db.query("INSERT INTO pause(scope, provider, source_name, who, why)"
+                      " VALUES (%s, %s, %s, 'tester', 'test')", SCOPES[scope], provider, source)
+        self._told()
+
+    def resume(self):
+        self.db.query("UPDATE pause SET lifted_at = now(), lifted_by = 'tester' WHERE lifted_at IS NULL")
+        self._told()
+
+    def set_source(self, name, state):
+        self.db.query("UPDATE source SET state = %s WHERE name = %s", state, name)
+        self._told()
+
+    def launch(self, *campaigns):
+        for campaign in campaigns:
+            self.db.query("UPDATE campaign SET state = 3, started_at = now(), version = version + 1"
+                          " WHERE campaign_id = %s", campaign)
+        self.db.query("NOTIFY edm")
+
+    # ----------------------------------------------------------------------------- running
+
+    def start(self, workers=1, **settings):
+        """Starts what is not running yet; settings with _ for the dot."""
+        if self.dns.process is None:
+            self.dns.start()
+        if self.sink is None:
+            (self.directory / "sink").mkdir()
+            config = {"profiles": self.profiles, "listeners": self.listeners}
+            self.sink = edm_sink.Sink(self.directory / "sink", listen=(), config=config)
+        given = {"smtp.port": self.port, "dns.servers": self.dns.servers, "dns.allow": "127.0.0.0/8",
+                 "smtp.tls": "none", "workers": workers, "composers": 1, **settings}
+        command = [self.build / "bin" / "edm", "run", "--data", self.directory, "--database", self.db.url]
+        for key, value in given.items():
+            command += ["--set", f"{key}={value}"]
+        self.node_log = self.directory / "node.log"
+        with open(self.node_log, "ab") as log:
+            self.node = subprocess.Popen(list(map(str, command)), stderr=log, stdout=log)
+        self.wait(lambda: self.node_log.read_text().count("event=node_running") > self._starts(),
+                  "the node does not run", 10)
+        self.starts = self._starts() + 1
+
+    def _starts(self):
+        return getattr(self, "starts", 0)
+
+    def stop(self, how=signal.SIGTERM):
+        if self.node is None or self.node.poll() is not None:
+            return
+        self.node.send_signal(how)
+        code = self.node.wait(30)
+        assert how == signal.SIGKILL or code == 0, self.tail()
+
+    def close(self):
+        if self.node is not None and self.node.poll() is None:
+            self.node.kill()
+            self.node.wait()
+        if self.sink is not None and self.sink.process.poll() is None:
+            self.sink.process.kill()
+            self.sink.process.wait()
+
+    def tail(self, lines=15):
+        return "\n".join(self.node_log.read_text().splitlines()[-lines:])
+
+    # ---------------------------------------------------------------------------- watching
+
+    def wait(self, condition, why, seconds=30):
+        """Until condition() is true; what it gave."""
+        until = time.monotonic() + seconds
+        while True:
+            got = condition()
+            if got:
+                return got
+            assert self.node.poll() is None, self.tail()
+            assert time.monotonic() < until, f"{why}: {self.tail()}"
+            time.sleep(0.02)
+
+    def log(self):
+        return Log(self.sink.events())
+
+    def accepted(self, count, seconds=30, **wanted):
+        """Waits until so many messages were accepted."""
+        self.wait(lambda: len(self.log().accepted(**wanted)) >= count,
+                  f"only {len(self.log().accepted(**wanted))} of {count} accepted", seconds)
+        return self.log()
+
+    def states(self, campaign):
+        """People by recipient state."""
+        rows = self.db.query(
+            "SELECT s.name, sum(m.n)::int FROM (SELECT state, n FROM moves WHERE campaign_id = %s"
+            " UNION ALL SELECT state, n FROM moves_delta WHERE campaign_id = %s) m"
+            " JOIN (VALUES (1, 'waiting'), (2, 'leased'), (3, 'deferred'), (4, 'delivered'),"
+            " (5, 'bounced'), (6, 'rejected'), (7, 'blocked'), (8, 'expired'), (9, 'suppressed'),"
+            " (10, 'cancelled'), (11, 'unknown')) s(state, name) USING (state)"
+            " GROUP BY 1 HAVING sum(m.n) <> 0", campaign, campaign)
+        return dict(rows)
+
+    def finished(self, *campaigns, seconds=30):
+        """Waits until they are; returns the receiver's log."""
+        for campaign in campaigns:
+            self.wait(lambda: self.db.value("SELECT state FROM campaign WHERE campaign_id = %s",
+                                            campaign) == FINISHED,
+                      f"campaign {campaign} is not finished: {self.states(campaign)}", seconds)
+        return self.log()
