@@ -45,6 +45,41 @@ int64_t limit_period_ms(enum limit_period period)
 	return periods_ms[period];
 }
 
+int limit_meter(enum limit_kind kind, enum limit_period period)
+{
+	switch (kind) {
+	case LIMIT_NEW_CONNECTIONS:
+		return 1 + (int)period;
+	case LIMIT_MESSAGES:
+		return 1 + LIMIT_PERIOD_COUNT + (int)period;
+	case LIMIT_CONNECTIONS:
+	case LIMIT_MESSAGES_PER_CONNECTION:
+		break;
+	}
+	return 0;
+}
+
+enum limit_kind limit_meter_kind(int meter)
+{
+	if (meter == 0)
+		return LIMIT_CONNECTIONS;
+	return meter <= LIMIT_PERIOD_COUNT ? LIMIT_NEW_CONNECTIONS : LIMIT_MESSAGES;
+}
+
+enum limit_period limit_meter_period(int meter)
+{
+	return meter == 0 ? LIMIT_SECOND : (enum limit_period)((meter - 1) % LIMIT_PERIOD_COUNT);
+}
+
+const struct cap *caps_of_meter(const struct caps *caps, int meter)
+{
+	int period = (int)limit_meter_period(meter);
+	if (meter == 0)
+		return &caps->connections;
+	return meter <= LIMIT_PERIOD_COUNT ? &caps->new_connections[period]
+					   : &caps->messages[period];
+}
+
 void limit_values_init(struct limit_values *v)
 {
 	v->connections = LIMIT_NONE;

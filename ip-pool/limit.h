@@ -78,6 +78,10 @@ enum limit_origin { LIMIT_ORIGINS(X) };
 #define LIMIT_PERIOD_COUNT 4
 #define LIMIT_LEVEL_COUNT 6
 
+/* What can be counted and divided among workers: connections, then new connections by period, then
+ * messages by period. */
+#define LIMIT_METER_COUNT (1 + 2 * LIMIT_PERIOD_COUNT)
+
 /* Numbers stated by a rule or a profile; LIMIT_NONE where it says nothing. */
 struct limit_values {
 	int64_t connections;
@@ -148,6 +152,11 @@ const char *limit_level_name(enum limit_level level);
 const char *limit_origin_name(enum limit_origin origin);
 int64_t limit_period_ms(enum limit_period period);
 
+/* The number of a meter; period is not looked at for connections. */
+int limit_meter(enum limit_kind kind, enum limit_period period);
+enum limit_kind limit_meter_kind(int meter);
+enum limit_period limit_meter_period(int meter);
+
 /* Everything LIMIT_NONE. */
 void limit_values_init(struct limit_values *v);
 bool limit_values_are_empty(const struct limit_values *v);
@@ -173,6 +182,8 @@ int limit_rule_check(const struct limit_rule *rule, struct err *err) NODISCARD;
 /* True if the rule acts on a limiter of this scope (whether or not it has ended). */
 bool limit_rule_matches(const struct limit_rule *rule, const struct limit_scope *scope);
 
+/* The cap of one meter. */
+const struct cap *caps_of_meter(const struct caps *caps, int meter);
 /* No caps at all. */
 void caps_init(struct caps *caps);
 /*

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define SHARE_WAIT_MS 1000
+
 void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t now)
 {
 	*l = (struct limiter){.scope = *scope};
@@ -13,8 +15,6 @@ void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t no
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
 		list_init(&l->slices[p]);
 	l->day_budget = LIMIT_NONE;
-	l->share_connections = LIMIT_NONE;
-	l->share_per_second = LIMIT_NONE;
 }
 
 void limiter_done(struct limiter *l)
@@ -34,6 +34,10 @@ void limiter_bind(struct limiter *l, const struct limit_rules *rules,
 	l->rules = rules;
 	l->profile = profile;
 	limit_resolve(rules, &l->scope, profile, now, &l->caps);
+	/* Where there is no limit, no share stands over from an earlier one. */
+	for (int m = 0; m < LIMIT_METER_COUNT; m++)
+		if (caps_of_meter(&l->caps, m)->count == LIMIT_NONE)
+			l->shares[m] = (struct limiter_share){.part = 0};
 }
 
 /* A rule that ends by itself gives way to what stands below it. */
@@ -43,16 +47,37 @@ static void refresh(struct limiter *l, int64_t now)
 		limiter_bind(l, l->rules, l->profile, now);
 }
 
+/* The cap of one meter as far as this worker goes. */
+static struct cap own_cap(const struct limiter *l, int meter)
+{
+	struct cap cap = *caps_of_meter(&l->caps, meter);
+	if (l->is_divided && cap.count != LIMIT_NONE)
+		cap_tighten(&cap, l->shares[meter].part, ORIGIN_SLICE, LIMIT_FOREVER);
+	return cap;
+}
+
 /* The caps the tally answers for: not those leased in slices, but those of shares and warm-up. */
 static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		caps[p] = l->caps.messages[p];
+		caps[p] = own_cap(l, limit_meter(LIMIT_MESSAGES, (enum limit_period)p));
 		if (l->is_sliced[p])
 			caps[p].count = LIMIT_NONE;
 	}
-	cap_tighten(&caps[LIMIT_SECOND], l->share_per_second, ORIGIN_SLICE, LIMIT_FOREVER);
 	cap_tighten(&caps[LIMIT_DAY], l->day_budget, ORIGIN_WARMUP, LIMIT_FOREVER);
+}
+
+static void connect_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		caps[p] = own_cap(l, limit_meter(LIMIT_NEW_CONNECTIONS, (enum limit_period)p));
+}
+
+/* A share may grow at any time: nobody waits for long before asking again. */
+static void wait_for_share(struct limiter_wait *wait, int64_t now)
+{
+	if (wait->cap.origin == ORIGIN_SLICE && wait->at_ms > now + SHARE_WAIT_MS)
+		wait->at_ms = now + SHARE_WAIT_MS;
 }
 
 /* The slice a message begun at begun_ms is one of, or NULL. */
@@ -90,12 +115,14 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 	struct cap caps[LIMIT_PERIOD_COUNT];
 	message_caps(l, caps);
 	wait.at_ms = tally_ready_at(&l->messages, caps, now, &wait.period);
-	if (wait.at_ms > now)
+	if (wait.at_ms > now) {
 		wait.cap = caps[wait.period];
-	else if (!slices_allow(l, now, &wait))
+		wait_for_share(&wait, now);
+	} else if (!slices_allow(l, now, &wait)) {
 		wait.at_ms = LIMITER_ON_EVENT;
-	else
+	} else {
 		return now;
+	}
 	*wait_out = wait;
 	return wait.at_ms;
 }
@@ -167,8 +194,7 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 {
 	refresh(l, now);
 	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_CONNECTIONS};
-	struct cap cap = l->caps.connections;
-	cap_tighten(&cap, l->share_connections, ORIGIN_SLICE, LIMIT_FOREVER);
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND));
 	int64_t ghosts_until;
 	int64_t open = l->open + ghosts(l, now, &ghosts_until);
 	if (cap.count != LIMIT_NONE && open >= cap.count) {
@@ -177,19 +203,24 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 		*wait_out = wait;
 		return wait.at_ms;
 	}
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	connect_caps(l, caps);
 	wait.kind = LIMIT_NEW_CONNECTIONS;
-	wait.at_ms = tally_ready_at(&l->connects, l->caps.new_connections, now, &wait.period);
+	wait.at_ms = tally_ready_at(&l->connects, caps, now, &wait.period);
 	if (wait.at_ms <= now)
 		return now;
-	wait.cap = l->caps.new_connections[wait.period];
+	wait.cap = caps[wait.period];
+	wait_for_share(&wait, now);
 	*wait_out = wait;
 	return wait.at_ms;
 }
 
 void limiter_take_connection(struct limiter *l, int64_t now)
 {
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	connect_caps(l, caps);
 	l->open++;
-	tally_begin(&l->connects, l->caps.new_connections, now);
+	tally_begin(&l->connects, caps, now);
 }
 
 void limiter_settle_connection(struct limiter *l, int64_t now)
@@ -205,8 +236,10 @@ void limiter_end_connection(struct limiter *l)
 
 void limiter_give_connection(struct limiter *l)
 {
+	struct cap caps[LIMIT_PERIOD_COUNT];
+	connect_caps(l, caps);
 	limiter_end_connection(l);
-	tally_undo(&l->connects, l->caps.new_connections);
+	tally_undo(&l->connects, caps);
 }
 
 static void add_ghosts(struct limiter *l, int64_t count, int64_t until_ms, int64_t now)
@@ -244,19 +277,36 @@ int64_t limiter_export_usage(struct limiter *l)
 	return tally_export(&l->messages);
 }
 
-void limiter_set_shares(struct limiter *l, int64_t connections, int64_t per_second)
+void limiter_divide(struct limiter *l)
 {
-	l->share_connections = connections;
-	l->share_per_second = per_second;
+	l->is_divided = true;
 }
 
-bool limiter_fits_shares(struct limiter *l, int64_t now)
+void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version)
 {
-	if (l->share_connections != LIMIT_NONE &&
-	    limiter_open_connections(l, now) > l->share_connections)
-		return false;
-	return l->share_per_second == LIMIT_NONE ||
-	       tally_count(&l->messages, LIMIT_SECOND, now) <= l->share_per_second;
+	l->shares[meter].part = part;
+	l->shares[meter].version = version;
+}
+
+int64_t limiter_counted(struct limiter *l, int meter, int64_t now)
+{
+	switch (limit_meter_kind(meter)) {
+	case LIMIT_NEW_CONNECTIONS:
+		return tally_count(&l->connects, limit_meter_period(meter), now);
+	case LIMIT_MESSAGES:
+		return tally_count(&l->messages, limit_meter_period(meter), now);
+	case LIMIT_CONNECTIONS:
+	case LIMIT_MESSAGES_PER_CONNECTION:
+		break;
+	}
+	return limiter_open_connections(l, now);
+}
+
+bool limiter_has_surplus(struct limiter *l, int64_t now)
+{
+	refresh(l, now);
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND));
+	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
 }
 
 void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced)

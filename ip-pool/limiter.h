@@ -8,8 +8,9 @@
  * until T after its final reply. take and give are all or nothing over several limiters: see
  * permit.h, which is what workers call.
  *
- * Limits wider than the worker (DESIGN 9, Slices) arrive as shares and slices: a share is a cap of
- * origin SLICE; a slice is a number of messages to use before an end. Owned by one worker; pure.
+ * Limits wider than the worker (DESIGN 9, Slices) arrive as shares and slices: of a divided limiter
+ * each cap is tightened to this worker's share of it, nothing until the first is told; a slice is a
+ * number of messages to use before an end. Owned by one worker; pure.
  */
 #ifndef EDM_IP_POOL_LIMITER_H
 #define EDM_IP_POOL_LIMITER_H
@@ -56,6 +57,14 @@ struct limiter_slice_end {
 	int64_t end_ms; /* the last reply of its messages */
 };
 
+/* This worker's part of one cap of a divided limiter. */
+struct limiter_share {
+	int64_t part;
+	uint64_t version; /* of the issuer's word; 0: none yet */
+	bool is_short;	  /* somebody had to wait for this limit since the last wish */
+	bool was_short;	  /* that is what the last wish said */
+};
+
 struct limiter {
 	struct limit_scope scope;
 	const struct limit_rules *rules;
@@ -67,9 +76,10 @@ struct limiter {
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
 	struct list slices[LIMIT_PERIOD_COUNT]; /* struct limiter_slice, newest last */
 	bool is_sliced[LIMIT_PERIOD_COUNT];	/* messages of that period are leased in slices */
-	int64_t day_budget;	   /* LIMIT_NONE, or what the warm-up allows in a day */
-	int64_t share_connections; /* LIMIT_NONE, or this worker's part */
-	int64_t share_per_second;  /* messages; LIMIT_NONE, or this worker's part */
+	int64_t day_budget; /* LIMIT_NONE, or what the warm-up allows in a day */
+	int64_t leaving;    /* of open: those we are closing */
+	bool is_divided;    /* its caps are shared with other workers */
+	struct limiter_share shares[LIMIT_METER_COUNT];
 };
 
 /* scope, rules and profile are borrowed until the next limiter_bind or limiter_done. */
@@ -110,10 +120,14 @@ void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
 /* Messages ended since the last call, to be appended to limit_usage. */
 int64_t limiter_export_usage(struct limiter *l);
 
-/* This worker's parts of a wider limit; LIMIT_NONE = it is not divided. */
-void limiter_set_shares(struct limiter *l, int64_t connections, int64_t per_second);
-/* True when what is counted now fits the shares, so that the issuer may deal the rest to others. */
-bool limiter_fits_shares(struct limiter *l, int64_t now);
+/* Its caps are shared with other workers from now on: nothing may begin until a share is told. */
+void limiter_divide(struct limiter *l);
+/* This worker's part of the cap of a meter, under the issuer's version. */
+void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version);
+/* What counts against the cap of a meter now. */
+int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
+/* True if the connections that are not being closed are more than its cap. */
+bool limiter_has_surplus(struct limiter *l, int64_t now);
 /* From now on messages of this period need a slice (or no longer do). */
 void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced);
 void limiter_add_slice(struct limiter *l, enum limit_period period, const struct slice_grant *grant,

@@ -54,7 +54,6 @@ static struct cap learnt_rate(const struct lane_limits *l, int64_t now)
 struct cap lane_connections_cap(struct lane_limits *l, int64_t now)
 {
 	struct cap cap = l->limiter.caps.connections;
-	cap_tighten(&cap, l->limiter.share_connections, ORIGIN_SLICE, LIMIT_FOREVER);
 	struct cap learnt = learnt_connections(l, now);
 	cap_tighten(&cap, learnt.count, learnt.origin, learnt.until_ms);
 	if (health_is_dead(&l->health))
@@ -171,6 +170,19 @@ static void end_connection(struct limiter *l, int64_t now)
 	limiter_end_connection(l);
 }
 
+static void leave_connection(struct limiter *l, int64_t now)
+{
+	(void)now;
+	l->leaving++;
+}
+
+static void end_leaving_connection(struct limiter *l, int64_t now)
+{
+	(void)now;
+	l->leaving--;
+	limiter_end_connection(l);
+}
+
 static void give_connection(struct limiter *l, int64_t now)
 {
 	(void)now;
@@ -232,9 +244,27 @@ struct lane_reaction lane_failed(const struct permit_path *path, const struct ou
 	return react(l, &outcome->verdict, begun_ms, now);
 }
 
-void lane_end_connection(const struct permit_path *path)
+void lane_leave_connection(const struct permit_path *path)
 {
-	each_connection_limiter(path, end_connection, 0);
+	each_connection_limiter(path, leave_connection, 0);
+}
+
+void lane_end_connection(const struct permit_path *path, bool was_leaving)
+{
+	each_connection_limiter(path, was_leaving ? end_leaving_connection : end_connection, 0);
+}
+
+bool lane_has_surplus(const struct permit_path *path, int64_t now)
+{
+	struct limiter *own = &path->lane->limiter;
+	if (own->open - own->leaving > controller_connections(&path->lane->controller) ||
+	    limiter_has_surplus(own, now))
+		return true;
+	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
+		if (has_connections[i] && path->shared[i] != NULL &&
+		    limiter_has_surplus(path->shared[i], now))
+			return true;
+	return false;
 }
 
 struct permit lane_take_message(const struct permit_path *path, int64_t now)

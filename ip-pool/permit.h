@@ -82,7 +82,13 @@ bool lane_greeted(const struct permit_path *path, int64_t now);
 /* It failed before a greeting; lane_end_connection follows. */
 struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
 				 int64_t begun_ms, int64_t now);
-void lane_end_connection(const struct permit_path *path);
+/* We are closing it (QUIT is said); it counts until its end. */
+void lane_leave_connection(const struct permit_path *path);
+/* was_leaving: lane_leave_connection was called before. */
+void lane_end_connection(const struct permit_path *path, bool was_leaving);
+/* More connections than allowed are open, those being closed not counted: after a cap was lowered,
+ * or the receiver wanted fewer. One that is idle is to be closed. */
+bool lane_has_surplus(const struct permit_path *path, int64_t now);
 
 struct permit lane_take_message(const struct permit_path *path, int64_t now);
 /* Its MAIL was not sent. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#define TURN_MS 1000
 #define PARTS 20 /* a slice lives at most a 20th of the period */
 #define NOT_ENDED INT64_MAX
 
@@ -107,6 +108,7 @@ void slice_add_usage(struct slice_book *b, int64_t at_ms, int64_t n)
 void share_table_init(struct share_table *t, int64_t limit)
 {
 	t->limit = limit;
+	t->turn_ms = TURN_MS;
 	list_init(&t->holders);
 }
 
@@ -138,7 +140,7 @@ void share_join(struct share_table *t, uint32_t holder)
 		list_init(&h->node);
 		list_push_back(&t->holders, &h->node);
 	}
-	h->held = h->told = h->wanted = h->target = h->lost_ms = 0;
+	h->held = h->told = h->wanted = h->target = h->lost_ms = h->empty_ms = 0;
 	h->version++;
 }
 
@@ -149,11 +151,14 @@ void share_want(struct share_table *t, uint32_t holder, int64_t wanted)
 		h->wanted = wanted > 0 ? wanted : 0;
 }
 
-void share_confirm(struct share_table *t, uint32_t holder, uint64_t version)
+void share_confirm(struct share_table *t, uint32_t holder, uint64_t version, int64_t counted)
 {
 	struct share_holder *h = holder_of(t, holder);
-	if (h != NULL && h->lost_ms == 0 && version == h->version)
-		h->held = h->told;
+	if (h == NULL || h->lost_ms != 0)
+		return;
+	/* Until it goes by our last word it may still fill what it had. */
+	int64_t least = version == h->version ? h->told : h->held;
+	h->held = counted > least ? counted : least;
 }
 
 void share_lost(struct share_table *t, uint32_t holder, int64_t now)
@@ -221,6 +226,23 @@ static void tell(struct share_holder *h, int64_t part)
 	h->version++;
 }
 
+/* With fewer permits than holders some get nothing: they take turns. */
+static void serve_starved_first(struct share_table *t, int64_t now)
+{
+	LIST_EACH (it, &t->holders) {
+		struct share_holder *h = LIST_ITEM(it, struct share_holder, node);
+		if (h->wanted == 0 || h->told > 0) {
+			h->empty_ms = 0;
+		} else if (h->empty_ms == 0) {
+			h->empty_ms = now;
+		} else if (now - h->empty_ms >= t->turn_ms) {
+			h->empty_ms = now;
+			list_remove(&h->node);
+			list_push_front(&t->holders, &h->node);
+		}
+	}
+}
+
 /* Fixes everybody's fair part and shrinks who has more; returns what is held in all. */
 static int64_t shrink(struct share_table *t, int64_t pool)
 {
@@ -244,18 +266,20 @@ static int64_t shrink(struct share_table *t, int64_t pool)
 void share_deal(struct share_table *t, int64_t now)
 {
 	forget_lost(t, now);
+	serve_starved_first(t, now);
 	int64_t pool = t->limit - lost_part(t);
 	int64_t room = t->limit - shrink(t, pool > 0 ? pool : 0);
 	LIST_EACH (it, &t->holders) {
 		struct share_holder *h = LIST_ITEM(it, struct share_holder, node);
-		int64_t more = h->target - h->told;
-		if (more > room)
-			more = room;
-		if (h->lost_ms != 0 || more <= 0 || h->held != h->told)
+		int64_t most = h->held + (room > 0 ? room : 0);
+		int64_t part = h->target < most ? h->target : most;
+		if (h->lost_ms != 0 || part <= h->told)
 			continue;
-		tell(h, h->told + more);
-		h->held = h->told;
-		room -= more;
+		tell(h, part);
+		if (part <= h->held)
+			continue;
+		room -= part - h->held;
+		h->held = part;
 	}
 }
 

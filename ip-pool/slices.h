@@ -7,11 +7,11 @@
  * with the last reply of its messages; until that is reported it counts as not ended. A dead
  * holder's slices count as spent, ended at their t or when it was given up, whichever is later.
  *
- * **Shares** (connections, and messages per second): whole numbers that hold until changed, dealt
- * again each second to those with work. A share first shrinks, its holder says so when what it
- * counts fits (limiter_fits_shares), and only then may another grow: so the sum of what holders may
- * count never passes N. A dead holder's share comes back when it registers again or after
- * connection_grace.
+ * **Shares** (between the workers of a node, for every kind and period; between nodes for
+ * connections and messages per second): whole numbers that hold until changed, dealt again each
+ * second to those with work. A share first shrinks, its holder says how much it still counts, and
+ * only what is free by that may let another grow: so the sum of what holders count never passes N.
+ * A dead holder's share comes back when it registers again or after connection_grace.
  *
  * Holders are small numbers (a worker, or a node). One owner; pure.
  */
@@ -62,11 +62,13 @@ struct share_holder {
 	int64_t wanted;	  /* what it could use */
 	int64_t target;	  /* its fair part at the last deal */
 	int64_t lost_ms;  /* 0 = alive; else when it was lost */
+	int64_t empty_ms; /* since when it wants and has nothing; 0 = it does not */
 };
 
 struct share_table {
 	int64_t limit;
-	struct list holders;
+	int64_t turn_ms;     /* who wants and got nothing for so long is served first */
+	struct list holders; /* struct share_holder; the first get what does not divide */
 };
 
 void share_table_init(struct share_table *t, int64_t limit);
@@ -75,8 +77,8 @@ void share_table_done(struct share_table *t);
 void share_join(struct share_table *t, uint32_t holder);
 /* What it could use now: its work, and at least what it counts. */
 void share_want(struct share_table *t, uint32_t holder, int64_t wanted);
-/* Everything it counts now fits what it was told under that version. */
-void share_confirm(struct share_table *t, uint32_t holder, uint64_t version);
+/* It goes by what it was told under that version (0: nothing yet), and counts so much now. */
+void share_confirm(struct share_table *t, uint32_t holder, uint64_t version, int64_t counted);
 /* It is gone; its part stays reserved for the grace, unless it joins again. */
 void share_lost(struct share_table *t, uint32_t holder, int64_t now);
 /*

@@ -113,6 +113,9 @@ void control_on_letter(void *owner, struct letter *letter)
 		claims_on_status(n, wl->subject);
 		live_on_status(n, wl->subject);
 		break;
+	case LETTER_WISH:
+		slices_on_wish(n, wl->subject);
+		break;
 	case LETTER_DRAINED:
 		n->drained_count++;
 		node_on_drained(n);
@@ -123,6 +126,7 @@ void control_on_letter(void *owner, struct letter *letter)
 	case LETTER_FLUSHED:
 	case LETTER_RELOAD:
 	case LETTER_DRAIN:
+	case LETTER_SHARES:
 		must(!"a letter for a worker");
 	}
 }

@@ -216,6 +216,9 @@ bool lane_feed(struct lane_session *ls)
 void lane_session_quit(struct lane_session *ls)
 {
 	must(!carries_something(ls));
+	lane_leave_connection(&ls->path);
+	ls->lane->gives_up = false;
+	ls->is_leaving = true;
 	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
 	list_remove(&ls->node);
 	list_push_back(&ls->lane->ending, &ls->node);
@@ -240,6 +243,14 @@ static int64_t idle_ms_of(const struct worker_queue *q)
 	return is_over && idle_ms > TAIL_IDLE_MS ? TAIL_IDLE_MS : idle_ms;
 }
 
+/* False when it is to end: the node or its source drains, or there are more than allowed. */
+static bool may_go_on(const struct lane_session *ls)
+{
+	const struct worker *w = ls->lane->queue->worker;
+	return !w->is_draining && list_is_empty(&ls->lane->retired) && !ls->lane->gives_up &&
+	       !lane_has_surplus(&ls->path, loop_now_ms(w->loop));
+}
+
 static void on_ready(void *owner, struct session *s)
 {
 	struct lane_session *ls = owner;
@@ -250,8 +261,7 @@ static void on_ready(void *owner, struct session *s)
 		become_greeted(ls);
 	list_remove(&ls->node);
 	list_push_front(&q->idle, &ls->node);
-	if (is_used_up(ls) || w->is_draining ||
-	    !source_is_usable(ls->lane->source, w->identity->node)) {
+	if (is_used_up(ls) || !may_go_on(ls)) {
 		lane_session_quit(ls);
 		return;
 	}
@@ -263,7 +273,8 @@ static void on_ready(void *owner, struct session *s)
 static void on_room(void *owner, struct session *s)
 {
 	(void)s;
-	send_next(owner);
+	if (may_go_on(owner))
+		send_next(owner);
 }
 
 static void on_wants_commit(void *owner, struct session *s, void *tag)
@@ -303,7 +314,9 @@ static void on_closed(void *owner, struct session *s, const struct outcome *why)
 		q->opening--;
 		lane_on_failed(ls, why);
 	}
-	lane_end_connection(&ls->path);
+	lane_end_connection(&ls->path, ls->is_leaving);
+	ls->lane->gives_up = false;
+	worker_has_room(q->worker);
 	q->open_after_ms = 0;
 	worker_touch(q);
 	lane_session_free(ls);

@@ -16,8 +16,10 @@
 
 static void send_reload(struct node *n)
 {
+	n->reloads++;
 	for (size_t i = 0; i < n->worker_count; i++) {
 		struct work_reload *reload = xcalloc(1, sizeof(*reload));
+		reload->number = n->reloads;
 		reload->identity = identity_hold(n->identity);
 		reload->settings = n->options.settings.worker;
 		work_letter_send(worker_inbox(n->workers[i]), &reload->letter, LETTER_RELOAD,
@@ -81,6 +83,7 @@ static void on_identity(void *owner, struct identity *identity, const struct err
 		start_workers(n);
 	else if (n->phase == NODE_RUNNING)
 		send_reload(n);
+	slices_deal(n);
 	identity_drop(old);
 	claims_plan(n);
 }
@@ -182,6 +185,7 @@ static void on_tick(struct timer *timer)
 	struct node *n = timer->owner;
 	note_lease(n);
 	claims_tick(n);
+	slices_deal(n);
 	live_tick(n);
 	sites_evict(n);
 	lookups_tell(n);
@@ -251,6 +255,7 @@ static int open_parts(struct node *n, struct err *err)
 	n->workers = xcalloc(s->workers, sizeof(n->workers[0]));
 	n->statuses = xcalloc(s->workers, sizeof(n->statuses[0]));
 	n->flushed = xcalloc(s->workers, sizeof(n->flushed[0]));
+	n->wishes = xcalloc(s->workers, sizeof(n->wishes[0]));
 	n->drain_letters = xcalloc(s->workers, sizeof(n->drain_letters[0]));
 	n->composers = composers_open((int)s->composers);
 	return 0;
@@ -268,6 +273,7 @@ static struct node *node_new(const struct node_options *options)
 	map_init(&n->campaigns);
 	lookups_init(n);
 	map_init(&n->sites);
+	map_init(&n->wide_limits);
 	list_init(&n->holds);
 	n->tick = (struct timer){.on_due = on_tick, .owner = n};
 	n->plan = (struct timer){.on_due = on_plan, .owner = n};
@@ -294,6 +300,7 @@ static void node_free(struct node *n)
 	sites_free(n);
 	needs_free(n);
 	campaigns_free(n);
+	slices_free(n);
 	live_free(n);
 	identity_drop(n->identity);
 	tls_context_free(n->tls);
@@ -303,6 +310,7 @@ static void node_free(struct node *n)
 	free(n->flushed);
 	free(n->workers);
 	free(n->drain_letters);
+	free(n->wishes);
 	free(n);
 }
 

@@ -19,6 +19,7 @@
 #include "scheduler/campaign/campaign.h"
 #include "scheduler/node/identity.h"
 #include "scheduler/node/node.h"
+#include "scheduler/node/slices.h"
 #include "scheduler/plan/planner.h"
 
 enum node_phase { NODE_STARTING, NODE_RUNNING, NODE_DRAINING, NODE_STOPPING };
@@ -64,6 +65,12 @@ struct node_campaign {
 	bool is_seen;
 };
 
+/* Under which reload a worker last spoke of its limits. */
+struct wish_seen {
+	bool has_spoken;
+	uint64_t reload;
+};
+
 struct lookup {
 	struct map_node by_domain;
 	struct node *node;
@@ -97,6 +104,9 @@ struct node {
 	int64_t identity_version;
 	struct identity_load *identity_load;
 	struct map needs, texts, campaigns, lookups, sites;
+	struct map wide_limits;	  /* struct wide_limit (slices.c) */
+	uint64_t reloads;	  /* sent to the workers so far */
+	struct wish_seen *wishes; /* by worker */
 	struct list holds;
 	struct learnt_domains learnt;
 	size_t held;	   /* jobs out, of all needs */
@@ -182,6 +192,13 @@ void texts_stale(struct node *n, int32_t campaign);
 /* The node stops: who waits for a content goes back. */
 void texts_give_back(struct node *n);
 void texts_free(struct node *n);
+
+/* ---- slices.c */
+/* Takes a worker's wish, and frees it. */
+void slices_on_wish(struct node *n, struct work_wish *wish);
+/* Deals the limits wider than a worker anew and tells the workers what changed. */
+void slices_deal(struct node *n);
+void slices_free(struct node *n);
 
 /* ---- live.c */
 void live_on_status(struct node *n, struct work_status *status);

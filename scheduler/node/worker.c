@@ -185,9 +185,11 @@ static void take_reload(struct worker *w, struct work_reload *reload)
 	struct identity *old = w->identity;
 	w->identity = reload->identity;
 	w->options.settings = reload->settings;
+	w->reload = reload->number;
 	worker_limiters_bind(w);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
 		worker_queue_bind(queue_at(n));
+	worker_send_wish(w);
 	identity_drop(old);
 	free(reload);
 }
@@ -247,10 +249,14 @@ static void on_letter(void *owner, struct letter *letter)
 	case LETTER_DRAIN:
 		start_drain(w);
 		break;
+	case LETTER_SHARES:
+		worker_take_shares(w, wl->subject);
+		break;
 	case LETTER_SETTLED:
 	case LETTER_RETURNED:
 	case LETTER_DRAINED:
 	case LETTER_STATUS:
+	case LETTER_WISH:
 		must(!"a letter for control");
 	}
 }
@@ -361,6 +367,8 @@ static void on_turn(struct turn_hook *hook)
 {
 	struct worker *w = hook->owner;
 	pump_dirty(w);
+	if (w->wants_wish)
+		worker_send_wish(w);
 	/* While a sync is under way the next records gather: that is the group of the group commit.
 	 */
 	if (w->is_journal_broken)
@@ -425,6 +433,7 @@ static void on_tick(struct timer *timer)
 		if (provider_queue_total(&queue_at(n)->jobs) > 0 || queue_at(n)->rate_per_s > 0)
 			worker_queue_tick(queue_at(n), now);
 	evict_unused(w, now);
+	worker_wish_tick(w);
 	worker_send_status(w);
 	if (w->is_draining && now >= w->drain_until_ms)
 		give_up(w);
@@ -442,6 +451,7 @@ static void on_tick(struct timer *timer)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
+	worker_send_wish(w);
 	loop_run(w->loop);
 	struct map_node *n;
 	while ((n = map_next(&w->queues, NULL)) != NULL)

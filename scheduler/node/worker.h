@@ -59,6 +59,7 @@ struct worker_options {
 /* A new identity or new settings. Freed by the worker. */
 struct work_reload {
 	struct work_letter letter;
+	uint64_t number;	   /* of this reload, from 1 */
 	struct identity *identity; /* the letter's reference passes on */
 	struct worker_settings settings;
 };

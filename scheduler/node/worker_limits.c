@@ -8,13 +8,6 @@
 #include "engine/base/hash.h"
 #include "scheduler/node/worker_private.h"
 
-struct shared_limiter {
-	struct map_node node; /* worker.limiters by the hash of key */
-	struct buf key;	      /* level and the strings of its scope */
-	char *strings;	      /* what its scope points to */
-	struct limiter limiter;
-};
-
 static void append_key(struct buf *key, const struct limit_scope *s)
 {
 	buf_appendf(key, "%d/%.*s/%.*s/%.*s/%.*s/%.*s/%lld", (int)s->level, STR_ARG(s->provider),
@@ -66,6 +59,8 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 	l->key = key;
 	struct limit_scope own = own_scope(scope, &l->strings);
 	limiter_init(&l->limiter, &own, now);
+	if (w->options.workers > 1 && level_is_wide(scope->level))
+		limiter_divide(&l->limiter);
 	limiter_bind(&l->limiter, &w->identity->pool->limits, NULL, now);
 	map_put(&w->limiters, &l->node, hash);
 	return &l->limiter;

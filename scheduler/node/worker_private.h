@@ -23,6 +23,7 @@
 #include "ip-pool/choose.h"
 #include "ip-pool/pool.h"
 #include "ip-pool/permit.h"
+#include "scheduler/node/slices.h"
 #include "scheduler/node/worker.h"
 #include "scheduler/plan/provider_queue.h"
 
@@ -41,6 +42,7 @@ struct lane {
 	int32_t path_campaign, path_version;
 	struct list opening, busy, ending; /* struct lane_session */
 	size_t sessions;		   /* on any list */
+	bool gives_up;			   /* one of them, to a queue that has less */
 	uint64_t delivered, settled;
 	struct list retired;	  /* worker_queue.retired, or nowhere */
 	struct limiter_wait wait; /* what it last had to wait for */
@@ -68,6 +70,7 @@ struct lane_session {
 	int64_t begun_ms;
 	int64_t messages; /* permits used on it */
 	bool is_greeted;
+	bool is_leaving; /* we are closing it */
 	struct timer idle_timer;
 };
 
@@ -86,11 +89,20 @@ struct worker_queue {
 	struct list idle;    /* struct lane_session of all lanes */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
+	bool wants_room;	 /* waits for a connection of another queue to end */
 	int64_t open_after_ms;	 /* no new connection is tried before */
 	uint64_t settled;	 /* jobs that ended here */
 	uint64_t settled_before; /* at the last tick, for the rate */
 	double rate_per_s;	 /* settled, smoothed */
 	int64_t used_ms;	 /* last time it had a job or a session */
+};
+
+/* A limiter wider than a lane. */
+struct shared_limiter {
+	struct map_node node; /* worker.limiters by the hash of key */
+	struct buf key;	      /* level and the strings of its scope */
+	char *strings;	      /* what its scope points to */
+	struct limiter limiter;
 };
 
 struct worker {
@@ -114,6 +126,8 @@ struct worker {
 	size_t limbo; /* jobs recalled that wait for their letters */
 	struct work_letter drained_letter;
 	int64_t drain_until_ms; /* draining: what is under way then is given up */
+	uint64_t reload;	/* number of the last one */
+	bool wants_wish;	/* somebody waits for a limit that other workers have shares of */
 	bool is_draining, is_stopped, is_journal_broken, is_syncing;
 };
 
@@ -151,6 +165,24 @@ void worker_limiters_free(struct worker *w);
 /* Everything a message of this campaign asks on the lane. */
 struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign);
 
+/* ---- worker_slices.c */
+/* Tells control what this worker counts and could use of the limits it shares with others. */
+void worker_send_wish(struct worker *w);
+/* The wish of every second. */
+void worker_wish_tick(struct worker *w);
+/* Somebody with work has to wait for what binds on this path. */
+void worker_note_short(struct worker *w, const struct permit_path *path,
+		       const struct limiter_wait *wait);
+/* Frees the letter. */
+void worker_take_shares(struct worker *w, struct work_shares *shares);
+
+/* ---- worker_room.c */
+/* The lane has work and may not open a connection (lane->wait says why): if other queues hold what
+ * it waits for, one of them gives a connection up. */
+void worker_want_room(struct lane *lane);
+/* A connection ended: queues that waited for that may try, before the one it was of. */
+void worker_has_room(struct worker *w);
+
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
 void worker_queue_free(struct worker_queue *q);
@@ -161,6 +193,8 @@ void worker_queue_tick(struct worker_queue *q, int64_t now);
 /* Takes the worker's identity: sources, limits and pauses; lanes of sources that may not be used
  * any more finish what they carry. */
 void worker_queue_bind(struct worker_queue *q);
+/* Closes idle connections that are more than is allowed now. */
+void worker_queue_shed(struct worker_queue *q);
 /* When the queue could go next: now, or what its lanes wait for; INT64_MAX = nobody knows. */
 int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */

@@ -136,6 +136,7 @@ void worker_queue_bind(struct worker_queue *q)
 			retire(q, old[i]);
 	free(old);
 	q->open_after_ms = 0;
+	worker_queue_shed(q);
 	worker_touch(q);
 }
 
@@ -221,6 +222,7 @@ static bool lane_allows(const struct job *plan, void *context)
 	int64_t at = lane_message_ready_at(&path, now, &wait);
 	if (at <= now)
 		return true;
+	worker_note_short(w, &path, &wait);
 	wake_at(lane->queue, at);
 	return false;
 }
@@ -246,12 +248,24 @@ static bool lane_is_open(struct lane *lane, int64_t now)
 	return false;
 }
 
+/* There is work, and the lane waits. */
+static void note_short(struct lane *lane)
+{
+	struct permit_path path = worker_path(lane, NULL);
+	worker_note_short(lane->queue->worker, &path, &lane->wait);
+	worker_want_room(lane);
+}
+
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot)
 {
 	struct worker_queue *q = lane->queue;
 	int64_t now = loop_now_ms(q->worker->loop);
-	if (q->jobs.ready_count == 0 || !lane_is_open(lane, now))
+	if (q->jobs.ready_count == 0)
 		return false;
+	if (!lane_is_open(lane, now)) {
+		note_short(lane);
+		return false;
+	}
 	struct pick pick = pick_for(lane, site);
 	struct job *plan = provider_queue_pick(&q->jobs, &pick);
 	if (plan == NULL)
@@ -306,8 +320,10 @@ static bool open_one(struct worker_queue *q, int64_t now)
 	}
 	struct lane *lane = lane_at(q, choice.index);
 	q->candidates[choice.index].ready_at_ms = connection_ready_at(q, choice.index, now);
-	if (q->candidates[choice.index].ready_at_ms > now)
+	if (q->candidates[choice.index].ready_at_ms > now) {
+		note_short(lane);
 		return true; /* another source, maybe */
+	}
 	struct pick pick = pick_for(lane, NULL);
 	size_t ready = 0;
 	struct site *site = provider_queue_site(&q->jobs, &pick, &ready);
@@ -359,6 +375,8 @@ static void open_connections(struct worker_queue *q)
 	for (size_t i = 0; i < q->source_count; i++) {
 		q->candidates[i].is_usable = true;
 		q->candidates[i].ready_at_ms = connection_ready_at(q, i, now);
+		if (q->candidates[i].ready_at_ms > now)
+			note_short(q->lanes[i]);
 	}
 	for (int i = 0; i < OPEN_BURST; i++)
 		if (w->sessions >= w->options.settings.max_sessions ||
@@ -367,6 +385,16 @@ static void open_connections(struct worker_queue *q)
 			break;
 	if (q->jobs.ready_count > 0 && q->opening == 0)
 		give_way(q);
+}
+
+void worker_queue_shed(struct worker_queue *q)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	LIST_EACH (it, &q->idle) {
+		struct lane_session *ls = LIST_ITEM(it, struct lane_session, node);
+		if (lane_has_surplus(&ls->path, now))
+			lane_session_quit(ls);
+	}
 }
 
 void worker_queue_pump(struct worker_queue *q)
@@ -440,5 +468,6 @@ void worker_queue_tick(struct worker_queue *q, int64_t now)
 	q->rate_per_s = q->rate_per_s > 0 ? 0.5 * q->rate_per_s + 0.5 * settled : settled;
 	if (provider_queue_total(&q->jobs) > q->jobs.taken_count)
 		park(q, now);
+	worker_queue_shed(q);
 	worker_touch(q);
 }

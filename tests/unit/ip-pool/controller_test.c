@@ -88,7 +88,7 @@ static void end_connecting(struct sim *s, struct connection *c)
 			.verdict = {.klass = OUTCOME_THROTTLED, .actions = ACTION_CUT_CONNECTIONS}};
 		s->deferred++;
 		(void)lane_failed(&s->path, &refused, c->begun_ms, s->now);
-		lane_end_connection(&s->path);
+		lane_end_connection(&s->path, false);
 		c->step = ABSENT;
 		return;
 	}
@@ -119,7 +119,7 @@ static int64_t use_idle(struct sim *s, struct connection *c)
 {
 	if (s->lane.limiter.open > lane_connections_cap(&s->lane, s->now).count) {
 		s->receiver.accepted_connections--;
-		lane_end_connection(&s->path);
+		lane_end_connection(&s->path, false);
 		c->step = ABSENT;
 		return INT64_MAX;
 	}

@@ -121,7 +121,7 @@ static void connections_ask_source_provider_and_node(void **state)
 		assert_true(p.at_ms == LIMITER_ON_EVENT);
 		assert_int_equal(p.wait.level, levels[i]);
 		(void)lane_greeted(&f.path, NOW + 10);
-		lane_end_connection(&f.path);
+		lane_end_connection(&f.path, false);
 		assert_true(lane_take_connection(&f.path, NOW + 20).is_granted);
 		lane_give_connection(&f.path, NOW + 20);
 		assert_int_equal(f.shared[LEVEL_NODE].open, 0);
@@ -201,7 +201,7 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 	while (!health_is_dead(&f.lane.health)) {
 		assert_true(lane_take_connection(&f.path, now).is_granted);
 		(void)lane_failed(&f.path, &timeout, now, now + 100);
-		lane_end_connection(&f.path);
+		lane_end_connection(&f.path, false);
 		now += 200;
 		failures++;
 	}
@@ -218,7 +218,7 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 		probes++;
 		assert_true(lane_take_connection(&f.path, now).at_ms == LIMITER_ON_EVENT);
 		(void)lane_failed(&f.path, &timeout, now, now + 100);
-		lane_end_connection(&f.path);
+		lane_end_connection(&f.path, false);
 	}
 	assert_in_range(probes, 5, 9);
 	struct limiter_wait wait;

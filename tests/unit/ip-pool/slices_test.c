@@ -181,19 +181,31 @@ static void an_edit_of_the_limit_remembers_what_is_out(void **state)
 	slice_book_done(&book);
 }
 
+static const struct limit_rule thirty = {
+	.id = 1,
+	.campaign = 1,
+	.until_ms = LIMIT_FOREVER,
+	.values = {.connections = LIMIT_NONE,
+		   .messages_per_connection = LIMIT_NONE,
+		   .new_connections = {LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
+		   .messages = {30, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}},
+};
+static const struct limit_rules thirty_a_second = {&thirty, 1};
+
 /* One mailbox each way, now and then: told, then confirmed. */
 static void step_share(struct fleet *f, struct share_table *table)
 {
+	int meter = limit_meter(LIMIT_MESSAGES, LIMIT_SECOND);
 	uint32_t who = (uint32_t)random_below(f, HOLDERS);
 	struct holder *h = &f->holders[who];
 	uint64_t version;
 	if (random_below(f, 20) == 0)
 		share_want(table, who, random_below(f, 40));
-	limiter_set_shares(&h->limiter, LIMIT_NONE, share_told(table, who, &version));
+	int64_t part = share_told(table, who, &version);
+	limiter_set_share(&h->limiter, meter, part, version);
 	for (int i = 0; i < HOLDERS; i++)
 		end_messages(f, &f->holders[i]);
-	if (limiter_fits_shares(&h->limiter, f->now))
-		share_confirm(table, who, version);
+	share_confirm(table, who, version, limiter_counted(&h->limiter, meter, f->now));
 	begin_messages(f, h, 200);
 }
 
@@ -207,7 +219,8 @@ static void shares_never_pass_the_limit(void **state)
 		share_table_init(&table, 30);
 		for (uint32_t i = 0; i < HOLDERS; i++) {
 			share_join(&table, i);
-			limiter_set_shares(&f.holders[i].limiter, LIMIT_NONE, 0);
+			limiter_divide(&f.holders[i].limiter);
+			limiter_bind(&f.holders[i].limiter, &thirty_a_second, NULL, 0);
 		}
 		for (int step = 0; step < 8000; step++) {
 			f.now += 1 + random_below(&f, 10);
@@ -243,10 +256,10 @@ static void shares_are_dealt_fairly(void **state)
 	assert_int_equal(share_told(&t, 1, &version), 0);
 	uint64_t unused;
 	assert_int_equal(share_told(&t, 2, &unused), 4);
-	share_confirm(&t, 1, version - 1);
+	share_confirm(&t, 1, version - 1, 0);
 	share_deal(&t, 2000);
 	assert_int_equal(share_told(&t, 2, &unused), 4);
-	share_confirm(&t, 1, version);
+	share_confirm(&t, 1, version, 0);
 	share_deal(&t, 2000);
 	assert_int_equal(share_told(&t, 2, &unused), 8);
 	/* A lost one keeps its part for the grace, or until it is back. */
@@ -264,6 +277,59 @@ static void shares_are_dealt_fairly(void **state)
 	share_table_done(&t);
 }
 
+static void fewer_permits_than_holders_go_round(void **state)
+{
+	(void)state;
+	struct share_table t;
+	uint64_t version;
+	share_table_init(&t, 1);
+	share_join(&t, 1);
+	share_join(&t, 2);
+	share_want(&t, 1, 5);
+	share_want(&t, 2, 5);
+	share_deal(&t, 1000);
+	assert_int_equal(share_told(&t, 1, &version), 1);
+	share_deal(&t, 1500);
+	share_deal(&t, 3000);
+	assert_int_equal(share_told(&t, 1, &version), 0);
+	share_confirm(&t, 1, version, 1);
+	share_deal(&t, 3100);
+	assert_int_equal(share_told(&t, 2, &version), 0);
+	(void)share_told(&t, 1, &version);
+	share_confirm(&t, 1, version, 0);
+	share_deal(&t, 3200);
+	assert_int_equal(share_told(&t, 2, &version), 1);
+	share_table_done(&t);
+}
+
+/* Whoever has used much shrinks as what it counts fades; the rest is free for others at once. */
+static void what_fades_is_dealt_bit_by_bit(void **state)
+{
+	(void)state;
+	struct share_table t;
+	uint64_t version;
+	share_table_init(&t, 100);
+	share_join(&t, 1);
+	share_join(&t, 2);
+	share_want(&t, 1, 1000);
+	share_deal(&t, 1000);
+	share_want(&t, 2, 1000);
+	share_deal(&t, 2000);
+	assert_int_equal(share_told(&t, 2, &version), 0);
+	assert_int_equal(share_told(&t, 1, &version), 50);
+	static const struct {
+		int64_t counted, want_other;
+	} rows[] = {{90, 10}, {70, 30}, {40, 50}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		share_confirm(&t, 1, version, rows[i].counted);
+		share_deal(&t, 2000);
+		uint64_t other;
+		assert_int_equal(share_told(&t, 2, &other), rows[i].want_other);
+		assert_int_equal(share_told(&t, 1, &version), 50);
+	}
+	share_table_done(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +337,8 @@ int main(void)
 		cmocka_unit_test(an_edit_of_the_limit_remembers_what_is_out),
 		cmocka_unit_test(shares_never_pass_the_limit),
 		cmocka_unit_test(shares_are_dealt_fairly),
+		cmocka_unit_test(fewer_permits_than_holders_go_round),
+		cmocka_unit_test(what_fades_is_dealt_bit_by_bit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
