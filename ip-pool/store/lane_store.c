@@ -42,14 +42,15 @@ void lane_store_params(struct pg_params *p, const struct lane_record *lanes, con
 static void read_usage(const struct pg_rows *rows, int64_t now, struct usage_list *out)
 {
 	size_t count = (size_t)pg_rows_count(rows);
-	struct usage *items = arena_alloc(&out->arena, count * sizeof(*items) + 1);
+	struct past_usage *items = arena_alloc(&out->arena, count * sizeof(*items) + 1);
 	for (int i = 0; i < pg_rows_count(rows); i++)
-		items[i] = (struct usage){.at_ms = now - pg_int(rows, i, 0),
-					  .source = (uint32_t)pg_int32(rows, i, 1),
-					  .target = arena_str(&out->arena, pg_text(rows, i, 2)),
-					  .domain = arena_str(&out->arena, pg_text(rows, i, 3)),
-					  .campaign = pg_int(rows, i, 4),
-					  .messages = pg_int(rows, i, 5)};
+		items[i] =
+			(struct past_usage){.at_ms = now - pg_int(rows, i, 0),
+					    .source = (uint32_t)pg_int32(rows, i, 1),
+					    .target = arena_str(&out->arena, pg_text(rows, i, 2)),
+					    .domain = arena_str(&out->arena, pg_text(rows, i, 3)),
+					    .campaign = pg_int(rows, i, 4),
+					    .messages = pg_int(rows, i, 5)};
 	out->items = items;
 	out->count = count;
 }

@@ -21,7 +21,7 @@ void lane_store_params(struct pg_params *p, const struct lane_record *lanes, con
 		       size_t count);
 
 /* Messages of one key that ended at at_ms (monotonic, may be before the boot) or before. */
-struct usage {
+struct past_usage {
 	int64_t at_ms;
 	uint32_t source;
 	struct str target; /* provider or site */
@@ -31,7 +31,7 @@ struct usage {
 };
 
 struct usage_list {
-	const struct usage *items; /* oldest first */
+	const struct past_usage *items; /* oldest first */
 	size_t count;
 	struct arena arena; /* of items and their texts */
 };

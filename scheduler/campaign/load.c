@@ -36,6 +36,7 @@ enum column {
 	COL_FILE_TYPES,
 	COL_FILE_CIDS,
 	COL_FILE_DATA,
+	COL_SENDING_DOMAIN,
 };
 
 struct campaign_load {
@@ -60,6 +61,7 @@ static void read_columns(struct campaign_snapshot *s, const struct pg_rows *rows
 	s->deadline_us = pg_time(rows, 0, COL_DEADLINE);
 	s->from_address = keep(s, rows, COL_FROM);
 	s->from_domain = keep(s, rows, COL_FROM_DOMAIN);
+	s->sending_domain = pg_int32(rows, 0, COL_SENDING_DOMAIN);
 	s->return_path_domain = keep(s, rows, COL_RETURN_PATH);
 	s->unsubscribe_base = keep(s, rows, COL_UNSUBSCRIBE_BASE);
 	s->feedback_id = keep(s, rows, COL_FEEDBACK_ID);

@@ -150,12 +150,34 @@ static void fill_person(struct settlement *s, const struct person *p)
 	s->retry.attributes = p->attributes;
 }
 
+#define MINUTE_US INT64_C(60000000)
+
+/*
+ * What the lost process had not flushed counts for limits of hours and days, too. Its totals of
+ * that minute are not known, so each message is a row of its own: its number stands in the
+ * microseconds of the minute.
+ */
+static void count_usage(struct run *run, const struct told *told)
+{
+	const struct settlement *s = &told->record.settlement;
+	if (s->source_id == 0)
+		return;
+	int64_t number = 1 + (int64_t)run->counts->outcomes % (MINUTE_US - 1);
+	struct usage usage = {.minute_us = s->at_us / MINUTE_US * MINUTE_US + number,
+			      .source_id = s->source_id,
+			      .campaign = told->record.key.campaign,
+			      .messages = 1,
+			      .target = s->provider.len > 0 ? s->provider : s->mx};
+	flush_usage(run->flush, &usage);
+}
+
 static void settle_outcome(struct run *run, size_t k, const struct told *told,
 			   const struct person *p)
 {
 	struct settlement s = told->record.settlement;
 	fill_person(&s, p);
 	flush_settle(run->flush, k, &s);
+	count_usage(run, told);
 	run->counts->outcomes++;
 }
 

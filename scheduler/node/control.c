@@ -33,8 +33,23 @@ void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size
 /* ------------------------------------------------------------------------------------------
  * letters */
 
+/* Each connection that died under the job has had its MAIL, too. */
+static void count_usage(struct node *n, const struct work_job *job)
+{
+	const struct work_result *r = job->result;
+	if (r->source == 0)
+		return;
+	struct node_usage usage = {.source = r->source,
+				   .sending_domain = job->campaign->sending_domain,
+				   .campaign = job->campaign->id,
+				   .messages = 1 + job->unreached_tries,
+				   .target = job->plan.site->queue};
+	keeper_usage(n->keeper, &usage);
+}
+
 static void take_settled(struct node *n, struct work_job *job)
 {
+	count_usage(n, job);
 	hold_of(job->lease)->need->settled++;
 	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
 	dispatch_forget(n, job);

@@ -10,6 +10,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "scheduler/node/keeper_private.h"
+#include "scheduler/node/past.h"
 #include "scheduler/node/start.h"
 
 #define CHANNEL "edm"
@@ -114,6 +115,7 @@ static struct keeper *keeper_new(struct loop *loop, const struct keeper_options 
 	list_init(&k->dirty);
 	list_init(&k->flying);
 	list_init(&k->fresh);
+	map_init(&k->usage);
 	k->flush = flush_new();
 	k->flush_timer = (struct timer){.on_due = keeper_on_flush_timer, .owner = k};
 	k->work_timer = (struct timer){.on_due = keeper_on_work_timer, .owner = k};
@@ -140,6 +142,7 @@ int keeper_open(struct loop *loop, const struct keeper_options *options, struct 
 		return -1;
 	}
 	k->journal = start.journal;
+	k->past = start.past;
 	k->id = start.id;
 	struct member_events events;
 	k->beat = open_connection(k, "edm beat", CHANNEL);
@@ -150,6 +153,11 @@ int keeper_open(struct loop *loop, const struct keeper_options *options, struct 
 	timer_set(loop, &k->work_timer, loop_now_ms(loop));
 	*out = k;
 	return 0;
+}
+
+const struct past *keeper_past(const struct keeper *k)
+{
+	return k->past;
 }
 
 struct journal *keeper_journal(struct keeper *k)
@@ -239,6 +247,8 @@ void keeper_close(struct keeper *k)
 		keeper_end(t);
 	}
 	flush_free(k->flush);
+	keeper_drop_usage(k);
+	past_free(k->past);
 	journal_close(k->journal);
 	free(k->database_url);
 	free(k);

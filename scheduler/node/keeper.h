@@ -21,6 +21,16 @@
 #include "scheduler/ledger/journal.h"
 
 struct keeper;
+struct past;
+
+/* Messages that went over one lane for one campaign, for limits by the hour and day. */
+struct node_usage {
+	uint32_t source;
+	int32_t sending_domain; /* id; 0 = not one of ours */
+	int32_t campaign;
+	int32_t messages;
+	struct str target; /* provider or site */
+};
 
 /* One recipient of a lease. Slices live as long as the lease. */
 struct node_person {
@@ -143,6 +153,10 @@ void keeper_uncredit(struct keeper *k, struct node_lease *lease, uint16_t positi
 /* What became of the person at settlement->position; copied, strings included. */
 void keeper_settle(struct keeper *k, struct node_lease *lease, const struct settlement *settlement,
 		   const struct journal_marks *marks);
+/* Counts messages that are settled; goes with the next flush. */
+void keeper_usage(struct keeper *k, const struct node_usage *usage);
+/* What the processes before this one left; lives as long as the keeper. */
+const struct past *keeper_past(const struct keeper *k);
 /* Untried: its bit is closed by the next flush and the recipient is free again (of this lease's
  * chunk, once that is released). due_us > 0: to the retry table until then, attempt unchanged. */
 void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position, int64_t due_us);

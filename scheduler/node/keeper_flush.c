@@ -155,6 +155,7 @@ static void send_flush(struct keeper *k)
 		add_target(k, CONTAINER_OF(node, struct tenure, dirty));
 		targets++;
 	}
+	keeper_add_usage(k);
 	k->is_flying = true;
 	k->flushed_ms = loop_now_ms(k->loop);
 	flush_send(k->flush, k->ledger, k->id, on_flushed, k);

@@ -78,6 +78,8 @@ struct keeper {
 	int64_t stop_at_ms;
 	void (*on_stopped)(void *owner);
 	void *stop_owner;
+	struct map usage; /* struct usage_total (keeper_usage.c) */
+	struct past *past;
 	struct keeper_work *background; /* keeper_work.c's */
 };
 
@@ -96,6 +98,11 @@ void keeper_end(struct tenure *t);
 bool keeper_is_settled(const struct tenure *t);
 /* Notes an untried person for the next flush: into the retry table, due at due_us. */
 void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
+
+/* ---- keeper_usage.c */
+/* Puts the totals that grew into the flush being filled. */
+void keeper_add_usage(struct keeper *k);
+void keeper_drop_usage(struct keeper *k);
 
 /* ---- keeper_claim.c */
 /* The database counts other leases than we do: finds and gives back what a lost reply left. */

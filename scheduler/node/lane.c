@@ -15,6 +15,22 @@ static const struct session_events events;
 /* An idle connection to a tail site that has nobody waiting. */
 #define TAIL_IDLE_MS 1000
 
+/* What this lane, or one like it in an earlier process, used and learnt. */
+static void remember(struct lane *lane)
+{
+	struct worker *w = lane->queue->worker;
+	const struct ip_pool_snapshot *pool = w->identity->pool;
+	int64_t now = loop_now_ms(w->loop);
+	struct past_view view = {w->options.past, w->options.index, w->options.workers};
+	struct past_extent extent = {.source = lane->source->id,
+				     .connections = lane->limits.limiter.caps.connections.count,
+				     .close_ms = w->options.settings.timeouts.close_ms};
+	past_apply(&view, &extent, &lane->limits.limiter, now);
+	const struct lane_record *r = ip_pool_lane(pool, lane->source->id, lane->queue->name);
+	if (r != NULL)
+		lane_state_load(&lane->limits, &r->state, r->age_ms + now - pool->loaded_ms, now);
+}
+
 struct lane *lane_new(struct worker_queue *q, const struct source *source)
 {
 	struct lane *lane = xcalloc(1, sizeof(*lane));
@@ -33,6 +49,7 @@ struct lane *lane_new(struct worker_queue *q, const struct source *source)
 			 provider_find(w->identity->pool->providers, q->provider),
 			 loop_now_ms(w->loop));
 	lane_bind(lane, source);
+	remember(lane);
 	return lane;
 }
 

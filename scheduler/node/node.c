@@ -40,6 +40,7 @@ static int start_worker(struct node *n, size_t i, struct err *err)
 		.incarnation = keeper_id(n->keeper).incarnation,
 		.journal_mode = n->options.settings.journal_mode,
 		.settings = n->options.settings.worker,
+		.past = keeper_past(n->keeper),
 		.identity = n->identity,
 	};
 	n->workers[i] = worker_open(&options, err);

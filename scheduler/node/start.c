@@ -12,6 +12,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "scheduler/ledger/recover.h"
+#include "scheduler/node/past.h"
 
 static int read_installation(struct pg_blocking *db, unsigned char out[16], struct err *err)
 {
@@ -71,6 +72,13 @@ static void log_recovery(const struct start *s, const struct recovery_counts *c)
 	log_end(&l);
 }
 
+/* Before the name is taken anew it still says how it was left. */
+static int read_past(struct start *s, struct pg_blocking *db, struct err *err)
+{
+	s->past = past_open(db, s->node_name, err);
+	return s->past ? 0 : -1;
+}
+
 static int settle_and_join(struct start *s, struct pg_blocking *db, struct err *err)
 {
 	struct recovery_counts counts = {0};
@@ -96,11 +104,17 @@ int keeper_start(struct start *s, struct err *err)
 		return -1;
 	int result = open_journal(s, db, err);
 	if (result == 0)
+		result = read_past(s, db, err);
+	if (result == 0)
 		result = settle_and_join(s, db, err);
+	if (result == 0)
+		result = past_load(s->past, db, s->id.node, err);
 	pg_close_blocking(db);
 	if (result != 0) {
 		journal_close(s->journal);
 		s->journal = NULL;
+		past_free(s->past);
+		s->past = NULL;
 	}
 	return result;
 }

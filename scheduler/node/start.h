@@ -10,6 +10,8 @@
 #include "scheduler/ledger/journal.h"
 #include "scheduler/ledger/member.h"
 
+struct past;
+
 struct start {
 	/* In. */
 	const char *database_url;
@@ -19,6 +21,7 @@ struct start {
 	/* Out. */
 	struct journal *journal; /* locked; the caller's */
 	struct member_id id;
+	struct past *past;     /* the caller's */
 	int64_t registered_ms; /* boot clock when the registration was sent */
 };
 

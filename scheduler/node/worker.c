@@ -451,6 +451,7 @@ static void on_tick(struct timer *timer)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
+	worker_limiters_open(w);
 	worker_send_wish(w);
 	loop_run(w->loop);
 	struct map_node *n;

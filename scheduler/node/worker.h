@@ -19,6 +19,7 @@
 #include "scheduler/ledger/journal.h"
 #include "scheduler/node/composer.h"
 #include "scheduler/node/identity.h"
+#include "scheduler/node/past.h"
 #include "scheduler/node/site.h"
 
 /* What all workers and control share; control writes, workers read. */
@@ -52,6 +53,7 @@ struct worker_options {
 	int32_t incarnation;
 	enum journal_sync_mode journal_mode;
 	struct worker_settings settings;
+	const struct past *past; /* what limits must remember */
 	struct identity
 		*identity; /* sources, limits, pauses, rules as of now; a reference is taken */
 };

@@ -42,6 +42,19 @@ static struct limit_scope own_scope(const struct limit_scope *scope, char **bloc
 	return own;
 }
 
+static void apply_past(struct worker *w, struct limiter *l, int64_t now)
+{
+	struct past_view view = {w->options.past, w->options.index, w->options.workers};
+	struct past_extent extent = {.source = 0};
+	if (l->scope.level == LEVEL_SOURCE) {
+		const struct source *s = ip_pool_source(w->identity->pool, l->scope.source);
+		if (s == NULL)
+			return;
+		extent.source = s->id;
+	}
+	past_apply(&view, &extent, l, now);
+}
+
 struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope)
 {
 	struct buf key;
@@ -62,8 +75,29 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 	if (w->options.workers > 1 && level_is_wide(scope->level))
 		limiter_divide(&l->limiter);
 	limiter_bind(&l->limiter, &w->identity->pool->limits, NULL, now);
+	apply_past(w, &l->limiter, now);
 	map_put(&w->limiters, &l->node, hash);
 	return &l->limiter;
+}
+
+static void make_campaign_limiter(void *owner, int64_t campaign)
+{
+	struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = campaign};
+	(void)worker_limiter(owner, &scope);
+}
+
+void worker_limiters_open(struct worker *w)
+{
+	const struct ip_pool_snapshot *pool = w->identity->pool;
+	struct past_view view = {w->options.past, w->options.index, w->options.workers};
+	struct limit_scope node = {.level = LEVEL_NODE, .node = w->identity->node};
+	(void)worker_limiter(w, &node);
+	for (size_t i = 0; i < pool->source_count; i++) {
+		struct limit_scope source = {.level = LEVEL_SOURCE,
+					     .source = pool->sources[i].name};
+		(void)worker_limiter(w, &source);
+	}
+	past_campaigns(&view, make_campaign_limiter, w);
 }
 
 void worker_limiters_bind(struct worker *w)

@@ -159,6 +159,8 @@ void worker_send_status(struct worker *w);
 /* ---- worker_limits.c */
 /* The limiter of a scope wider than a lane, made when first needed; its strings are copied. */
 struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope);
+/* Makes those that have a past, before the first wish. */
+void worker_limiters_open(struct worker *w);
 /* Puts the identity's rules in force in all of them. */
 void worker_limiters_bind(struct worker *w);
 void worker_limiters_free(struct worker *w);

@@ -95,3 +95,11 @@ def make_world(build, tmp_path, database):
 def check():
     """check(world, campaign) -> the Checker of tests/crash."""
     return Checker
+
+
+@pytest.fixture
+def mailing(build, tmp_path, database, edm, dns):
+    """A node at work before a scripted receiver (support/mailing.py)."""
+    one = Mailing(build, tmp_path, database, edm, dns)
+    yield one
+    one.close()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Limits, pauses and back-off of a running node, judged by the receiver's log alone."""
 
+import json
+import signal
 import time
 
 import pytest
@@ -26,7 +28,7 @@ def test_connections_and_messages_of_a_lane(mailing):
 
 
 @pytest.mark.parametrize("scope", [
-    {"provider": "big"}, {"source": "s1"}, {"provider": "big", "total": True}, {"campaign": 1},
+    {"provider": "big"}, {"source": "s1"}, {"provider": "big", "total": True}, {"campaign": "c"},
     {"domain": "news.test", "provider": "big"}, {},
 ], ids=["lane", "source", "provider", "campaign", "domain", "node"])  # fmt: skip
 def test_messages_a_second(mailing, scope):
@@ -57,7 +59,9 @@ def spread(mailing, each, **limits):
     return mailing.campaign("c", {name: each for name in PROVIDERS})
 
 
-@pytest.mark.parametrize("scope", [{"source": "s1"}, {"campaign": 1}, {}], ids=["source", "campaign", "node"])
+@pytest.mark.parametrize(
+    "scope", [{"source": "s1"}, {"campaign": "c"}, {}], ids=["source", "campaign", "node"]
+)
 def test_messages_a_second_over_workers(mailing, scope):
     campaign = spread(mailing, 40)
     mailing.limit(**scope, rate=(30, "s"))
@@ -92,3 +96,160 @@ def test_new_connections(mailing, workers):
     print("workers", workers, "new connections a second at most", peak(log.connects(), 1.0))
     assert len(log.accepted()) == 240
     assert 5 <= peak(log.connects(), 1.0) <= 10
+
+
+def test_a_change_while_mail_flows(mailing):
+    """A cap is kept one second after it was set; connections that still fit stay open."""
+    mailing.provider("big", profile={"delay_ms": {"dot": 10}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20_000})
+    mailing.limit(provider="big", connections=12)
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.log().open_peak() == 12, "12 connections")
+    mailing.limit(provider="big", connections=4)
+    set_at = time.time()
+    mailing.wait(lambda: time.time() > set_at + 2.5, "two seconds of mail")
+    log = mailing.log()
+    closed = [float(e["time_us"]) / 1e6 for e in log.events if e["event"] == "close"]
+    assert log.open_peak(since=set_at + 1) == 4
+    assert len([at for at in closed if at > set_at - 0.5]) == 8
+    mailing.limit(provider="big", connections=9, rate=(50, "s"))
+    raised_at = time.time()
+    mailing.wait(lambda: mailing.log().open_peak(since=raised_at) >= 5, "more connections")
+    mailing.wait(lambda: time.time() > raised_at + 3, "three seconds of mail")
+    log = mailing.log()
+    assert log.open_peak(since=raised_at) <= 9
+    late = [at for at in log.mails() if at > raised_at + 1]
+    print("after the change: a second at most", peak(late, 1.0),
+          "open", log.open_peak(since=raised_at))
+    assert 30 <= peak(late, 1.0) <= 50
+
+
+@pytest.mark.parametrize("what", [["--all"], ["--provider", "big"], ["--source", "s1"]],
+                         ids=["all", "provider", "source"])  # fmt: skip
+def test_pause_and_resume(mailing, what):
+    mailing.provider("big", profile={"delay_ms": {"dot": 10}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20_000})
+    mailing.limit(rate=(200, "s"))
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.accepted(100)
+    mailing.edm("pause", *what)
+    paused_at = time.time()
+    mailing.wait(lambda: time.time() > paused_at + 2.5, "two quiet seconds")
+    last = max(mailing.log().mails())
+    print(what, "last MAIL", round(last - paused_at, 3), "s after the pause")
+    assert last < paused_at + 1
+    mailing.edm("resume", *what)
+    resumed_at = time.time()
+    seen = len(mailing.log().mails())
+    mailing.wait(lambda: len(mailing.log().mails()) > seen + 50, "mail again", 5)
+    first = min(at for at in mailing.log().mails() if at > resumed_at - 0.5)
+    print("first MAIL", round(first - resumed_at, 3), "s after the resumption")
+
+
+def test_draining_a_source(mailing):
+    mailing.provider("big", profile={"delay_ms": {"dot": 20}})
+    leaving, staying = mailing.source("s1"), mailing.source("s2")
+    campaign = mailing.campaign("c", {"big": 1500})
+    mailing.limit(rate=(200, "s"))
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.accepted(100)
+    mailing.edm("source", "drain", "s1")
+    drained_at = time.time()
+    log = mailing.finished(campaign)
+    last = max(log.mails(client=leaving))
+    print("last MAIL of the source", round(last - drained_at, 3), "s after")
+    assert last < drained_at + 1 < max(log.mails(client=staying))
+    assert len(log.accepted()) == 1500 and len({e["rcpt"] for e in log.accepted()}) == 1500
+    assert log.messages_per_connection(client=leaving) > 0
+    assert not [e for e in log.events if e["event"] == "close" and "reset" in e["detail"]]
+
+
+def test_qq_throttles_with_550_and_nobody_is_lost(mailing):
+    reply = "550 Ip frequency limited [MHtS4]. http://service.mail.qq.com/detail/122/12"
+    limits = {"rates": [{"messages": 40, "per": "s", "at": "mail", "reply": reply}]}
+    mailing.provider("qq", profile={"limits": limits}, domain="qq.com", mx="mx3.qq.com")
+    mailing.source("s1")
+    mailing.source("s2")
+    campaign = mailing.campaign("c", {"qq": 120}, domains={"qq": "qq.com"})
+    body = {"id": "qq.ip-frequency", "provider": "qq", "text": "\\bip frequency (is )?limited",
+            "class": "throttled", "cause": "rate-limit", "scope": "source",
+            "actions": ["cut-rate", "pause-lane"], "delay": "1s", "en": "Too fast.",
+            "zh": "太快。", "samples": ["550 Ip frequency limited."]}  # fmt: skip
+    mailing.db.query("INSERT INTO reply_rule(rule_id, body) VALUES ('qq.ip-frequency', %s)",
+                     json.dumps(body))  # fmt: skip
+    mailing.start(retry_schedule="1s")
+    mailing.launch(campaign)
+    log = mailing.finished(campaign, seconds=60)
+    refused = [e for e in log.events if e["event"] == "rejected"]
+    print("refused", len(refused), "states", mailing.states(campaign))
+    assert mailing.states(campaign) == {"delivered": 120}
+    assert len({e["rcpt"] for e in log.accepted()}) == 120
+
+
+def test_greylisting_prefers_its_source(mailing):
+    mailing.provider("big", profile={"greylist": {"seconds": 1}})
+    for name in ["s1", "s2", "s3"]:
+        mailing.source(name)
+    campaign = mailing.campaign("c", {"big": 60})
+    mailing.start(retry_schedule="2s")
+    mailing.launch(campaign)
+    log = mailing.finished(campaign)
+    tried = {}
+    for event in log.events:
+        if event["event"] == "rcpt" and event["code"] != "250":
+            tried.setdefault(event["rcpt"], event["client"])
+        elif event["event"] == "accepted":
+            assert tried[event["rcpt"]] == event["client"]
+    assert len(log.accepted()) == 60 and len(tried) == 60
+
+
+def test_a_dead_provider_holds_up_nobody(mailing):
+    mailing.provider("dead", listens=False)
+    mailing.provider("big")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"dead": 2000, "big": 2000})
+    mailing.start()
+    mailing.launch(campaign)
+    log = mailing.accepted(2000, seconds=15)
+    print("seconds", round(max(log.mails()) - min(log.mails()), 2), mailing.states(campaign))
+
+
+def test_a_small_campaign_overtakes(mailing):
+    mailing.provider("big")
+    mailing.source("s1")
+    large = mailing.campaign("large", {"big": 20_000})
+    small = mailing.campaign("small", {"big": 200}, sender="small.test")
+    mailing.limit(provider="big", total=True, rate=(100, "s"))
+    mailing.start()
+    mailing.launch(large)
+    mailing.accepted(300)
+    mailing.launch(small)
+    started = time.time()
+    log = mailing.finished(small, seconds=15)
+    print("the small one took", round(time.time() - started, 2), "s; a second at most",
+          peak(log.mails(), 1.0))
+    assert len(log.accepted()) < 3000 and peak(log.mails(), 1.0) <= 100
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "kill"])
+@WORKERS
+def test_an_hour_is_remembered_over_a_restart(mailing, how, workers):
+    campaign = spread(mailing, 100)
+    mailing.limit(source="s1", rate=(150, "h"))
+    mailing.start(workers=workers)
+    mailing.launch(campaign)
+    mailing.accepted(60)
+    mailing.stop(how)
+    before = len(mailing.log().mails())
+    mailing.start(workers=workers)
+    restarted_at = time.time()
+    mailing.wait(lambda: time.time() > restarted_at + 6, "six seconds of mail")
+    after = len(mailing.log().mails())
+    print(how, workers, "before", before, "in all", after)
+    # After a kill each connection there may have been counts as a message nobody wrote down.
+    assert (120 if how == signal.SIGTERM else before) <= after <= 150

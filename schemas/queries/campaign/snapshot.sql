@@ -18,7 +18,8 @@ SELECT c.name, c.priority::int, coalesce(c.pool, ''), c.unsigned, c.unknown_poli
 	ARRAY(SELECT a.content_id FROM attachment a
 	       WHERE a.campaign_id = $1 AND a.version = $2 ORDER BY a.position),
 	ARRAY(SELECT a.data FROM attachment a
-	       WHERE a.campaign_id = $1 AND a.version = $2 ORDER BY a.position)
+	       WHERE a.campaign_id = $1 AND a.version = $2 ORDER BY a.position),
+	coalesce(d.sending_domain_id, 0)
 FROM campaign c
 	JOIN content t ON t.campaign_id = c.campaign_id AND t.version = $2
 	CROSS JOIN installation i

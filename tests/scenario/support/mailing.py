@@ -19,17 +19,14 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 from support.nsd import free_port
+from support.waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "sink"))
 import edm_sink  # noqa: E402
 
-PERIODS = {"s": 1000, "min": 60_000, "h": 3_600_000, "day": 86_400_000}
-KINDS = {"connections": 1, "new_connections": 2, "rate": 3, "messages_per_connection": 4}
-SCOPES = {"all": 1, "provider": 2, "source": 3}
 RUNNING, FINISHED = 3, 5
 
 
@@ -41,14 +38,13 @@ class Log:
 
     def _select(self, name, **wanted):
         for event in self.events:
-            if event["event"] == name and all(event[key] == value for key, value in wanted.items()):
+            is_wanted = all(event[key] == value for key, value in wanted.items())
+            if event["event"] == name and is_wanted:
                 yield int(event["time_us"]) / 1e6, event
 
-    def mails(self, rcpt_domain=None, **wanted):
-        """Times of the MAIL commands; rcpt_domain: of those messages only."""
-        if rcpt_domain is None:
-            return [at for at, _ in self._select("mail", **wanted)]
-        return [at for at, e in self._select("rcpt", **wanted) if e["rcpt"].endswith("@" + rcpt_domain)]
+    def mails(self, **wanted):
+        """Times of the MAIL commands."""
+        return [at for at, _ in self._select("mail", **wanted)]
 
     def connects(self, **wanted):
         return [at for at, _ in self._select("connect", **wanted)]
@@ -61,12 +57,14 @@ class Log:
         changes = [(at, 1) for at in self.connects(**wanted)]
         changes += [(at, -1) for at, _ in self._select("close", **wanted)]
         # At the same microsecond a close and a connect overlap.
-        open_now, peak_seen = 0, 0
+        open_now, before, peak_seen = 0, 0, 0
         for at, change in sorted(changes, key=lambda c: (c[0], -c[1])):
             open_now += change
-            if at >= since:
+            if at < since:
+                before = open_now
+            else:
                 peak_seen = max(peak_seen, open_now)
-        return peak_seen
+        return max(before, peak_seen)
 
     def messages_per_connection(self, **wanted):
         counts = {}
@@ -88,10 +86,11 @@ def peak(times, seconds):
 class Mailing:
     """One node, one receiver, one name server, one database."""
 
-    def __init__(self, build, directory, database, dns):
+    def __init__(self, build, directory, database, edm, dns):
         self.build = build
         self.directory = directory
         self.db = database
+        self.edm = edm
         self.dns = dns
         self.port = free_port()
         self.profiles = {"default": {}}
@@ -104,7 +103,8 @@ class Mailing:
 
     # ---------------------------------------------------------------------------- the world
 
-    def provider(self, name, profile=None, initial=20, domain=None, mx=None, listens=True, **limits):
+    def provider(self, name, profile=None, initial=20, domain=None, mx=None, listens=True,
+                 **limits):
         """A provider with one MX on an address of its own. mx: the host, if a built-in profile is
         to apply (mx3.qq.com); else the profile is made of limits."""
         domain = domain or f"{name}.test"
@@ -116,12 +116,14 @@ class Mailing:
             limits = {"connections": 20, **limits}
             body = {"mx_suffixes": [f".{name}.test"], "limits": limits,
                     "initial_connections": min(initial, limits["connections"])}
-            self.db.query("INSERT INTO provider(name, overrides) VALUES (%s, %s)", name, json.dumps(body))
+            self.db.query("INSERT INTO provider(name, overrides) VALUES (%s, %s)",
+                          name, json.dumps(body))
         if not listens:
             return
         if profile is not None:
             self.profiles[name] = profile
-        self.listeners.append({"listen": f"{address}:{self.port}", "profile": name if profile else "default"})
+        listen = f"{address}:{self.port}"
+        self.listeners.append({"listen": listen, "profile": name if profile else "default"})
 
     def source(self, name, **columns):
         number = self.db.value("SELECT count(*) FROM source") + 1
@@ -134,15 +136,17 @@ class Mailing:
     def campaign(self, name, people, domains=None, priority=0, sender="news.test"):
         """A draft to so many people at each provider; returns its id."""
         domains = domains or {}
-        list_id = self.db.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", f"list-{name}")
+        list_id = self.db.value(
+            "INSERT INTO list(name) VALUES (%s) RETURNING list_id", f"list-{name}")
         for provider, count in people.items():
             self._members(list_id, domains.get(provider, f"{provider}.test"), count)
         self.db.query("INSERT INTO sending_domain(name) VALUES (%s) ON CONFLICT DO NOTHING", sender)
         campaign = self.db.value(
             "INSERT INTO campaign(name, from_address, unsigned, priority) VALUES (%s, %s, true, %s)"
             " RETURNING campaign_id", name, f"news@{sender}", priority)
-        self.db.query("INSERT INTO content(campaign_id, version, from_address, from_name, subject, text)"
-                      " VALUES (%s, 1, %s, 'News', 'Hello', 'Hello {{ name }}')", campaign, f"news@{sender}")
+        self.db.query(
+            "INSERT INTO content(campaign_id, version, from_address, from_name, subject, text)"
+            " VALUES (%s, 1, %s, 'News', 'Hello', 'Hello {{ name }}')", campaign, f"news@{sender}")
         self.db.query("INSERT INTO campaign_list VALUES (%s, %s)", campaign, list_id)
         return campaign
 
@@ -156,42 +160,23 @@ class Mailing:
             " FROM d, generate_series(%s, %s) i RETURNING rid, domain_id), m AS ("
             "INSERT INTO list_member(list_id, domain_id, rid, attributes)"
             " SELECT %s, domain_id, rid, '{\"name\": \"x\"}' FROM r)"
-            "INSERT INTO list_domain_count SELECT %s, domain_id, count(*) FROM r GROUP BY domain_id",
+            "INSERT INTO list_domain_count SELECT %s, domain_id, count(*) FROM r GROUP BY 2",
             domain, first + 1, first + count, list_id, list_id)
 
     # --------------------------------------------------------------------------- operators
 
-    def _told(self):
-        self.db.query("INSERT INTO event(actor, verb, object) VALUES ('tester', 'set', 'identity')")
-        self.db.query("NOTIFY edm, 'identity'")
-
     def limit(self, provider=None, source=None, campaign=None, domain=None, total=False, **values):
-        """limit(provider="big", connections=5, rate=(20, "s")): replaces what the scope had."""
+        """limit(provider="big", connections=5, rate=(20, "s")): `edm limit set`."""
+        words = []
+        named = {"provider": provider, "source": source, "campaign": campaign, "domain": domain}
+        for option, name in named.items():
+            words += [f"--{option}", name] if name else []
+        if provider and not source and not domain:
+            words.append("--total" if total else "--each-source")
         for kind, value in values.items():
-            count, period = value if isinstance(value, tuple) else (value, None)
-            self.db.query(
-                "UPDATE limit_rule SET ended_at = now() WHERE ended_at IS NULL AND kind = %s AND"
-                " (provider, source_name, campaign_id, sending_domain, spread, period_ms)"
-                " IS NOT DISTINCT FROM (%s, %s, %s::int, %s, %s::smallint, %s::bigint)",
-                KINDS[kind], provider, source, campaign, domain, 2 if total else 1, PERIODS.get(period, 0))
-            self.db.query(
-                "INSERT INTO limit_rule(provider, source_name, campaign_id, sending_domain, spread, kind,"
-                " n, period_ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                provider, source, campaign, domain, 2 if total else 1, KINDS[kind], count, PERIODS.get(period, 0))
-        self._told()
-
-    def pause(self, scope, provider=None, source=None):
-        self.db.query("INSERT INTO pause(scope, provider, source_name, who, why)"
-                      " VALUES (%s, %s, %s, 'tester', 'test')", SCOPES[scope], provider, source)
-        self._told()
-
-    def resume(self):
-        self.db.query("UPDATE pause SET lifted_at = now(), lifted_by = 'tester' WHERE lifted_at IS NULL")
-        self._told()
-
-    def set_source(self, name, state):
-        self.db.query("UPDATE source SET state = %s WHERE name = %s", state, name)
-        self._told()
+            text = "/".join(map(str, value)) if isinstance(value, tuple) else value
+            words.append(f"{kind.replace('_', '-')}={text}")
+        self.edm("limit", "set", *words)
 
     def launch(self, *campaigns):
         for campaign in campaigns:
@@ -209,9 +194,12 @@ class Mailing:
             (self.directory / "sink").mkdir()
             config = {"profiles": self.profiles, "listeners": self.listeners}
             self.sink = edm_sink.Sink(self.directory / "sink", listen=(), config=config)
-        given = {"smtp.port": self.port, "dns.servers": self.dns.servers, "dns.allow": "127.0.0.0/8",
-                 "smtp.tls": "none", "workers": workers, "composers": 1, **settings}
-        command = [self.build / "bin" / "edm", "run", "--data", self.directory, "--database", self.db.url]
+        given = {"smtp.port": self.port, "dns.servers": self.dns.servers,
+                 "dns.allow": "127.0.0.0/8", "smtp.tls": "none", "workers": workers,
+                 "composers": 1}
+        given |= {key.replace("_", ".", 1): value for key, value in settings.items()}
+        command = [self.build / "bin" / "edm", "run", "--data", self.directory,
+                   "--database", self.db.url]
         for key, value in given.items():
             command += ["--set", f"{key}={value}"]
         self.node_log = self.directory / "node.log"
@@ -246,14 +234,11 @@ class Mailing:
 
     def wait(self, condition, why, seconds=30):
         """Until condition() is true; what it gave."""
-        until = time.monotonic() + seconds
-        while True:
-            got = condition()
-            if got:
-                return got
+        def check():
             assert self.node.poll() is None, self.tail()
-            assert time.monotonic() < until, f"{why}: {self.tail()}"
-            time.sleep(0.02)
+            return condition()
+
+        return until(check, seconds, why)
 
     def log(self):
         return Log(self.sink.events())
@@ -278,7 +263,9 @@ class Mailing:
     def finished(self, *campaigns, seconds=30):
         """Waits until they are; returns the receiver's log."""
         for campaign in campaigns:
-            self.wait(lambda: self.db.value("SELECT state FROM campaign WHERE campaign_id = %s",
-                                            campaign) == FINISHED,
-                      f"campaign {campaign} is not finished: {self.states(campaign)}", seconds)
+            try:
+                self.wait(lambda: self.db.value("SELECT state FROM campaign WHERE campaign_id = %s",
+                                                campaign) == FINISHED, "not finished", seconds)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.states(campaign)}\n{self.tail()}") from error
         return self.log()

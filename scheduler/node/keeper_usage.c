@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What limits by the hour and day must find after a restart: messages by lane, sending domain and
+ * campaign, as running totals of each minute, in the flush that settles them. Control thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "scheduler/node/keeper_private.h"
+
+#define MINUTE_US INT64_C(60000000)
+
+struct usage_total {
+	struct map_node node; /* keeper.usage */
+	struct usage usage;   /* of the minute it was last counted in; target stands in text */
+	bool is_dirty;	      /* counted since it was last put into a flush */
+	char text[];
+};
+
+static bool is_total(const struct map_node *node, const void *key)
+{
+	const struct usage *have = &CONTAINER_OF(node, struct usage_total, node)->usage;
+	const struct node_usage *want = key;
+	return have->source_id == (int32_t)want->source &&
+	       have->sending_domain_id == want->sending_domain &&
+	       have->campaign == want->campaign && str_equals(have->target, want->target);
+}
+
+static struct usage_total *total_of(struct keeper *k, const struct node_usage *u)
+{
+	uint64_t hash = hash_str(u->target) + (uint64_t)u->source * 0x9E3779B97F4A7C15u +
+			(uint64_t)u->campaign * 0xC2B2AE3D27D4EB4Fu + (uint64_t)u->sending_domain;
+	struct map_node *node = map_get(&k->usage, hash, is_total, u);
+	if (node != NULL)
+		return CONTAINER_OF(node, struct usage_total, node);
+	struct usage_total *t = xcalloc(1, sizeof(*t) + u->target.len);
+	if (u->target.len > 0)
+		memcpy(t->text, u->target.ptr, u->target.len);
+	t->usage = (struct usage){.source_id = (int32_t)u->source,
+				  .sending_domain_id = u->sending_domain,
+				  .campaign = u->campaign,
+				  .target = str_of(t->text, u->target.len)};
+	map_put(&k->usage, &t->node, hash);
+	return t;
+}
+
+void keeper_usage(struct keeper *k, const struct node_usage *u)
+{
+	struct usage_total *t = total_of(k, u);
+	int64_t minute_us = keeper_now_us(k) / MINUTE_US * MINUTE_US;
+	if (t->usage.minute_us != minute_us) {
+		/* What is not flushed of the minute before goes on counting a little longer. */
+		if (!t->is_dirty)
+			t->usage.messages = 0;
+		t->usage.minute_us = minute_us;
+	}
+	t->usage.messages += u->messages;
+	t->is_dirty = true;
+}
+
+static void drop(struct keeper *k, struct usage_total *t)
+{
+	map_remove(&k->usage, &t->node);
+	free(t);
+}
+
+void keeper_add_usage(struct keeper *k)
+{
+	int64_t old_us = keeper_now_us(k) - 2 * MINUTE_US;
+	struct map_node *node = map_next(&k->usage, NULL);
+	while (node != NULL) {
+		struct usage_total *t = CONTAINER_OF(node, struct usage_total, node);
+		node = map_next(&k->usage, node);
+		if (t->is_dirty)
+			flush_usage(k->flush, &t->usage);
+		else if (t->usage.minute_us < old_us)
+			drop(k, t);
+		t->is_dirty = false;
+	}
+}
+
+void keeper_drop_usage(struct keeper *k)
+{
+	struct map_node *node;
+	while ((node = map_next(&k->usage, NULL)) != NULL)
+		drop(k, CONTAINER_OF(node, struct usage_total, node));
+	map_done(&k->usage);
+}

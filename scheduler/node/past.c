@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The past of this node's limits; see past.h. Rows are sorted by target: lanes look up theirs. */
+#include "scheduler/node/past.h"
+
+#include <stdlib.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/hash.h"
+#include "ip-pool/store/lane_store.h"
+#include "scheduler/ledger/ledger.h"
+
+struct past {
+	bool was_unclean;
+	int64_t last_alive_ms;
+	struct usage_list usage;
+	struct past_usage *rows; /* by target, then time */
+	bool is_loaded;
+};
+
+struct past *past_open(struct pg_blocking *db, const char *node_name, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(node_name));
+	pg_add_int8(&params, LEDGER_LEASE_MS);
+	int status = pg_run(db, "node/past", &params, &rows, err);
+	pg_params_done(&params);
+	if (status != 0)
+		return NULL;
+	struct past *p = xcalloc(1, sizeof(*p));
+	if (pg_rows_count(rows) > 0) {
+		p->was_unclean = pg_bool(rows, 0, 0);
+		p->last_alive_ms = clock_now_ms() - pg_int(rows, 0, 1);
+	}
+	pg_rows_free(rows);
+	return p;
+}
+
+static int compare_targets(const void *a, const void *b)
+{
+	const struct past_usage *x = a;
+	const struct past_usage *y = b;
+	int order = str_compare(x->target, y->target);
+	if (order != 0)
+		return order;
+	return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
+}
+
+int past_load(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
+{
+	if (usage_load(db, node, clock_now_ms(), &p->usage, err) != 0)
+		return -1;
+	p->is_loaded = true;
+	size_t size = p->usage.count * sizeof(p->rows[0]);
+	p->rows = arena_alloc(&p->usage.arena, size + 1);
+	for (size_t i = 0; i < p->usage.count; i++)
+		p->rows[i] = p->usage.items[i];
+	if (p->usage.count > 0)
+		qsort(p->rows, p->usage.count, sizeof(p->rows[0]), compare_targets);
+	return 0;
+}
+
+void past_free(struct past *p)
+{
+	if (p == NULL)
+		return;
+	if (p->is_loaded)
+		usage_done(&p->usage);
+	free(p);
+}
+
+bool past_was_unclean(const struct past *p)
+{
+	return p->was_unclean;
+}
+
+static bool is_ours(const struct past_view *view, const struct past_usage *row)
+{
+	return hash_str(row->target) % view->workers == view->worker;
+}
+
+static bool is_of(const struct past_usage *row, const struct limit_scope *scope, uint32_t source)
+{
+	switch (scope->level) {
+	case LEVEL_LANE:
+	case LEVEL_SOURCE:
+		return row->source == source;
+	case LEVEL_DOMAIN:
+		return str_equals_nocase(row->domain, scope->domain);
+	case LEVEL_CAMPAIGN:
+		return row->campaign == scope->campaign;
+	case LEVEL_PROVIDER:
+	case LEVEL_NODE:
+		return true;
+	}
+	return false;
+}
+
+/* The first row of this target or a later one. */
+static size_t first_of(const struct past *p, struct str target)
+{
+	size_t low = 0;
+	size_t high = p->usage.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (str_compare(p->rows[middle].target, target) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void past_apply(const struct past_view *view, const struct past_extent *extent, struct limiter *l,
+		int64_t now)
+{
+	const struct past *p = view->past;
+	const struct limit_scope *scope = &l->scope;
+	bool has_target = scope->level == LEVEL_LANE || scope->level == LEVEL_PROVIDER ||
+			  scope->level == LEVEL_DOMAIN;
+	for (size_t i = has_target ? first_of(p, scope->site) : 0; i < p->usage.count; i++) {
+		const struct past_usage *row = &p->rows[i];
+		if (has_target && !str_equals(row->target, scope->site))
+			break;
+		if ((has_target || is_ours(view, row)) && is_of(row, scope, extent->source))
+			limiter_add_usage(l, row->at_ms, row->messages, now);
+	}
+	if (p->was_unclean)
+		limiter_distrust(l, extent->connections, now + extent->close_ms, p->last_alive_ms,
+				 now);
+}
+
+void past_campaigns(const struct past_view *view,
+		    void (*on_campaign)(void *owner, int64_t campaign), void *owner)
+{
+	const struct past *p = view->past;
+	for (size_t i = 0; i < p->usage.count; i++)
+		if (p->rows[i].campaign != 0 && is_ours(view, &p->rows[i]))
+			on_campaign(owner, p->rows[i].campaign);
+}
