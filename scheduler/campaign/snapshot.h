@@ -41,7 +41,7 @@ struct campaign_snapshot {
 	size_t key_count;	 /* 0: sent unsigned */
 	struct str from_address; /* of the From header: the envelope sender without VERP */
 	struct str from_domain;
-	int32_t sending_domain; /* its id; 0 = not one of ours */
+	int32_t sending_domain;	       /* its id; 0 = not one of ours */
 	struct str return_path_domain; /* VERP addresses are made under it; empty: none */
 	struct str unsubscribe_base;   /* https://… without a slash at the end; empty: none */
 	struct str unsubscribe_mailto; /* mailto:…; empty: none */
