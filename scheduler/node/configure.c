@@ -120,6 +120,8 @@ int node_configure(struct conf *conf, struct node_configuration *out, struct err
 	s->horizon_ms = HORIZON_MS;
 	s->leased_budget = (size_t)conf_number(conf, SETTING_BUDGET_LEASED);
 	struct str ca_file = conf_text(conf, SETTING_SMTP_CA_FILE);
+	struct str command = conf_text(conf, SETTING_ALERT_COMMAND);
+	s->alert_command = command.len ? command.ptr : NULL;
 	s->ca_file = ca_file.len ? ca_file.ptr : NULL;
 	out->conf = conf_hold(conf);
 	return 0;

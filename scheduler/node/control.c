@@ -128,6 +128,12 @@ void control_on_letter(void *owner, struct letter *letter)
 		claims_on_status(n, wl->subject);
 		live_on_status(n, wl->subject);
 		break;
+	case LETTER_LANES:
+		lanes_save(n, wl->subject);
+		break;
+	case LETTER_BLOCKED:
+		lanes_blocked(n, wl->subject);
+		break;
 	case LETTER_WISH:
 		slices_on_wish(n, wl->subject);
 		break;

@@ -53,6 +53,28 @@ struct lane *lane_new(struct worker_queue *q, const struct source *source)
 	return lane;
 }
 
+/* The source's plan of today, and what operators asked of this lane's warm-up. */
+static void bind_warmup(struct lane *lane, int64_t now)
+{
+	const struct ip_pool_snapshot *pool = lane->identity->pool;
+	const struct warmup_plan *plan = &pool->plans[lane->source - pool->sources];
+	const struct lane_record *r = ip_pool_lane(pool, lane->source->id, lane->queue->name);
+	static const struct warmup_state fresh = {.step = 0};
+	if (plan->count == 0) {
+		lane->limits.warmup = NULL;
+		return;
+	}
+	if (lane->limits.warmup == NULL)
+		warmup_state_load(&lane->warmup, plan, r ? &r->warmup : &fresh,
+				  r ? r->age_ms + now - pool->loaded_ms : 0, now);
+	lane->limits.warmup = &lane->warmup;
+	lane->warmup.plan = *plan;
+	if (lane->warmup.step > plan->count)
+		lane->warmup.step = plan->count;
+	if (r != NULL)
+		warmup_follow(&lane->warmup, r->warmup_advanced, r->warmup_held, now);
+}
+
 void lane_bind(struct lane *lane, const struct source *source)
 {
 	struct worker *w = lane->queue->worker;
@@ -71,6 +93,12 @@ void lane_bind(struct lane *lane, const struct source *source)
 	const struct pause *pause = pause_of_lane(w->identity->pool->pauses,
 						  w->identity->pool->pause_count, scope, now);
 	lane->limits.paused_until_ms = pause ? pause->until_ms : 0;
+	/* An operator who lifts the pause that a block made ends the lane's rest. */
+	if (pause == NULL && lane->has_health_pause && lane->limits.health.is_blocked)
+		health_resume(&lane->limits.health, now);
+	lane->has_health_pause = pause != NULL && pause->origin == PAUSE_HEALTH;
+	if (source != NULL)
+		bind_warmup(lane, now);
 }
 
 void lane_free(struct lane *lane)

@@ -27,11 +27,26 @@ static void fill_evidence(const struct lane_session *ls, const struct lane_slot 
 	r->at_us = worker_wall_us(q->worker, now);
 }
 
+static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t rests_ms)
+{
+	struct work_blocked *b = xcalloc(1, sizeof(*b));
+	snprintf(b->source, sizeof(b->source), "%.*s", STR_ARG(lane->source->name));
+	snprintf(b->target, sizeof(b->target), "%.*s", STR_ARG(lane->queue->name));
+	snprintf(b->reply, sizeof(b->reply), "%.*s", STR_ARG(outcome->text));
+	b->rests_ms = rests_ms;
+	work_letter_send(lane->queue->worker->options.control, &b->letter, LETTER_BLOCKED, b);
+}
+
 /* The lane rests: whoever waits for it only may go elsewhere meanwhile. */
-static void react(struct lane *lane, const struct lane_reaction *reaction)
+static void react(struct lane *lane, const struct outcome *outcome,
+		  const struct lane_reaction *reaction)
 {
 	if (!reaction->was_cut && !reaction->was_blocked && reaction->rests_until_ms == 0)
 		return;
+	int64_t rests_ms = reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop);
+	lane->queue->worker->has_lane_news = true;
+	if (reaction->was_blocked)
+		tell_block(lane, outcome, rests_ms);
 	struct log_line l;
 	if (!log_begin(&l, reaction->was_blocked ? LOG_WARN : LOG_INFO, "lane_slowed"))
 		return;
@@ -40,8 +55,7 @@ static void react(struct lane *lane, const struct lane_reaction *reaction)
 	log_bool(&l, "blocked", reaction->was_blocked);
 	log_int(&l, "connections", controller_connections(&lane->limits.controller));
 	if (reaction->rests_until_ms > 0)
-		log_int(&l, "rests_ms",
-			reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop));
+		log_int(&l, "rests_ms", rests_ms);
 	log_end(&l);
 }
 
@@ -141,7 +155,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	int64_t now = loop_now_ms(w->loop);
 	judge(ls, slot, &outcome);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
-	react(lane, &reaction);
+	react(lane, &outcome, &reaction);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
 		site_host_failed(lane_session_host(ls), now);
 	worker_touch(q);
@@ -178,7 +192,7 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 	if (!(facts.dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC))
 		site_host_failed(lane_session_host(ls), now);
 	struct lane_reaction reaction = lane_failed(&ls->path, &outcome, ls->begun_ms, now);
-	react(lane, &reaction);
+	react(lane, &outcome, &reaction);
 	struct log_line l;
 	if (!log_begin(&l, LOG_INFO, "connection_failed"))
 		return;

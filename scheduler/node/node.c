@@ -10,6 +10,8 @@
 
 #define TICK_MS 1000
 #define PLAN_MS 50
+/* What lanes have learnt is waited for so long at the end. */
+#define SAVED_MS 1000
 
 /* ------------------------------------------------------------------------------------------
  * identity */
@@ -121,7 +123,15 @@ static void reload(struct node *n)
 static void on_ledger_stopped(void *owner)
 {
 	struct node *n = owner;
-	loop_stop(n->loop);
+	n->is_ledger_stopped = true;
+	n->give_up_at_ms = loop_now_ms(n->loop) + SAVED_MS;
+	node_on_saved(n);
+}
+
+void node_on_saved(struct node *n)
+{
+	if (n->is_ledger_stopped && n->saving == 0)
+		loop_stop(n->loop);
 }
 
 static void stop_ledger(struct node *n)
@@ -199,6 +209,8 @@ static void on_plan(struct timer *timer)
 {
 	struct node *n = timer->owner;
 	claims_plan(n);
+	if (n->is_ledger_stopped && loop_now_ms(n->loop) >= n->give_up_at_ms)
+		loop_stop(n->loop);
 	timer_set(n->loop, timer, loop_now_ms(n->loop) + PLAN_MS);
 }
 

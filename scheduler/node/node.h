@@ -27,8 +27,9 @@ struct node_settings {
 	int64_t unknown_retry_after_ms, overdue_ms, stop_timeout_ms;
 	int flush_outcomes, max_open;
 	int32_t keep_outcomes_days;
-	size_t leased_budget; /* recipients leased at most */
-	const char *ca_file;  /* NULL = the system's */
+	size_t leased_budget;	   /* recipients leased at most */
+	const char *ca_file;	   /* NULL = the system's */
+	const char *alert_command; /* NULL = none */
 };
 
 struct node_options {

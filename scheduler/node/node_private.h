@@ -71,6 +71,13 @@ struct wish_seen {
 	uint64_t reload;
 };
 
+/* An alert given lately. */
+#define ALERTS_SEEN 64u
+struct alert_seen {
+	uint64_t key;
+	int64_t at_ms;
+};
+
 struct lookup {
 	struct map_node by_domain;
 	struct node *node;
@@ -117,6 +124,11 @@ struct node {
 	struct work_status **statuses; /* the last of each worker, or NULL */
 	uv_signal_t signals[3];
 	bool is_live_pending;
+	size_t saving; /* writes of lanes.c under way */
+	bool is_ledger_stopped;
+	int64_t give_up_at_ms; /* the ledger has stopped: what is not written then is lost */
+	size_t alerts_running;
+	struct alert_seen alerts_seen[ALERTS_SEEN];
 	bool held_lease;    /* at the last tick */
 	struct err failure; /* why it stops by itself; ERR_NONE: it was told to */
 };
@@ -192,6 +204,16 @@ void texts_stale(struct node *n, int32_t campaign);
 /* The node stops: who waits for a content goes back. */
 void texts_give_back(struct node *n);
 void texts_free(struct node *n);
+
+/* A write of lanes.c was answered. */
+void node_on_saved(struct node *n);
+
+/* ---- lanes.c: both free the letter */
+void lanes_save(struct node *n, struct work_lanes *lanes);
+void lanes_blocked(struct node *n, struct work_blocked *blocked);
+
+/* ---- alert.c */
+void alert_lane_blocked(struct node *n, const struct work_blocked *b);
 
 /* ---- slices.c */
 /* Takes a worker's wish, and frees it. */

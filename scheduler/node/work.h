@@ -39,6 +39,8 @@ enum work_letter_kind {
 	LETTER_DRAIN,	 /* control → worker: take nothing new, finish what is under way */
 	LETTER_DRAINED,	 /* worker → control: nothing is left */
 	LETTER_STATUS,	 /* worker → control: struct work_status */
+	LETTER_LANES,	 /* worker → control: struct work_lanes (worker.h) */
+	LETTER_BLOCKED,	 /* worker → control: struct work_blocked (worker.h) */
 	LETTER_WISH,	 /* worker → control: struct work_wish (slices.h) */
 	LETTER_SHARES,	 /* control → worker: struct work_shares (slices.h) */
 };

@@ -257,6 +257,8 @@ static void on_letter(void *owner, struct letter *letter)
 	case LETTER_DRAINED:
 	case LETTER_STATUS:
 	case LETTER_WISH:
+	case LETTER_LANES:
+	case LETTER_BLOCKED:
 		must(!"a letter for control");
 	}
 }
@@ -434,11 +436,13 @@ static void on_tick(struct timer *timer)
 			worker_queue_tick(queue_at(n), now);
 	evict_unused(w, now);
 	worker_wish_tick(w);
+	worker_save_tick(w, now);
 	worker_send_status(w);
 	if (w->is_draining && now >= w->drain_until_ms)
 		give_up(w);
 	if (is_drained(w) && !w->is_stopped) {
 		w->is_stopped = true;
+		worker_save_lanes(w);
 		loop_stop(w->loop);
 		return;
 	}

@@ -85,6 +85,29 @@ struct work_status {
 	struct work_queue_status queues[];
 };
 
+/* What lanes have learnt, to be saved. Freed by control. */
+struct lane_saved {
+	uint32_t source;
+	char target[256]; /* provider or site */
+	bool has_warmup;
+	struct lane_state state;
+	struct warmup_state warmup;
+};
+
+struct work_lanes {
+	struct work_letter letter;
+	size_t count;
+	struct lane_saved lanes[];
+};
+
+/* A receiver blocks a lane: it rests. Freed by control. */
+struct work_blocked {
+	struct work_letter letter;
+	char source[64], target[256];
+	char reply[WORK_TEXT_MAX];
+	int64_t rests_ms;
+};
+
 struct worker;
 
 /* Opens its stream of the journal and starts the thread. NULL and err when the journal refuses. */

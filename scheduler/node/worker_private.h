@@ -34,6 +34,8 @@ struct lane {
 	struct identity *identity; /* where source stands; a reference */
 	const struct source *source;
 	struct lane_limits limits;
+	struct warmup warmup;  /* in force when limits.warmup points to it */
+	bool has_health_pause; /* its rest stands in table pause, too */
 	/* Found paths, of the rules of worker.limits_round: asking is per message, finding is not.
 	 */
 	struct permit_path path;	  /* without a campaign */
@@ -127,7 +129,9 @@ struct worker {
 	struct work_letter drained_letter;
 	int64_t drain_until_ms; /* draining: what is under way then is given up */
 	uint64_t reload;	/* number of the last one */
-	bool wants_wish;	/* somebody waits for a limit that other workers have shares of */
+	int64_t lanes_saved_ms;
+	bool has_lane_news; /* a lane was cut or rests: saved at the next tick */
+	bool wants_wish;    /* somebody waits for a limit that other workers have shares of */
 	bool is_draining, is_stopped, is_journal_broken, is_syncing;
 };
 
@@ -177,6 +181,12 @@ void worker_note_short(struct worker *w, const struct permit_path *path,
 		       const struct limiter_wait *wait);
 /* Frees the letter. */
 void worker_take_shares(struct worker *w, struct work_shares *shares);
+
+/* ---- worker_lanes.c */
+/* Tells control what the lanes have learnt. */
+void worker_save_lanes(struct worker *w);
+/* Now and then, and soon after news. */
+void worker_save_tick(struct worker *w, int64_t now);
 
 /* ---- worker_room.c */
 /* The lane has work and may not open a connection (lane->wait says why): if other queues hold what

@@ -253,3 +253,31 @@ def test_an_hour_is_remembered_over_a_restart(mailing, how, workers):
     print(how, workers, "before", before, "in all", after)
     # After a kill each connection there may have been counts as a message nobody wrote down.
     assert (120 if how == signal.SIGTERM else before) <= after <= 150
+
+
+def test_a_block_is_told_and_remembered(mailing):
+    """The lane rests, the command hears of it, and neither a kill nor a restart forgets it."""
+    reply = "554 5.7.1 Service unavailable; Client host [127.2.0.1] blocked using zen.spamhaus.org"
+    mailing.provider("big", profile={"mail": [{"reply": reply, "first": 1}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20})
+    heard = mailing.directory / "heard.json"
+    mailing.start(alert_command=f"cat > {heard}.new && mv {heard}.new {heard}")
+    mailing.launch(campaign)
+    mailing.wait(heard.exists, "the alert")
+    alert = json.loads(heard.read_text())
+    assert (alert["alert"], alert["source"], alert["lane"]) == ("lane_blocked", "s1", "big")
+    assert alert["rests_ms"] > 60_000 and "spamhaus" in alert["reply"]
+    row = "SELECT origin, source_name, provider FROM pause WHERE lifted_at IS NULL"
+    mailing.wait(lambda: mailing.db.query(row), "the pause")
+    assert mailing.db.query(row) == [(3, "s1", "big")]
+    learnt = "SELECT count(*) FROM lane_state WHERE (learnt->>'is_blocked')::bool"
+    mailing.wait(lambda: mailing.db.value(learnt), "the lane's state")
+    seen = len(mailing.log().mails())
+    assert seen < 20
+    mailing.stop(signal.SIGKILL)
+    mailing.db.query("UPDATE pause SET lifted_at = now()")
+    mailing.start()
+    started = time.time()
+    mailing.wait(lambda: time.time() > started + 2, "two quiet seconds")
+    assert len(mailing.log().mails()) == seen and "bounced" not in mailing.states(campaign)

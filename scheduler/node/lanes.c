@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the node does with what its lanes report: what they learnt goes to table lane_state; a block
+ * becomes a row of table pause and an alert. Control thread.
+ */
+#include <stdlib.h>
+
+#include "ip-pool/store/lane_store.h"
+#include "ip-pool/store/pause_store.h"
+#include "scheduler/node/node_private.h"
+
+static void on_saved(void *owner, const struct pg_reply *reply)
+{
+	struct node *n = owner;
+	n->saving--;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_WARN, "lanes_not_saved", reply->err);
+	node_on_saved(n);
+}
+
+static void write_rows(struct node *n, const char *statement, struct pg_params *params)
+{
+	n->saving++;
+	pg_call(n->load, statement, params, on_saved, n);
+	pg_params_done(params);
+}
+
+void lanes_save(struct node *n, struct work_lanes *lanes)
+{
+	struct pg_params params;
+	struct lane_record *records = xcalloc(lanes->count, sizeof(records[0]));
+	bool *has_warmup = xcalloc(lanes->count, sizeof(has_warmup[0]));
+	for (size_t i = 0; i < lanes->count; i++) {
+		const struct lane_saved *lane = &lanes->lanes[i];
+		records[i] = (struct lane_record){.source = lane->source,
+						  .target = str_from(lane->target),
+						  .state = lane->state,
+						  .warmup = lane->warmup};
+		has_warmup[i] = lane->has_warmup;
+	}
+	pg_params_init(&params);
+	lane_store_params(&params, records, has_warmup, lanes->count);
+	write_rows(n, LANE_STORE_SAVE, &params);
+	free(has_warmup);
+	free(records);
+	free(lanes);
+}
+
+void lanes_blocked(struct node *n, struct work_blocked *blocked)
+{
+	struct pg_params params;
+	struct pause pause = {.origin = PAUSE_HEALTH,
+			      .provider = str_from(blocked->target),
+			      .source = str_from(blocked->source),
+			      .who = STR("edm"),
+			      .because = str_from(blocked->reply)};
+	pg_params_init(&params);
+	pause_store_params(&params, &pause, blocked->rests_ms);
+	write_rows(n, PAUSE_STORE_ADD, &params);
+	alert_lane_blocked(n, blocked);
+	free(blocked);
+}
