@@ -134,7 +134,7 @@ void control_on_letter(void *owner, struct letter *letter)
 	case LETTER_BLOCKED:
 		lanes_blocked(n, wl->subject);
 		break;
-	case LETTER_WISH:
+	case LETTER_SHARES:
 		slices_on_wish(n, wl->subject);
 		break;
 	case LETTER_DRAINED:
@@ -147,7 +147,6 @@ void control_on_letter(void *owner, struct letter *letter)
 	case LETTER_FLUSHED:
 	case LETTER_RELOAD:
 	case LETTER_DRAIN:
-	case LETTER_SHARES:
 		must(!"a letter for a worker");
 	}
 }

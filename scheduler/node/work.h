@@ -41,8 +41,7 @@ enum work_letter_kind {
 	LETTER_STATUS,	 /* worker → control: struct work_status */
 	LETTER_LANES,	 /* worker → control: struct work_lanes (worker.h) */
 	LETTER_BLOCKED,	 /* worker → control: struct work_blocked (worker.h) */
-	LETTER_WISH,	 /* worker → control: struct work_wish (slices.h) */
-	LETTER_SHARES,	 /* control → worker: struct work_shares (slices.h) */
+	LETTER_SHARES,	 /* worker → control: struct work_wish; control → worker: work_shares */
 };
 
 struct work_letter {

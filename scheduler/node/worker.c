@@ -256,7 +256,6 @@ static void on_letter(void *owner, struct letter *letter)
 	case LETTER_RETURNED:
 	case LETTER_DRAINED:
 	case LETTER_STATUS:
-	case LETTER_WISH:
 	case LETTER_LANES:
 	case LETTER_BLOCKED:
 		must(!"a letter for control");

@@ -59,7 +59,7 @@ void worker_send_wish(struct worker *w)
 		if (limiter_at(n)->limiter.is_divided)
 			wish->count +=
 				add_items(&limiter_at(n)->limiter, now, &wish->items[wish->count]);
-	work_letter_send(w->options.control, &wish->letter, LETTER_WISH, wish);
+	work_letter_send(w->options.control, &wish->letter, LETTER_SHARES, wish);
 }
 
 void worker_wish_tick(struct worker *w)
