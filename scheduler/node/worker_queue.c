@@ -17,6 +17,8 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
+/* Parked people come back after this at the latest. */
+#define PARK_MOST_MS 300000
 /* How long to leave it when the node has composed as many bytes as it may hold. */
 #define COMPOSE_PAUSE_MS 5
 
@@ -449,6 +451,9 @@ static void park(struct worker_queue *q, int64_t now)
 				  .queued_before_ms = now - park_ms,
 				  .are_lanes_shut = is_time_known && next - now > park_ms,
 				  .is_time_unknown = !is_time_known};
+	/* A pause without an end, or an event nobody can date: looked at again after a while. */
+	if (next > now + PARK_MOST_MS)
+		next = now + PARK_MOST_MS;
 	struct list out;
 	list_init(&out);
 	provider_queue_recall(&q->jobs, is_to_be_parked, &parking, &out);

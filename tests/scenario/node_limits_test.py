@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.mailing import peak
+from support.mailing import ROOT, peak
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
 DRAINING, ACTIVE = 2, 1
@@ -169,6 +169,15 @@ def test_draining_a_source(mailing):
     assert not [e for e in log.events if e["event"] == "close" and "reset" in e["detail"]]
 
 
+def waits_a_second(mailing, rule_id):
+    """The built-in rule with a delay that a test can wait for."""
+    for file in (ROOT / "schemas/rules").glob("[0-9]*.json"):
+        for rule in json.loads(file.read_text())["rules"]:
+            if rule["id"] == rule_id:
+                mailing.db.query("INSERT INTO reply_rule(rule_id, body) VALUES (%s, %s)",
+                                 rule_id, json.dumps({**rule, "delay": "1s"}))  # fmt: skip
+
+
 def test_qq_throttles_with_550_and_nobody_is_lost(mailing):
     reply = "550 Ip frequency limited [MHtS4]. http://service.mail.qq.com/detail/122/12"
     limits = {"rates": [{"messages": 40, "per": "s", "at": "mail", "reply": reply}]}
@@ -176,12 +185,7 @@ def test_qq_throttles_with_550_and_nobody_is_lost(mailing):
     mailing.source("s1")
     mailing.source("s2")
     campaign = mailing.campaign("c", {"qq": 120}, domains={"qq": "qq.com"})
-    body = {"id": "qq.ip-frequency", "provider": "qq", "text": "\\bip frequency (is )?limited",
-            "class": "throttled", "cause": "rate-limit", "scope": "source",
-            "actions": ["cut-rate", "pause-lane"], "delay": "1s", "en": "Too fast.",
-            "zh": "太快。", "samples": ["550 Ip frequency limited."]}  # fmt: skip
-    mailing.db.query("INSERT INTO reply_rule(rule_id, body) VALUES ('qq.ip-frequency', %s)",
-                     json.dumps(body))  # fmt: skip
+    waits_a_second(mailing, "qq.ip-frequency")
     mailing.start(retry_schedule="1s")
     mailing.launch(campaign)
     log = mailing.finished(campaign, seconds=60)
@@ -196,7 +200,8 @@ def test_greylisting_prefers_its_source(mailing):
     for name in ["s1", "s2", "s3"]:
         mailing.source(name)
     campaign = mailing.campaign("c", {"big": 60})
-    mailing.start(retry_schedule="2s")
+    waits_a_second(mailing, "any.greylist")
+    mailing.start(retry_schedule="1s")
     mailing.launch(campaign)
     log = mailing.finished(campaign)
     tried = {}
@@ -281,3 +286,22 @@ def test_a_block_is_told_and_remembered(mailing):
     started = time.time()
     mailing.wait(lambda: time.time() > started + 2, "two quiet seconds")
     assert len(mailing.log().mails()) == seen and "bounced" not in mailing.states(campaign)
+
+
+def test_who_waits_for_a_paused_lane_is_parked_and_comes_back(mailing):
+    """Sites without a provider: their people are of no group with a lane of its own."""
+    mailing.provider("big")
+    mailing.dns.domain("tail.test", mx=[(10, "mx.tail.test", mailing.addresses["big"])])
+    mailing.db.query("INSERT INTO recipient_domain(name) VALUES ('tail.test')")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20, "tail": 20})
+    mailing.edm("pause", "--all")
+    mailing.start(park_ms=1000)
+    mailing.launch(campaign)
+    waiting = "SELECT count(*) FROM retry WHERE due_at BETWEEN now() AND now() + interval '6 min'"
+    mailing.wait(lambda: mailing.db.value(waiting) == 20, "the tail's people in the retry table")
+    assert mailing.log().mails() == []
+    mailing.edm("resume", "--all")
+    mailing.db.query("UPDATE retry SET due_at = now() - interval '10 s'")
+    log = mailing.finished(campaign)
+    assert len({e["rcpt"] for e in log.accepted()}) == len(log.accepted()) == 40

@@ -197,7 +197,8 @@ class Mailing:
         given = {"smtp.port": self.port, "dns.servers": self.dns.servers,
                  "dns.allow": "127.0.0.0/8", "smtp.tls": "none", "workers": workers,
                  "composers": 1}
-        given |= {key.replace("_", ".", 1): value for key, value in settings.items()}
+        dotted = {key.replace("_", ".", 1): value for key, value in settings.items()}
+        given |= {"park_ms" if key == "park.ms" else key: value for key, value in dotted.items()}
         command = [self.build / "bin" / "edm", "run", "--data", self.directory,
                    "--database", self.db.url]
         for key, value in given.items():
