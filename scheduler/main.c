@@ -4,6 +4,7 @@
  * command line proper (scheduler/cli) and the one that runs a node (scheduler/node).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/log.h"
 #include "scheduler/cli/verbs.h"
@@ -18,6 +19,7 @@ struct running {
 	struct cli *cli;
 	struct secrets secrets;
 	struct node_configuration in_force, fresh;
+	char *reload_url;
 };
 
 static int open_secret(void *context, struct str sealed, struct buf *out, struct err *err)
@@ -48,19 +50,35 @@ static int load_configuration(struct cli *cli, struct pg_blocking *db,
 	return result;
 }
 
-/* SIGHUP: the file and --set again; shared rows as they were, a loop must not wait for the
- * database.
- */
+/* All of it again. The loop waits for the database here, but not for long. */
 static int reload(void *context, struct node_settings *out, struct err *err)
 {
 	struct running *running = context;
 	struct node_configuration fresh;
-	if (load_configuration(running->cli, NULL, &fresh, err) != 0)
+	struct pg_blocking *db = pg_open_blocking(running->reload_url, "edm reload", err);
+	if (db == NULL)
+		return -1;
+	int result = load_configuration(running->cli, db, &fresh, err);
+	pg_close_blocking(db);
+	if (result != 0)
 		return -1;
 	node_configuration_done(&running->fresh);
 	running->fresh = fresh;
 	*out = fresh.settings;
 	return 0;
+}
+
+/* The URL with a limit on how long connecting may take. */
+static char *reload_url_of(const char *url)
+{
+	struct buf b;
+	buf_init(&b, 8192);
+	bool is_uri = strstr(url, "://") != NULL;
+	const char *join = !is_uri ? " " : strchr(url, '?') ? "&" : "?";
+	buf_appendf(&b, "%s%sconnect_timeout=2", url, join);
+	char *text = xstrndup(b.data, b.len);
+	buf_done(&b);
+	return text;
 }
 
 static int run_node(struct cli *cli, struct err *err)
@@ -85,7 +103,9 @@ static int run_node(struct cli *cli, struct err *err)
 		.secrets = {.open = open_secret, .context = &running},
 		.context = &running,
 	};
+	running.reload_url = reload_url_of(cli->place.database_url);
 	int result = node_run(&options, err);
+	free(running.reload_url);
 	node_configuration_done(&running.fresh);
 	node_configuration_done(&running.in_force);
 	secrets_wipe(&running.secrets);

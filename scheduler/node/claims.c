@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/base/hash.h"
+#include "ip-pool/pool.h"
 #include "scheduler/node/node_private.h"
 
 /* A need starts with room for so many chunks, until its rate is known. */
@@ -88,6 +89,20 @@ static size_t room_of(const struct node *n, const struct need *need)
 							       : room;
 }
 
+/* A node without a source of the campaign's pool leaves its people to others. */
+static bool has_source(const struct node *n, const struct node_campaign *campaign)
+{
+	const struct ip_pool_snapshot *pool = n->identity->pool;
+	struct str name = campaign->pool ? str_from(campaign->pool) : STR("");
+	if (name.len == 0)
+		name = STR(POOL_DEFAULT);
+	for (size_t i = 0; i < pool->source_count; i++)
+		if (source_is_usable(&pool->sources[i], n->identity->node) &&
+		    str_equals(pool->sources[i].pool, name))
+			return true;
+	return false;
+}
+
 static size_t gather(struct node *n, struct plan_need *plans, struct need **needs)
 {
 	size_t count = 0;
@@ -95,7 +110,7 @@ static size_t gather(struct node *n, struct plan_need *plans, struct need **need
 		struct need *need = CONTAINER_OF(m, struct need, by_key);
 		const struct node_campaign *campaign = campaign_of(n, need->campaign);
 		if (need->ready_chunks == 0 || campaign == NULL ||
-		    campaign->state != CAMPAIGN_RUNNING)
+		    campaign->state != CAMPAIGN_RUNNING || !has_source(n, campaign))
 			continue;
 		needs[count] = need;
 		plans[count++] = (struct plan_need){.campaign = need->campaign,
@@ -175,6 +190,8 @@ static void campaign_update(struct node *n, const struct keeper_campaign *row)
 	campaign->is_seen = true;
 	campaign->state = row->state;
 	campaign->priority = row->priority;
+	free(campaign->pool);
+	campaign->pool = xstrndup(row->pool.ptr, row->pool.len);
 	if (campaign->version != row->version)
 		texts_stale(n, row->id);
 	campaign->version = row->version;
@@ -198,6 +215,7 @@ void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, 
 		control_recall(n, campaign->id, NULL, 0, NULL);
 		texts_stale(n, campaign->id);
 		map_remove(&n->campaigns, &campaign->by_id);
+		free(campaign->pool);
 		free(campaign);
 	}
 }
@@ -206,8 +224,10 @@ void campaigns_free(struct node *n)
 {
 	struct map_node *node;
 	while ((node = map_next(&n->campaigns, NULL)) != NULL) {
+		struct node_campaign *campaign = CONTAINER_OF(node, struct node_campaign, by_id);
 		map_remove(&n->campaigns, node);
-		free(CONTAINER_OF(node, struct node_campaign, by_id));
+		free(campaign->pool);
+		free(campaign);
 	}
 	map_done(&n->campaigns);
 }

@@ -78,6 +78,7 @@ struct keeper_campaign {
 	int32_t version; /* grows with every change: load it anew */
 	int32_t state;	 /* enum campaign_state */
 	int32_t priority;
+	struct str pool; /* valid during the call */
 };
 
 /* The journal's segments that hold the records of one settlement. */

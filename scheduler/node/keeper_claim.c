@@ -126,6 +126,18 @@ static struct tenure *fresh_tenure(struct keeper *k, const struct chunk_key *key
 	return NULL;
 }
 
+/* A chunk without content belongs to a campaign that was removed: not asked for again. */
+static void drop_absent(struct keeper *k)
+{
+	LIST_EACH (it, &k->fresh) {
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (!t->is_asked)
+			continue;
+		tenure_drop(t);
+		k->reading--;
+	}
+}
+
 static void on_content(void *owner, const struct content_reply *reply)
 {
 	struct keeper *k = owner;
@@ -136,6 +148,8 @@ static void on_content(void *owner, const struct content_reply *reply)
 		if (t != NULL)
 			begin_tenure(k, t, &reply->chunks[i]);
 	}
+	if (reply->fate == PG_DONE)
+		drop_absent(k);
 	if (reply->fate == PG_REFUSED)
 		keeper_drop_fresh(k); /* the heartbeat finds them and gives them back */
 	read_next(k);
@@ -146,9 +160,10 @@ static void read_next(struct keeper *k)
 	struct chunk_key keys[READ_CHUNKS];
 	size_t count = 0;
 	LIST_EACH (it, &k->fresh) {
-		const struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
 		if (count == READ_CHUNKS)
 			break;
+		t->is_asked = true;
 		keys[count++] = (struct chunk_key){t->lease.campaign, t->lease.chunk};
 	}
 	if (count == 0)

@@ -48,6 +48,11 @@ void keeper_flush_soon(struct keeper *k)
 void keeper_on_flush_timer(struct timer *timer)
 {
 	struct keeper *k = timer->owner;
+	if (k->is_fencing) {
+		k->is_fencing = false;
+		read_fences(k);
+		return;
+	}
 	if (k->is_flying) {
 		/* A refused one is sent again as it is. */
 		flush_send(k->flush, k->ledger, k->id, on_flushed, k);
@@ -230,7 +235,9 @@ static bool has_news(const struct tenure *t)
 	for (unsigned i = 0; i < t->open.size; i++)
 		if (positions_has(&t->returned, i) && positions_has(&t->open, i))
 			return true;
-	return positions_count(&t->wanted) > 0 ||
+	/* Wishes are news only while there is room for them: see wake_wishes. */
+	bool has_room = t->keeper->open_count < (size_t)t->keeper->options.max_open;
+	return (has_room && positions_count(&t->wanted) > 0) ||
 	       (t->out == 0 && positions_count(&t->returned) > 0);
 }
 
@@ -292,7 +299,8 @@ static void on_fences(void *owner, enum pg_fate fate, const struct fence *fences
 {
 	struct keeper *k = owner;
 	if (fate != PG_DONE) {
-		read_fences(k);
+		k->is_fencing = true;
+		timer_set(k->loop, &k->flush_timer, loop_now_ms(k->loop) + REFUSED_MS);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -336,6 +344,18 @@ static void read_fences(struct keeper *k)
 	free(keys);
 }
 
+/* Room came free under U: those who wish for credits are heard again. */
+static void wake_wishes(struct keeper *k)
+{
+	if (k->wanted_count == 0 || k->open_count >= (size_t)k->options.max_open)
+		return;
+	LIST_EACH (it, &k->tenures) {
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (positions_count(&t->wanted) > 0 && !t->is_flying && list_is_empty(&t->dirty))
+			list_push_back(&k->dirty, &t->dirty);
+	}
+}
+
 static void take_answers(struct keeper *k, const struct flush_reply *reply)
 {
 	LIST_EACH (it, &k->flying) {
@@ -352,6 +372,7 @@ static void take_answers(struct keeper *k, const struct flush_reply *reply)
 		return;
 	}
 	k->is_flying = false;
+	wake_wishes(k);
 	keeper_flush_soon(k);
 }
 

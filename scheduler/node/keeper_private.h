@@ -41,6 +41,7 @@ struct tenure {
 	struct list waiting, flying; /* struct entry */
 	size_t out;		     /* positions the node has */
 	bool is_flying;		     /* a target of the flush under way */
+	bool is_asked;		     /* its content is being read */
 	bool is_fenced;
 	bool is_released;	/* the flush under way gives it back */
 	size_t target;		/* its index in the flush under way */
@@ -60,6 +61,7 @@ struct keeper {
 	size_t tenure_count, waiting_count, wanted_count, open_count;
 	struct flush *flush; /* filled, or under way when is_flying */
 	bool is_flying;
+	bool is_fencing;    /* fences are to be read again after a pause */
 	struct list flying; /* struct tenure by dirty: targets of the flush under way, in order */
 	int64_t flushed_ms; /* when the last one was sent */
 	struct timer flush_timer;

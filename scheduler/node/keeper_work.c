@@ -18,12 +18,14 @@ struct keeper_work {
 	struct upkeep *upkeep;
 	struct build *build;	  /* the one under way, or NULL */
 	int32_t building;	  /* its campaign */
+	size_t turn;		  /* which of those due is built next */
 	bool is_listing;	  /* due builds are being asked for */
 	bool is_reading;	  /* a round of reading is under way */
 	bool is_stale;		  /* and there was a NOTIFY meanwhile */
 	char suppressed_from[24]; /* where the feed is read from; empty before the first time */
 	struct keeper_campaign *campaigns;
 	size_t campaign_count;
+	struct arena pools; /* of campaigns */
 	int64_t identity_version;
 };
 
@@ -38,6 +40,7 @@ static struct keeper_work *background_of(struct keeper *k)
 					 .outcome_days = k->options.keep_outcomes_days,
 					 .chunk_days = CHUNK_DAYS};
 	b->keeper = k;
+	arena_init(&b->pools, 0);
 	b->upkeep = upkeep_open(k->loop, k->work, &options);
 	k->background = b;
 	return b;
@@ -50,6 +53,7 @@ void keeper_work_close(struct keeper *k)
 	upkeep_close(k->background->upkeep);
 	build_close(k->background->build);
 	free(k->background->campaigns);
+	arena_done(&k->background->pools);
 	free(k->background);
 	k->background = NULL;
 }
@@ -70,6 +74,9 @@ static void on_build_end(void *owner, const struct build_result *result)
 {
 	struct keeper_work *b = owner;
 	struct log_line l;
+	/* Another one's turn: this one may fail for long, or be somebody else's. */
+	if (result->end != BUILD_COMPLETE)
+		b->turn++;
 	if (result->end == BUILD_FAILED)
 		log_error_event(LOG_ERROR, "build_failed", &result->err);
 	if (result->end == BUILD_COMPLETE && log_begin(&l, LOG_INFO, "audience_built")) {
@@ -90,8 +97,8 @@ static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaig
 	if (fate != PG_DONE || count == 0 || b->build != NULL || k->is_stopping || k->is_fenced)
 		return;
 	struct build_events events = {.on_batch = on_batch, .on_end = on_build_end, .owner = b};
-	b->building = campaigns[0];
-	b->build = build_open(k->loop, k->database_url, campaigns[0], &events);
+	b->building = campaigns[b->turn % count];
+	b->build = build_open(k->loop, k->database_url, b->building, &events);
 }
 
 /* -------------------------------------------------------------------------------- what there is to
@@ -154,17 +161,19 @@ static void on_campaigns(void *owner, const struct pg_reply *reply)
 	free(b->campaigns);
 	b->campaigns = xcalloc(count, sizeof(b->campaigns[0]));
 	b->campaign_count = 0;
+	arena_reset(&b->pools);
 	for (int i = 0; i < (int)count; i++) {
 		/* The last column stands in every row; a row without a campaign brings only that.
 		 */
 		b->identity_version = pg_int(reply->rows, i, 4);
 		if (pg_is_null(reply->rows, i, 0))
 			continue;
-		b->campaigns[b->campaign_count++] =
-			(struct keeper_campaign){.id = pg_int32(reply->rows, i, 0),
-						 .version = pg_int32(reply->rows, i, 1),
-						 .state = pg_int32(reply->rows, i, 2),
-						 .priority = pg_int32(reply->rows, i, 3)};
+		b->campaigns[b->campaign_count++] = (struct keeper_campaign){
+			.id = pg_int32(reply->rows, i, 0),
+			.version = pg_int32(reply->rows, i, 1),
+			.state = pg_int32(reply->rows, i, 2),
+			.priority = pg_int32(reply->rows, i, 3),
+			.pool = arena_str(&b->pools, pg_text(reply->rows, i, 5))};
 	}
 }
 

@@ -178,6 +178,18 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	worker_settle(w, job);
 }
 
+/* Is the host down for everybody? Not when our own address cannot be used, nor when the host
+ * refuses this source: its sisters go on. With broken TLS the next connection goes without. */
+static bool is_hosts_fault(const struct lane_session *ls, const struct outcome *outcome,
+			   const struct session_facts *facts)
+{
+	if (outcome->words == OUTCOME_WORDS_LOCAL)
+		return false;
+	if (outcome->words == OUTCOME_WORDS_REMOTE)
+		return outcome->verdict.scope == SCOPE_HOST || outcome->verdict.scope == SCOPE_SITE;
+	return !(facts->dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC);
+}
+
 void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 {
 	struct lane *lane = ls->lane;
@@ -188,8 +200,7 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 		return; /* we gave it up ourselves */
 	rules_apply(w->identity->rules, lane->queue->provider, &outcome);
 	struct session_facts facts = session_facts(ls->session);
-	/* With broken TLS the next connection goes without: the host is not down. */
-	if (!(facts.dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC))
+	if (is_hosts_fault(ls, &outcome, &facts))
 		site_host_failed(lane_session_host(ls), now);
 	struct lane_reaction reaction = lane_failed(&ls->path, &outcome, ls->begun_ms, now);
 	react(lane, &outcome, &reaction);

@@ -257,12 +257,17 @@ void sites_evict(struct node *n)
 	}
 }
 
-void sites_free(struct node *n)
+void sites_forget(struct node *n)
 {
 	struct map_node *node;
 	while ((node = map_next(&n->sites, NULL)) != NULL) {
 		map_remove(&n->sites, node);
 		site_drop(CONTAINER_OF(node, struct site, by_key));
 	}
+}
+
+void sites_free(struct node *n)
+{
+	sites_forget(n);
 	map_done(&n->sites);
 }

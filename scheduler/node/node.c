@@ -56,6 +56,7 @@ static void start_workers(struct node *n)
 	for (size_t i = 0; i < n->options.settings.workers; i++) {
 		if (start_worker(n, i, &err) != 0) {
 			log_error_event(LOG_ERROR, "worker_not_started", &err);
+			n->failure = err;
 			node_drain(n);
 			return;
 		}
@@ -72,16 +73,38 @@ static void start_workers(struct node *n)
 	log_end(&l);
 }
 
+/* Threads, journal and protocol stay as they were until a restart. */
+static void take_settings(struct node *n)
+{
+	struct err err = {0};
+	struct node_settings fresh;
+	if (n->options.reload == NULL)
+		return;
+	if (n->options.reload(n->options.context, &fresh, &err) != 0) {
+		log_error_event(LOG_ERROR, "settings_not_reloaded", &err);
+		return;
+	}
+	n->options.settings.worker = fresh.worker;
+	n->options.settings.worker.settle.node = keeper_id(n->keeper).node;
+	n->options.settings.horizon_ms = fresh.horizon_ms;
+	n->options.settings.leased_budget = fresh.leased_budget;
+}
+
 static void on_identity(void *owner, struct identity *identity, const struct err *err)
 {
 	struct node *n = owner;
 	n->identity_load = NULL;
 	if (identity == NULL) {
 		log_error_event(LOG_ERROR, "identity_not_loaded", err);
+		n->identity_version = -1; /* asked for again with the next round */
 		return;
 	}
 	struct identity *old = n->identity;
 	n->identity = identity;
+	/* Routes, keys and shared settings may be what has changed. */
+	sites_forget(n);
+	texts_stale(n, 0);
+	take_settings(n);
 	if (n->phase == NODE_STARTING)
 		start_workers(n);
 	else if (n->phase == NODE_RUNNING)
@@ -98,23 +121,6 @@ void node_load_identity(struct node *n, int64_t version)
 	n->identity_version = version;
 	n->identity_load = identity_load(n->load, str_from(n->options.name), loop_now_ms(n->loop),
 					 on_identity, n);
-}
-
-static void reload(struct node *n)
-{
-	struct err err = {0};
-	struct node_settings fresh;
-	if (n->options.reload == NULL)
-		return;
-	if (n->options.reload(n->options.context, &fresh, &err) != 0) {
-		log_error_event(LOG_ERROR, "settings_not_reloaded", &err);
-		return;
-	}
-	/* Threads, journal and protocol stay as they were until a restart. */
-	n->options.settings.worker = fresh.worker;
-	n->options.settings.horizon_ms = fresh.horizon_ms;
-	n->options.settings.leased_budget = fresh.leased_budget;
-	node_load_identity(n, n->identity_version);
 }
 
 /* -------------------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct node *n = handle->data;
 	if (number == SIGHUP)
-		reload(n);
+		node_load_identity(n, n->identity_version);
 	else
 		node_drain(n);
 }
@@ -200,6 +206,7 @@ static void on_tick(struct timer *timer)
 	live_tick(n);
 	sites_evict(n);
 	lookups_tell(n);
+	texts_expire(n);
 	for (size_t i = 0; i < n->worker_count; i++)
 		control_send_flushed(n, i);
 	timer_set(n->loop, timer, loop_now_ms(n->loop) + TICK_MS);

@@ -62,6 +62,7 @@ struct node_campaign {
 	int32_t id;
 	int32_t version, state;
 	int32_t priority;
+	char *pool; /* owned */
 	bool is_seen;
 };
 
@@ -181,6 +182,8 @@ void lookups_init(struct node *n);
 /* The node stops: who waits for DNS goes back. */
 void lookups_give_back(struct node *n);
 void lookups_free(struct node *n);
+/* The routes changed: sites are made anew; who has one keeps it. */
+void sites_forget(struct node *n);
 /* Forgets sites nobody uses once there are too many. */
 void sites_evict(struct node *n);
 void sites_free(struct node *n);
@@ -199,8 +202,11 @@ void campaigns_free(struct node *n);
 /* ---- texts.c */
 /* Gives the job its snapshot, at once or when it is loaded, and dispatches it. */
 void texts_attach(struct node *n, struct work_job *job, int32_t version);
-/* The campaign changed: what is loaded serves those who have it, the next lease loads anew. */
+/* The campaign (0: whatever all of them are made with) changed: who has a snapshot keeps it, the
+ * next lease loads anew. */
 void texts_stale(struct node *n, int32_t campaign);
+/* Whose deadline has passed comes back from the queues. */
+void texts_expire(struct node *n);
 /* The node stops: who waits for a content goes back. */
 void texts_give_back(struct node *n);
 void texts_free(struct node *n);

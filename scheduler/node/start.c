@@ -102,7 +102,10 @@ int keeper_start(struct start *s, struct err *err)
 	struct pg_blocking *db = pg_open_blocking(s->database_url, "edm start", err);
 	if (db == NULL)
 		return -1;
-	int result = open_journal(s, db, err);
+	/* Outcomes of the process before us may be of a day that has no partition yet. */
+	int result = pg_run(db, "ledger/add_partitions", NULL, NULL, err);
+	if (result == 0)
+		result = open_journal(s, db, err);
 	if (result == 0)
 		result = read_past(s, db, err);
 	if (result == 0)

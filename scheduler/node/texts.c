@@ -84,10 +84,28 @@ void texts_attach(struct node *n, struct work_job *job, int32_t version)
 
 void texts_stale(struct node *n, int32_t campaign)
 {
-	for (struct map_node *m = map_next(&n->texts, NULL); m; m = map_next(&n->texts, m)) {
+	struct map_node *m = map_next(&n->texts, NULL);
+	while (m != NULL) {
 		struct text *text = CONTAINER_OF(m, struct text, by_key);
-		if (text->campaign == campaign)
+		m = map_next(&n->texts, m);
+		if (campaign != 0 && text->campaign != campaign)
+			continue;
+		/* Jobs hold references of their own. */
+		if (text->snapshot != NULL)
+			text_free(text);
+		else
 			text->is_stale = true;
+	}
+}
+
+void texts_expire(struct node *n)
+{
+	int64_t now_us = node_wall_us(n, loop_now_ms(n->loop));
+	for (struct map_node *m = map_next(&n->texts, NULL); m; m = map_next(&n->texts, m)) {
+		const struct text *text = CONTAINER_OF(m, struct text, by_key);
+		if (text->snapshot != NULL && text->snapshot->deadline_us != 0 &&
+		    now_us >= text->snapshot->deadline_us)
+			control_recall(n, text->campaign, NULL, 0, NULL);
 	}
 }
 

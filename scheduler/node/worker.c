@@ -122,6 +122,8 @@ static void take_offer(struct worker *w, struct work_job *job)
 	site_refresh(job->plan.site, job->answer);
 	struct worker_queue *q = worker_queue_of(w, job->plan.site);
 	struct share_owner owner = {job->campaign->id, job->campaign->priority};
+	if (!worker_queue_uses(q, job->plan.preferred_source))
+		job->plan.preferred_source = 0;
 	job->plan.queued_at_ms = now;
 	provider_queue_offer(&q->jobs, owner, &job->plan);
 	worker_touch(q);
@@ -348,7 +350,8 @@ static void write_turn(struct worker *w)
 {
 	struct err err = {0};
 	record_turn(w);
-	if (journal_pending(w->journal) == 0)
+	/* A commit that lapsed asks again without a new record. */
+	if (journal_pending(w->journal) == 0 && list_is_empty(&w->committing))
 		return;
 	if (journal_write(w->journal, &err) != 0) {
 		break_journal(w, &err);

@@ -198,6 +198,8 @@ void worker_has_room(struct worker *w);
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
 void worker_queue_free(struct worker_queue *q);
+/* May this source be used here now: neither gone nor paused? */
+bool worker_queue_uses(const struct worker_queue *q, uint32_t source);
 /* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */
 void worker_queue_pump(struct worker_queue *q);
 /* Rates; jobs that waited too long for a lane that will not go are parked. */

@@ -133,6 +133,8 @@ void worker_queue_bind(struct worker_queue *q)
 		if (q->lanes[at] != NULL)
 			lane_bind(q->lanes[at], source);
 	}
+	LIST_EACH (it, &q->retired)
+		lane_bind(LIST_ITEM(it, struct lane, retired), NULL);
 	for (size_t i = 0; i < old_count; i++)
 		if (old[i] != NULL)
 			retire(q, old[i]);
@@ -140,6 +142,15 @@ void worker_queue_bind(struct worker_queue *q)
 	q->open_after_ms = 0;
 	worker_queue_shed(q);
 	worker_touch(q);
+}
+
+bool worker_queue_uses(const struct worker_queue *q, uint32_t source)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->sources[i]->id == source)
+			return q->lanes[i] == NULL || q->lanes[i]->limits.paused_until_ms <= now;
+	return false;
 }
 
 static struct lane *lane_at(struct worker_queue *q, size_t i)
@@ -441,6 +452,31 @@ static bool is_to_be_parked(const struct job *plan, void *context)
 	       (parking->is_time_unknown || site_is_down(plan->site, parking->now));
 }
 
+/* Nobody answers at their site. That is no attempt, but it counts towards give-up: a campaign to a
+ * dead site ends, too. A job whose letters are out is settled another time. */
+static void settle_unreached(struct worker_queue *q, struct work_job *job, int64_t now)
+{
+	struct worker *w = q->worker;
+	struct outcome outcome = {
+		.words = OUTCOME_WORDS_TCP,
+		.stage = STAGE_CONNECT,
+		.text = STR("no host of the site can be connected to"),
+		.verdict = {.klass = OUTCOME_UNREACHED,
+			    .cause = CAUSE_CONNECT_FAILED,
+			    .scope = SCOPE_SITE,
+			    .rule = ""},
+	};
+	if (job->is_credit_out || job->is_compose_out) {
+		worker_return(w, job, RETURNED_PARKED);
+		return;
+	}
+	struct work_result *r = work_job_result(job, &outcome);
+	r->at_us = worker_wall_us(w, now);
+	r->asked_us = worker_wall_us(w, job->due_ms);
+	work_job_decide(job, &w->options.settings.settle);
+	worker_settle(w, job);
+}
+
 static void park(struct worker_queue *q, int64_t now)
 {
 	struct worker *w = q->worker;
@@ -462,7 +498,10 @@ static void park(struct worker_queue *q, int64_t now)
 		struct work_job *job =
 			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
 		job->due_ms = parking.are_lanes_shut ? next : now + park_ms;
-		worker_return(w, job, RETURNED_PARKED);
+		if (site_is_down(job->plan.site, now))
+			settle_unreached(q, job, now);
+		else
+			worker_return(w, job, RETURNED_PARKED);
 	}
 }
 

@@ -4,6 +4,8 @@ WITH old AS MATERIALIZED (
 	SELECT c.campaign_id, c.chunk_no
 	  FROM campaign p JOIN chunk c USING (campaign_id)
 	 WHERE p.state IN (5, 6)
+	   AND NOT EXISTS (SELECT 1 FROM unknown u
+	                    WHERE u.campaign_id = c.campaign_id AND u.chunk_no = c.chunk_no)
 	   AND coalesce(p.finished_at, p.state_since) < now() - $1::int * interval '1 day'
 	 LIMIT $2::int
 ), d AS (

@@ -1,7 +1,10 @@
 -- The operator sends to the unknown of a campaign once more: due now, same message. $1 campaign.
 -- Returns how many.
 WITH gone AS MATERIALIZED (
-	DELETE FROM unknown WHERE campaign_id = $1::int RETURNING *
+	DELETE FROM unknown u USING chunk_data c
+	 WHERE u.campaign_id = $1::int AND c.campaign_id = u.campaign_id
+	   AND c.chunk_no = u.chunk_no
+	RETURNING u.*
 ), r AS (
 	INSERT INTO retry(campaign_id, rid, domain_id, due_at, attempt, class, cause, flags, age_s,
 	                  content_version, address, attributes)
