@@ -157,12 +157,10 @@ static void fill_person(struct settlement *s, const struct person *p)
  * that minute are not known, so each message is a row of its own: its number stands in the
  * microseconds of the minute.
  */
-static void count_usage(struct run *run, const struct told *told)
+static void count_usage(struct run *run, const struct told *told, const struct settlement *s)
 {
-	const struct settlement *s = &told->record.settlement;
-	if (s->source_id == 0)
-		return;
-	int64_t number = 1 + (int64_t)run->counts->outcomes % (MINUTE_US - 1);
+	size_t settled = run->counts->outcomes + run->counts->unknown;
+	int64_t number = 1 + (int64_t)settled % (MINUTE_US - 1);
 	struct usage usage = {.minute_us = s->at_us / MINUTE_US * MINUTE_US + number,
 			      .source_id = s->source_id,
 			      .campaign = told->record.key.campaign,
@@ -177,7 +175,8 @@ static void settle_outcome(struct run *run, size_t k, const struct told *told,
 	struct settlement s = told->record.settlement;
 	fill_person(&s, p);
 	flush_settle(run->flush, k, &s);
-	count_usage(run, told);
+	if (s.source_id != 0)
+		count_usage(run, told, &s);
 	run->counts->outcomes++;
 }
 
@@ -204,6 +203,7 @@ static void settle_intent(struct run *run, size_t k, const struct told *told,
 	retry_unknown(&s, tries_again(run, told->record.key.campaign),
 		      run->now_us + run->unknown_retry_ms * 1000);
 	flush_settle(run->flush, k, &s);
+	count_usage(run, told, &s);
 	run->counts->unknown++;
 }
 

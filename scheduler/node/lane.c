@@ -24,7 +24,8 @@ static void remember(struct lane *lane)
 	struct past_view view = {w->options.past, w->options.index, w->options.workers};
 	struct past_extent extent = {.source = lane->source->id,
 				     .connections = lane->limits.limiter.caps.connections.count,
-				     .close_ms = w->options.settings.timeouts.close_ms};
+				     .close_ms = w->options.settings.timeouts.close_ms,
+				     .may_overlap = w->options.settings.may_overlap};
 	past_apply(&view, &extent, &lane->limits.limiter, now);
 	const struct lane_record *r = ip_pool_lane(pool, lane->source->id, lane->queue->name);
 	if (r != NULL)

@@ -9,6 +9,9 @@
 #include "ip-pool/store/lane_store.h"
 #include "scheduler/ledger/ledger.h"
 
+/* A lane that was at work when the process was killed has usage of this time. */
+#define RECENT_MS 180000
+
 struct past {
 	bool was_unclean;
 	int64_t last_alive_ms;
@@ -70,11 +73,6 @@ void past_free(struct past *p)
 	free(p);
 }
 
-bool past_was_unclean(const struct past *p)
-{
-	return p->was_unclean;
-}
-
 static bool is_ours(const struct past_view *view, const struct past_usage *row)
 {
 	return hash_str(row->target) % view->workers == view->worker;
@@ -84,8 +82,10 @@ static bool is_of(const struct past_usage *row, const struct limit_scope *scope,
 {
 	switch (scope->level) {
 	case LEVEL_LANE:
-	case LEVEL_SOURCE:
 		return row->source == source;
+	case LEVEL_SOURCE:
+		/* 0: the journal knows that it was sent, but not from where. */
+		return row->source == source || row->source == 0;
 	case LEVEL_DOMAIN:
 		return str_equals_nocase(row->domain, scope->domain);
 	case LEVEL_CAMPAIGN:
@@ -126,9 +126,28 @@ void past_apply(const struct past_view *view, const struct past_extent *extent, 
 		if ((has_target || is_ours(view, row)) && is_of(row, scope, extent->source))
 			limiter_add_usage(l, row->at_ms, row->messages, now);
 	}
-	if (p->was_unclean)
-		limiter_distrust(l, extent->connections, now + extent->close_ms, p->last_alive_ms,
-				 now);
+	if (!p->was_unclean)
+		return;
+	limiter_distrust(l, extent->connections, now + extent->close_ms, p->last_alive_ms, now);
+	/* The next envelope may have ridden with a body. */
+	if (extent->may_overlap)
+		limiter_add_usage(l, now, extent->connections, now);
+}
+
+void past_targets(const struct past_view *view, uint32_t source,
+		  void (*on_target)(void *owner, struct str target), void *owner)
+{
+	const struct past *p = view->past;
+	struct str last = {0};
+	int64_t since_ms = p->last_alive_ms - RECENT_MS;
+	for (size_t i = 0; p->was_unclean && i < p->usage.count; i++) {
+		const struct past_usage *row = &p->rows[i];
+		if (row->source != source || row->at_ms < since_ms || !is_ours(view, row) ||
+		    str_equals(row->target, last))
+			continue;
+		last = row->target;
+		on_target(owner, last);
+	}
 }
 
 void past_campaigns(const struct past_view *view,

@@ -35,10 +35,14 @@ struct past_extent {
 	uint32_t source;
 	int64_t connections;
 	int64_t close_ms;
+	bool may_overlap; /* each may have had two messages under way */
 };
 void past_apply(const struct past_view *view, const struct past_extent *extent, struct limiter *l,
 		int64_t now);
-bool past_was_unclean(const struct past *p);
+/* After an unclean stop: calls on_target once for each provider or site of this part that the
+ * source sent to in the last minutes; else never. */
+void past_targets(const struct past_view *view, uint32_t source,
+		  void (*on_target)(void *owner, struct str target), void *owner);
 /* Calls on_campaign once for each campaign this part of the past knows; may repeat. */
 void past_campaigns(const struct past_view *view,
 		    void (*on_campaign)(void *owner, int64_t campaign), void *owner);

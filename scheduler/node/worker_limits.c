@@ -42,16 +42,58 @@ static struct limit_scope own_scope(const struct limit_scope *scope, char **bloc
 	return own;
 }
 
+/* Connections that lanes of a source may have had when the process before this one was killed. */
+struct left_open {
+	const struct worker *worker;
+	struct str source;
+	struct str only; /* the target that counts; empty: all */
+	int64_t connections;
+};
+
+static void add_left_open(void *owner, struct str target)
+{
+	struct left_open *left = owner;
+	if (left->only.len > 0 && !str_equals(left->only, target))
+		return;
+	const struct ip_pool_snapshot *pool = left->worker->identity->pool;
+	const struct provider *provider = provider_find(pool->providers, target);
+	struct limit_scope lane = {.level = LEVEL_LANE,
+				   .provider = provider ? target : STR(""),
+				   .site = target,
+				   .source = left->source};
+	struct caps caps;
+	limit_resolve(&pool->limits, &lane, provider ? &provider->limits : NULL,
+		      loop_now_ms(left->worker->loop), &caps);
+	left->connections += caps.connections.count;
+}
+
+static int64_t left_open(const struct worker *w, const struct past_view *view,
+			 const struct limiter *l)
+{
+	const struct ip_pool_snapshot *pool = w->identity->pool;
+	struct left_open left = {.worker = w, .only = l->scope.site};
+	for (size_t i = 0; i < pool->source_count; i++) {
+		left.source = pool->sources[i].name;
+		if (l->scope.level != LEVEL_SOURCE || str_equals(l->scope.source, left.source))
+			past_targets(view, pool->sources[i].id, add_left_open, &left);
+	}
+	int64_t cap = l->caps.connections.count;
+	return cap != LIMIT_NONE && cap < left.connections ? cap : left.connections;
+}
+
 static void apply_past(struct worker *w, struct limiter *l, int64_t now)
 {
 	struct past_view view = {w->options.past, w->options.index, w->options.workers};
-	struct past_extent extent = {.source = 0};
+	struct past_extent extent = {.close_ms = w->options.settings.timeouts.close_ms,
+				     .may_overlap = w->options.settings.may_overlap};
 	if (l->scope.level == LEVEL_SOURCE) {
 		const struct source *s = ip_pool_source(w->identity->pool, l->scope.source);
 		if (s == NULL)
 			return;
 		extent.source = s->id;
 	}
+	if (l->scope.level != LEVEL_CAMPAIGN && l->scope.level != LEVEL_DOMAIN)
+		extent.connections = left_open(w, &view, l);
 	past_apply(&view, &extent, l, now);
 }
 

@@ -244,11 +244,13 @@ def test_a_small_campaign_overtakes(mailing):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "kill"])
 @WORKERS
 def test_an_hour_is_remembered_over_a_restart(mailing, how, workers):
-    campaign = spread(mailing, 100)
+    campaign = spread(mailing, 100, initial=2, connections=2,
+                      profile={"delay_ms": {"dot": 100}})  # fmt: skip
     mailing.limit(source="s1", rate=(150, "h"))
     mailing.start(workers=workers)
     mailing.launch(campaign)
-    mailing.accepted(60)
+    targets = "SELECT count(DISTINCT target) FROM limit_usage"
+    mailing.wait(lambda: mailing.db.value(targets) == len(PROVIDERS), "usage of every lane")
     mailing.stop(how)
     before = len(mailing.log().mails())
     mailing.start(workers=workers)
