@@ -463,8 +463,7 @@ static void *worker_main(void *arg)
 	struct map_node *n;
 	while ((n = map_next(&w->queues, NULL)) != NULL)
 		worker_queue_free(queue_at(n));
-	worker_limiters_free(w);
-	identity_drop(w->identity);
+	map_done(&w->queues);
 	loop_remove_hook(&w->hook);
 	timer_clear(w->loop, &w->tick);
 	net_close(w->net);
@@ -517,7 +516,10 @@ void worker_close(struct worker *w)
 	if (w == NULL)
 		return;
 	pthread_join(w->thread, NULL);
+	/* Letters that came after its end are delivered here, with what they may touch. */
 	mailbox_close(w->inbox);
+	worker_limiters_free(w);
+	identity_drop(w->identity);
 	loop_free(w->loop);
 	free(w);
 }
