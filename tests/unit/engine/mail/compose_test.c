@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole messages: their shape on the wire whatever the data, their fields, their sameness. What
- * other programs read out of them is checked in tests/scenario/test_dkim_verify.py. */
+ * other programs read out of them is checked in tests/scenario/dkim_verify_test.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* DKIM: canonicalisation vectors of RFC 6376, the field, keys, DNS records. Whole messages are
- * verified by other implementations in tests/scenario/test_dkim_verify.py. */
+ * verified by other implementations in tests/scenario/dkim_verify_test.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

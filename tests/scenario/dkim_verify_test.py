@@ -19,7 +19,7 @@ import dkim
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("EDM_BUILD_DIR", ROOT / "build" / "dev"))
+BUILD = Path(os.environ.get("EDM_BUILD", ROOT / "build/dev"))
 TOOL = BUILD / "tools" / "compose_messages"
 
 LONG_HTML = "<p>" + "0123456789 中文 😀 " * 400 + "</p>"
