@@ -21,6 +21,7 @@ struct csv_reader {
 	uint64_t line;	   /* of the text being fed */
 	uint64_t row_line; /* where the open row began */
 	bool row_is_open;  /* some of a row was read, its end was not */
+	bool is_in_line;   /* the line has begun: a byte order mark is part of it now */
 	bool was_cr;	   /* the last line ended in CR: a LF now belongs to it */
 	bool has_stopped;
 	struct buf text;		 /* the cells of the open row, end to end */
@@ -100,8 +101,9 @@ static bool is_blank(const struct csv_reader *r, struct str line)
 static int feed_line(struct csv_reader *r, struct str line, struct err *err)
 {
 	if (!r->row_is_open) {
-		while (str_starts_with(line, STR(BOM)))
+		while (!r->is_in_line && str_starts_with(line, STR(BOM)))
 			line = str_slice(line, 3, line.len);
+		r->is_in_line = r->is_in_line || line.len > 0;
 		if (is_blank(r, line))
 			return 0;
 		r->row_is_open = true;
@@ -138,6 +140,8 @@ int csv_reader_feed(struct csv_reader *r, struct str text, struct err *err)
 		if (last == '\r' || (last == '\n' && !(line.len == 1 && r->was_cr)))
 			r->line++;
 		r->was_cr = last == '\r';
+		if (last == '\r' || last == '\n')
+			r->is_in_line = false;
 	}
 	return 0;
 }

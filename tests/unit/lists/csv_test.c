@@ -76,6 +76,34 @@ static void rows_know_their_lines(void **state)
 	}
 }
 
+static void a_mark_counts_only_where_a_line_begins(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t cut; /* where the second piece begins */
+		const char *want;
+	} cases[] = {
+		{" \xEF\xBB\xBF\"a\",b\n", 0, "1:\xEF\xBB\xBF\"a\"|b\n"},
+		{" \xEF\xBB\xBF\"a\",b\n", 1, "1:\xEF\xBB\xBF\"a\"|b\n"},
+		{"\xEF\xBB\xBF\xEF\xBB\xBF\"a\",b\n", 3, "1:a|b\n"},
+		{"a\n\xEF\xBB\xBF\"b\"\n", 2, "1:a\n2:b\n"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str text = str_from(cases[i].text);
+		struct buf out;
+		buf_init(&out, 1 << 10);
+		struct csv_reader *r = csv_reader_new(',', note_row, &out);
+		assert_int_equal(csv_reader_feed(r, str_slice(text, 0, cases[i].cut), NULL), 0);
+		assert_int_equal(csv_reader_feed(r, str_slice(text, cases[i].cut, text.len), NULL),
+				 0);
+		assert_int_equal(csv_reader_finish(r, NULL), 0);
+		assert_string_equal(out.data, cases[i].want);
+		csv_reader_free(r);
+		buf_done(&out);
+	}
+}
+
 static void a_nul_stays_in_its_cell(void **state)
 {
 	(void)state;
@@ -151,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_know_their_lines),
+		cmocka_unit_test(a_mark_counts_only_where_a_line_begins),
 		cmocka_unit_test(a_nul_stays_in_its_cell),
 		cmocka_unit_test(a_quote_never_closed_is_an_error_with_its_line),
 		cmocka_unit_test(wide_rows_are_counted_and_the_reader_can_be_stopped),
