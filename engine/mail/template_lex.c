@@ -177,7 +177,7 @@ int lexer_next(struct lexer *lexer, struct token *token, struct err *err)
 			token->kind == TOKEN_TAG && str_equals(token->body, STR("comment"));
 		if (!is_raw && !is_comment)
 			return 0;
-		struct str text;
+		struct str text = {0};
 		if (skip_to(lexer, is_raw ? STR("endraw") : STR("endcomment"), &text, err) != 0)
 			return -1;
 		*token = (struct token){TOKEN_TEXT, text};

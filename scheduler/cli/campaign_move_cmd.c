@@ -126,7 +126,7 @@ static int resolve_start(struct cli *cli, struct schedule_time *when, struct err
 
 static int schedule(struct cli *cli, struct campaign_view *view, struct err *err)
 {
-	struct schedule_time when;
+	struct schedule_time when = {0};
 	char utc[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
 	int64_t grace_ms = -1, audience = 0;
 	if (load_for(cli, MOVE_SCHEDULE, view, err) != 0 || resolve_start(cli, &when, err) != 0 ||

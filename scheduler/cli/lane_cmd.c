@@ -146,6 +146,7 @@ static json_t *pause_json(const struct question *q)
 
 static int collect(struct cli *cli, struct question *q, struct err *err)
 {
+	must(q->source != NULL);
 	const struct lane_record *lane = ip_pool_lane(q->snapshot, q->source->id, q->target);
 	json_t *caps = json_array();
 	json_t *live = NULL;

@@ -110,8 +110,9 @@ int node_configure(struct conf *conf, struct node_configuration *out, struct err
 	if (settings_check(conf, err) != 0 || dns_of(conf, out, err) != 0 ||
 	    settle_of(conf, &settle, err) != 0)
 		return -1;
-	s->workers = count_or(conf, SETTING_WORKERS, cores() > 1 ? cores() - 1 : 1);
-	s->composers = count_or(conf, SETTING_COMPOSERS, cores());
+	size_t processors = cores();
+	s->workers = count_or(conf, SETTING_WORKERS, processors > 1 ? processors - 1 : 1);
+	s->composers = count_or(conf, SETTING_COMPOSERS, processors);
 	s->smtp_port = (uint16_t)conf_number(conf, SETTING_SMTP_PORT);
 	s->tls = (enum tls_mode)conf_number(conf, SETTING_SMTP_TLS);
 	s->worker = worker_of(conf, s->workers);
