@@ -185,11 +185,18 @@ static void on_done(void *owner, const struct pg_reply *reply)
 		log_error_event(LOG_ERROR, "work_refused", reply->err);
 }
 
-static void call(struct keeper *k, const char *name, const struct pg_params *params,
-		 pg_on_reply on_reply, void *owner)
+static void work(struct keeper *k, const char *name)
 {
 	k->work_calls++;
-	pg_call(k->work, name, params, on_reply, owner);
+	pg_call(k->work, name, NULL, on_done, k);
+}
+
+/* What a pause or a suppression waits for is not read behind the slow work. */
+static void read_now(struct keeper_work *b, const char *name, const struct pg_params *params,
+		     pg_on_reply on_reply)
+{
+	b->keeper->work_calls++;
+	pg_call(b->keeper->ledger, name, params, on_reply, b);
 }
 
 static void read_round(struct keeper *k, struct keeper_work *b)
@@ -200,12 +207,12 @@ static void read_round(struct keeper *k, struct keeper_work *b)
 	pg_add_int4(&node, k->id.node);
 	pg_params_init(&from);
 	pg_add_text(&from, str_from(b->suppressed_from));
-	call(k, "campaign/start_due", NULL, on_done, k);
-	call(k, "campaign/finish_done", NULL, on_done, k);
-	call(k, "campaign/reopen_late", NULL, on_done, k);
-	call(k, "node/suppressed", &from, on_suppressed_rows, b);
-	call(k, "node/campaigns", NULL, on_campaigns, b);
-	call(k, "node/needs", &node, on_needs, b);
+	work(k, "campaign/start_due");
+	work(k, "campaign/finish_done");
+	work(k, "campaign/reopen_late");
+	read_now(b, "node/suppressed", &from, on_suppressed_rows);
+	read_now(b, "node/campaigns", NULL, on_campaigns);
+	read_now(b, "node/needs", &node, on_needs);
 	pg_params_done(&node);
 	pg_params_done(&from);
 	if (b->build != NULL || b->is_listing)
@@ -219,7 +226,7 @@ void keeper_on_work_timer(struct timer *timer)
 {
 	struct keeper *k = timer->owner;
 	struct keeper_work *b = background_of(k);
-	if (!b->is_reading && pg_is_up(k->work) && !k->is_fenced)
+	if (!b->is_reading && pg_is_up(k->work) && pg_is_up(k->ledger) && !k->is_fenced)
 		read_round(k, b);
 	timer_set(k->loop, timer, loop_now_ms(k->loop) + WORK_MS);
 }
