@@ -4,8 +4,8 @@ import pytest
 
 from storm import PROFILE, Storm
 
-PEOPLE = 5000
-KILLS = 10
+PEOPLE = 3000
+KILLS = 6
 SEED = 20261122
 
 
@@ -13,7 +13,7 @@ SEED = 20261122
 def test_kills_at_random_moments(make_world, policy):
     world = make_world(domains=10, profile=PROFILE)
     campaign = world.campaign("storm", world.people(PEOPLE), unknown=policy)
-    node = world.node("unknown.retry_after_ms=1s")
+    node = world.node("unknown.retry_after_ms=1s", "close_ms=100ms")
     storm = Storm(world, campaign, node, SEED)
     found = storm.run(KILLS, PEOPLE)
     assert len(found) == PEOPLE

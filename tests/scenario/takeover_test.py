@@ -18,17 +18,23 @@ def bereft(make_world, check):
         for _ in range(2):
             world.source(node=name)
     campaign = world.campaign("takeover", world.people(PEOPLE))
-    dead, heir = world.node(name="mx1").start(), world.node(name="mx2").start()
+    dead, heir = world.node(name="mx1").start(), world.node(name="mx2")
     campaign.start()
-    campaign.wait_for_count("delivered", PEOPLE // 10)
+    until(lambda: sent_by(world, "mx1") > PEOPLE // 20, 60, "mx1 is sending")
     dead.kill()
     was_open = check(world, campaign).after_kill(dead)
+    heir.start()
     heir.wait_for("node_reaped", 40, node="mx1")
     until(lambda: campaign.count("waiting", "deferred", "leased") == in_doubt(world), 60,
           f"only the doubtful are left: {campaign.counts()}")
     assert in_doubt(world) > 0
     check(world, campaign).sums()
     return world, campaign, dead, was_open
+
+
+def sent_by(world, node):
+    return world.database.value(
+        "SELECT count(*) FROM outcome JOIN source USING (source_id) WHERE node_name = %s", node)
 
 
 def in_doubt(world):

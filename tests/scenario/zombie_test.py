@@ -6,6 +6,11 @@ from support.waiting import until
 PEOPLE = 3000
 
 
+def sent_by(world, node):
+    return world.database.value(
+        "SELECT count(*) FROM outcome JOIN source USING (source_id) WHERE node_name = %s", node)
+
+
 def in_doubt(world):
     return world.database.value("SELECT coalesce(sum(bit_count(map)), 0)::int FROM doubt")
 
@@ -16,10 +21,11 @@ def test_a_node_that_wakes_up_fenced(make_world, check):
         for _ in range(2):
             world.source(node=name)
     campaign = world.campaign("zombie", world.people(PEOPLE))
-    zombie, heir = world.node(name="mx1").start(), world.node(name="mx2").start()
+    zombie, heir = world.node(name="mx1").start(), world.node(name="mx2")
     campaign.start()
-    campaign.wait_for_count("delivered", PEOPLE // 10)
+    until(lambda: sent_by(world, "mx1") > PEOPLE // 20, 60, "mx1 is sending")
     zombie.freeze()
+    heir.start()
     heir.wait_for("node_reaped", 40, node="mx1")
     until(lambda: campaign.count("waiting", "deferred") == 0
           and campaign.count("leased") == in_doubt(world), 60, "the heir has sent the rest")
