@@ -7,7 +7,7 @@
  *   cap     one number in force, with its origin and how long it lasts
  *   caps    every cap of one limiter
  *
- * Levels (DESIGN 9): a lane, a source, a provider over all sources, a sending domain at a provider,
+ * Levels: a lane, a source, a provider over all sources, a sending domain at a provider,
  * a campaign, a node. The tightest level wins, because a permit asks them all. Inside one level the
  * tightest operator's rule wins, and it replaces the profile's number of the same kind and period;
  * of rules with exactly the same scope the newest stands, so that one "for 2 h" may also raise.

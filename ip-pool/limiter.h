@@ -3,12 +3,12 @@
  * One limiter = the exact counters of one scope (a lane, a source, a provider, a sending domain at
  * a provider, a campaign, a node) and the caps in force for it.
  *
- * Counted (DESIGN 9): a connection from connect() until the peer's EOF or RST is read; a new
+ * Counted: a connection from connect() until the peer's EOF or RST is read; a new
  * connection from connect() until T after it was established or failed; a message from its MAIL
  * until T after its final reply. take and give are all or nothing over several limiters: see
  * permit.h, which is what workers call.
  *
- * Limits wider than the worker (DESIGN 9, Slices) arrive as shares and slices: of a divided limiter
+ * Limits wider than the worker arrive as shares and slices: of a divided limiter
  * each cap is tightened to this worker's share of it, nothing until the first is told; a slice is a
  * number of messages to use before an end. Owned by one worker; pure.
  */

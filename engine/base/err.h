@@ -44,7 +44,7 @@ int err_errno(struct err *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4)
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Clears err to ERR_NONE. */
 void err_clear(struct err *err);
-/* The process exit code for kind (DESIGN: 0 done, 1 failed, 2 usage, 3 not found, 4 refused). */
+/* The process exit code for kind (0 done, 1 failed, 2 usage, 3 not found, 4 refused). */
 int err_exit_code(enum err_kind kind);
 /* The name of kind in logs; a constant. */
 const char *err_kind_name(enum err_kind kind);

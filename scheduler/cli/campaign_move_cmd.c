@@ -213,10 +213,36 @@ int run_campaign_pause(struct cli *cli, struct err *err)
 	return result;
 }
 
+/* Findings that an edit while paused may have brought; audience and sources are as they were. */
+static bool is_about_content(const struct preflight_finding *f)
+{
+	static const char *const names[] = {"variable-unknown", "no-key", "unsubscribe-empty"};
+	for (size_t i = 0; f->is_error && i < ARRAY_LEN(names); i++)
+		if (strcmp(f->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int check_for_resume(struct cli *cli, const struct campaign_view *view, struct err *err)
+{
+	struct preflight checks;
+	preflight_init(&checks);
+	int result = preflight_run(cli->db, &view->items[0], &checks, err);
+	for (size_t i = 0; result == 0 && i < checks.count; i++)
+		if (is_about_content(&checks.findings[i]))
+			result = err_set(err, ERR_REFUSED,
+					 "%s; it stays paused: edm campaign edit %s",
+					 checks.findings[i].sentence, cli_arg(cli, 0));
+	preflight_done(&checks);
+	return result;
+}
+
 int run_campaign_resume(struct cli *cli, struct err *err)
 {
 	struct campaign_view view = {0};
 	int result = load_for(cli, MOVE_RESUME, &view, err);
+	if (result == 0)
+		result = check_for_resume(cli, &view, err);
 	if (result == 0)
 		result = apply(cli, &view, MOVE_RESUME, err);
 	if (result == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The running node: `edm run`. One control thread, some workers, some composers (DESIGN 6).
+ * The running node: `edm run`. One control thread, some workers, some composers.
  *
  * node_run blocks until the node has stopped: on SIGTERM or SIGINT it drains (nothing new, every
  * transaction under way gets its reply or the grace runs out), flushes, releases its leases and

@@ -299,6 +299,10 @@ def test_states_move_only_as_they_may(spring, source, database):
         spring("campaign", "edit", "spring", "--subject", "x", "--json").json["content_version"]
         == 2
     )
+    spring("campaign", "edit", "spring", "--subject", "x {{ nmae }}")
+    assert "{{ nmae }}" in spring.fails(4, "campaign", "resume", "spring")
+    assert show(spring)["state"] == "paused"
+    spring("campaign", "edit", "spring", "--subject", "x")
     spring("campaign", "resume", "spring")
     assert "nobody in campaign spring has an unknown outcome" in spring.fails(
         4, "campaign", "resend", "spring", "--state", "unknown", "--yes"
@@ -312,7 +316,7 @@ def test_states_move_only_as_they_may(spring, source, database):
     )
     assert [
         verb.split()[1] for verb, _ in events
-    ] == "create start pause edit resume cancel".split()
+    ] == "create start pause edit edit edit resume cancel".split()
     assert events[1][1] == "approved"
 
 
