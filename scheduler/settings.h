@@ -20,8 +20,6 @@
 	SETTINGS_LEDGER(X)
 
 #define SETTINGS_NODE(X)                                                                           \
-	X(HOSTNAME, "hostname", STRING, "", 0, 253, NODE, false,                                   \
-	  "Name of this machine in node list and events; empty: the system's.")                    \
 	X(WORKERS, "workers", INT, "0", 0, 64, NODE, false,                                        \
 	  "Threads that talk SMTP; 0: one per core but one, at least one.")                        \
 	X(COMPOSERS, "composers", INT, "0", 0, 64, NODE, false,                                    \
@@ -39,8 +37,6 @@
 	  "Recipients in hand at most.")                                                           \
 	X(BUDGET_COMPOSE, "budget.compose", SIZE, "32M", 1048576, 4294967296, NODE, true,          \
 	  "Bytes of composed messages not yet handed to the kernel, at most.")                     \
-	X(BUDGET_LANES, "budget.lanes", INT, "20000", 100, 1000000, NODE, true,                    \
-	  "Lanes kept at most; idle ones go first.")                                               \
 	X(BUDGET_SESSIONS, "budget.sessions", INT, "4000", 1, 200000, NODE, true,                  \
 	  "SMTP connections of the node at most.")                                                 \
 	X(ALERT_COMMAND, "alert.command", STRING, "", 0, 4096, NODE, true,                         \
@@ -131,12 +127,8 @@
 	  "Recipients of a chunk that may be sent to as soon as it is claimed (K).")               \
 	X(LEDGER_MAX_OPEN, "ledger.max_open", INT, "8192", 32, 1000000, NODE, false,               \
 	  "Recipients that may be under way and not accounted for at most (U).")                   \
-	X(LEDGER_DOUBT_MS, "ledger.doubt_ms", DURATION, "10min", 1000, 86400000, SHARED, true,     \
-	  "How long a node that is gone may bring its journal before its people are unknown.")     \
 	X(LEDGER_OVERDUE_MS, "ledger.overdue_ms", DURATION, "5s", 10, 600000, SHARED, true,        \
 	  "Retries are packed to chunks at the latest when the oldest is so late.")                \
-	X(GIVE_UP_AFTER_MS, "give_up_after_ms", DURATION, "48h", 1000, 2592000000, SHARED, true,   \
-	  "How long a receiver may defer a recipient, of campaigns that do not say.")              \
 	X(KEEP_OUTCOMES_DAYS, "keep.outcomes_days", INT, "400", 1, 36500, SHARED, true,            \
 	  "Days that outcomes are kept; counters stay.")
 
