@@ -101,6 +101,7 @@ class World:
         self.own = self.directory / "demo"
         self.state_file = self.own / "world.json"
         self.processes = []
+        self.children = {}  # of this process, by name
         self.names_port = 0
         self.smtp_port = 0
         self.serial = 0
@@ -121,11 +122,12 @@ class World:
                                        stderr=log, start_new_session=True,
                                        **{"stdout": log, **how})
         self.processes.append([name, process.pid])
+        self.children[name] = process
         self.save()
         return process
 
     def running(self, name):
-        return any(is_ours(pid, self.directory) for one, pid in self.processes if one == name)
+        return self.children[name].poll() is None
 
     def log_end(self, name, lines=12):
         text = (self.own / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -148,6 +150,10 @@ class World:
             self.save()
 
     # ---------------------------------------------------------------------------------- names
+
+    @property
+    def names_config(self):
+        return self.own / "nsd.conf"
 
     @property
     def name_server(self):
@@ -177,24 +183,29 @@ class World:
                                     (socket.SOCK_DGRAM, socket.SOCK_STREAM))
         self._records_of_receivers(addresses)
         self._write_zone()
-        config = self.own / "nsd.conf"
-        config.write_text(
+        self.names_config.write_text(
             f'server:\n ip-address: {NAME_SERVER_ADDRESS}@{self.names_port}\n server-count: 1\n'
             f' username: ""\n zonesdir: "{self.own}"\n database: ""\n rrl-ratelimit: 0\n'
             f' pidfile: "{self.own}/nsd.pid"\n xfrdfile: "{self.own}/xfrd.state"\n'
             f' zonelistfile: "{self.own}/zone.list"\n xfrdir: "{self.own}"\n'
             f'remote-control:\n control-enable: no\n'
             f'zone:\n name: "."\n zonefile: "root.zone"\n', encoding="utf-8")
-        self.start("names", [NSD, "-d", "-c", config])
+        self._serve_names()
+
+    def _serve_names(self):
+        self.start("names", [NSD, "-d", "-c", self.names_config])
         self._wait_for_serial()
 
     def publish(self, records):
-        """Serves these (name, type, data) too; returns when the name server does."""
+        """Serves these (name, type, data) too; returns when the name server does.
+
+        By a new process: one that reloads goes on answering from the old zone for a while, beside
+        the new one."""
         self.records += [list(record) for record in records]
         self._write_zone()
-        pid = next(pid for name, pid in self.processes if name == "names")
-        os.kill(pid, signal.SIGHUP)
-        self._wait_for_serial()
+        end_process(self.children["names"].pid, self.directory)
+        self.processes = [one for one in self.processes if one[0] != "names"]
+        self._serve_names()
 
     def _serial_served(self, asker, number):
         asker.sendto(soa_question(number), (NAME_SERVER_ADDRESS, self.names_port))

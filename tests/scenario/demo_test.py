@@ -72,13 +72,16 @@ def test_kept_then_again_then_stopped(demo, environment, tmp_path):
 def test_interrupted_while_it_sends(environment, tmp_path):
     with subprocess.Popen([RUN, "--recipients", "20000"], env=environment, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        said = []
         for line in process.stdout:
+            said.append(line)
             if " running " in line and "rate=" in line:
                 break
         process.send_signal(signal.SIGINT)
-        rest = process.stdout.read()
-    assert process.returncode == 128 + signal.SIGINT, rest
-    assert "everything is cleaned up" in rest
+        said.extend(process.stdout)
+    said = "".join(said)
+    assert process.returncode == 128 + signal.SIGINT, said
+    assert "everything is cleaned up" in said
     assert list(tmp_path.glob("edm-demo-*")) == []
     until(lambda: processes_of(tmp_path) == [], 10, "nothing of the demo runs")
 

@@ -13,6 +13,7 @@ one that nsd has no data for: it answers SERVFAIL.
 """
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -41,6 +42,16 @@ def free_port(address="127.0.0.1"):
                     return port
                 except OSError:
                     continue
+
+
+def children_of(pid):
+    return [int(child) for child
+            in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def servers_of(pid):
+    """Handles of the processes that answer for this nsd: the children of its main process."""
+    return [os.pidfd_open(server) for main in children_of(pid) for server in children_of(main)]
 
 
 def absolute(name):
@@ -125,10 +136,18 @@ class Nsd:
         return self
 
     def reload(self):
-        """Serves the records as they are now; returns when nsd does."""
+        """Serves the records as they are now; returns when nsd does.
+
+        For a while the old server answers beside the new one, from the old zone: it has to end."""
         self._write()
+        old = servers_of(self.process.pid)
         os.kill(self.process.pid, signal.SIGHUP)
         self._wait_for_serial()
+        for handle in old:
+            ended = select.poll()
+            ended.register(handle, select.POLLIN)
+            assert ended.poll(START_SECONDS * 1000), "nsd's old server does not end"
+            os.close(handle)
 
     def _serial_served(self):
         query = dns.message.make_query(".", "SOA")
