@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 
-from support.nsd import free_port
+from support.ports import free_port
 from support.waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

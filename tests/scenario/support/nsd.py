@@ -26,22 +26,10 @@ import dns.message
 import dns.query
 import dns.rcode
 
+from support.ports import free_port
+
 NSD = "/usr/sbin/nsd"
 START_SECONDS = 10
-
-
-def free_port(address="127.0.0.1"):
-    """A port that is free for UDP and TCP on address at this moment."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind((address, 0))
-            port = udp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-                try:
-                    tcp.bind((address, port))
-                    return port
-                except OSError:
-                    continue
 
 
 def children_of(pid):
