@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Receivers that we did not write, Postfix and aiosmtpd, each in a directory and process of its own.
+"""Receivers that we did not write, Postfix and aiosmtpd, each with a directory and process.
 
     with Postfix(address, {"d0.test": ["anna", "bob"]}) as postfix:
         postfix.address, postfix.port
