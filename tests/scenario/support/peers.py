@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Receivers that we did not write, Postfix and aiosmtpd, each with a directory and process.
+"""Receivers that we did not write: Postfix and aiosmtpd, each a process with its own directory.
 
     with Postfix(address, {"d0.test": ["anna", "bob"]}) as postfix:
         postfix.address, postfix.port
