@@ -29,6 +29,9 @@
 	X(JOURNAL_SYNC, "journal.sync", SYNC, "process", 0, 0, NODE, false,                        \
 	  "process: the journal survives kill -9; batch: also a loss of power, at the cost of an " \
 	  "fdatasync a turn.")                                                                     \
+	X(JOURNAL_SEGMENT, "journal.segment", SIZE, "8M", 4096, 268435456, NODE, false,            \
+	  "Size past which a file of the journal is closed; it goes once the database has all "    \
+	  "of it.")                                                                                \
 	X(STOP_MS, "stop_ms", DURATION, "30s", 0, 3600000, NODE, true,                             \
 	  "How long transactions under way may take to end when the node stops.")                  \
 	X(PARK_MS, "park_ms", DURATION, "20s", 10, 3600000, NODE, true,                            \

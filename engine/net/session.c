@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/base/buf.h"
+#include "engine/base/crash.h"
 #include "engine/net/net_private.h"
 #include "engine/net/stream.h"
 
@@ -401,6 +402,7 @@ bool session_commit(struct session *s)
 	if (s->phase != PHASE_TALKING || !dialog_commit(s->dialog, clock_of(s)))
 		return false;
 	work(s);
+	crash_point(CRASH_DOT_SENT);
 	return true;
 }
 

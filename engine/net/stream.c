@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/buf.h"
+#include "engine/base/crash.h"
 #include "engine/net/net_private.h"
 #include "engine/net/tls_private.h"
 
@@ -106,6 +107,7 @@ struct stream *stream_open(struct net *n, const struct dial_ends *ends,
 			   const struct stream_events *events, void *owner,
 			   struct dial_failure *failure_out)
 {
+	crash_point(CRASH_CONNECT);
 	int fd = dial_start(ends, failure_out);
 	if (fd < 0)
 		return NULL;
@@ -130,6 +132,7 @@ static void finish_dial(struct stream *s)
 		s->events->on_refused(s->owner, &failure);
 		return;
 	}
+	crash_point(CRASH_CONNECTED);
 	s->phase = PHASE_OPEN;
 	update_mask(s);
 	s->events->on_connected(s->owner);
@@ -158,6 +161,7 @@ static void read_clear(struct stream *s)
 {
 	for (unsigned i = 0; i < READS_A_TURN; i++) {
 		ssize_t n = recv(s->fd, s->net->scratch, sizeof(s->net->scratch), 0);
+		crash_point(CRASH_SOCKET_READ);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
@@ -244,7 +248,9 @@ static void flush_cipher(struct stream *s)
 {
 	size_t sent = 0;
 	while (sent < s->cipher.len && !s->is_write_broken) {
+		crash_point(CRASH_SOCKET_WRITE);
 		ssize_t n = send(s->fd, s->cipher.data + sent, s->cipher.len - sent, MSG_NOSIGNAL);
+		crash_point(CRASH_SOCKET_WRITTEN);
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0 && errno != EINTR)
@@ -278,7 +284,9 @@ static size_t write_clear(struct stream *s, const struct str *slices, size_t cou
 		iov[i].iov_len = slices[i].len;
 		message.msg_iovlen++;
 	}
+	crash_point(CRASH_SOCKET_WRITE);
 	ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+	crash_point(CRASH_SOCKET_WRITTEN);
 	if (n >= 0)
 		return (size_t)n;
 	if (errno != EAGAIN && errno != EINTR)
@@ -357,6 +365,7 @@ static int bio_read(BIO *bio, char *out, int size)
 {
 	struct stream *s = BIO_get_data(bio);
 	ssize_t n = recv(s->fd, out, (size_t)size, 0);
+	crash_point(CRASH_SOCKET_READ);
 	BIO_clear_retry_flags(bio);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_read(bio);

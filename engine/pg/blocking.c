@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/pg/pg_private.h"
@@ -98,9 +99,11 @@ int pg_run(struct pg_blocking *conn, const char *name, const struct pg_params *p
 	pg_wire_fill(&wire, params);
 	if (prepare(conn, name, &wire, err) != 0)
 		return -1;
-	return take_rows(PQexecPrepared(conn->conn, name, wire.count, wire.values, wire.lengths,
-					wire.formats, 1),
-			 name, rows_out, err);
+	crash_point(CRASH_DATABASE_WRITE);
+	PGresult *result = PQexecPrepared(conn->conn, name, wire.count, wire.values, wire.lengths,
+					  wire.formats, 1);
+	crash_point(CRASH_DATABASE_READ);
+	return take_rows(result, name, rows_out, err);
 }
 
 int pg_query(struct pg_blocking *conn, const char *sql, const struct pg_params *params,
@@ -115,7 +118,10 @@ int pg_query(struct pg_blocking *conn, const char *sql, const struct pg_params *
 
 int pg_run_text(struct pg_blocking *conn, const char *sql, struct err *err)
 {
-	return take_result(PQexec(conn->conn, sql), "SQL", err);
+	crash_point(CRASH_DATABASE_WRITE);
+	PGresult *result = PQexec(conn->conn, sql);
+	crash_point(CRASH_DATABASE_READ);
+	return take_result(result, "SQL", err);
 }
 
 int pg_transaction(struct pg_blocking *conn, int (*body)(void *owner, struct err *err), void *owner,

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/pg/pg_private.h"
@@ -246,7 +247,9 @@ static void set_broken(struct pg *pg)
 
 static void flush_out(struct pg *pg)
 {
+	crash_point(CRASH_DATABASE_WRITE);
 	int rc = PQflush(pg->conn);
+	crash_point(CRASH_DATABASE_WRITTEN);
 	if (rc < 0)
 		set_broken(pg);
 	else
@@ -495,6 +498,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 		conn_failed(pg);
 		return;
 	}
+	crash_point(CRASH_DATABASE_READ);
 	if (pg->state == STATE_SETUP) {
 		setup_step(pg);
 	} else {

@@ -4,6 +4,7 @@
  * the transaction or corrects the course (RFC 5321 4.2, 4.3.2); whatever is out of protocol ends
  * the conversation, because replies could no longer be matched to commands.
  */
+#include "engine/base/crash.h"
 #include "engine/smtp/dialog_private.h"
 
 /* --- outcomes --- */
@@ -402,6 +403,7 @@ static void hear_data(struct dialog *d, struct transaction *t, bool is_good)
 
 static void hear_dot(struct dialog *d, struct transaction *t, bool is_good)
 {
+	crash_point(CRASH_REPLY_READ);
 	settle_reply(d, t, STAGE_DOT);
 	d->facts.delivered += is_good;
 }

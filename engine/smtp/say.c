@@ -3,6 +3,7 @@
  * What the client says, in protocol order: each function appends one command to the output, notes
  * the reply it is owed and returns the step that follows if all goes well (RFC 5321 4.1.1).
  */
+#include "engine/base/crash.h"
 #include "engine/smtp/auth.h"
 #include "engine/smtp/dialog_private.h"
 
@@ -122,6 +123,7 @@ static enum step say_mail(struct dialog *d)
 {
 	const struct envelope *e = &d->current->envelope;
 	struct buf *out = line(d);
+	crash_point(CRASH_MAIL);
 	buf_append_cstr(out, "MAIL FROM:<");
 	buf_append_str(out, e->mail_from);
 	buf_append_char(out, '>');
@@ -140,6 +142,7 @@ static enum step say_mail(struct dialog *d)
 /* rcpt = "RCPT TO:" Forward-path CRLF */
 static enum step say_rcpt(struct dialog *d)
 {
+	crash_point(CRASH_RCPT);
 	buf_append_cstr(line(d), "RCPT TO:<");
 	buf_append_str(line(d), d->current->envelope.rcpt_to);
 	buf_append_char(line(d), '>');
@@ -159,6 +162,7 @@ static enum step say_data(struct dialog *d)
 /* Puts the body into the output by reference. */
 static enum step say_body(struct dialog *d)
 {
+	crash_point(CRASH_BODY);
 	must(d->body == NULL && d->tail.len == 0);
 	d->body = d->current;
 	d->body_slice = 0;
@@ -175,6 +179,7 @@ static enum step say_body(struct dialog *d)
 /* The body ends in CRLF, so this is the rest of CRLF "." CRLF (RFC 5321 4.1.1.4). */
 static enum step say_dot(struct dialog *d)
 {
+	crash_point(CRASH_DOT);
 	d->current->dot_at = dialog_said(d);
 	buf_append_char(line(d), '.');
 	end_line(d);

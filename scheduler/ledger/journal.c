@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/hash.h"
 
-#define SEGMENT_BYTES (8u << 20) /* a segment that has grown past this is closed */
-#define SEGMENT_MAX (1u << 30)	 /* no segment to be read is larger */
-#define COLLECT_MAX (64u << 20)	 /* records of one turn */
+#define SEGMENT_MAX (1u << 30)	/* no segment to be read is larger */
+#define COLLECT_MAX (64u << 20) /* records of one turn */
 #define NAME_FORMAT "%02u-%010llu.seg"
 
 struct journal {
@@ -330,6 +330,8 @@ int journal_discard(struct journal *j, struct err *err)
 		if (unlinkat(j->dir, names[i]->d_name, 0) != 0)
 			rc = err_errno(err, errno, "cannot remove %s/%s", j->path,
 				       names[i]->d_name);
+		else
+			crash_point(CRASH_SEGMENT_DISCARDED);
 	free_names(names, count);
 	return rc;
 }
@@ -378,7 +380,9 @@ static int segment_start(struct journal_stream *s, uint64_t sequence, struct err
 	buf_init(&bytes, JOURNAL_HEADER_SIZE);
 	journal_header_write(&bytes, &header);
 	int fd = openat(j->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	crash_point(CRASH_SEGMENT_MADE);
 	bool good = fd >= 0 && write_all(fd, bytes.data, bytes.len) == 0;
+	crash_point(CRASH_SEGMENT_STARTED);
 	if (good && s->options.mode == JOURNAL_SYNC_BATCH)
 		good = fdatasync(fd) == 0 && fsync(j->dir) == 0;
 	buf_done(&bytes);
@@ -485,8 +489,10 @@ static void trim(struct journal_stream *s)
 	       oldest->unsettled == 0) {
 		char name[32];
 		segment_name(s, oldest->sequence, name, sizeof(name));
+		crash_point(CRASH_TRIM);
 		if (unlinkat(s->journal->dir, name, 0) != 0 && errno != ENOENT)
 			return;
+		crash_point(CRASH_TRIMMED);
 		list_remove(&oldest->node);
 		free(oldest);
 	}
@@ -508,12 +514,14 @@ static int rotate(struct journal_stream *s, struct err *err)
 int journal_write(struct journal_stream *s, struct err *err)
 {
 	must(!s->out.is_truncated);
+	crash_point(CRASH_JOURNAL_WRITE);
 	if (write_all(s->fd, s->out.data, s->out.len) != 0)
 		return err_errno(err, errno, "cannot write the journal in %s", s->journal->path);
+	crash_point(CRASH_JOURNAL_WRITTEN);
 	s->size += s->out.len;
 	buf_clear(&s->out);
 	/* A sync under way holds the descriptor. */
-	return s->size > SEGMENT_BYTES && !s->is_syncing ? rotate(s, err) : 0;
+	return s->size > s->options.segment_bytes && !s->is_syncing ? rotate(s, err) : 0;
 }
 
 static void sync_work(uv_work_t *work)

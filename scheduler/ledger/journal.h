@@ -72,6 +72,7 @@ struct journal_stream_options {
 	uint16_t streams; /* that are open together */
 	int32_t incarnation;
 	enum journal_sync_mode mode;
+	size_t segment_bytes; /* a segment that has grown past this is closed */
 };
 
 /* Opens a stream. NULL on error. */

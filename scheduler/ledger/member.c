@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
 
 #define US_PER_MS 1000
@@ -93,6 +94,7 @@ int member_register(struct pg_blocking *conn, const struct registration *r, stru
 	pg_params_done(&params);
 	if (rc != 0)
 		return -1;
+	crash_point(CRASH_REGISTERED);
 	if (pg_rows_count(rows) == 0) {
 		pg_rows_free(rows);
 		return refuse(conn, r->name, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/base/arena.h"
+#include "engine/base/crash.h"
 #include "engine/base/hash.h"
 #include "scheduler/ledger/claim.h"
 #include "scheduler/ledger/retry.h"
@@ -373,6 +374,7 @@ static int flush_items(struct run *run, const struct item *items, size_t count,
 	int rc = flush_is_empty(run->flush)
 			 ? 0
 			 : flush_run(run->flush, run->conn, run->id, &answers, err);
+	crash_point(CRASH_RECOVERY_FLUSHED);
 	arena_done(&arena);
 	return rc;
 }

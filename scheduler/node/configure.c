@@ -93,6 +93,7 @@ static void ledger_of(const struct conf *c, struct node_settings *s)
 {
 	s->journal_mode = conf_number(c, SETTING_JOURNAL_SYNC) == 0 ? JOURNAL_SYNC_PROCESS
 								    : JOURNAL_SYNC_BATCH;
+	s->journal_segment_bytes = (size_t)conf_number(c, SETTING_JOURNAL_SEGMENT);
 	s->flush_ms = conf_number(c, SETTING_LEDGER_FLUSH_MS);
 	s->unknown_retry_after_ms = conf_number(c, SETTING_UNKNOWN_RETRY_AFTER_MS);
 	s->overdue_ms = conf_number(c, SETTING_LEDGER_OVERDUE_MS);

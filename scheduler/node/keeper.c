@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
 #include "scheduler/node/keeper_private.h"
 #include "scheduler/node/past.h"
@@ -181,6 +182,7 @@ static void finish_stop(struct keeper *k)
 static void on_left(void *owner, const struct pg_reply *reply)
 {
 	struct keeper *k = owner;
+	crash_point(CRASH_LEFT);
 	if (reply->fate != PG_DONE)
 		log_error_event(LOG_WARN, "node_not_deregistered", reply->err);
 	finish_stop(k);
@@ -203,6 +205,7 @@ static void on_stop_tick(struct timer *timer)
 	bool is_told = list_is_empty(&k->tenures) && !k->is_claiming && k->work_calls == 0;
 	if (is_told && !k->is_leaving) {
 		k->is_leaving = true;
+		crash_point(CRASH_LEAVE);
 		membership_leave(k->beat, k->id, on_left, k);
 	}
 	keeper_flush_soon(k);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
 #include "ip-pool/choose.h"
 #include "scheduler/node/keeper_private.h"
@@ -143,6 +144,7 @@ static void on_content(void *owner, const struct content_reply *reply)
 	struct keeper *k = owner;
 	if (reply->fate == PG_REFUSED)
 		log_error_event(LOG_ERROR, "chunks_not_read", reply->err);
+	crash_point(CRASH_CHUNKS_READ);
 	for (size_t i = 0; reply->fate == PG_DONE && i < reply->count; i++) {
 		struct tenure *t = fresh_tenure(k, &reply->chunks[i].key);
 		if (t != NULL)
@@ -177,6 +179,7 @@ static void on_leases(void *owner, const struct lease_reply *reply)
 	struct keeper *k = owner;
 	if (reply->fate == PG_REFUSED)
 		log_error_event(LOG_ERROR, "claim_refused", reply->err);
+	crash_point(CRASH_CLAIM_ANSWERED);
 	for (size_t i = 0; reply->fate == PG_DONE && i < reply->count; i++) {
 		struct tenure *t = tenure_of_lease(k, &reply->leases[i]);
 		list_push_back(&k->fresh, &t->all);
@@ -196,6 +199,7 @@ void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
 		wants[i] = (struct claim_want){rows[i].campaign, rows[i].group, rows[i].count};
 	k->is_claiming = true;
 	ledger_claim(k->ledger, k->id, (struct claim_wants){wants, count}, on_leases, k);
+	crash_point(CRASH_CLAIM_SENT);
 	free(wants);
 }
 

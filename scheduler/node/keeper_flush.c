@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/log.h"
 #include "scheduler/node/keeper_private.h"
 
@@ -164,6 +165,7 @@ static void send_flush(struct keeper *k)
 	k->is_flying = true;
 	k->flushed_ms = loop_now_ms(k->loop);
 	flush_send(k->flush, k->ledger, k->id, on_flushed, k);
+	crash_point(CRASH_FLUSH_SENT);
 }
 
 /* ---------------------------------------------------------------------------------------- answers
@@ -202,8 +204,10 @@ static void take_accepted(struct tenure *t)
 	k->open_count -= positions_count(&t->fresh);
 	recount_open(t, &t->asked);
 	for (unsigned i = 0; i < t->fresh.size; i++)
-		if (positions_has(&t->fresh, i) && !positions_has(&t->returned, i))
+		if (positions_has(&t->fresh, i) && !positions_has(&t->returned, i)) {
+			crash_point(CRASH_CREDIT);
 			k->options.events->on_credit(k->options.owner, &t->lease, (uint16_t)i);
+		}
 }
 
 bool keeper_is_settled(const struct tenure *t)
@@ -382,6 +386,7 @@ static void on_flushed(void *owner, struct flush *flush, const struct flush_repl
 	(void)flush;
 	switch (reply->fate) {
 	case PG_DONE:
+		crash_point(CRASH_FLUSH_ACKNOWLEDGED);
 		take_answers(k, reply);
 		break;
 	case PG_LOST:

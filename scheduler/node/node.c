@@ -41,6 +41,7 @@ static int start_worker(struct node *n, size_t i, struct err *err)
 		.workers = n->options.settings.workers,
 		.incarnation = keeper_id(n->keeper).incarnation,
 		.journal_mode = n->options.settings.journal_mode,
+		.journal_segment_bytes = n->options.settings.journal_segment_bytes,
 		.settings = n->options.settings.worker,
 		.past = keeper_past(n->keeper),
 		.identity = n->identity,

@@ -23,6 +23,7 @@ struct node_settings {
 	struct worker_settings worker;
 	struct resolver_options dns;
 	enum journal_sync_mode journal_mode;
+	size_t journal_segment_bytes;
 	int64_t flush_ms, horizon_ms;
 	int64_t unknown_retry_after_ms, overdue_ms, stop_timeout_ms;
 	int flush_outcomes, max_open;

@@ -479,7 +479,8 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	struct journal_stream_options stream = {.number = (uint16_t)options->index,
 						.streams = (uint16_t)options->workers,
 						.incarnation = options->incarnation,
-						.mode = options->journal_mode};
+						.mode = options->journal_mode,
+						.segment_bytes = options->journal_segment_bytes};
 	struct journal_stream *journal = journal_stream_open(options->journal, &stream, err);
 	if (journal == NULL)
 		return NULL;

@@ -52,6 +52,7 @@ struct worker_options {
 	size_t workers;
 	int32_t incarnation;
 	enum journal_sync_mode journal_mode;
+	size_t journal_segment_bytes;
 	struct worker_settings settings;
 	const struct past *past; /* what limits must remember */
 	struct identity

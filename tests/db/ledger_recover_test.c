@@ -125,7 +125,8 @@ static void node_start(struct fixture *f)
 	must_go(recover_settle(r, f->w.conn, 0, &f->counts, &err), &err);
 	must_go(recover_finish(r, &err), &err);
 	recover_close(r);
-	struct journal_stream_options options = {.streams = 1, .incarnation = f->id.incarnation};
+	struct journal_stream_options options = {
+		.streams = 1, .incarnation = f->id.incarnation, .segment_bytes = 8u << 20};
 	f->stream = journal_stream_open(f->journal, &options, &err);
 	must_go(f->stream == NULL ? -1 : 0, &err);
 }

@@ -74,11 +74,14 @@ static void reopen(struct fixture *f)
 		fail_msg("%s", err.text);
 }
 
+/* Of a segment, in octets. */
+#define SEGMENT (64u << 10)
+
 static struct journal_stream *open_stream(struct fixture *f, uint16_t number, uint16_t streams)
 {
 	struct err err;
 	struct journal_stream_options options = {
-		.number = number, .streams = streams, .incarnation = 4};
+		.number = number, .streams = streams, .incarnation = 4, .segment_bytes = SEGMENT};
 	struct journal_stream *s = journal_stream_open(f->journal, &options, &err);
 	if (s == NULL)
 		fail_msg("%s", err.text);
@@ -212,15 +215,15 @@ static void remove_second(struct fixture *f, const char *path)
 		unlink(path);
 }
 
-/* Fills segments of 8 MiB with intents until there are n of them. */
+/* Fills segments with intents until there are n of them. */
 static uint64_t fill_segments(struct journal_stream *s, uint64_t n, size_t *per_segment_out)
 {
 	uint64_t segment = 0;
 	*per_segment_out = 0;
 	while (segment < n) {
-		segment = write_intents(s, 50000);
+		segment = write_intents(s, 500);
 		if (segment == 1)
-			*per_segment_out += 50000;
+			*per_segment_out += 500;
 	}
 	return segment;
 }
@@ -280,8 +283,10 @@ static void a_sync_calls_back_on_the_loop(void **state)
 	struct loop *loop = loop_new();
 	int synced = 0;
 	reopen(f);
-	struct journal_stream_options options = {
-		.streams = 1, .incarnation = 4, .mode = JOURNAL_SYNC_BATCH};
+	struct journal_stream_options options = {.streams = 1,
+						 .incarnation = 4,
+						 .mode = JOURNAL_SYNC_BATCH,
+						 .segment_bytes = SEGMENT};
 	struct journal_stream *s = journal_stream_open(f->journal, &options, &err);
 	assert_non_null(s);
 	write_intents(s, 1);
