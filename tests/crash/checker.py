@@ -9,6 +9,7 @@
 """
 import collections
 
+from copies import Copies
 from journals import INTENT, OUTCOME, last_words
 from support.campaign import STATES
 
@@ -40,10 +41,16 @@ UNION ALL SELECT 'moves', sum(n)::bigint, state::int FROM move GROUP BY state HA
 UNION ALL SELECT 'audience', total, 0 FROM me JOIN audience USING (campaign_id) WHERE complete
 """
 LEASED = """
-SELECT chunk_no, epoch, (done_map | open_map)::text
+SELECT chunk_no, epoch, done_map::text, open_map::text
   FROM chunk WHERE campaign_id = %s AND state = 1
 """
 PEOPLE_AT = "SELECT chunk_no, rids FROM chunk_data WHERE campaign_id = %s AND chunk_no = ANY (%s)"
+# Whom a campaign writes to.
+AUDIENCE = """
+SELECT DISTINCT rid, address
+  FROM campaign_list JOIN list_member USING (list_id) JOIN recipient USING (rid)
+ WHERE campaign_id = %s
+"""
 # What may have given a recipient another copy: attempts that ended as unknown.
 AMBIGUOUS = "SELECT rid, count(*) FROM outcome WHERE campaign_id = %s AND class = 8 GROUP BY 1"
 
@@ -61,13 +68,17 @@ class Checker:
     def __init__(self, world, campaign):
         self.world = world
         self.db = world.database
-        self.sink = world.sink
         self.campaign = campaign
-        self.addresses = dict(self.db.query("SELECT rid, address FROM recipient"))
+        self.addresses = dict(self.db.query(AUDIENCE, campaign.id))
+        self.audience = set(self.addresses.values())
+        self.seen = Copies(world.sink.log_file)
+        self.doubted = collections.Counter()  # address: kills that found its transaction open
 
     def copies(self):
         """Accepted copies by address: all, whether the reply was read or not."""
-        return collections.Counter(e["rcpt"] for e in self.sink.events("accepted"))
+        self.seen.read()
+        return collections.Counter(
+            {who: n for who, n in self.seen.of.items() if who in self.audience})
 
     def sums(self):
         """Each recipient is in one state and the counters agree; {address: state}."""
@@ -92,31 +103,46 @@ class Checker:
     # ------------------------------------------------------------------------- after a kill
 
     def after_kill(self, node):
-        """What a node left behind; how many transactions its journal has open.
+        """What a node left behind; how many transactions it had open: that may become unknown.
 
         Nothing may have been sent to whom the database does not hold open, and whoever has a copy
         without being delivered in the database stands in the journal."""
         # In this order, because other nodes may go on meanwhile.
         copies, excused, found = self.copies(), self.ambiguous(), self.sums()
         told = self._told(node)
-        self._check_credits(told)
+        left_open = self._check_credits(told)
         others = [self._told(other) for other in self.world.nodes if other is not node]
         named = self._addresses_of({key for words in [told, *others] for key in words})
         gone = {who for who in copies if who not in excused
                 and found[who] in ("waiting", "leased")}
         assert gone <= named, f"accepted, and the journal does not know: {some(gone - named)}"
-        return sum(kind == INTENT for kind in told.values())
+        self.doubted.update(self._addresses_of(left_open))
+        return len(left_open)
 
     def _told(self, node):
         return {key: kind for key, kind in last_words(node.program.data).items()
                 if key.campaign == self.campaign.id and kind in (INTENT, OUTCOME)}
 
     def _check_credits(self, told):
-        leased = {(chunk, epoch): bits for chunk, epoch, bits
+        """The keys of transactions that are open. Of a lease that is over all is settled."""
+        leased = {(chunk, epoch): maps for chunk, epoch, *maps
                   in self.db.query(LEASED, self.campaign.id)}
-        for key in told:
-            bits = leased.get((key.chunk, key.epoch))
-            assert bits is None or bits[key.position] == "1", f"sent without credit: {key}"
+        undone = {}
+        for key, kind in told.items():
+            if (key.chunk, key.epoch) not in leased:
+                continue
+            done, credit = (bits[key.position] == "1" for bits in leased[key.chunk, key.epoch])
+            assert done or credit, f"sent without credit: {key}"
+            if not done:
+                undone[key] = kind
+        return [key for key, kind in undone.items() if kind == INTENT]
+
+    def check_doubts(self):
+        """Who became unknown is explained by a kill in the middle of it; how many attempts."""
+        ambiguous = self.ambiguous()
+        unexplained = {who: n for who, n in ambiguous.items() if n > self.doubted[who]}
+        assert not unexplained, f"unknown, and no kill found it open: {some(unexplained)}"
+        return sum(ambiguous.values())
 
     def _addresses_of(self, keys):
         chunks = dict(self.db.query(PEOPLE_AT, self.campaign.id, [key.chunk for key in keys]))
@@ -143,6 +169,8 @@ class Checker:
         twice = {who: n for who, n in copies.items()
                  if n > 1 + (0 if held else excuses.get(who, 0))}
         assert not twice, f"accepted more than once: {some(twice)}"
+        letters = {who: len(ids) for who, ids in self.seen.message_ids.items() if len(ids) > 1}
+        assert not letters, f"copies with another Message-ID: {some(letters)}"
         return found
 
     def figures(self):

@@ -1,23 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""kill -9 at random moments: nobody is lost, nobody gets two copies, unknown stays small."""
+"""kill -9 at every named point and at random moments: nobody is lost, nobody gets two copies, and
+who is unknown was in the middle of it. The same at length: tests/crash/run kills."""
+import random
+
+import points
 import pytest
+import storm
 
-from storm import PROFILE, Storm
-
-PEOPLE = 3000
-KILLS = 6
 SEED = 20261122
+MESSAGES = 40  # between two kills at most
+PEOPLE = 2 * MESSAGES * len(points.NAMES)
 
 
-@pytest.mark.parametrize("policy", ["hold", "retry"])
-def test_kills_at_random_moments(make_world, policy):
-    world = make_world(domains=10, profile=PROFILE)
-    campaign = world.campaign("storm", world.people(PEOPLE), unknown=policy)
-    node = world.node("unknown.retry_after_ms=1s", "close_ms=100ms")
-    storm = Storm(world, campaign, node, SEED)
-    found = storm.run(KILLS, PEOPLE)
-    assert len(found) == PEOPLE
-    assert len(storm.kills) >= KILLS // 2
-    figures = storm.check.figures()
-    assert figures["lost"] == 0
-    assert figures["unknown"] <= sum(kill.open for kill in storm.kills)
+@pytest.fixture
+def run(make_world):
+    """Runs a storm over a campaign; the Storm afterwards."""
+    def run_storm(policy, people, wishes):
+        world = make_world(domains=10, profile=storm.PROFILE)
+        campaign = world.campaign("storm", world.people(people), unknown=policy)
+        one = storm.Storm(world, campaign, world.node(*storm.SETTINGS))
+        found = one.run(wishes)
+        assert len(found) == people
+        assert one.check.figures()["lost"] == 0
+        return one
+    return run_storm
+
+
+def test_a_kill_at_every_point(run):
+    tour = points.tour(random.Random(SEED), MESSAGES)
+    one = run("hold", PEOPLE, tour)
+    missed = {wish.point for wish in tour} - {kill.point for kill in one.kills}
+    assert not missed, f"the campaign was over before: {missed}"
+    assert one.check.figures()["twice"] == 0
+
+
+def test_kills_at_random_moments(run):
+    kills = 6
+    wishes = points.plan(random.Random(SEED), kills, MESSAGES, ["dot", "dot_sent", "reply_read"])
+    one = run("retry", MESSAGES * kills * 4, wishes)
+    assert len(one.kills) == kills
+    assert one.check.figures()["unknown"] == 0

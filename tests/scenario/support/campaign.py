@@ -65,17 +65,21 @@ class World:
         for _ in range(sources):
             self.source()
 
-    def source(self, node=None):
-        """One more source address, of that node only if one is named."""
+    def source(self, node=None, rate=None):
+        """One more source address, of that node only if one is named; it sends so many messages a
+        second at most."""
         number = self.database.value("SELECT count(*) FROM source")
         self.database.query(
             "INSERT INTO source(name, address, ehlo, node_name) VALUES (%s, %s, %s, %s)",
             f"s{number}", f"{NET}.{FIRST_SOURCE + number}", f"s{number}.news.test", node)
+        if rate:
+            self.program("limit", "set", "--source", f"s{number}", f"rate={rate}/s")
 
-    def people(self, count, name="readers"):
-        """A list of count people spread over the domains; u0@d0.test is the first."""
+    def people(self, count, name="readers", first=0):
+        """A list of count people spread over the domains; u0@d0.test is the first of all."""
         file = self.directory / f"{name}.csv"
-        rows = (f"u{i}@{self.domains[i % len(self.domains)]},读者{i}" for i in range(count))
+        rows = (f"u{i}@{self.domains[i % len(self.domains)]},读者{i}"
+                for i in range(first, first + count))
         file.write_text("\n".join(["email,name", *rows]))
         self.program("list", "import", file, "--list", name, "--consent", "asked for it", "--yes")
         return self.database.value("SELECT list_id FROM list WHERE name = %s", name)
@@ -84,12 +88,12 @@ class World:
         """A draft."""
         return Campaign(self.database, name, people, unknown)
 
-    def node(self, *settings, name=None, env=None):
+    def node(self, *settings, name=None, env=None, wrap=()):
         """A node of its own data directory, not started."""
         data = self.directory / f"node-{name or len(self.nodes)}"
         node = Node(Program(self.build, data, self.database.url), f"smtp.port={PORT}",
                     f"dns.servers={self.dns.servers}", "dns.allow=127.0.0.0/8", "smtp.tls=none",
-                    *settings, name=name, env=env)
+                    *settings, name=name, env=env, wrap=wrap)
         self.nodes.append(node)
         return node
 

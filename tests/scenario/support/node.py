@@ -36,11 +36,12 @@ def _die_with_parent():
 class Node:
     """One node; its data directory, settings and log outlive its processes."""
 
-    def __init__(self, program, *settings, name=None, env=None):
+    def __init__(self, program, *settings, name=None, env=None, wrap=()):
         self.program = program
         self.settings = settings
         self.name = name
         self.env = env or {}
+        self.wrap = wrap  # words before the command, which end in exec
         self.log = []  # events of all its processes, in order
         self.begun = 0  # where the log of the present process begins
         self.changed = threading.Condition()
@@ -48,7 +49,7 @@ class Node:
         self.reader = None
 
     def _command(self):
-        command = [self.program.path, "run", "--data", str(self.program.data)]
+        command = [*self.wrap, self.program.path, "run", "--data", str(self.program.data)]
         if self.program.url:
             command += ["--database", self.program.url]
         if self.name:
