@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""SIGTERM under load: what is under way gets its reply, the rest is given back."""
+"""SIGTERM under load: what is under way gets its reply, the rest is given back. The same at length:
+tests/crash/run rolling."""
+import random
+
+from rolling import Rolling
 
 PEOPLE = 4000
+SEED = 20261122
 
 
 def test_a_stop_leaves_nothing_open(make_world, check):
@@ -19,6 +24,14 @@ def test_a_stop_leaves_nothing_open(make_world, check):
     node.stop()
     assert campaign.counts() == {"delivered": PEOPLE}
     check(world, campaign).at_end()
+
+
+def test_two_nodes_restarted_in_turn(make_world):
+    """Nobody is unknown and nobody gets it twice (Rolling.run says so)."""
+    world = make_world(domains=8, sources=0, profile={"delay_ms": {"dot": [20, 100]}})
+    one = Rolling(world, PEOPLE, "hold")
+    one.run(random.Random(SEED), 4)
+    assert sum(stop.open for stop in one.stops) > 0
 
 
 def test_a_stop_while_names_are_looked_up(make_world, check):

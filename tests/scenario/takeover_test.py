@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: MIT
 """A node dies for good and another one takes its chunks over; who it may have sent to is in doubt
 until its journal tells, or their time is up."""
+import shutil
+
 import pytest
 
+from support.clock import hour_ahead, hours_ahead
 from support.waiting import until
 
 PEOPLE = 3000
+MAX_OPEN = 256  # U
 
 
 @pytest.fixture
-def bereft(make_world, check):
-    """Of two nodes one was killed under load and is reaped, and the other has sent all it may.
+def bereft(make_world, check, build):
+    """Of two nodes one was killed under load and is reaped, and the other, whose clock is an hour
+    off, has sent all it may.
 
     World, campaign, the dead node, its open transactions."""
     world = make_world(domains=6, sources=0, profile={"delay_ms": {"dot": [20, 80]}})
@@ -18,7 +23,8 @@ def bereft(make_world, check):
         for _ in range(2):
             world.source(node=name)
     campaign = world.campaign("takeover", world.people(PEOPLE))
-    dead, heir = world.node(name="mx1").start(), world.node(name="mx2")
+    dead = world.node(f"ledger.max_open={MAX_OPEN}", name="mx1").start()
+    heir = world.node(name="mx2", **hour_ahead(build))
     campaign.start()
     until(lambda: sent_by(world, "mx1") > PEOPLE // 20, 60, "mx1 is sending")
     dead.kill()
@@ -27,7 +33,9 @@ def bereft(make_world, check):
     heir.wait_for("node_reaped", 40, node="mx1")
     until(lambda: campaign.count("waiting", "deferred", "leased") == in_doubt(world), 60,
           f"only the doubtful are left: {campaign.counts()}")
-    assert in_doubt(world) > 0
+    assert 0 < in_doubt(world) <= MAX_OPEN
+    assert hours_ahead(heir.events("node_running")[0]) == 1
+    assert minutes_off(world) < 1
     check(world, campaign).sums()
     return world, campaign, dead, was_open
 
@@ -35,6 +43,12 @@ def bereft(make_world, check):
 def sent_by(world, node):
     return world.database.value(
         "SELECT count(*) FROM outcome JOIN source USING (source_id) WHERE node_name = %s", node)
+
+
+def minutes_off(world):
+    """How far from now the times of attempts are at the most."""
+    return world.database.value(
+        "SELECT max(abs(extract(epoch FROM now() - at))) / 60 FROM outcome")
 
 
 def in_doubt(world):
@@ -61,4 +75,20 @@ def test_the_journal_comes_too_late(bereft, check):
     until(lambda: campaign.count("deferred") == 0 and campaign.state == "finished", 60,
           f"who was never sent to is sent to now: {campaign.counts()}")
     assert campaign.count("unknown") <= was_open
+    check(world, campaign).at_end()
+
+
+def test_the_journal_never_comes(bereft, check):
+    """Its disk is gone with it: whoever is in doubt is said to be, becomes unknown, and stays so
+    when a new machine takes the name."""
+    world, campaign, dead, _ = bereft
+    doubtful = in_doubt(world)
+    told = world.program("report", "campaign", "takeover", "--json").json
+    assert told["in_doubt"] == doubtful and told["in_doubt_until"]
+    shutil.rmtree(dead.program.data)
+    world.database.query("UPDATE doubt SET until = now()")
+    campaign.wait_for("finished")
+    dead.start()
+    dead.stop()
+    assert campaign.count("unknown") == doubtful
     check(world, campaign).at_end()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A machine with another clock, for a node: world.node(**hour_ahead(build))."""
+import datetime
 import os
 import subprocess
 
@@ -22,3 +23,9 @@ def hour_ahead(build):
     return {"wrap": _other_boot_time(),
             "env": {"LD_PRELOAD": str(build / "tools/clock_shift.so"),
                     "EDM_CLOCK_SHIFT_S": str(HOUR_S), name: options}}
+
+
+def hours_ahead(event):
+    """How many hours the clock of a node was ahead when it logged that."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return round((datetime.datetime.fromisoformat(event["time"]) - now).total_seconds() / HOUR_S)
