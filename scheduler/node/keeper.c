@@ -37,8 +37,8 @@ static void on_beat(void *owner, int64_t held)
 	struct keeper *k = owner;
 	tell_beat(k);
 	/* The first one brings the time without which nothing is dated: work begins. */
-	if (!k->has_beat && !k->is_stopping)
-		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+	if (!k->has_beat)
+		keeper_read_soon(k);
 	k->has_beat = true;
 	keeper_reconcile(k, held);
 }
@@ -86,7 +86,11 @@ static void on_up(void *owner, struct pg *pg)
 	struct keeper *k = owner;
 	struct log_line l;
 	(void)pg;
-	if (!k->is_away || !pg_is_up(k->beat) || !pg_is_up(k->ledger) || !pg_is_up(k->work))
+	if (!pg_is_up(k->beat) || !pg_is_up(k->ledger) || !pg_is_up(k->work))
+		return;
+	/* The round that found one of them down comes again only in a second. */
+	keeper_read_soon(k);
+	if (!k->is_away)
 		return;
 	k->is_away = false;
 	if (log_begin(&l, LOG_INFO, "database_back"))
