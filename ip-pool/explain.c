@@ -143,9 +143,8 @@ void explain_wait(const struct limiter_wait *wait, const struct limit_scope *sco
 	if (wait->at_ms == LIMITER_ON_EVENT && wait->cap.origin == ORIGIN_PAUSE) {
 		buf_append_cstr(out, "until resumed");
 	} else if (wait->at_ms == LIMITER_ON_EVENT) {
-		buf_append_cstr(out, wait->needs_slice		       ? "for its part of the limit"
-				     : wait->kind == LIMIT_CONNECTIONS ? "for a connection to end"
-								       : "for a reply");
+		buf_append_cstr(out, wait->kind == LIMIT_CONNECTIONS ? "for a connection to end"
+								     : "for a reply");
 	} else {
 		explain_duration(wait->at_ms - now, out);
 	}

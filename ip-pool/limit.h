@@ -123,13 +123,6 @@ struct limit_scope {
 	int64_t campaign;
 };
 
-/* Permits of a limit wider than a worker, from its issuer to one holder (slices.h). */
-struct slice_grant {
-	uint64_t id;
-	int64_t count;	  /* 0: none now */
-	int64_t until_ms; /* valid until; of none: when to ask again */
-};
-
 struct cap {
 	int64_t count;	  /* LIMIT_NONE: no limit */
 	int64_t until_ms; /* LIMIT_FOREVER, or when it ends */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One limiter: counters, caps, shares and slices of one scope. Pure; owned by one worker. */
+/* One limiter: counters, caps and shares of one scope. Pure; owned by one worker. */
 #include "ip-pool/limiter.h"
 
 #include <stdlib.h>
@@ -12,20 +12,7 @@ void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t no
 	caps_init(&l->caps);
 	tally_init(&l->messages, now);
 	tally_init(&l->connects, now);
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
-		list_init(&l->slices[p]);
 	l->day_budget = LIMIT_NONE;
-}
-
-void limiter_done(struct limiter *l)
-{
-	if (l == NULL)
-		return;
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		struct list *node;
-		while (l->slices[p].next != NULL && (node = list_pop_front(&l->slices[p])) != NULL)
-			free(LIST_ITEM(node, struct limiter_slice, node));
-	}
 }
 
 void limiter_bind(struct limiter *l, const struct limit_rules *rules,
@@ -56,13 +43,11 @@ static struct cap own_cap(const struct limiter *l, int meter)
 	return cap;
 }
 
-/* The caps the tally answers for: not those leased in slices, but those of shares and warm-up. */
+/* The caps the tally answers for: those of shares and warm-up, too. */
 static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
 		caps[p] = own_cap(l, limit_meter(LIMIT_MESSAGES, (enum limit_period)p));
-		if (l->is_sliced[p])
-			caps[p].count = LIMIT_NONE;
 	}
 	cap_tighten(&caps[LIMIT_DAY], l->day_budget, ORIGIN_WARMUP, LIMIT_FOREVER);
 }
@@ -80,34 +65,6 @@ static void wait_for_share(struct limiter_wait *wait, int64_t now)
 		wait->at_ms = now + SHARE_WAIT_MS;
 }
 
-/* The slice a message begun at begun_ms is one of, or NULL. */
-static struct limiter_slice *slice_of(struct limiter *l, int period, int64_t begun_ms)
-{
-	LIST_EACH (it, &l->slices[period]) {
-		struct limiter_slice *s = LIST_ITEM(it, struct limiter_slice, node);
-		if (begun_ms >= s->from_ms && begun_ms < s->until_ms)
-			return s;
-	}
-	return NULL;
-}
-
-static bool slices_allow(struct limiter *l, int64_t now, struct limiter_wait *wait)
-{
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		if (!l->is_sliced[p])
-			continue;
-		const struct limiter_slice *s = slice_of(l, p, now);
-		if (s != NULL && s->left > 0)
-			continue;
-		wait->period = (enum limit_period)p;
-		wait->cap = l->caps.messages[p];
-		wait->cap.origin = ORIGIN_SLICE;
-		wait->needs_slice = true;
-		return false;
-	}
-	return true;
-}
-
 int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out)
 {
 	refresh(l, now);
@@ -118,8 +75,6 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 	if (wait.at_ms > now) {
 		wait.cap = caps[wait.period];
 		wait_for_share(&wait, now);
-	} else if (!slices_allow(l, now, &wait)) {
-		wait.at_ms = LIMITER_ON_EVENT;
 	} else {
 		return now;
 	}
@@ -132,41 +87,18 @@ void limiter_take_message(struct limiter *l, int64_t now)
 	struct cap caps[LIMIT_PERIOD_COUNT];
 	message_caps(l, caps);
 	tally_begin(&l->messages, caps, now);
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		struct limiter_slice *s = l->is_sliced[p] ? slice_of(l, p, now) : NULL;
-		if (s == NULL)
-			continue;
-		s->left--;
-		s->in_flight++;
-	}
 }
 
-/* Hands the message back to its slices; those it was taken from, whatever is leased now. */
-static void leave_slices(struct limiter *l, int64_t begun_ms, int64_t now, int64_t unused)
-{
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		struct limiter_slice *s = slice_of(l, p, begun_ms);
-		if (s == NULL || s->in_flight == 0)
-			continue;
-		s->in_flight--;
-		s->left += unused;
-		if (unused == 0)
-			s->last_end_ms = now;
-	}
-}
-
-void limiter_end_message(struct limiter *l, int64_t begun_ms, int64_t now)
+void limiter_end_message(struct limiter *l, int64_t now)
 {
 	tally_end(&l->messages, now);
-	leave_slices(l, begun_ms, now, 0);
 }
 
-void limiter_give_message(struct limiter *l, int64_t begun_ms, int64_t now)
+void limiter_give_message(struct limiter *l)
 {
 	struct cap caps[LIMIT_PERIOD_COUNT];
 	message_caps(l, caps);
 	tally_undo(&l->messages, caps);
-	leave_slices(l, begun_ms, now, 1);
 }
 
 /* Ghosts that still count; *until_out: when the first group goes. */
@@ -307,46 +239,4 @@ bool limiter_has_surplus(struct limiter *l, int64_t now)
 	refresh(l, now);
 	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND));
 	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
-}
-
-void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced)
-{
-	l->is_sliced[period] = is_sliced;
-}
-
-void limiter_add_slice(struct limiter *l, enum limit_period period, const struct slice_grant *grant,
-		       int64_t now)
-{
-	/* The one before it serves to the end of this millisecond, so that each message's time of
-	 * beginning names its slice. */
-	struct limiter_slice *before = slice_of(l, (int)period, now);
-	if (before != NULL)
-		before->until_ms = now + 1;
-	struct limiter_slice *s = xcalloc(1, sizeof(*s));
-	s->id = grant->id;
-	s->left = grant->count;
-	s->from_ms = before != NULL ? now + 1 : now;
-	s->until_ms = grant->until_ms > s->from_ms ? grant->until_ms : s->from_ms;
-	s->last_end_ms = s->from_ms;
-	list_init(&s->node);
-	list_push_back(&l->slices[period], &s->node);
-}
-
-bool limiter_take_slice_end(struct limiter *l, int64_t now, struct limiter_slice_end *end_out)
-{
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		LIST_EACH (it, &l->slices[p]) {
-			struct limiter_slice *s = LIST_ITEM(it, struct limiter_slice, node);
-			if (now < s->until_ms || s->in_flight > 0)
-				continue;
-			*end_out = (struct limiter_slice_end){.id = s->id,
-							      .period = (enum limit_period)p,
-							      .unused = s->left,
-							      .end_ms = s->last_end_ms};
-			list_remove(&s->node);
-			free(s);
-			return true;
-		}
-	}
-	return false;
 }

@@ -8,14 +8,13 @@
  * until T after its final reply. take and give are all or nothing over several limiters: see
  * permit.h, which is what workers call.
  *
- * Limits wider than the worker arrive as shares and slices: of a divided limiter
- * each cap is tightened to this worker's share of it, nothing until the first is told; a slice is a
- * number of messages to use before an end. Owned by one worker; pure.
+ * Limits wider than the worker arrive as shares (shares.h): of a divided limiter each cap is
+ * tightened to this worker's share of it, nothing until the first is told. Owned by one worker;
+ * pure.
  */
 #ifndef EDM_IP_POOL_LIMITER_H
 #define EDM_IP_POOL_LIMITER_H
 
-#include "engine/base/list.h"
 #include "ip-pool/tally.h"
 
 #define LIMITER_ON_EVENT INT64_MAX /* ready when something happens, not at a time */
@@ -24,37 +23,17 @@
 /* Why a permit has to wait. */
 struct limiter_wait {
 	int64_t at_ms; /* ask again then; LIMITER_ON_EVENT: after a connection closed, a reply, a
-			  slice or a resumption */
+			  share or a resumption */
 	enum limit_level level;
 	enum limit_kind kind;
 	enum limit_period period; /* of kinds that have one */
-	struct cap cap;	  /* what binds; rate limits learnt have count = messages a minute */
-	bool needs_slice; /* the issuer must be asked for more */
+	struct cap cap; /* what binds; rate limits learnt have count = messages a minute */
 };
 
 /* Connections we may still have at the peer after an unclean stop. */
 struct limiter_ghosts {
 	int64_t count;
 	int64_t until_ms;
-};
-
-/* Permits of one slice of one period. */
-struct limiter_slice {
-	struct list node;
-	uint64_t id;
-	int64_t left;
-	int64_t from_ms; /* a message begun in [from_ms, until_ms) was one of this slice */
-	int64_t until_ms;
-	int64_t in_flight;
-	int64_t last_end_ms;
-};
-
-/* A slice that is over: what the issuer must learn. */
-struct limiter_slice_end {
-	uint64_t id;
-	enum limit_period period;
-	int64_t unused;
-	int64_t end_ms; /* the last reply of its messages */
 };
 
 /* This worker's part of one cap of a divided limiter. */
@@ -74,17 +53,14 @@ struct limiter {
 	struct tally connects;
 	int64_t open; /* connections, connecting and closing ones included */
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
-	struct list slices[LIMIT_PERIOD_COUNT]; /* struct limiter_slice, newest last */
-	bool is_sliced[LIMIT_PERIOD_COUNT];	/* messages of that period are leased in slices */
 	int64_t day_budget; /* LIMIT_NONE, or what the warm-up allows in a day */
 	int64_t leaving;    /* of open: those we are closing */
 	bool is_divided;    /* its caps are shared with other workers */
 	struct limiter_share shares[LIMIT_METER_COUNT];
 };
 
-/* scope, rules and profile are borrowed until the next limiter_bind or limiter_done. */
+/* scope, rules and profile are borrowed until the next limiter_bind. */
 void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t now);
-void limiter_done(struct limiter *l);
 /* Puts the caps of these rules in force; counters stay. rules or profile may be NULL. */
 void limiter_bind(struct limiter *l, const struct limit_rules *rules,
 		  const struct limit_values *profile, int64_t now);
@@ -92,10 +68,10 @@ void limiter_bind(struct limiter *l, const struct limit_rules *rules,
 /* When a message may begin: now, or later and *wait_out filled. Takes nothing. */
 int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
 void limiter_take_message(struct limiter *l, int64_t now);
-/* Its final reply was read, or its connection is gone; begun_ms = when it was taken. */
-void limiter_end_message(struct limiter *l, int64_t begun_ms, int64_t now);
+/* Its final reply was read, or its connection is gone. */
+void limiter_end_message(struct limiter *l, int64_t now);
 /* Its MAIL was never sent. */
-void limiter_give_message(struct limiter *l, int64_t begun_ms, int64_t now);
+void limiter_give_message(struct limiter *l);
 
 int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
 void limiter_take_connection(struct limiter *l, int64_t now);
@@ -128,11 +104,4 @@ void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t vers
 int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
 /* True if the connections that are not being closed are more than its cap. */
 bool limiter_has_surplus(struct limiter *l, int64_t now);
-/* From now on messages of this period need a slice (or no longer do). */
-void limiter_set_sliced(struct limiter *l, enum limit_period period, bool is_sliced);
-void limiter_add_slice(struct limiter *l, enum limit_period period, const struct slice_grant *grant,
-		       int64_t now);
-/* One slice that is over (its end passed, every message of it answered), or false. */
-bool limiter_take_slice_end(struct limiter *l, int64_t now, struct limiter_slice_end *end_out);
-
 #endif

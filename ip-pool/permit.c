@@ -19,12 +19,6 @@ void lane_limits_init(struct lane_limits *l, const struct limit_scope *scope,
 	lane_limits_bind(l, NULL, provider, now);
 }
 
-void lane_limits_done(struct lane_limits *l)
-{
-	if (l != NULL)
-		limiter_done(&l->limiter);
-}
-
 void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
 		      const struct provider *provider, int64_t now)
 {
@@ -285,10 +279,10 @@ struct permit lane_take_message(const struct permit_path *path, int64_t now)
 void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now)
 {
 	must(permit->is_granted);
-	limiter_give_message(&path->lane->limiter, permit->at_ms, now);
+	limiter_give_message(&path->lane->limiter);
 	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
 		if (path->shared[i] != NULL)
-			limiter_give_message(path->shared[i], permit->at_ms, now);
+			limiter_give_message(path->shared[i]);
 	controller_on_unsent(&path->lane->controller, now);
 }
 
@@ -298,10 +292,10 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 	must(permit->is_granted);
 	struct lane_limits *l = path->lane;
 	const struct verdict *verdict = &outcome->verdict;
-	limiter_end_message(&l->limiter, permit->at_ms, now);
+	limiter_end_message(&l->limiter, now);
 	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
 		if (path->shared[i] != NULL)
-			limiter_end_message(path->shared[i], permit->at_ms, now);
+			limiter_end_message(path->shared[i], now);
 	if (l->warmup != NULL)
 		warmup_on_answer(l->warmup,
 				 verdict->klass == OUTCOME_DEFERRED ||

@@ -4,7 +4,7 @@
  *
  * A **path** is the lane together with the shared limiters above it. A permit asks them all and
  * takes from all or from none; the latest "not before" wins, with what binds. On a wait ask again
- * at its time, or when something happened (a reply, a closed connection, a slice).
+ * at its time, or when something happened (a reply, a closed connection, a share).
  *
  * Life of a connection:  lane_take_connection → (give | settled by lane_greeted or lane_failed) →
  * lane_end_connection at the peer's EOF or RST. Of a message: lane_take_message right before its
@@ -59,7 +59,6 @@ struct lane_reaction {
 /* scope.level must be LEVEL_LANE; its strings and provider (NULL: tail) are borrowed. */
 void lane_limits_init(struct lane_limits *l, const struct limit_scope *scope,
 		      const struct provider *provider, int64_t now);
-void lane_limits_done(struct lane_limits *l);
 /* New rules (or a new profile): caps change, counters and what was learnt stay. */
 void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
 		      const struct provider *provider, int64_t now);

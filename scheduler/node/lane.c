@@ -108,7 +108,6 @@ void lane_free(struct lane *lane)
 		return;
 	must(lane->sessions == 0);
 	list_remove(&lane->retired);
-	lane_limits_done(&lane->limits);
 	identity_drop(lane->identity);
 	free(lane);
 }

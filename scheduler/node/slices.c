@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
-#include "ip-pool/slices.h"
+#include "ip-pool/shares.h"
 #include "scheduler/node/node_private.h"
 
 struct wide_limit {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Limits wider than a worker (of a source, a campaign, the node) between control, which deals their
- * shares, and the workers, which go by them (the arithmetic is ip-pool/slices.h).
+ * shares, and the workers, which go by them (the arithmetic is ip-pool/shares.h).
  *
  * A worker says for every such limit what it counts and what it could use (a wish): once a second,
  * at once when somebody has to wait for a limit that was wide enough before, and after each letter

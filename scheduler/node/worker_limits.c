@@ -157,7 +157,6 @@ void worker_limiters_free(struct worker *w)
 	while (n != NULL) {
 		struct map_node *next = map_next(&w->limiters, n);
 		struct shared_limiter *l = CONTAINER_OF(n, struct shared_limiter, node);
-		limiter_done(&l->limiter);
 		buf_done(&l->key);
 		free(l->strings);
 		free(l);

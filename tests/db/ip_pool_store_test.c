@@ -349,7 +349,6 @@ static void lanes_and_usage_survive(void **state)
 	assert_true(found->state.controller.rate > 0);
 	assert_null(ip_pool_lane(s, 2, STR("qq")));
 	ip_pool_snapshot_drop(s);
-	lane_limits_done(&lane);
 
 	WORKS(pg_run_text(
 		f->conn,

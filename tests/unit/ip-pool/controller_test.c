@@ -191,7 +191,6 @@ static void finds_the_hidden_number_of_connections(void **state)
 			      (long long)controller_connections(&s.lane.controller));
 		assert_true((double)s.delivered >= 0.90 * capacity);
 		assert_true(s.deferred * 100 <= (s.delivered + s.deferred) * 5);
-		lane_limits_done(&s.lane);
 	}
 }
 
@@ -215,7 +214,6 @@ static void finds_the_hidden_rate(void **state)
 		assert_true(got >= 0.85 * rates[i]);
 		assert_true(got <= 1.01 * rates[i]);
 		assert_true(s.deferred * 50 <= s.delivered + s.deferred);
-		lane_limits_done(&s.lane);
 	}
 }
 
@@ -245,7 +243,6 @@ static void follows_a_rate_that_changes(void **state)
 		assert_true((double)highest <= 1.3 * (double)lowest);
 		assert_true(deferred * 50 <= all);
 	}
-	lane_limits_done(&s.lane);
 }
 
 static void one_epoch_is_cut_once(void **state)
@@ -284,7 +281,6 @@ static void caps_of_people_win(void **state)
 	lane_limits_bind(&s.lane, &rules, NULL, s.now);
 	run_for(&s, 1000);
 	assert_int_equal(s.lane.limiter.open, 2);
-	lane_limits_done(&s.lane);
 }
 
 static void without_signals_it_grows_to_the_cap(void **state)
@@ -294,7 +290,6 @@ static void without_signals_it_grows_to_the_cap(void **state)
 	sim_init(&s, 3, 50);
 	run_for(&s, 5000);
 	assert_int_equal(s.receiver.highest_connections, LIMIT_DEFAULT_CONNECTIONS);
-	lane_limits_done(&s.lane);
 }
 
 static void what_was_learnt_survives(void **state)
@@ -313,7 +308,6 @@ static void what_was_learnt_survives(void **state)
 	assert_true(controller_connections(&c) <= 3);
 	assert_true(controller_rate(&c) > 0 && controller_rate(&c) <= 10.5);
 	assert_true(c.connections.ceiling >= 4 && c.connections.ceiling <= 5);
-	lane_limits_done(&s.lane);
 }
 
 int main(void)

@@ -82,7 +82,7 @@ static void end_messages(struct world *w)
 			i++;
 			continue;
 		}
-		limiter_end_message(&w->limiter, e->begun, w->now);
+		limiter_end_message(&w->limiter, w->now);
 		w->in_flight[i] = w->in_flight[--w->in_flight_count];
 	}
 }
@@ -149,7 +149,6 @@ static void no_window_sees_more_than_the_limit(void **state)
 		assert_no_window_is_full(&w);
 		/* And it is used: the windows are as full as latencies allow. */
 		assert_true((int64_t)w.count > 4 * n);
-		limiter_done(&w.limiter);
 	}
 }
 
@@ -166,7 +165,6 @@ static void edits_never_reset_or_widen_a_window(void **state)
 			set_limit(&w, 1 + random_below(&w, 40));
 		}
 		assert_no_window_is_full(&w);
-		limiter_done(&w.limiter);
 	}
 }
 
@@ -184,7 +182,6 @@ static void restart(struct world *w)
 		e->counted = e->counted < killed_ms ? e->counted : killed_ms;
 	}
 	w->now += random_below(w, limit_period_ms(w->period) / 5);
-	limiter_done(&w->limiter);
 	limiter_init(&w->limiter, &scope, w->now);
 	for (size_t i = 0; i < w->count; i++) {
 		struct event *e = &w->events[i];
@@ -213,7 +210,6 @@ static void restarts_never_widen_a_window(void **state)
 			set_limit(&w, 1 + random_below(&w, 30));
 		}
 		assert_no_window_is_full(&w);
-		limiter_done(&w.limiter);
 	}
 }
 
@@ -227,7 +223,7 @@ static void a_new_limit_counts_what_was_sent_before(void **state)
 	limiter_bind(&w.limiter, NULL, NULL, w.now);
 	for (int i = 0; i < 60; i++) {
 		limiter_take_message(&w.limiter, w.now);
-		limiter_end_message(&w.limiter, w.now, w.now + 10);
+		limiter_end_message(&w.limiter, w.now + 10);
 	}
 	set_limit(&w, 50);
 	int64_t at = limiter_message_ready_at(&w.limiter, w.now + 20, &wait);
@@ -235,7 +231,6 @@ static void a_new_limit_counts_what_was_sent_before(void **state)
 	assert_true(at <= w.now + 10 + 3600000 + 60000);
 	assert_int_equal(wait.period, LIMIT_HOUR);
 	assert_int_equal(wait.cap.origin, ORIGIN_OPERATOR);
-	limiter_done(&w.limiter);
 }
 
 static void large_limits_are_spaced_and_nearly_used_up(void **state)
@@ -247,7 +242,6 @@ static void large_limits_are_spaced_and_nearly_used_up(void **state)
 	run_until(&w, w.now + 5000);
 	assert_no_window_is_full(&w);
 	assert_true(w.count > 5 * 1800 * 90 / 100);
-	limiter_done(&w.limiter);
 }
 
 static void restart_takes_short_periods_as_spent(void **state)
@@ -258,7 +252,6 @@ static void restart_takes_short_periods_as_spent(void **state)
 	world_init(&w, 3, LIMIT_MINUTE, 10);
 	limiter_distrust(&w.limiter, 0, 0, w.now - 20000, w.now);
 	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now + 40000);
-	limiter_done(&w.limiter);
 }
 
 static void restart_rebuilds_long_periods_from_usage(void **state)
@@ -276,7 +269,6 @@ static void restart_rebuilds_long_periods_from_usage(void **state)
 	int64_t at = limiter_message_ready_at(&w.limiter, w.now, &wait);
 	assert_true(at >= w.now - 80000000 + 86400000);
 	assert_true(at <= w.now - 80000000 + 86400000 + 1440000);
-	limiter_done(&w.limiter);
 }
 
 static void usage_is_exported_once(void **state)
@@ -286,12 +278,11 @@ static void usage_is_exported_once(void **state)
 	world_init(&w, 3, LIMIT_DAY, 100);
 	limiter_take_message(&w.limiter, w.now);
 	assert_int_equal(limiter_export_usage(&w.limiter), 0);
-	limiter_end_message(&w.limiter, w.now, w.now + 5);
+	limiter_end_message(&w.limiter, w.now + 5);
 	assert_int_equal(limiter_export_usage(&w.limiter), 1);
 	assert_int_equal(limiter_export_usage(&w.limiter), 0);
 	limiter_add_usage(&w.limiter, w.now, 7, w.now + 5);
 	assert_int_equal(limiter_export_usage(&w.limiter), 0);
-	limiter_done(&w.limiter);
 }
 
 static void a_permit_given_back_costs_nothing(void **state)
@@ -304,9 +295,8 @@ static void a_permit_given_back_costs_nothing(void **state)
 		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now);
 		limiter_take_message(&w.limiter, w.now);
 		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) > w.now);
-		limiter_give_message(&w.limiter, w.now, w.now);
+		limiter_give_message(&w.limiter);
 	}
-	limiter_done(&w.limiter);
 }
 
 static void connections_count_until_their_end(void **state)
@@ -339,7 +329,6 @@ static void connections_count_until_their_end(void **state)
 	limiter_distrust(&w.limiter, 2, w.now + 2000, w.now - 100000, w.now);
 	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now + 2000);
 	assert_true(limiter_connection_ready_at(&w.limiter, w.now + 2000, &wait) == w.now + 2000);
-	limiter_done(&w.limiter);
 }
 
 static void a_rule_that_ends_gives_way(void **state)
@@ -356,39 +345,6 @@ static void a_rule_that_ends_gives_way(void **state)
 	w.now += 1000;
 	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now);
 	assert_int_equal(w.limiter.caps.connections.origin, ORIGIN_DEFAULT);
-	limiter_done(&w.limiter);
-}
-
-static void slices_end_with_their_last_reply(void **state)
-{
-	(void)state;
-	static struct world w;
-	struct limiter_wait wait;
-	struct limiter_slice_end end;
-	world_init(&w, 3, LIMIT_MINUTE, 100);
-	limiter_set_sliced(&w.limiter, LIMIT_MINUTE, true);
-	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == LIMITER_ON_EVENT);
-	assert_true(wait.needs_slice);
-	limiter_add_slice(&w.limiter, LIMIT_MINUTE, &(struct slice_grant){7, 2, w.now + 3000},
-			  w.now);
-	int64_t begun = w.now;
-	limiter_take_message(&w.limiter, begun);
-	assert_false(limiter_take_slice_end(&w.limiter, w.now + 3000, &end));
-	/* The next slice takes over; the message still belongs to the first. */
-	limiter_add_slice(&w.limiter, LIMIT_MINUTE, &(struct slice_grant){8, 5, w.now + 6000},
-			  w.now + 2000);
-	limiter_take_message(&w.limiter, w.now + 2001);
-	limiter_end_message(&w.limiter, begun, w.now + 9000);
-	assert_true(limiter_take_slice_end(&w.limiter, w.now + 9000, &end));
-	assert_int_equal(end.id, 7);
-	assert_int_equal(end.unused, 1);
-	assert_true(end.end_ms == w.now + 9000);
-	assert_false(limiter_take_slice_end(&w.limiter, w.now + 9000, &end));
-	limiter_give_message(&w.limiter, w.now + 2001, w.now + 9001);
-	assert_true(limiter_take_slice_end(&w.limiter, w.now + 9001, &end));
-	assert_int_equal(end.id, 8);
-	assert_int_equal(end.unused, 5);
-	limiter_done(&w.limiter);
 }
 
 int main(void)
@@ -405,7 +361,6 @@ int main(void)
 		cmocka_unit_test(a_permit_given_back_costs_nothing),
 		cmocka_unit_test(connections_count_until_their_end),
 		cmocka_unit_test(a_rule_that_ends_gives_way),
-		cmocka_unit_test(slices_end_with_their_last_reply),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

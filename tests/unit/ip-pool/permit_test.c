@@ -42,13 +42,6 @@ static void init(struct fixture *f)
 	}
 }
 
-static void done(struct fixture *f)
-{
-	lane_limits_done(&f->lane);
-	for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++)
-		limiter_done(&f->shared[i]);
-}
-
 /* One rule for this level. */
 static void limit(struct fixture *f, enum limit_level level, const char *setting)
 {
@@ -102,7 +95,6 @@ static void every_level_binds(void **state)
 		assert_int_equal(f.lane.limiter.messages.in_flight, 0);
 		for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++)
 			assert_int_equal(f.shared[i].messages.in_flight, 0);
-		done(&f);
 	}
 }
 
@@ -125,7 +117,6 @@ static void connections_ask_source_provider_and_node(void **state)
 		assert_true(lane_take_connection(&f.path, NOW + 20).is_granted);
 		lane_give_connection(&f.path, NOW + 20);
 		assert_int_equal(f.shared[LEVEL_NODE].open, 0);
-		done(&f);
 	}
 }
 
@@ -140,7 +131,6 @@ static void a_given_permit_is_as_if_never_taken(void **state)
 		assert_true(p.is_granted);
 		lane_give_message(&f.path, &p, NOW + i);
 	}
-	done(&f);
 }
 
 static void a_throttle_cuts_and_an_unknown_user_does_not(void **state)
@@ -159,7 +149,6 @@ static void a_throttle_cuts_and_an_unknown_user_does_not(void **state)
 	assert_int_equal(cap.count, 2);
 	assert_int_equal(cap.origin, ORIGIN_BACKOFF);
 	assert_true(cap.until_ms == NOW + 20 + 60000);
-	done(&f);
 }
 
 static void a_block_rests_the_lane_and_climbs(void **state)
@@ -185,7 +174,6 @@ static void a_block_rests_the_lane_and_climbs(void **state)
 	assert_true(r.rests_until_ms == NOW + 300010 + 12 * 300000);
 	health_resume(&f.lane.health, NOW + 300011);
 	assert_true(lane_take_message(&f.path, NOW + 300011).is_granted);
-	done(&f);
 }
 
 static void a_dead_site_is_probed_by_one_connection(void **state)
@@ -226,7 +214,6 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 	assert_true(lane_take_connection(&f.path, now).is_granted);
 	assert_true(lane_greeted(&f.path, now));
 	assert_true(lane_take_connection(&f.path, now).is_granted);
-	done(&f);
 }
 
 static void a_pause_holds_until_it_ends(void **state)
@@ -240,7 +227,6 @@ static void a_pause_holds_until_it_ends(void **state)
 	assert_true(p.at_ms == NOW + 500);
 	assert_int_equal(p.wait.cap.origin, ORIGIN_PAUSE);
 	assert_true(lane_take_message(&f.path, NOW + 500).is_granted);
-	done(&f);
 }
 
 /* Thirty days of a new source in virtual time: no day has more than its budget. */
@@ -281,7 +267,6 @@ static void warm_up_follows_the_curve(void **state)
 		now = end;
 	}
 	assert_int_equal(warmup_budget(&warmup), -1);
-	done(&f);
 }
 
 static void warm_up_moves_by_its_rules(void **state)
@@ -349,7 +334,6 @@ static void lane_state_survives_as_json(void **state)
 	assert_int_equal(lane_state_parse(STR("7"), &back), -1);
 	assert_int_equal(lane_state_parse(STR(""), &back), -1);
 	buf_done(&json);
-	done(&f);
 }
 
 static void waits_are_explained(void **state)

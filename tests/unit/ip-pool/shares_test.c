@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slices and shares: several holders with limiters of their own, an issuer, edits, losses and slow
- * reports; a receiver that counts them all.
+ * Shares: several holders with limiters of their own, who deals and slow reports; a receiver that
+ * counts them all.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "engine/base/hash.h"
 #include "ip-pool/limiter.h"
-#include "ip-pool/slices.h"
+#include "ip-pool/shares.h"
 
 #define HOLDERS 4
 #define EVENTS_MAX 40000
@@ -19,9 +19,8 @@
 
 struct holder {
 	struct limiter limiter;
-	int64_t begun[IN_FLIGHT_MAX], ends[IN_FLIGHT_MAX];
+	int64_t ends[IN_FLIGHT_MAX];
 	int in_flight;
-	bool is_dead;
 };
 
 struct fleet {
@@ -45,12 +44,6 @@ static void fleet_init(struct fleet *f, uint64_t seed)
 		limiter_init(&f->holders[i].limiter, &scope, f->now);
 }
 
-static void fleet_done(struct fleet *f)
-{
-	for (int i = 0; i < HOLDERS; i++)
-		limiter_done(&f->holders[i].limiter);
-}
-
 static void end_messages(struct fleet *f, struct holder *h)
 {
 	for (int i = 0; i < h->in_flight;) {
@@ -58,9 +51,8 @@ static void end_messages(struct fleet *f, struct holder *h)
 			i++;
 			continue;
 		}
-		limiter_end_message(&h->limiter, h->begun[i], f->now);
+		limiter_end_message(&h->limiter, f->now);
 		h->in_flight--;
-		h->begun[i] = h->begun[h->in_flight];
 		h->ends[i] = h->ends[h->in_flight];
 	}
 }
@@ -72,7 +64,6 @@ static void begin_messages(struct fleet *f, struct holder *h, int64_t latency_ma
 	       limiter_message_ready_at(&h->limiter, f->now, &wait) <= f->now) {
 		int64_t latency = 1 + random_below(f, latency_max);
 		limiter_take_message(&h->limiter, f->now);
-		h->begun[h->in_flight] = f->now;
 		h->ends[h->in_flight++] = f->now + latency;
 		f->counted[f->count++] = f->now + random_below(f, latency + 1);
 	}
@@ -95,90 +86,6 @@ static int64_t fullest_window(struct fleet *f, int64_t period_ms)
 		most = (int64_t)(i - first + 1) > most ? (int64_t)(i - first + 1) : most;
 	}
 	return most;
-}
-
-/* What passes between a holder and the issuer, unless the holder is dead. */
-static void trade_slices(struct fleet *f, struct slice_book *book, int who)
-{
-	struct holder *h = &f->holders[who];
-	struct limiter_slice_end end;
-	struct limiter_wait wait = {.needs_slice = false};
-	while (limiter_take_slice_end(&h->limiter, f->now, &end))
-		slice_ended(book, end.id, end.unused, end.end_ms);
-	if (limiter_message_ready_at(&h->limiter, f->now, &wait) <= f->now || !wait.needs_slice)
-		return;
-	struct slice_grant grant = slice_issue(book, (uint32_t)who, 1 + random_below(f, 8), f->now);
-	if (grant.count > 0)
-		limiter_add_slice(&h->limiter, LIMIT_MINUTE, &grant, f->now);
-}
-
-static void step_holder(struct fleet *f, struct slice_book *book, int who)
-{
-	struct holder *h = &f->holders[who];
-	end_messages(f, h);
-	if (h->is_dead)
-		return;
-	trade_slices(f, book, who);
-	if (random_below(f, 3) == 0)
-		begin_messages(f, h, 20000);
-}
-
-/* The holder says no more; what it has in flight is still answered and counted. */
-static void lose_holder(struct fleet *f, struct slice_book *book, int who)
-{
-	struct holder *h = &f->holders[who];
-	int64_t last = f->now;
-	h->is_dead = true;
-	for (int i = 0; i < h->in_flight; i++)
-		last = h->ends[i] > last ? h->ends[i] : last;
-	slice_holder_lost(book, (uint32_t)who, last);
-}
-
-static void slices_never_pass_the_limit(void **state)
-{
-	(void)state;
-	static struct fleet f;
-	for (uint64_t seed = 1; seed <= 12; seed++) {
-		struct slice_book book;
-		fleet_init(&f, seed);
-		slice_book_init(&book, 60, LIMIT_MINUTE);
-		for (int i = 0; i < HOLDERS; i++)
-			limiter_set_sliced(&f.holders[i].limiter, LIMIT_MINUTE, true);
-		for (int step = 0; step < 6000; step++) {
-			f.now += 1 + random_below(&f, 100);
-			for (int i = 0; i < HOLDERS; i++)
-				step_holder(&f, &book, i);
-			if (step == 3000)
-				lose_holder(&f, &book, 0);
-		}
-		assert_true(fullest_window(&f, 60000) <= 60);
-		assert_true(f.count > 150);
-		slice_book_done(&book);
-		fleet_done(&f);
-	}
-}
-
-static void an_edit_of_the_limit_remembers_what_is_out(void **state)
-{
-	(void)state;
-	struct slice_book book;
-	slice_book_init(&book, 100, LIMIT_MINUTE);
-	struct slice_grant first = slice_issue(&book, 1, 80, 1000);
-	assert_int_equal(first.count, 80);
-	assert_true(first.until_ms == 4000);
-	book.limit = 90;
-	assert_int_equal(slice_issue(&book, 2, 80, 1000).count, 10);
-	book.limit = 50;
-	assert_int_equal(slice_issue(&book, 2, 80, 1000).count, 0);
-	slice_ended(&book, 1, 70, 2000);
-	assert_int_equal(slice_issue(&book, 2, 80, 3000).count, 30);
-	slice_ended(&book, 2, 10, 5000);
-	slice_ended(&book, 3, 30, 5000);
-	slice_add_usage(&book, 3000, 40);
-	assert_int_equal(slice_issue(&book, 2, 80, 6000).count, 0);
-	assert_int_equal(slice_issue(&book, 2, 80, 62000).count, 10);
-	assert_int_equal(slice_issue(&book, 2, 80, 63000).count, 40);
-	slice_book_done(&book);
 }
 
 static const struct limit_rule thirty = {
@@ -231,7 +138,6 @@ static void shares_never_pass_the_limit(void **state)
 		assert_true(fullest_window(&f, 1000) <= 30);
 		assert_true(f.count > 400);
 		share_table_done(&table);
-		fleet_done(&f);
 	}
 }
 
@@ -262,18 +168,6 @@ static void shares_are_dealt_fairly(void **state)
 	share_confirm(&t, 1, version, 0);
 	share_deal(&t, 2000);
 	assert_int_equal(share_told(&t, 2, &unused), 8);
-	/* A lost one keeps its part for the grace, or until it is back. */
-	share_lost(&t, 2, 3000);
-	share_want(&t, 0, 10);
-	share_deal(&t, 3000 + SLICES_CONNECTION_GRACE_MS - 1);
-	assert_int_equal(share_told(&t, 0, &unused), 2);
-	share_deal(&t, 3000 + SLICES_CONNECTION_GRACE_MS);
-	assert_int_equal(share_told(&t, 0, &unused), 10);
-	share_lost(&t, 0, 4000);
-	share_join(&t, 0);
-	share_want(&t, 0, 10);
-	share_deal(&t, 4000);
-	assert_int_equal(share_told(&t, 0, &unused), 10);
 	share_table_done(&t);
 }
 
@@ -333,8 +227,6 @@ static void what_fades_is_dealt_bit_by_bit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(slices_never_pass_the_limit),
-		cmocka_unit_test(an_edit_of_the_limit_remembers_what_is_out),
 		cmocka_unit_test(shares_never_pass_the_limit),
 		cmocka_unit_test(shares_are_dealt_fairly),
 		cmocka_unit_test(fewer_permits_than_holders_go_round),
