@@ -98,7 +98,7 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 		buf_append_cstr(out, " backing off after a refusal");
 		break;
 	case ORIGIN_SLICE:
-		buf_append_cstr(out, " as this worker's part");
+		buf_append_cstr(out, " as its share here");
 		break;
 	case ORIGIN_PAUSE:
 	case ORIGIN_DEAD:

@@ -35,27 +35,28 @@ static void refresh(struct limiter *l, int64_t now)
 }
 
 /* The cap of one meter as far as this worker goes. */
-static struct cap own_cap(const struct limiter *l, int meter)
+static struct cap own_cap(const struct limiter *l, int meter, int64_t now)
 {
 	struct cap cap = *caps_of_meter(&l->caps, meter);
+	int64_t part = now < l->shares_until_ms ? l->shares[meter].part : 0;
 	if (l->is_divided && cap.count != LIMIT_NONE)
-		cap_tighten(&cap, l->shares[meter].part, ORIGIN_SLICE, LIMIT_FOREVER);
+		cap_tighten(&cap, part, ORIGIN_SLICE, l->shares_until_ms);
 	return cap;
 }
 
 /* The caps the tally answers for: those of shares and warm-up, too. */
-static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
+static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT], int64_t now)
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		caps[p] = own_cap(l, limit_meter(LIMIT_MESSAGES, (enum limit_period)p));
+		caps[p] = own_cap(l, limit_meter(LIMIT_MESSAGES, (enum limit_period)p), now);
 	}
 	cap_tighten(&caps[LIMIT_DAY], l->day_budget, ORIGIN_WARMUP, LIMIT_FOREVER);
 }
 
-static void connect_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT])
+static void connect_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_COUNT], int64_t now)
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
-		caps[p] = own_cap(l, limit_meter(LIMIT_NEW_CONNECTIONS, (enum limit_period)p));
+		caps[p] = own_cap(l, limit_meter(LIMIT_NEW_CONNECTIONS, (enum limit_period)p), now);
 }
 
 /* A share may grow at any time: nobody waits for long before asking again. */
@@ -70,7 +71,7 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 	refresh(l, now);
 	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_MESSAGES};
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	message_caps(l, caps);
+	message_caps(l, caps, now);
 	wait.at_ms = tally_ready_at(&l->messages, caps, now, &wait.period);
 	if (wait.at_ms > now) {
 		wait.cap = caps[wait.period];
@@ -85,7 +86,7 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 void limiter_take_message(struct limiter *l, int64_t now)
 {
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	message_caps(l, caps);
+	message_caps(l, caps, now);
 	tally_begin(&l->messages, caps, now);
 }
 
@@ -97,7 +98,7 @@ void limiter_end_message(struct limiter *l, int64_t now)
 void limiter_give_message(struct limiter *l)
 {
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	message_caps(l, caps);
+	message_caps(l, caps, INT64_MIN);
 	tally_undo(&l->messages, caps);
 }
 
@@ -126,7 +127,7 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 {
 	refresh(l, now);
 	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_CONNECTIONS};
-	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND));
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
 	int64_t ghosts_until;
 	int64_t open = l->open + ghosts(l, now, &ghosts_until);
 	if (cap.count != LIMIT_NONE && open >= cap.count) {
@@ -136,7 +137,7 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 		return wait.at_ms;
 	}
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	connect_caps(l, caps);
+	connect_caps(l, caps, now);
 	wait.kind = LIMIT_NEW_CONNECTIONS;
 	wait.at_ms = tally_ready_at(&l->connects, caps, now, &wait.period);
 	if (wait.at_ms <= now)
@@ -150,7 +151,7 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 void limiter_take_connection(struct limiter *l, int64_t now)
 {
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	connect_caps(l, caps);
+	connect_caps(l, caps, now);
 	l->open++;
 	tally_begin(&l->connects, caps, now);
 }
@@ -169,7 +170,7 @@ void limiter_end_connection(struct limiter *l)
 void limiter_give_connection(struct limiter *l)
 {
 	struct cap caps[LIMIT_PERIOD_COUNT];
-	connect_caps(l, caps);
+	connect_caps(l, caps, INT64_MIN);
 	limiter_end_connection(l);
 	tally_undo(&l->connects, caps);
 }
@@ -209,9 +210,41 @@ int64_t limiter_export_usage(struct limiter *l)
 	return tally_export(&l->messages);
 }
 
-void limiter_divide(struct limiter *l)
+void limiter_divide(struct limiter *l, int64_t until_ms)
 {
 	l->is_divided = true;
+	l->shares_until_ms = until_ms;
+}
+
+void limiter_extend_shares(struct limiter *l, int64_t until_ms)
+{
+	l->shares_until_ms = until_ms;
+}
+
+static uint64_t begun_of(const struct limiter *l, int meter)
+{
+	return limit_meter_kind(meter) == LIMIT_MESSAGES ? l->messages.begun : l->connects.begun;
+}
+
+void limiter_want_anew(struct limiter *l)
+{
+	for (int m = 0; m < LIMIT_METER_COUNT; m++) {
+		l->shares[m].is_short = false;
+		l->shares[m].begun = begun_of(l, m);
+	}
+}
+
+int64_t limiter_wanted(struct limiter *l, int meter, int64_t now)
+{
+	struct limiter_share *share = &l->shares[meter];
+	int64_t counted = limiter_counted(l, meter, now);
+	int64_t fresh = (int64_t)(begun_of(l, meter) - share->begun);
+	share->was_short = share->is_short;
+	if (share->is_short)
+		return LIMIT_MAX_COUNT;
+	if (fresh <= 0)
+		return counted;
+	return counted + 1 + (fresh < counted / 8 ? fresh : counted / 8);
 }
 
 void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version)
@@ -237,6 +270,6 @@ int64_t limiter_counted(struct limiter *l, int meter, int64_t now)
 bool limiter_has_surplus(struct limiter *l, int64_t now)
 {
 	refresh(l, now);
-	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND));
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
 	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
 }

@@ -9,8 +9,8 @@
  * permit.h, which is what workers call.
  *
  * Limits wider than the worker arrive as shares (shares.h): of a divided limiter each cap is
- * tightened to this worker's share of it, nothing until the first is told. Owned by one worker;
- * pure.
+ * tightened to this worker's share of it, nothing until the first is told and nothing after the
+ * end of the lease it was told under. Owned by one worker; pure.
  */
 #ifndef EDM_IP_POOL_LIMITER_H
 #define EDM_IP_POOL_LIMITER_H
@@ -40,8 +40,9 @@ struct limiter_ghosts {
 struct limiter_share {
 	int64_t part;
 	uint64_t version; /* of the issuer's word; 0: none yet */
-	bool is_short;	  /* somebody had to wait for this limit since the last wish */
+	bool is_short;	  /* somebody had to wait for this limit since it wants anew */
 	bool was_short;	  /* that is what the last wish said */
+	uint64_t begun;	  /* in all, when it began to want anew */
 };
 
 struct limiter {
@@ -55,7 +56,8 @@ struct limiter {
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
 	int64_t day_budget; /* LIMIT_NONE, or what the warm-up allows in a day */
 	int64_t leaving;    /* of open: those we are closing */
-	bool is_divided;    /* its caps are shared with other workers */
+	bool is_divided;    /* its caps are shared with other workers or nodes */
+	int64_t shares_until_ms; /* its shares may be used until then */
 	struct limiter_share shares[LIMIT_METER_COUNT];
 };
 
@@ -96,10 +98,20 @@ void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
 /* Messages ended since the last call, to be appended to limit_usage. */
 int64_t limiter_export_usage(struct limiter *l);
 
-/* Its caps are shared with other workers from now on: nothing may begin until a share is told. */
-void limiter_divide(struct limiter *l);
+/* Its caps are shared from now on, and its shares may be used until until_ms (LIMIT_FOREVER: of
+ * those of this node alone): nothing may begin until a share is told. */
+void limiter_divide(struct limiter *l, int64_t until_ms);
 /* This worker's part of the cap of a meter, under the issuer's version. */
 void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version);
+/* Its shares may be used until then; before it says so again. */
+void limiter_extend_shares(struct limiter *l, int64_t until_ms);
+/* From now on it wants what is wanted from now on. */
+void limiter_want_anew(struct limiter *l);
+/*
+ * What it could use of the cap of a meter: everything if somebody had to wait since it wants anew,
+ * else what it counts, and a little more if any began since.
+ */
+int64_t limiter_wanted(struct limiter *l, int meter, int64_t now);
 /* What counts against the cap of a meter now. */
 int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
 /* True if the connections that are not being closed are more than its cap. */

@@ -135,6 +135,7 @@ int64_t tally_ready_at(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT
 void tally_begin(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT], int64_t now)
 {
 	t->in_flight++;
+	t->begun++;
 	for (int p = 0; p <= LIMIT_MINUTE; p++) {
 		struct tally_window *w = &t->windows[p];
 		int64_t spacing = spacing_ns((enum limit_period)p, caps[p].count);
@@ -161,6 +162,7 @@ void tally_undo(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT])
 {
 	must(t->in_flight > 0);
 	t->in_flight--;
+	t->begun--;
 	for (int p = 0; p <= LIMIT_MINUTE; p++) {
 		struct tally_window *w = &t->windows[p];
 		if (w->next_ns != INT64_MIN)

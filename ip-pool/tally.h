@@ -37,6 +37,7 @@ struct tally {
 	struct tally_window windows[LIMIT_PERIOD_COUNT];
 	int64_t in_flight;  /* begun and not ended */
 	int64_t unexported; /* ended since the last tally_export */
+	uint64_t begun;	    /* in all */
 };
 
 void tally_init(struct tally *t, int64_t now);

@@ -144,6 +144,7 @@ void node_on_saved(struct node *n)
 static void stop_ledger(struct node *n)
 {
 	n->phase = NODE_STOPPING;
+	slices_leave(n);
 	keeper_stop(n->keeper, n->options.settings.stop_timeout_ms, on_ledger_stopped, n);
 }
 
@@ -217,6 +218,7 @@ static void on_plan(struct timer *timer)
 {
 	struct node *n = timer->owner;
 	claims_plan(n);
+	slices_ask(n);
 	if (n->is_ledger_stopped && loop_now_ms(n->loop) >= n->give_up_at_ms)
 		loop_stop(n->loop);
 	timer_set(n->loop, timer, loop_now_ms(n->loop) + PLAN_MS);

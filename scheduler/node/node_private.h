@@ -66,6 +66,18 @@ struct node_campaign {
 	bool is_seen;
 };
 
+/* The node's shares of limits over all nodes (slices.c). */
+struct node_shares {
+	bool is_asking;
+	int64_t asked_ms;   /* when it last asked */
+	int64_t lease_ms;   /* the end of the lease it held then */
+	int64_t until_ms;   /* its parts may be used until then */
+	int64_t known_rule; /* the newest under which all workers have spoken */
+	bool is_urgent;	    /* work found nothing to use, or a part shrank */
+	bool is_leaving;    /* the last is to be asked */
+	bool has_left;	    /* it was asked */
+};
+
 /* Under which reload a worker last spoke of its limits. */
 struct wish_seen {
 	bool has_spoken;
@@ -115,6 +127,7 @@ struct node {
 	struct map wide_limits;	  /* struct wide_limit (slices.c) */
 	uint64_t reloads;	  /* sent to the workers so far */
 	struct wish_seen *wishes; /* by worker */
+	struct node_shares shares;
 	struct list holds;
 	struct learnt_domains learnt;
 	size_t held;	   /* jobs out, of all needs */
@@ -226,6 +239,10 @@ void alert_lane_blocked(struct node *n, const struct work_blocked *b);
 void slices_on_wish(struct node *n, struct work_wish *wish);
 /* Deals the limits wider than a worker anew and tells the workers what changed. */
 void slices_deal(struct node *n);
+/* Asks the database for the node's parts if it is time to. */
+void slices_ask(struct node *n);
+/* No worker counts anything more than it said last: tells the database. */
+void slices_leave(struct node *n);
 void slices_free(struct node *n);
 
 /* ---- live.c */

@@ -114,8 +114,10 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 	l->key = key;
 	struct limit_scope own = own_scope(scope, &l->strings);
 	limiter_init(&l->limiter, &own, now);
-	if (w->options.workers > 1 && level_is_wide(scope->level))
-		limiter_divide(&l->limiter);
+	if (level_is_of_all(scope->level))
+		limiter_divide(&l->limiter, w->shares_until_ms);
+	else if (w->options.workers > 1)
+		limiter_divide(&l->limiter, LIMIT_FOREVER);
 	limiter_bind(&l->limiter, &w->identity->pool->limits, NULL, now);
 	apply_past(w, &l->limiter, now);
 	map_put(&w->limiters, &l->node, hash);

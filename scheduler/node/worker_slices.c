@@ -7,58 +7,58 @@
 
 #include "scheduler/node/worker_private.h"
 
-static struct shared_limiter *limiter_at(struct map_node *node)
+static struct limiter *limiter_at(struct map_node *node)
 {
-	return CONTAINER_OF(node, struct shared_limiter, node);
+	return &CONTAINER_OF(node, struct shared_limiter, node)->limiter;
 }
 
 static struct wide_scope wide_scope_of(const struct limit_scope *scope)
 {
-	struct wide_scope wide = {.level = scope->level, .campaign = scope->campaign};
+	struct wide_scope wide = {.level = scope->level,
+				  .campaign = scope->campaign,
+				  .is_tail = str_is_empty(scope->provider)};
 	must(str_to_cstr(scope->source, wide.source, sizeof(wide.source)) == 0);
+	must(str_to_cstr(scope->domain, wide.domain, sizeof(wide.domain)) == 0);
+	must(str_to_cstr(scope->site, wide.site, sizeof(wide.site)) == 0);
 	return wide;
 }
 
-/* What it counts, and as much again as a quarter of it while nobody waits: who waits wants all. */
-static int64_t wanted_of(const struct limiter_share *share, int64_t counted)
+static bool has_share(const struct limiter *l, int meter)
 {
-	if (share->is_short)
-		return LIMIT_MAX_COUNT;
-	return counted > 0 ? counted + counted / 4 + 1 : 0;
+	return l->is_divided && caps_of_meter(&l->caps, meter)->count != LIMIT_NONE;
 }
 
-static size_t add_items(struct limiter *l, int64_t now, struct work_wish_item *items)
+static size_t count_items(struct worker *w)
 {
 	size_t count = 0;
-	for (int m = 0; m < LIMIT_METER_COUNT; m++) {
-		struct limiter_share *share = &l->shares[m];
-		if (caps_of_meter(&l->caps, m)->count == LIMIT_NONE)
-			continue;
-		int64_t counted = limiter_counted(l, m, now);
-		items[count++] = (struct work_wish_item){.scope = wide_scope_of(&l->scope),
-							 .meter = m,
-							 .counted = counted,
-							 .wanted = wanted_of(share, counted),
-							 .version = share->version};
-		share->was_short = share->is_short;
-	}
+	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
+		for (int m = 0; m < LIMIT_METER_COUNT; m++)
+			count += has_share(limiter_at(n), m);
 	return count;
+}
+
+static void add_items(struct work_wish *wish, struct limiter *l, int64_t now)
+{
+	for (int m = 0; m < LIMIT_METER_COUNT; m++)
+		if (has_share(l, m))
+			wish->items[wish->count++] = (struct work_wish_item){
+				.scope = wide_scope_of(&l->scope),
+				.meter = m,
+				.counted = limiter_counted(l, m, now),
+				.wanted = limiter_wanted(l, m, now),
+				.version = l->shares[m].version};
 }
 
 void worker_send_wish(struct worker *w)
 {
 	int64_t now = loop_now_ms(w->loop);
 	w->wants_wish = false;
-	if (w->options.workers == 1)
-		return;
-	struct work_wish *wish = xcalloc(1, sizeof(*wish) + w->limiters.count * LIMIT_METER_COUNT *
-								    sizeof(wish->items[0]));
+	struct work_wish *wish =
+		xcalloc(1, sizeof(*wish) + count_items(w) * sizeof(wish->items[0]));
 	wish->worker = w->options.index;
 	wish->reload = w->reload;
 	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
-		if (limiter_at(n)->limiter.is_divided)
-			wish->count +=
-				add_items(&limiter_at(n)->limiter, now, &wish->items[wish->count]);
+		add_items(wish, limiter_at(n), now);
 	work_letter_send(w->options.control, &wish->letter, LETTER_SHARES, wish);
 }
 
@@ -66,8 +66,7 @@ void worker_wish_tick(struct worker *w)
 {
 	worker_send_wish(w);
 	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
-		for (int m = 0; m < LIMIT_METER_COUNT; m++)
-			limiter_at(n)->limiter.shares[m].is_short = false;
+		limiter_want_anew(limiter_at(n));
 }
 
 void worker_note_short(struct worker *w, const struct permit_path *path,
@@ -84,8 +83,12 @@ void worker_note_short(struct worker *w, const struct permit_path *path,
 
 static bool take_share(struct worker *w, const struct work_share_item *item)
 {
+	struct str site = str_from(item->scope.site);
 	struct limit_scope scope = {.level = item->scope.level,
+				    .provider = item->scope.is_tail ? STR("") : site,
+				    .site = site,
 				    .source = str_from(item->scope.source),
+				    .domain = str_from(item->scope.domain),
 				    .campaign = item->scope.campaign};
 	if (scope.level == LEVEL_NODE)
 		scope.node = w->identity->node;
@@ -97,13 +100,28 @@ static bool take_share(struct worker *w, const struct work_share_item *item)
 	return is_less;
 }
 
+/* True if they could not be used any more before. */
+static bool extend_shares(struct worker *w, int64_t until_ms)
+{
+	bool was_over = w->shares_until_ms <= loop_now_ms(w->loop);
+	if (until_ms == w->shares_until_ms)
+		return false;
+	w->shares_until_ms = until_ms;
+	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
+		if (level_is_of_all(limiter_at(n)->scope.level))
+			limiter_extend_shares(limiter_at(n), until_ms);
+	return was_over;
+}
+
 void worker_take_shares(struct worker *w, struct work_shares *shares)
 {
 	bool is_any_less = false;
+	bool is_news = extend_shares(w, shares->until_ms) || shares->count > 0;
 	for (size_t i = 0; i < shares->count; i++)
 		is_any_less |= take_share(w, &shares->items[i]);
 	free(shares);
-	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
+	for (struct map_node *n = map_next(&w->queues, NULL); n && is_news;
+	     n = map_next(&w->queues, n)) {
 		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
 		worker_queue_shed(q);
 		q->open_after_ms = 0;

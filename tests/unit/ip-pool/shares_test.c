@@ -126,7 +126,7 @@ static void shares_never_pass_the_limit(void **state)
 		share_table_init(&table, 30);
 		for (uint32_t i = 0; i < HOLDERS; i++) {
 			share_join(&table, i);
-			limiter_divide(&f.holders[i].limiter);
+			limiter_divide(&f.holders[i].limiter, LIMIT_FOREVER);
 			limiter_bind(&f.holders[i].limiter, &thirty_a_second, NULL, 0);
 		}
 		for (int step = 0; step < 8000; step++) {
