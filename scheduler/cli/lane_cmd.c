@@ -163,6 +163,10 @@ static int collect(struct cli *cli, struct question *q, struct err *err)
 	if (lane_live_read(cli->db, q->source->name, q->target, &live, err) != 0)
 		return -1;
 	json_object_set_new(q->answer, "live", live ? live : json_null());
+	json_t *shares = NULL;
+	if (lane_shares_read(cli->db, q->target, &shares, err) != 0)
+		return -1;
+	json_object_set_new(q->answer, "shares", shares);
 	return 0;
 }
 
@@ -225,6 +229,21 @@ static void print_learnt(struct cli *cli, const json_t *learnt, const json_t *wa
 			   json_is_true(json_object_get(warmup, "held")) ? ", held" : "");
 }
 
+static void print_shares(struct cli *cli, const json_t *shares)
+{
+	for (size_t i = 0; i < json_array_size(shares); i++) {
+		const json_t *share = json_array_get(shares, i);
+		const char *per = text_of(share, "per");
+		cli_printf(
+			cli,
+			"over all nodes, %s %s=%lld%s%s: %s has a share of %lld, for another %lld "
+			"s unless it is renewed\n",
+			text_of(share, "scope"), text_of(share, "kind"), number_of(share, "limit"),
+			per[0] ? "/" : "", per, text_of(share, "node"), number_of(share, "share"),
+			number_of(share, "left_ms") / 1000);
+	}
+}
+
 static void print_live(struct cli *cli, const json_t *live)
 {
 	const json_t *lane = json_object_get(live, "lane");
@@ -249,6 +268,7 @@ static int print_answer(struct cli *cli, const struct question *q)
 		   source_state_name(q->source->state));
 	print_pause(cli, json_object_get(q->answer, "paused"));
 	print_live(cli, json_object_get(q->answer, "live"));
+	print_shares(cli, json_object_get(q->answer, "shares"));
 	print_learnt(cli, json_object_get(q->answer, "learnt"),
 		     json_object_get(q->answer, "warmup"));
 	cli_printf(cli, "\n");

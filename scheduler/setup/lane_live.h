@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a running node says of one of its lanes, from its row of node_live. Blocking. */
+/* What running nodes say of a lane (from node_live) and have of limits over all nodes. Blocking. */
 #ifndef EDM_SCHEDULER_SETUP_LANE_LIVE_H
 #define EDM_SCHEDULER_SETUP_LANE_LIVE_H
 
@@ -13,5 +13,12 @@
  */
 int lane_live_read(struct pg_blocking *db, struct str source, struct str target, json_t **out,
 		   struct err *err) NODISCARD;
+/*
+ * What nodes that are alive have of the limits over all nodes at this provider or site, a new
+ * array: [{"scope", "kind", "per" (null for connections), "limit", "node", "share", "origin":
+ * "slice", "left_ms"}].
+ */
+int lane_shares_read(struct pg_blocking *db, struct str target, json_t **out,
+		     struct err *err) NODISCARD;
 
 #endif

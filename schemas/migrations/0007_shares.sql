@@ -149,9 +149,11 @@ BEGIN
 		IF EXISTS (SELECT 1 FROM edm.node x LEFT JOIN edm.limit_holder h
 		               USING (node_id, incarnation)
 		            WHERE x.lease_until > at AND coalesce(h.known_rule, 0) < a.rule) THEN
-			fair.room := 0;
+			fair.target := least(fair.target, a.part);
 		END IF;
-		fair.target := least(fair.target, a.held + greatest(0, fair.room));
+		-- Within held it may grow only if that is its own: one that was away says what
+		-- it held before, and others may have that now.
+		fair.target := least(fair.target, greatest(a.part, a.held + fair.room));
 		UPDATE edm.limit_share SET part = fair.target, held = greatest(held, fair.target),
 		       version = version + 1
 		 WHERE (scope, meter, node_id, incarnation) = (a.scope, a.meter, me, mine)

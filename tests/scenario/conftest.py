@@ -14,6 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "crash"))
 from checker import Checker  # noqa: E402
 from support.campaign import World  # noqa: E402
+from support.fleet import Fleet  # noqa: E402
 from support.mailing import Mailing  # noqa: E402
 from support.nsd import Nsd  # noqa: E402
 from support.postgres import TEMPLATE, Database, PrivatePostgres  # noqa: E402
@@ -103,3 +104,11 @@ def mailing(build, tmp_path, database, edm, dns):
     one = Mailing(build, tmp_path, database, edm, dns)
     yield one
     one.close()
+
+
+@pytest.fixture
+def fleet(mailing):
+    """Several nodes in the world of `mailing`."""
+    nodes = Fleet(mailing)
+    yield nodes
+    nodes.close()

@@ -186,23 +186,31 @@ class Mailing:
 
     # ----------------------------------------------------------------------------- running
 
-    def start(self, workers=1, **settings):
-        """Starts what is not running yet; settings with _ for the dot."""
+    def open_world(self):
+        """Starts name server and receiver, if they are not running yet."""
         if self.dns.process is None:
             self.dns.start()
         if self.sink is None:
             (self.directory / "sink").mkdir()
             config = {"profiles": self.profiles, "listeners": self.listeners}
             self.sink = edm_sink.Sink(self.directory / "sink", listen=(), config=config)
+
+    def settings(self, workers, settings):
+        """What a node is started with, as key=value; settings with _ for the dot."""
         given = {"smtp.port": self.port, "dns.servers": self.dns.servers,
                  "dns.allow": "127.0.0.0/8", "smtp.tls": "none", "workers": workers,
                  "composers": 1}
         dotted = {key.replace("_", ".", 1): value for key, value in settings.items()}
         given |= {"park_ms" if key == "park.ms" else key: value for key, value in dotted.items()}
+        return [f"{key}={value}" for key, value in given.items()]
+
+    def start(self, workers=1, **settings):
+        """Starts what is not running yet."""
+        self.open_world()
         command = [self.build / "bin" / "edm", "run", "--data", self.directory,
                    "--database", self.db.url]
-        for key, value in given.items():
-            command += ["--set", f"{key}={value}"]
+        for setting in self.settings(workers, settings):
+            command += ["--set", setting]
         self.node_log = self.directory / "node.log"
         with open(self.node_log, "ab") as log:
             self.node = subprocess.Popen(list(map(str, command)), stderr=log, stdout=log)

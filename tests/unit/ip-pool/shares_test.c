@@ -224,6 +224,59 @@ static void what_fades_is_dealt_bit_by_bit(void **state)
 	share_table_done(&t);
 }
 
+/* Seconds and connections of a campaign that may use its shares until 1000. */
+static void init_with_shares(struct limiter *l, const struct limit_rules *rules)
+{
+	static const struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 1};
+	limiter_init(l, &scope, 0);
+	limiter_divide(l, 1000);
+	limiter_bind(l, rules, NULL, 0);
+}
+
+static void a_share_is_over_with_its_lease(void **state)
+{
+	(void)state;
+	struct limit_rule rule = thirty;
+	struct limiter l;
+	struct limiter_wait wait;
+	rule.values.connections = 9;
+	init_with_shares(&l, &(struct limit_rules){&rule, 1});
+	limiter_set_share(&l, limit_meter(LIMIT_MESSAGES, LIMIT_SECOND), 5, 1);
+	limiter_set_share(&l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), 2, 1);
+	assert_true(limiter_message_ready_at(&l, 999, &wait) == 999);
+	assert_true(limiter_connection_ready_at(&l, 999, &wait) == 999);
+	limiter_take_connection(&l, 999);
+	assert_false(limiter_has_surplus(&l, 999));
+	assert_true(limiter_message_ready_at(&l, 1000, &wait) > 1000);
+	assert_int_equal(wait.cap.origin, ORIGIN_SLICE);
+	assert_int_equal(wait.cap.until_ms, 1000);
+	assert_true(limiter_connection_ready_at(&l, 1000, &wait) > 1000);
+	assert_true(limiter_has_surplus(&l, 1000));
+	limiter_extend_shares(&l, 2000);
+	assert_true(limiter_message_ready_at(&l, 1000, &wait) == 1000);
+	assert_false(limiter_has_surplus(&l, 1000));
+}
+
+static void what_is_wanted_is_what_is_used(void **state)
+{
+	(void)state;
+	struct limiter l;
+	int meter = limit_meter(LIMIT_MESSAGES, LIMIT_SECOND);
+	init_with_shares(&l, &thirty_a_second);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 0);
+	for (int i = 0; i < 16; i++)
+		limiter_take_message(&l, 0);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 2);
+	limiter_want_anew(&l);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16);
+	limiter_take_message(&l, 0);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 17 + 1 + 1);
+	l.shares[meter].is_short = true;
+	assert_int_equal(limiter_wanted(&l, meter, 0), LIMIT_MAX_COUNT);
+	limiter_want_anew(&l);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 17);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +284,8 @@ int main(void)
 		cmocka_unit_test(shares_are_dealt_fairly),
 		cmocka_unit_test(fewer_permits_than_holders_go_round),
 		cmocka_unit_test(what_fades_is_dealt_bit_by_bit),
+		cmocka_unit_test(a_share_is_over_with_its_lease),
+		cmocka_unit_test(what_is_wanted_is_what_is_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

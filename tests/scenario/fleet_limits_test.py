@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""Limits that hold over all nodes: kept in sum, as the receiver counts, and used well, with even and
+uneven work, when a node is killed and comes back, and when one sleeps and wakes up."""
+
+import pytest
+
+from support.fleet import judge
+
+PEOPLE = 30_000
+
+
+def world(fleet, **profile):
+    fleet.mailing.provider("big", profile={"delay_ms": {"dot": 20}}, **profile)
+    campaign = fleet.mailing.campaign("c", {"big": PEOPLE})
+    for name in ("mx1", "mx2"):
+        fleet.source(name)
+    return campaign
+
+
+def start(fleet, campaign, *names, workers=1):
+    for name in names:
+        fleet.node(name, workers=workers)
+    fleet.mailing.launch(campaign)
+    for name in names:
+        fleet.wait_for_mail(name)
+
+
+SCOPES = [{"campaign": "c"}, {"provider": "big", "total": True},
+          {"domain": "news.test", "provider": "big"}]  # fmt: skip
+NAMES = ["campaign", "provider", "domain"]
+
+
+def check_explained(fleet):
+    """Operators see what each node has, and until when."""
+    shares = fleet.mailing.edm("limit", "explain", "s-mx1/big", "--json").json["shares"]
+    print([(s["scope"], s["node"], s["share"], s["left_ms"]) for s in shares])
+    assert [s["node"] for s in shares] == ["mx1", "mx2"]
+    assert sum(s["share"] for s in shares) <= 60 and min(s["share"] for s in shares) > 0
+    for share in shares:
+        assert (share["kind"], share["per"], share["limit"]) == ("rate", "s", 60)
+        assert share["origin"] == "slice" and 0 < share["left_ms"] <= 10_000
+    text = fleet.mailing.edm("limit", "explain", "s-mx1/big").out
+    assert "rate=60/s: mx1 has a share of" in text
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=NAMES)
+def test_messages_a_second(fleet, scope):
+    """Even work; of the campaign also one node that can use little, then the other alone."""
+    campaign = world(fleet)
+    fleet.mailing.limit(**scope, rate=(60, "s"))
+    start(fleet, campaign, "mx1", "mx2", workers=2 if "campaign" in scope else 1)
+    fleet.steady(3)
+    span = fleet.steady(6)
+    judge("even", span, fleet.log().mails(), 60, 1.0)
+    if "campaign" not in scope:
+        check_explained(fleet)
+        return
+    fleet.mailing.limit(source="s-mx2", rate=(10, "s"))
+    fleet.steady(4)
+    span = fleet.steady(6)
+    judge("uneven", span, fleet.log().mails(), 60, 1.0)
+    fleet.mailing.edm("pause", "--source", "s-mx2")
+    fleet.steady(4)
+    span = fleet.steady(5)
+    judge("one at work", span, fleet.log().mails(), 60, 1.0)
+
+
+def test_connections(fleet):
+    """Three nodes; one is killed: its connections come back only with itself."""
+    campaign = world(fleet, connections=20)
+    fleet.mailing.limit(provider="big", total=True, connections=12)
+    start(fleet, campaign, "mx1", "mx2", "mx3")
+    fleet.steady(4)
+    span = fleet.steady(4)
+    print("open at most", span.log.open_peak(), "on average", round(span.open_average(), 1))
+    assert span.log.open_peak() <= 12 and span.open_average() >= 0.9 * 12
+    fleet.nodes["mx3"].kill()
+    fleet.steady(14)  # longer than its lease
+    span = fleet.steady(2)
+    print("without the dead", round(span.open_average(), 1))
+    assert span.open_average() <= 9
+    fleet.node("mx3")
+    fleet.wait_for_mail("mx3")
+    fleet.steady(4)
+    span = fleet.steady(4)
+    print("open at most", span.log.open_peak(), "on average", round(span.open_average(), 1))
+    assert span.log.open_peak() <= 12 and span.open_average() >= 0.9 * 12
+
+
+def test_new_connections(fleet):
+    campaign = world(fleet, messages_per_connection=1)
+    fleet.mailing.limit(provider="big", total=True, new_connections=(20, "s"))
+    start(fleet, campaign, "mx1", "mx2")
+    fleet.steady(3)
+    span = fleet.steady(6)
+    judge("new connections", span, fleet.log().connects(), 20, 1.0)
+
+
+def test_a_node_that_is_alone_and_a_second_that_joins(fleet):
+    campaign = world(fleet)
+    fleet.mailing.limit(provider="big", total=True, rate=(60, "s"))
+    start(fleet, campaign, "mx1")
+    fleet.steady(1)
+    span = fleet.steady(4)
+    judge("alone", span, fleet.log().mails(), 60, 1.0)
+    fleet.node("mx2")
+    fleet.wait_for_mail("mx2")
+    fleet.steady(3)
+    span = fleet.steady(5)
+    judge("with another", span, fleet.log().mails(), 60, 1.0)
+    fleet.nodes["mx1"].stop()
+    span = fleet.steady(5)
+    judge("after it left", span, fleet.log().mails(), 60, 1.0, share=0.8)
+
+
+def test_sleepers(fleet):
+    """One node sleeps longer than its lease and is reaped; then both do, and neither is."""
+    campaign = world(fleet)
+    fleet.mailing.limit(campaign="c", rate=(60, "s"))
+    start(fleet, campaign, "mx1", "mx2")
+    fleet.steady(10)  # a node reaps others only after a whole lease
+    fleet.nodes["mx2"].freeze()
+    fleet.nodes["mx1"].wait_for("node_reaped", 40, node="mx2")
+    fleet.steady(3)
+    span = fleet.steady(4)
+    judge("one sleeps", span, fleet.log().mails(), 60, 1.0)
+    fleet.nodes["mx2"].thaw()
+    assert fleet.nodes["mx2"].wait_for_end() == 4
+    judge("it woke up", span, fleet.log().mails(), 60, 1.0)
+    fleet.node("mx2")
+    fleet.wait_for_mail("mx2")
+    fleet.steady(3)
+    for name in ("mx1", "mx2"):
+        fleet.nodes[name].freeze()
+    fleet.steady(13)
+    fleet.nodes["mx1"].thaw()
+    fleet.wait_for_mail("mx1", 150)  # it has the whole limit by now
+    fleet.nodes["mx2"].thaw()
+    fleet.wait_for_mail("mx2")
+    fleet.steady(3)
+    span = fleet.steady(4)
+    judge("both slept", span, fleet.log().mails(), 60, 1.0)
+    assert not fleet.nodes["mx2"].events("node_fenced")
+
+
+def test_a_minute_with_a_kill_and_a_sleep(fleet):
+    campaign = world(fleet)
+    fleet.mailing.limit(provider="big", total=True, rate=(600, "min"))
+    start(fleet, campaign, "mx1", "mx2")
+    fleet.steady(10)
+    fleet.nodes["mx1"].kill()
+    fleet.steady(2)
+    fleet.node("mx1")
+    fleet.steady(10)
+    fleet.nodes["mx2"].freeze()
+    fleet.steady(13)
+    fleet.nodes["mx2"].thaw()
+    fleet.steady(30)
+    span = fleet.steady(10)
+    judge("a minute", span, fleet.log().mails(), 600, 60.0, share=0.4)
