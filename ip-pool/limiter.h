@@ -54,9 +54,9 @@ struct limiter {
 	struct tally connects;
 	int64_t open; /* connections, connecting and closing ones included */
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
-	int64_t day_budget; /* LIMIT_NONE, or what the warm-up allows in a day */
-	int64_t leaving;    /* of open: those we are closing */
-	bool is_divided;    /* its caps are shared with other workers or nodes */
+	int64_t day_budget;	 /* LIMIT_NONE, or what the warm-up allows in a day */
+	int64_t leaving;	 /* of open: those we are closing */
+	bool is_divided;	 /* its caps are shared with other workers or nodes */
 	int64_t shares_until_ms; /* its shares may be used until then */
 	struct limiter_share shares[LIMIT_METER_COUNT];
 };

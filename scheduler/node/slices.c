@@ -73,8 +73,7 @@ static bool is_limit(const struct map_node *node, const void *key)
 	const struct wide_limit *w = CONTAINER_OF(node, struct wide_limit, node);
 	const struct wide_key *k = key;
 	return w->meter == k->meter && w->scope.level == k->scope->level &&
-	       w->scope.campaign == k->scope->campaign &&
-	       w->scope.is_tail == k->scope->is_tail &&
+	       w->scope.campaign == k->scope->campaign && w->scope.is_tail == k->scope->is_tail &&
 	       strcmp(w->scope.source, k->scope->source) == 0 &&
 	       strcmp(w->scope.domain, k->scope->domain) == 0 &&
 	       strcmp(w->scope.site, k->scope->site) == 0;

@@ -3,8 +3,8 @@
  * Limits wider than a worker between the database, which deals the shares of nodes, control, which
  * deals those of its workers, and the workers, which go by them.
  *
- *   of all   over all nodes: of a campaign, of a provider over all sources, of a sending domain at
- *            a provider. Control asks the database for the node's part (ip-pool/store/share_store.h)
+ *   of all   over all nodes: of a campaign, of a provider over all sources, of a sending domain
+ *            at a provider. Control asks the database for the node's part (share_store.h)
  *   of ours  of a source or the node: the limit itself is what control deals. With one worker there
  *            is nothing to deal
  *

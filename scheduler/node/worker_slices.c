@@ -41,12 +41,12 @@ static void add_items(struct work_wish *wish, struct limiter *l, int64_t now)
 {
 	for (int m = 0; m < LIMIT_METER_COUNT; m++)
 		if (has_share(l, m))
-			wish->items[wish->count++] = (struct work_wish_item){
-				.scope = wide_scope_of(&l->scope),
-				.meter = m,
-				.counted = limiter_counted(l, m, now),
-				.wanted = limiter_wanted(l, m, now),
-				.version = l->shares[m].version};
+			wish->items[wish->count++] =
+				(struct work_wish_item){.scope = wide_scope_of(&l->scope),
+							.meter = m,
+							.counted = limiter_counted(l, m, now),
+							.wanted = limiter_wanted(l, m, now),
+							.version = l->shares[m].version};
 }
 
 void worker_send_wish(struct worker *w)

@@ -95,7 +95,8 @@ CREATE FUNCTION edm.limit_share_target(a edm.limit_share, at timestamptz, OUT ta
 			-- What does not divide goes round, a minute each.
 			WHEN wanted > level.n
 			THEN ((row_number() OVER (PARTITION BY wanted > level.n ORDER BY node_id)
-			       + (extract(epoch FROM at) / 60)::bigint) % rest.short < rest.n)::int
+			       + (extract(epoch FROM at) / 60)::bigint) % rest.short < rest.n
+			     )::int
 			-- Nobody is short: room to grow into. One node of many does not lock
 			-- up the rest of a day, which would count as spent if it died.
 			WHEN a.meter = 0 OR a.grace_ms <= 60000
@@ -132,7 +133,7 @@ BEGIN
 	 WHERE node_id = me AND incarnation = mine
 	   AND NOT EXISTS (SELECT 1 FROM unnest(asked) x
 	                    WHERE x.scope = s.scope AND x.meter = s.meter);
-	-- A confirmation names the version it goes by; until then the node may still fill what it had.
+	-- A confirmation names the version it goes by: until then the node may fill what it had.
 	INSERT INTO edm.limit_share AS s
 	SELECT scope, meter, me, mine, grace_ms, rule, n, wanted, held, 0, version + 1
 	  FROM unnest(asked)

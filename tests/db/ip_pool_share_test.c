@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Shares of limits over all nodes, dealt by the database: nodes with limiters of their own in
- * simulated time that ask, lose answers, sleep, die and come back, and a receiver that counts them
- * all; then the same call by many at once, and by hand.
- */
+/* Shares of limits over all nodes, dealt by the database: case by case, and by many at once. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,505 +11,10 @@
 #include "engine/base/hash.h"
 #include "ip-pool/limiter.h"
 #include "ip-pool/store/share_store.h"
-#include "tests/support/private_pg.h"
+#include "tests/db/share_fixture.h"
 
-#define NODES 3
-#define IN_FLIGHT_MAX 30
-#define EVENTS_MAX 60000
-#define LEASE_MS 10000
-#define MARGIN_MS 2000
 #define RULE 5
 #define ALWAYS_WANTS INT64_C(1000000)
-
-static struct private_pg *server;
-
-static int start_server(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop_server(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
-static struct pg_blocking *open_connection(const char *url)
-{
-	struct err err;
-	struct pg_blocking *conn = pg_open_blocking(url, "test", &err);
-	assert_non_null(conn);
-	return conn;
-}
-
-static void run(struct pg_blocking *conn, const char *sql)
-{
-	struct err err;
-	if (pg_run_text(conn, sql, &err) != 0)
-		fail_msg("%s", err.text);
-}
-
-static struct pg_rows *query(struct pg_blocking *conn, const char *sql, struct pg_params *params)
-{
-	struct pg_rows *rows = NULL;
-	struct err err;
-	if (pg_query(conn, sql, params, &rows, &err) != 0)
-		fail_msg("%s", err.text);
-	if (params != NULL)
-		pg_params_done(params);
-	return rows;
-}
-
-/* ------------------------------------------------------------------------------- in simulated time
- */
-
-enum condition { AWAKE, ASLEEP, DEAD };
-
-struct message {
-	int64_t begun, ends;
-};
-
-struct sim_node {
-	int id, incarnation;
-	enum condition condition;
-	int64_t until_ms; /* asleep or dead until then */
-	int64_t asks_ms;  /* when it asks and beats next */
-	int64_t lease_ms; /* as it sees it */
-	int32_t version;
-	bool has_work;
-	struct limiter limiter;
-	struct message in_flight[IN_FLIGHT_MAX];
-	int in_flight_count;
-};
-
-struct story {
-	const char *name;
-	enum limit_kind kind;
-	enum limit_period period;
-	int64_t limit;
-	int64_t step_ms, ask_ms, steps;
-	int64_t latency_ms; /* at most, of a message; how long a connection lasts */
-	int64_t sleep_ms;   /* at most */
-	double least;	    /* of what the limit allows */
-};
-
-struct world {
-	struct pg_blocking *conn;
-	const struct story *story;
-	struct limit_rule rule;
-	struct limit_rules rules;
-	uint64_t prng;
-	int64_t now;
-	struct sim_node nodes[NODES];
-	struct message counted[EVENTS_MAX]; /* as the receiver saw it: from, to */
-	size_t count;
-};
-
-static int64_t below(struct world *w, int64_t n)
-{
-	return (int64_t)(prng_next(&w->prng) % (uint64_t)n);
-}
-
-static bool one_in(struct world *w, int64_t n)
-{
-	return below(w, n) == 0;
-}
-
-static int meter_of(const struct world *w)
-{
-	return limit_meter(w->story->kind, w->story->period);
-}
-
-static bool counts_connections(const struct world *w)
-{
-	return w->story->kind == LIMIT_CONNECTIONS;
-}
-
-static void set_node(struct world *w, const struct sim_node *s, const char *sql)
-{
-	struct pg_params p;
-	pg_params_init(&p);
-	pg_add_int4(&p, s->id);
-	pg_add_time(&p, w->now * 1000);
-	pg_rows_free(query(w->conn, sql, &p));
-}
-
-static void make_limiter(struct world *w, struct sim_node *s)
-{
-	static const struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 1};
-	limiter_init(&s->limiter, &scope, w->now);
-	limiter_divide(&s->limiter, 0);
-	limiter_bind(&s->limiter, &w->rules, NULL, w->now);
-	s->version = 0;
-	s->lease_ms = 0;
-	s->asks_ms = w->now;
-}
-
-static void see(struct world *w, int64_t from, int64_t to)
-{
-	if (w->count < EVENTS_MAX)
-		w->counted[w->count++] = (struct message){from, to};
-}
-
-/* The receiver counts a message once, some time from its beginning to its end. */
-static void see_end(struct world *w, const struct message *m)
-{
-	int64_t at = m->begun + below(w, w->now - m->begun + 1);
-	if (counts_connections(w))
-		see(w, m->begun, w->now);
-	else
-		see(w, at, at);
-}
-
-static void end_one(struct world *w, struct sim_node *s, int i)
-{
-	see_end(w, &s->in_flight[i]);
-	if (counts_connections(w))
-		limiter_end_connection(&s->limiter);
-	else
-		limiter_end_message(&s->limiter, w->now);
-	s->in_flight[i] = s->in_flight[--s->in_flight_count];
-}
-
-static void end_due(struct world *w, struct sim_node *s)
-{
-	for (int i = 0; i < s->in_flight_count;) {
-		bool is_over = s->in_flight[i].ends <= w->now;
-		if (counts_connections(w))
-			is_over |= limiter_has_surplus(&s->limiter, w->now);
-		if (is_over)
-			end_one(w, s, i);
-		else
-			i++;
-	}
-}
-
-static bool may_begin(struct world *w, struct sim_node *s, struct limiter_wait *wait)
-{
-	if (s->in_flight_count == IN_FLIGHT_MAX || w->count >= EVENTS_MAX - NODES * IN_FLIGHT_MAX)
-		return false;
-	int64_t at = counts_connections(w) ? limiter_connection_ready_at(&s->limiter, w->now, wait)
-					   : limiter_message_ready_at(&s->limiter, w->now, wait);
-	return at <= w->now;
-}
-
-static void begin(struct world *w, struct sim_node *s)
-{
-	struct limiter_wait wait;
-	if (!s->has_work || w->now >= s->lease_ms)
-		return;
-	while (may_begin(w, s, &wait)) {
-		if (counts_connections(w))
-			limiter_take_connection(&s->limiter, w->now);
-		else
-			limiter_take_message(&s->limiter, w->now);
-		s->in_flight[s->in_flight_count++] =
-			(struct message){w->now, w->now + 1 + below(w, w->story->latency_ms)};
-	}
-	s->limiter.shares[meter_of(w)].is_short = true;
-}
-
-static void beat(struct world *w, struct sim_node *s)
-{
-	set_node(w, s,
-		 "UPDATE edm.node SET beat_at = $2, lease_until = $2::timestamptz +"
-		 " interval '10 s' WHERE node_id = $1 RETURNING 1");
-	s->lease_ms = w->now + LEASE_MS - MARGIN_MS;
-}
-
-static void take_part(struct world *w, struct sim_node *s, int64_t part, int32_t version)
-{
-	limiter_set_share(&s->limiter, meter_of(w), part, (uint64_t)version);
-	limiter_extend_shares(&s->limiter, s->lease_ms);
-	s->version = version;
-}
-
-static const char ask_sql[] =
-	"SELECT part, version FROM edm.limit_share_ask($1, $2, $3, $4, ARRAY[ROW('campaign/1', $5,"
-	" $1, $2, $6, $3, $7, $8, $9, 0, $10)::edm.limit_share], $11)";
-
-static void ask(struct world *w, struct sim_node *s)
-{
-	int meter = meter_of(w);
-	int64_t counted = limiter_counted(&s->limiter, meter, w->now);
-	int64_t part = s->limiter.shares[meter].part;
-	int64_t wanted = s->has_work ? limiter_wanted(&s->limiter, meter, w->now) : counted;
-	struct pg_params p;
-	limiter_want_anew(&s->limiter);
-	pg_params_init(&p);
-	pg_add_int4(&p, s->id);
-	pg_add_int4(&p, s->incarnation);
-	pg_add_int4(&p, RULE);
-	pg_add_bool(&p, false);
-	pg_add_int2(&p, (int16_t)meter);
-	pg_add_int8(&p, counts_connections(w) ? SHARE_CONNECTION_GRACE_MS
-					      : limit_period_ms(w->story->period));
-	pg_add_int8(&p, w->story->limit);
-	pg_add_int8(&p, wanted);
-	pg_add_int8(&p, counted > part ? counted : part);
-	pg_add_int4(&p, s->version);
-	pg_add_time(&p, w->now * 1000);
-	struct pg_rows *rows = query(w->conn, ask_sql, &p);
-	/* An answer may be lost. */
-	if (pg_rows_count(rows) == 1 && !one_in(w, 20))
-		take_part(w, s, pg_int(rows, 0, 0), pg_int32(rows, 0, 1));
-	pg_rows_free(rows);
-}
-
-/* Killed: what is under way is lost with it. */
-static void die(struct world *w, struct sim_node *s, int64_t for_ms)
-{
-	for (int i = 0; i < s->in_flight_count; i++)
-		see_end(w, &s->in_flight[i]);
-	s->in_flight_count = 0;
-	s->condition = DEAD;
-	s->until_ms = w->now + for_ms;
-}
-
-static void come_back(struct world *w, struct sim_node *s)
-{
-	set_node(w, s,
-		 "UPDATE edm.node SET incarnation = incarnation + 1, registered_at = $2,"
-		 " reaped_at = NULL WHERE node_id = $1 RETURNING 1");
-	struct pg_params p;
-	pg_params_init(&p);
-	pg_add_int4(&p, s->id);
-	struct pg_rows *rows =
-		query(w->conn, "SELECT incarnation FROM edm.node WHERE node_id = $1", &p);
-	s->incarnation = pg_int32(rows, 0, 0);
-	pg_rows_free(rows);
-	s->condition = AWAKE;
-	/* Of hours it remembers what it sent (here: that its period was full); of a minute it
-	 * takes all as spent. */
-	int64_t counted = limiter_counted(&s->limiter, meter_of(w), w->now);
-	make_limiter(w, s);
-	if (!counts_connections(w) && w->story->period >= LIMIT_HOUR)
-		limiter_add_usage(&s->limiter, w->now, counted, w->now);
-	beat(w, s);
-}
-
-/* Whoever was reaped meanwhile ends; what was under way is given up. */
-static void wake_up(struct world *w, struct sim_node *s)
-{
-	struct pg_params p;
-	pg_params_init(&p);
-	pg_add_int4(&p, s->id);
-	struct pg_rows *rows =
-		query(w->conn, "SELECT incarnation FROM edm.node WHERE node_id = $1", &p);
-	bool is_fenced = pg_int32(rows, 0, 0) != s->incarnation;
-	pg_rows_free(rows);
-	s->condition = AWAKE;
-	if (!counts_connections(w))
-		while (s->in_flight_count > 0)
-			end_one(w, s, 0);
-	if (is_fenced)
-		die(w, s, below(w, 5000));
-	else
-		beat(w, s);
-}
-
-static void reap(struct world *w)
-{
-	struct pg_params p;
-	pg_params_init(&p);
-	pg_add_time(&p, w->now * 1000);
-	pg_rows_free(query(w->conn,
-			   "UPDATE edm.node SET incarnation = incarnation + 1, reaped_at = $1,"
-			   " lease_until = '-infinity' WHERE lease_until < $1"
-			   " AND lease_until > '-infinity' RETURNING 1",
-			   &p));
-}
-
-static void befall(struct world *w, struct sim_node *s)
-{
-	if (one_in(w, 12000)) {
-		die(w, s, below(w, 40000));
-	} else if (one_in(w, 6000)) {
-		s->condition = ASLEEP;
-		s->until_ms = w->now + below(w, w->story->sleep_ms);
-	} else if (one_in(w, 300)) {
-		s->has_work = !s->has_work;
-	}
-}
-
-static void step_node(struct world *w, struct sim_node *s)
-{
-	if (s->condition != AWAKE) {
-		if (w->now < s->until_ms)
-			return;
-		if (s->condition == DEAD)
-			come_back(w, s);
-		else
-			wake_up(w, s);
-		return;
-	}
-	end_due(w, s);
-	if (w->now >= s->asks_ms) {
-		/* Now and then the answer to a beat is late: it asks under the old lease. */
-		if (!one_in(w, 5))
-			beat(w, s);
-		ask(w, s);
-		s->asks_ms = w->now + 1 + below(w, w->story->ask_ms);
-	}
-	begin(w, s);
-	befall(w, s);
-}
-
-static int by_time(const void *a, const void *b)
-{
-	int64_t x = ((const struct message *)a)->begun, y = ((const struct message *)b)->begun;
-	return (x > y) - (x < y);
-}
-
-static int64_t fullest_window(struct world *w)
-{
-	int64_t most = 0, period_ms = limit_period_ms(w->story->period);
-	size_t first = 0;
-	qsort(w->counted, w->count, sizeof(w->counted[0]), by_time);
-	for (size_t i = 0; i < w->count; i++) {
-		while (w->counted[first].begun <= w->counted[i].begun - period_ms)
-			first++;
-		most = (int64_t)(i - first + 1) > most ? (int64_t)(i - first + 1) : most;
-	}
-	return most;
-}
-
-static int64_t most_open(struct world *w)
-{
-	int64_t most = 0;
-	for (size_t i = 0; i < w->count; i++) {
-		int64_t open = 0, at = w->counted[i].begun;
-		for (size_t j = 0; j < w->count; j++)
-			open += w->counted[j].begun <= at && at < w->counted[j].ends;
-		most = open > most ? open : most;
-	}
-	return most;
-}
-
-/* The part of what the limit allows that was used. */
-static double used(const struct world *w, int64_t ms)
-{
-	double sum = 0;
-	for (size_t i = 0; i < w->count; i++)
-		sum += counts_connections(w) ? (double)(w->counted[i].ends - w->counted[i].begun)
-					     : (double)limit_period_ms(w->story->period);
-	return sum / (double)(w->story->limit * ms);
-}
-
-static void world_init(struct world *w, const struct story *story, uint64_t seed)
-{
-	*w = (struct world){.story = story, .prng = seed, .now = 1000000};
-	w->rule = (struct limit_rule){.id = RULE, .campaign = 1, .until_ms = LIMIT_FOREVER};
-	limit_values_init(&w->rule.values);
-	if (counts_connections(w))
-		w->rule.values.connections = story->limit;
-	else
-		w->rule.values.messages[story->period] = story->limit;
-	w->rules = (struct limit_rules){&w->rule, 1};
-	w->conn = open_connection(private_pg_database(server, true));
-	run(w->conn, "SET synchronous_commit = off; SET TIME ZONE 'UTC';"
-		     "INSERT INTO edm.node(name, incarnation, journal, registered_at, lease_until)"
-		     " SELECT 'mx' || i, 1, gen_random_uuid(), 'epoch', 'epoch'"
-		     " FROM generate_series(1, 3) i");
-	for (int i = 0; i < NODES; i++) {
-		w->nodes[i] = (struct sim_node){.id = i + 1, .incarnation = 1, .has_work = true};
-		make_limiter(w, &w->nodes[i]);
-		beat(w, &w->nodes[i]);
-	}
-}
-
-static void tell(const struct story *story, uint64_t seed)
-{
-	static struct world w;
-	world_init(&w, story, seed);
-	int64_t began = w.now;
-	for (int64_t step = 0; step < story->steps; step++) {
-		w.now += 1 + below(&w, story->step_ms);
-		for (int i = 0; i < NODES; i++)
-			step_node(&w, &w.nodes[i]);
-		if (one_in(&w, 500))
-			reap(&w);
-	}
-	for (int i = 0; i < NODES; i++)
-		die(&w, &w.nodes[i], 0);
-	int64_t most = counts_connections(&w) ? most_open(&w) : fullest_window(&w);
-	print_message("%s, seed %d: %zu, at most %lld of %lld, used %.0f %%\n", story->name,
-		      (int)seed, w.count, (long long)most, (long long)story->limit,
-		      100.0 * used(&w, w.now - began));
-	assert_true(most <= story->limit);
-	assert_true(used(&w, w.now - began) >= story->least);
-	pg_close_blocking(w.conn);
-}
-
-static void seconds_never_pass_the_limit(void **state)
-{
-	(void)state;
-	static const struct story story = {.name = "seconds",
-					   .kind = LIMIT_MESSAGES,
-					   .period = LIMIT_SECOND,
-					   .limit = 30,
-					   .step_ms = 20,
-					   .ask_ms = 1500,
-					   .steps = 8000,
-					   .latency_ms = 300,
-					   .sleep_ms = 30000,
-					   .least = 0.3};
-	tell(&story, 1);
-	tell(&story, 2);
-}
-
-static void minutes_never_pass_the_limit(void **state)
-{
-	(void)state;
-	static const struct story story = {.name = "minutes",
-					   .kind = LIMIT_MESSAGES,
-					   .period = LIMIT_MINUTE,
-					   .limit = 60,
-					   .step_ms = 60,
-					   .ask_ms = 1500,
-					   .steps = 8000,
-					   .latency_ms = 2000,
-					   .sleep_ms = 30000,
-					   .least = 0.2};
-	tell(&story, 1);
-}
-
-static void hours_never_pass_the_limit(void **state)
-{
-	(void)state;
-	static const struct story story = {.name = "hours",
-					   .kind = LIMIT_MESSAGES,
-					   .period = LIMIT_HOUR,
-					   .limit = 200,
-					   .step_ms = 1000,
-					   .ask_ms = 7000,
-					   .steps = 8000,
-					   .latency_ms = 20000,
-					   .sleep_ms = 60000,
-					   .least = 0.2};
-	tell(&story, 1);
-}
-
-static void connections_never_pass_the_limit(void **state)
-{
-	(void)state;
-	static const struct story story = {.name = "connections",
-					   .kind = LIMIT_CONNECTIONS,
-					   .limit = 10,
-					   .step_ms = 40,
-					   .ask_ms = 1500,
-					   .steps = 8000,
-					   .latency_ms = 20000,
-					   .sleep_ms = 60000,
-					   .least = 0.3};
-	tell(&story, 1);
-	tell(&story, 2);
-}
-
-/* ------------------------------------------------------------------------------- by hand */
 
 struct desk {
 	struct pg_blocking *conn;
@@ -551,7 +52,7 @@ static int64_t deal(struct desk *d, const struct by_hand *h, int *version_out)
 	pg_add_int8(&p, h->held);
 	pg_add_int4(&p, h->version);
 	pg_add_time(&p, d->now * 1000);
-	struct pg_rows *rows = query(
+	struct pg_rows *rows = share_fixture_query(
 		d->conn,
 		"SELECT part, version FROM edm.limit_share_ask($1, $2, $3, $4, ARRAY[ROW('x', $5,"
 		" $1, $2, $6, 5, $7, $8, $9, 0, $10)::edm.limit_share], $11)",
@@ -567,14 +68,13 @@ static int64_t deal(struct desk *d, const struct by_hand *h, int *version_out)
 static void open_desk(struct desk *d, int nodes)
 {
 	char sql[300];
-	*d = (struct desk){.conn = open_connection(private_pg_database(server, true)),
-			   .now = 100000};
+	*d = (struct desk){.conn = share_fixture_open(share_fixture_database()), .now = 100000};
 	snprintf(sql, sizeof(sql),
 		 "INSERT INTO edm.node(name, incarnation, journal, registered_at, lease_until)"
 		 " SELECT 'mx' || i, 1, gen_random_uuid(), 'epoch', 'epoch'::timestamptz"
 		 " + interval '110 s' FROM generate_series(1, %d) i",
 		 nodes);
-	run(d->conn, sql);
+	share_fixture_run(d->conn, sql);
 }
 
 static void one_alone_has_it_all_and_gives_it_up_bit_by_bit(void **state)
@@ -583,7 +83,7 @@ static void one_alone_has_it_all_and_gives_it_up_bit_by_bit(void **state)
 	struct desk d;
 	int v1 = 0, v2 = 0;
 	open_desk(&d, 2);
-	run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
+	share_fixture_run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
 	struct by_hand one = {1, 1, 10, 0, 0, 5, 0, false},
 		       two = {2, 1, ALWAYS_WANTS, 0, 0, 5, 0, false};
 	assert_int_equal(deal(&d, &one, &v1), 100);
@@ -628,7 +128,8 @@ static void nobody_grows_before_all_know_the_rule(void **state)
 static void set_time(struct desk *d, int64_t now)
 {
 	d->now = now;
-	run(d->conn, "UPDATE edm.node SET lease_until = 'infinity' WHERE name <> 'mx1'");
+	share_fixture_run(d->conn,
+			  "UPDATE edm.node SET lease_until = 'infinity' WHERE name <> 'mx1'");
 }
 
 static void the_dead_count_for_their_grace(void **state)
@@ -642,7 +143,7 @@ static void the_dead_count_for_their_grace(void **state)
 		struct desk d;
 		int v = 0;
 		open_desk(&d, 2);
-		run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
+		share_fixture_run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
 		struct by_hand one = {1, 1, 60, 60, 0, rows[i].meter, 0, false};
 		struct by_hand two = {2, 1, ALWAYS_WANTS, 0, 0, rows[i].meter, 0, false};
 		assert_true(deal(&d, &one, &v) >= 60);
@@ -667,14 +168,16 @@ static void who_registers_again_says_what_it_counts(void **state)
 		struct desk d;
 		int v = 0;
 		open_desk(&d, 2);
-		run(d.conn, "INSERT INTO edm.limit_holder VALUES (1, 2, 5), (2, 1, 5)");
-		run(d.conn, "INSERT INTO edm.limit_share VALUES"
-			    " ('x', 0, 1, 1, 360000, 5, 100, 60, 60, 60, 1),"
-			    " ('x', 6, 1, 1, 60000, 5, 100, 60, 60, 60, 1),"
-			    " ('x', 8, 1, 1, 86400000, 5, 100, 60, 60, 60, 1)");
-		run(d.conn,
-		    "UPDATE edm.node SET incarnation = 2, registered_at = 'epoch'::timestamptz"
-		    " + interval '99 s' WHERE name = 'mx1'");
+		share_fixture_run(d.conn,
+				  "INSERT INTO edm.limit_holder VALUES (1, 2, 5), (2, 1, 5)");
+		share_fixture_run(d.conn, "INSERT INTO edm.limit_share VALUES"
+					  " ('x', 0, 1, 1, 360000, 5, 100, 60, 60, 60, 1),"
+					  " ('x', 6, 1, 1, 60000, 5, 100, 60, 60, 60, 1),"
+					  " ('x', 8, 1, 1, 86400000, 5, 100, 60, 60, 60, 1)");
+		share_fixture_run(
+			d.conn,
+			"UPDATE edm.node SET incarnation = 2, registered_at = 'epoch'::timestamptz"
+			" + interval '99 s' WHERE name = 'mx1'");
 		struct by_hand one = {1, 2, 5, 5, 0, rows[i].meter, 0, false};
 		struct by_hand two = {2, 1, ALWAYS_WANTS, 0, 0, rows[i].meter, 0, false};
 		assert_int_equal(deal(&d, &two, &two.version), 40);
@@ -690,7 +193,7 @@ static void who_leaves_keeps_only_what_it_counts(void **state)
 	struct desk d;
 	int v = 0;
 	open_desk(&d, 2);
-	run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
+	share_fixture_run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
 	struct by_hand one = {1, 1, ALWAYS_WANTS, 0, 0, 5, 0, false};
 	struct by_hand two = {2, 1, ALWAYS_WANTS, 0, 0, 5, 0, false};
 	assert_int_equal(deal(&d, &one, &one.version), 100);
@@ -708,7 +211,7 @@ static void a_lost_share_is_not_taken_back(void **state)
 	(void)state;
 	struct desk d;
 	open_desk(&d, 2);
-	run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
+	share_fixture_run(d.conn, "INSERT INTO edm.limit_holder VALUES (2, 1, 5)");
 	struct by_hand one = {1, 1, ALWAYS_WANTS, 0, 0, 5, 0, false};
 	struct by_hand two = {2, 1, ALWAYS_WANTS, 30, 7, 5, 0, false};
 	assert_int_equal(deal(&d, &one, &one.version), 100);
@@ -776,17 +279,18 @@ static void askers_at_once_never_pass_the_limit(void **state)
 	(void)state;
 	static struct asker askers[ASKERS];
 	pthread_t threads[ASKERS];
-	const char *url = private_pg_database(server, true);
-	struct pg_blocking *conn = open_connection(url);
-	run(conn,
-	    "INSERT INTO edm.node(name, incarnation, journal, lease_until)"
-	    " SELECT 'mx' || i, 1, gen_random_uuid(), 'infinity' FROM generate_series(1, 6) i;"
-	    "INSERT INTO edm.limit_holder SELECT i, 1, 5 FROM generate_series(1, 6) i;"
-	    "CREATE TABLE most(held bigint);"
-	    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-	    " INSERT INTO most SELECT sum(held) FROM edm.limit_share; RETURN NULL; END $$;"
-	    "CREATE TRIGGER note AFTER INSERT OR UPDATE ON edm.limit_share"
-	    " FOR EACH STATEMENT EXECUTE FUNCTION note()");
+	const char *url = share_fixture_database();
+	struct pg_blocking *conn = share_fixture_open(url);
+	share_fixture_run(
+		conn,
+		"INSERT INTO edm.node(name, incarnation, journal, lease_until)"
+		" SELECT 'mx' || i, 1, gen_random_uuid(), 'infinity' FROM generate_series(1, 6) i;"
+		"INSERT INTO edm.limit_holder SELECT i, 1, 5 FROM generate_series(1, 6) i;"
+		"CREATE TABLE most(held bigint);"
+		"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		" INSERT INTO most SELECT sum(held) FROM edm.limit_share; RETURN NULL; END $$;"
+		"CREATE TRIGGER note AFTER INSERT OR UPDATE ON edm.limit_share"
+		" FOR EACH STATEMENT EXECUTE FUNCTION note()");
 	for (int i = 0; i < ASKERS; i++) {
 		askers[i] = (struct asker){.url = url, .node = i + 1};
 		must(pthread_create(&threads[i], NULL, ask_often, &askers[i]) == 0);
@@ -796,7 +300,8 @@ static void askers_at_once_never_pass_the_limit(void **state)
 		assert_false(askers[i].has_failed);
 		assert_true(askers[i].most > 0);
 	}
-	struct pg_rows *rows = query(conn, "SELECT max(held), count(*) FROM most", NULL);
+	struct pg_rows *rows =
+		share_fixture_query(conn, "SELECT max(held), count(*) FROM most", NULL);
 	print_message("held at most %lld of 60 in %lld changes\n", (long long)pg_int(rows, 0, 0),
 		      (long long)pg_int(rows, 0, 1));
 	assert_true(pg_int(rows, 0, 0) <= 60);
@@ -815,10 +320,6 @@ int main(void)
 		cmocka_unit_test(who_leaves_keeps_only_what_it_counts),
 		cmocka_unit_test(a_lost_share_is_not_taken_back),
 		cmocka_unit_test(askers_at_once_never_pass_the_limit),
-		cmocka_unit_test(seconds_never_pass_the_limit),
-		cmocka_unit_test(minutes_never_pass_the_limit),
-		cmocka_unit_test(hours_never_pass_the_limit),
-		cmocka_unit_test(connections_never_pass_the_limit),
 	};
-	return cmocka_run_group_tests(tests, start_server, stop_server);
+	return cmocka_run_group_tests(tests, share_fixture_start, share_fixture_stop);
 }

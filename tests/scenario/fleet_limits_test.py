@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Limits that hold over all nodes: kept in sum, as the receiver counts, and used well, with even and
-uneven work, when a node is killed and comes back, and when one sleeps and wakes up."""
+"""Limits that hold over all nodes: kept in sum, as the receiver counts, and used well, with even
+and uneven work, when a node is killed and comes back, and when one sleeps and wakes up."""
 
 import pytest
 
