@@ -245,57 +245,77 @@ static struct str place(char **at, struct str s)
 	return copy;
 }
 
-static void place_host(struct mx_answer *answer, struct block *to, const struct mx_draft_host *from)
+static void place_host(struct mx_answer *answer, struct block *to, const struct mx_host *from)
 {
 	struct mx_host *host = &to->hosts[answer->host_count++];
-	*host = (struct mx_host){.preference = from->preference,
-				 .address_count = from->address_count,
-				 .addresses = to->addresses};
+	*host = *from;
 	host->name = place(&to->text, from->name);
+	host->addresses = to->addresses;
 	memcpy(to->addresses, from->addresses, from->address_count * sizeof(*to->addresses));
 	to->addresses += from->address_count;
 }
 
-/* One block holds the answer and everything it points to. */
-static struct mx_answer *make_answer(const struct mx_draft *d, struct str site)
+/* One block holds the answer and everything it points to. like: what it says besides. */
+static struct mx_answer *make_answer(const struct mx_answer *like, const struct mx_host *hosts,
+				     size_t count)
 {
-	size_t addresses = 0, text = d->domain.len + site.len + 2;
-	for (size_t i = 0; i < d->host_count; i++) {
-		addresses += d->hosts[i].address_count;
-		text += d->hosts[i].name.len + 1;
+	size_t addresses = 0, text = like->domain.len + like->site.len + 2;
+	for (size_t i = 0; i < count; i++) {
+		addresses += hosts[i].address_count;
+		text += hosts[i].name.len + 1;
 	}
-	size_t size = sizeof(struct mx_answer) + d->host_count * sizeof(struct mx_host) +
+	size_t size = sizeof(struct mx_answer) + count * sizeof(struct mx_host) +
 		      addresses * sizeof(struct ip) + text;
 	struct mx_answer *answer = xcalloc(1, size);
 	struct block to = {.hosts = (struct mx_host *)(answer + 1)};
-	to.addresses = (struct ip *)(to.hosts + d->host_count);
+	to.addresses = (struct ip *)(to.hosts + count);
 	to.text = (char *)(to.addresses + addresses);
-	answer->result = d->result;
-	answer->is_implicit = d->is_implicit;
-	answer->ttl_s = d->ttl_s;
+	*answer = *like;
 	answer->size = size;
 	answer->refs = 1;
 	answer->hosts = to.hosts;
-	answer->domain = place(&to.text, d->domain);
-	answer->site = place(&to.text, site);
-	for (size_t i = 0; i < d->host_count; i++) {
-		if (d->hosts[i].address_count > 0)
-			place_host(answer, &to, &d->hosts[i]);
-	}
+	answer->host_count = 0;
+	answer->domain = place(&to.text, like->domain);
+	answer->site = place(&to.text, like->site);
+	for (size_t i = 0; i < count; i++)
+		place_host(answer, &to, &hosts[i]);
 	return answer;
 }
 
 struct mx_answer *mx_draft_finish(struct mx_draft *d)
 {
-	size_t addresses = 0;
-	for (size_t i = 0; i < d->host_count; i++) {
-		addresses += d->hosts[i].address_count;
+	struct mx_host hosts[MX_HOSTS_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < d->host_count; i++)
 		d->ttl_s = least(d->ttl_s, d->hosts[i].ttl_s);
-	}
-	if (d->result == MX_OK && addresses == 0)
-		d->result = why_no_address(d);
 	qsort(d->hosts, d->host_count, sizeof(*d->hosts), compare_hosts);
-	return make_answer(d, make_site(d));
+	for (size_t i = 0; i < d->host_count; i++)
+		if (d->hosts[i].address_count > 0)
+			hosts[count++] =
+				(struct mx_host){.name = d->hosts[i].name,
+						 .preference = d->hosts[i].preference,
+						 .address_count = d->hosts[i].address_count,
+						 .addresses = d->hosts[i].addresses};
+	if (d->result == MX_OK && count == 0)
+		d->result = why_no_address(d);
+	const struct mx_answer like = {.result = d->result,
+				       .is_implicit = d->is_implicit,
+				       .domain = d->domain,
+				       .site = make_site(d),
+				       .ttl_s = d->ttl_s};
+	return make_answer(&like, hosts, count);
+}
+
+struct mx_answer *mx_answer_part(const struct mx_answer *answer, uint32_t hosts, struct str site)
+{
+	struct mx_host kept[MX_HOSTS_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < answer->host_count; i++)
+		if (hosts & UINT32_C(1) << i)
+			kept[count++] = answer->hosts[i];
+	struct mx_answer like = *answer;
+	like.site = site;
+	return make_answer(&like, kept, count);
 }
 
 struct mx_answer *mx_answer_hold(struct mx_answer *answer)

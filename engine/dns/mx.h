@@ -101,6 +101,8 @@ void mx_draft_address(struct mx_draft *d, size_t i, const struct dns_answer *ans
 /* The result, with one reference, which is the caller's. The draft is done. */
 struct mx_answer *mx_draft_finish(struct mx_draft *d);
 
+/* A copy of an answer with some of its hosts: bit i of hosts keeps number i; site is its key. */
+struct mx_answer *mx_answer_part(const struct mx_answer *answer, uint32_t hosts, struct str site);
 struct mx_answer *mx_answer_hold(struct mx_answer *answer);
 /* NULL is fine. */
 void mx_answer_drop(struct mx_answer *answer);
