@@ -48,9 +48,11 @@ void health_resume(struct health *h, int64_t now)
 	h->rests = 0;
 }
 
-bool health_on_failure(struct health *h, int64_t open, int64_t now)
+bool health_on_failure(struct health *h, int64_t open, int64_t begun_ms, int64_t now)
 {
 	if (h->dead_since_ms != 0) {
+		if (begun_ms <= h->dead_since_ms)
+			return false;
 		h->probe_at_ms = now + h->probe_wait_ms;
 		h->probe_wait_ms *= 2;
 		if (h->probe_wait_ms > PROBE_MAX_MS)
@@ -75,6 +77,12 @@ bool health_on_greeting(struct health *h)
 	h->probe_at_ms = 0;
 	h->probe_wait_ms = PROBE_FIRST_MS;
 	return was_dead;
+}
+
+void health_probe(struct health *h, int64_t now)
+{
+	if (h->probe_at_ms > now)
+		h->probe_at_ms = now;
 }
 
 bool health_is_dead(const struct health *h)

@@ -43,10 +43,13 @@ bool health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t be
 		 int64_t now);
 /* An operator lifts the rest. */
 void health_resume(struct health *h, int64_t now);
-/* A connection failed before a greeting, with open connections in use; true if it died of it. */
-bool health_on_failure(struct health *h, int64_t open, int64_t now);
+/* A connection begun at begun_ms failed before a greeting, with open connections in use; true if it
+ * died of it. What was begun before it died says nothing new. */
+bool health_on_failure(struct health *h, int64_t open, int64_t begun_ms, int64_t now);
 /* A connection was greeted; true if the site was dead. */
 bool health_on_greeting(struct health *h);
+/* There is reason to believe that it lives: a dead one may be probed at once. */
+void health_probe(struct health *h, int64_t now);
 bool health_is_dead(const struct health *h);
 /* When a connection may be tried: now, or the end of the rest, or the next probe; INT64_MAX while
  * a probe (one of open connections) is under way. */

@@ -229,12 +229,12 @@ static struct lane_reaction react(struct lane_limits *l, const struct verdict *v
 }
 
 struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
-				 int64_t begun_ms, int64_t now)
+				 bool is_alone, int64_t begun_ms, int64_t now)
 {
 	struct lane_limits *l = path->lane;
 	each_connection_limiter(path, limiter_settle_connection, now);
-	if (outcome->verdict.klass == OUTCOME_UNREACHED)
-		(void)health_on_failure(&l->health, l->limiter.open, now);
+	if (outcome->verdict.klass == OUTCOME_UNREACHED && is_alone)
+		(void)health_on_failure(&l->health, l->limiter.open, begun_ms, now);
 	return react(l, &outcome->verdict, begun_ms, now);
 }
 

@@ -78,9 +78,10 @@ struct permit lane_take_connection(const struct permit_path *path, int64_t now);
 void lane_give_connection(const struct permit_path *path, int64_t now);
 /* The greeting was good: the connection is established. Returns true if a dead site came alive. */
 bool lane_greeted(const struct permit_path *path, int64_t now);
-/* It failed before a greeting; lane_end_connection follows. */
+/* It failed before a greeting; lane_end_connection follows. is_alone: nothing else the lane could
+ * connect to is known to be up, neither another host nor another site. */
 struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
-				 int64_t begun_ms, int64_t now);
+				 bool is_alone, int64_t begun_ms, int64_t now);
 /* We are closing it (QUIT is said); it counts until its end. */
 void lane_leave_connection(const struct permit_path *path);
 /* was_leaving: lane_leave_connection was called before. */

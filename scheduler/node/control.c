@@ -74,6 +74,10 @@ static void take_returned(struct node *n, struct work_job *job)
 		dispatch_settle(n, job, &facts, 0);
 		return;
 	}
+	if (job->returned == RETURNED_ELSEWHERE) {
+		dispatch_elsewhere(n, job);
+		return;
+	}
 	if (job->returned != RETURNED_PARKED) {
 		dispatch_return(n, job, 0);
 		return;

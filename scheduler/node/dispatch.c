@@ -145,6 +145,20 @@ void dispatch_job(struct node *n, struct work_job *job)
 		lookup_job(n, job);
 }
 
+void dispatch_elsewhere(struct node *n, struct work_job *job)
+{
+	mx_answer_drop(job->answer);
+	site_drop(job->plan.site);
+	job->answer = NULL;
+	job->plan.site = NULL;
+	job->site_number++;
+	job->has_other_site = false;
+	job->is_recalled = false;
+	job->returned = RETURNED_NOT;
+	job->unreached_tries = 0;
+	dispatch_job(n, job);
+}
+
 void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 			struct mx_answer *answer)
 {

@@ -129,6 +129,7 @@ static struct lane_session *lane_session_new(struct lane *lane, struct site *sit
 	list_init(&ls->node);
 	ls->lane = lane;
 	ls->site = site_hold(site);
+	ls->is_probe = pick->is_probe;
 	must(str_to_cstr(pick->name, ls->host_name, sizeof(ls->host_name)) == 0);
 	ls->idle_timer = (struct timer){.on_due = on_idle_long, .owner = ls};
 	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++) {
@@ -173,14 +174,13 @@ static struct session_target target_of(const struct lane_session *ls, const stru
 	return t;
 }
 
-bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms)
+void lane_open(struct lane *lane, struct site *site)
 {
 	struct worker_queue *q = lane->queue;
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
 	struct site_pick pick;
-	if (site_pick_host(site, now, &pick, until_ms) != 0)
-		return false;
+	site_pick_host(site, now, &pick);
 	struct lane_session *ls = lane_session_new(lane, site, &pick);
 	ls->path = worker_path(lane, NULL);
 	struct permit permit = lane_take_connection(&ls->path, now);
@@ -195,7 +195,6 @@ bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms)
 	char ehlo[256];
 	struct session_target target = target_of(ls, &pick, ehlo, sizeof(ehlo));
 	ls->session = session_open(w->net, &target, &events, ls);
-	return true;
 }
 
 static bool carries_something(const struct lane_session *ls)
@@ -270,14 +269,23 @@ void lane_session_quit(struct lane_session *ls)
 	session_quit(ls->session);
 }
 
+static void end_opening(struct lane_session *ls)
+{
+	ls->site->opening--;
+	ls->lane->queue->opening--;
+	if (ls->is_probe)
+		site_probe_over(lane_session_host(ls));
+}
+
 static void become_greeted(struct lane_session *ls)
 {
 	struct worker_queue *q = ls->lane->queue;
 	ls->is_greeted = true;
-	ls->site->opening--;
-	q->opening--;
-	site_host_greeted(lane_session_host(ls));
+	ls->lane->greeted++;
+	end_opening(ls);
 	lane_greeted(&ls->path, loop_now_ms(q->worker->loop));
+	if (site_greeted(ls->site, str_from(ls->host_name)))
+		worker_queue_site_lives(q, ls->site);
 }
 
 /* Tail sites are many and mostly seen once: their connections must not fill the node. */
@@ -354,9 +362,10 @@ static void on_closed(void *owner, struct session *s, const struct outcome *why)
 		host->plain_until_ms = now + HOST_MARK_MS;
 	if (host != NULL && facts.dialog.ended_overlapped)
 		host->no_overlap_until_ms = now + HOST_MARK_MS;
-	if (!ls->is_greeted) {
-		ls->site->opening--;
-		q->opening--;
+	if (ls->is_greeted) {
+		ls->lane->greeted--;
+	} else {
+		end_opening(ls);
 		lane_on_failed(ls, why);
 	}
 	lane_end_connection(&ls->path, ls->is_leaving);

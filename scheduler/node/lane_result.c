@@ -45,6 +45,7 @@ static void react(struct lane *lane, const struct outcome *outcome,
 		return;
 	int64_t rests_ms = reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop);
 	lane->queue->worker->has_lane_news = true;
+	worker_queue_unprefer(lane->queue);
 	if (reaction->was_blocked)
 		tell_block(lane, outcome, rests_ms);
 	struct log_line l;
@@ -157,7 +158,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &outcome, &reaction);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
-		site_host_failed(lane_session_host(ls), now);
+		worker_queue_site_failed(ls, &outcome);
 	worker_touch(q);
 	if (goes_back(slot, &outcome) || goes_to_another_connection(job, &outcome.verdict)) {
 		put_back(q, slot);
@@ -201,8 +202,11 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 	rules_apply(w->identity->rules, lane->queue->provider, &outcome);
 	struct session_facts facts = session_facts(ls->session);
 	if (is_hosts_fault(ls, &outcome, &facts))
-		site_host_failed(lane_session_host(ls), now);
-	struct lane_reaction reaction = lane_failed(&ls->path, &outcome, ls->begun_ms, now);
+		worker_queue_site_failed(ls, &outcome);
+	/* An event of the host, while there are others. */
+	bool is_alone = site_is_dead(ls->site) && lane->greeted == 0;
+	struct lane_reaction reaction =
+		lane_failed(&ls->path, &outcome, is_alone, ls->begun_ms, now);
 	react(lane, &outcome, &reaction);
 	struct log_line l;
 	if (!log_begin(&l, LOG_INFO, "connection_failed"))

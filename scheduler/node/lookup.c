@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "scheduler/node/mx_sites.h"
 #include "scheduler/node/node_private.h"
 
 /* How long somebody waits whose domain could not be looked up. */
@@ -118,10 +119,22 @@ static void settle_unroutable(struct node *n, struct work_job *job, const struct
 static void route_job(struct node *n, struct work_job *job, struct mx_answer *answer,
 		      const struct route *route)
 {
-	if (answer->result == MX_OK)
-		dispatch_to_worker(n, job, site_of(n, answer, route), answer);
-	else
+	if (answer->result != MX_OK) {
 		settle_unroutable(n, job, answer);
+		return;
+	}
+	if (route != NULL) {
+		dispatch_to_worker(n, job, site_of(n, answer, route), answer);
+		return;
+	}
+	const struct provider_table *providers = n->identity->pool->providers;
+	struct mx_answer *part = mx_site(answer, providers, job->site_number, &job->has_other_site);
+	if (part == NULL) { /* the domain has fewer than it had */
+		job->site_number = 0;
+		part = mx_site(answer, providers, 0, &job->has_other_site);
+	}
+	dispatch_to_worker(n, job, site_of(n, part, NULL), part);
+	mx_answer_drop(part);
 }
 
 static void learn(struct node *n, const struct mx_answer *answer)

@@ -176,6 +176,8 @@ bool dispatch_may_go(struct node *n, struct work_job *job);
 /* The job's site is known: off to the worker. */
 void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 			struct mx_answer *answer);
+/* Its site is dead: on to the next one of its domain. */
+void dispatch_elsewhere(struct node *n, struct work_job *job);
 /* The job ends without a try, with these facts. */
 void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts, int64_t due_us);
 /* The job goes back untried; due_us > 0: to the retry table until then. */

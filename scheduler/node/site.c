@@ -2,10 +2,12 @@
 /* Sites at run time: which host next, and what it did before; see site.h. */
 #include "scheduler/node/site.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/hash.h"
+#include "engine/base/utf8.h"
 
 #define DOWN_FIRST_MS 1000
 #define DOWN_MAX_MS 300000
@@ -27,6 +29,7 @@ struct site *site_new(struct str key, struct str queue, struct str provider,
 	s->access.user = copy_of(access->user);
 	s->access.password = copy_of(access->password);
 	s->shuffle = random_u64() | 1;
+	list_init(&s->dead);
 	return s;
 }
 
@@ -65,6 +68,14 @@ struct site_host *site_host_named(struct site *s, struct str name)
 	return NULL;
 }
 
+static bool has_no_host_left(const struct site *s)
+{
+	for (size_t i = 0; i < s->answer->host_count; i++)
+		if (s->hosts[i].down_for_ms == 0)
+			return false;
+	return true;
+}
+
 void site_refresh(struct site *s, struct mx_answer *answer)
 {
 	if (answer == s->answer)
@@ -79,44 +90,56 @@ void site_refresh(struct site *s, struct mx_answer *answer)
 	free(s->hosts);
 	s->answer = mx_answer_hold(answer);
 	s->hosts = fresh;
+	/* A host that nobody has tried: the site may live. */
+	if (!has_no_host_left(s))
+		s->dead_since_ms = 0;
 }
 
-int site_pick_host(struct site *s, int64_t now, struct site_pick *out, int64_t *until_ms)
+/* When it may be connected to; INT64_MAX: when its probe has ended. */
+static int64_t host_opens_at(const struct site_host *h, int64_t now)
+{
+	if (h->down_until_ms > now)
+		return h->down_until_ms;
+	return h->down_for_ms > 0 && h->is_probed ? INT64_MAX : now;
+}
+
+int64_t site_opens_at(const struct site *s, int64_t now)
+{
+	int64_t soonest = INT64_MAX;
+	for (size_t i = 0; i < s->answer->host_count; i++) {
+		int64_t at = host_opens_at(&s->hosts[i], now);
+		soonest = at < soonest ? at : soonest;
+	}
+	return soonest;
+}
+
+void site_pick_host(struct site *s, int64_t now, struct site_pick *out)
 {
 	uint8_t order[MX_HOSTS_MAX];
-	int64_t soonest = INT64_MAX;
+	size_t i = 0;
 	mx_order(s->answer, prng_next(&s->shuffle), order);
-	for (size_t i = 0; i < s->answer->host_count; i++) {
-		struct site_host *h = &s->hosts[order[i]];
-		const struct mx_host *mx = &s->answer->hosts[order[i]];
-		if (h->down_until_ms > now) {
-			soonest = h->down_until_ms < soonest ? h->down_until_ms : soonest;
-			continue;
-		}
-		*out = (struct site_pick){
-			.name = mx->name,
-			.ip = mx->addresses[h->next_address++ % mx->address_count],
-			.is_plain = h->plain_until_ms > now,
-			.may_overlap = h->no_overlap_until_ms <= now,
-		};
-		return 0;
-	}
-	*until_ms = soonest;
-	return -1;
+	while (host_opens_at(&s->hosts[order[i]], now) > now)
+		must(++i < s->answer->host_count);
+	struct site_host *h = &s->hosts[order[i]];
+	const struct mx_host *mx = &s->answer->hosts[order[i]];
+	h->is_probed = h->down_for_ms > 0;
+	*out = (struct site_pick){
+		.name = mx->name,
+		.ip = mx->addresses[h->next_address++ % mx->address_count],
+		.is_plain = h->plain_until_ms > now,
+		.may_overlap = h->no_overlap_until_ms <= now,
+		.is_probe = h->is_probed,
+	};
 }
 
-bool site_is_down(const struct site *s, int64_t now)
+void site_probe_over(struct site_host *h)
 {
-	for (size_t i = 0; i < s->answer->host_count; i++)
-		if (s->hosts[i].down_until_ms <= now)
-			return false;
-	return true;
+	if (h != NULL)
+		h->is_probed = false;
 }
 
-void site_host_failed(struct site_host *h, int64_t now)
+static void host_failed(struct site_host *h, int64_t now)
 {
-	if (h == NULL)
-		return;
 	/* Failures of connections begun before the first one was known do not add up. */
 	if (h->down_until_ms > now)
 		return;
@@ -126,10 +149,34 @@ void site_host_failed(struct site_host *h, int64_t now)
 	h->down_until_ms = now + h->down_for_ms;
 }
 
-void site_host_greeted(struct site_host *h)
+bool site_failed(struct site *s, struct str host, struct str text, int64_t now)
 {
+	struct site_host *h = site_host_named(s, host);
 	if (h == NULL)
-		return;
+		return false;
+	host_failed(h, now);
+	snprintf(s->last_host, sizeof(s->last_host), "%.*s", STR_ARG(host));
+	snprintf(s->last_text, sizeof(s->last_text), "%.*s",
+		 STR_ARG(utf8_clip(text, sizeof(s->last_text) - 1)));
+	if (s->dead_since_ms != 0 || !has_no_host_left(s))
+		return false;
+	s->dead_since_ms = now;
+	return true;
+}
+
+bool site_greeted(struct site *s, struct str host)
+{
+	struct site_host *h = site_host_named(s, host);
+	bool was_dead = s->dead_since_ms != 0;
+	if (h == NULL)
+		return false;
 	h->down_for_ms = 0;
 	h->down_until_ms = 0;
+	s->dead_since_ms = 0;
+	return was_dead;
+}
+
+bool site_is_dead(const struct site *s)
+{
+	return s->dead_since_ms != 0;
 }

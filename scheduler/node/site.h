@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A site at run time: the hosts behind a recipient domain, and how each of them is doing.
+ * A site at run time: the hosts of one provider behind a recipient domain (mx_sites.h), and how
+ * each of them is doing.
  *
  * Made by control's dispatch when a domain's MX set is known (or a route names its host), shared by
  * all jobs that go there. Key, provider and worker never change. What a host has done to us lives
@@ -13,6 +14,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/base/list.h"
 #include "engine/base/map.h"
 #include "engine/dns/mx.h"
 #include "engine/smtp/dialog.h"
@@ -21,6 +23,7 @@
 struct site_host {
 	int64_t down_until_ms;	     /* no connection before; doubles while it fails */
 	int64_t down_for_ms;	     /* the present step of that doubling, 0 = it is up */
+	bool is_probed;		     /* one connection tries whether it is up again */
 	int64_t plain_until_ms;	     /* its TLS is broken: without, until then */
 	int64_t no_overlap_until_ms; /* an overlapped session was lost or odd */
 	unsigned next_address;	     /* turns through its addresses */
@@ -36,7 +39,7 @@ struct site_access {
 struct site {
 	struct map_node by_key; /* control's table */
 	atomic_int refs;
-	struct str key;	     /* the sorted MX set, or host:port of a route */
+	struct str key;	     /* the sorted MX set at its provider, or host:port of a route */
 	struct str queue;    /* name of its provider queue: the provider, else the key */
 	struct str provider; /* empty: of the tail */
 	bool takes_verp;
@@ -48,6 +51,10 @@ struct site {
 	struct site_host *hosts;  /* answer->host_count of them */
 	size_t opening;		  /* connections on their way up */
 	uint64_t shuffle;	  /* seed of the next order of equals */
+	struct list dead;	  /* worker_queue.dead_sites while it is dead */
+	int64_t dead_since_ms;	  /* 0 = it is not */
+	char last_host[256];	  /* the host that failed last … */
+	char last_text[128];	  /* … and what it said or did */
 };
 
 /* Copies the strings; one reference. */
@@ -66,15 +73,22 @@ struct site_pick {
 	struct ip ip;
 	bool is_plain; /* its TLS is broken: go without */
 	bool may_overlap;
+	bool is_probe; /* nobody else tries this host meanwhile: site_probe_over follows */
 };
 
-/* The host to connect to next and its address: by preference, those that are down left out. -1 and
- * *until_ms when all are. */
-int site_pick_host(struct site *s, int64_t now, struct site_pick *out, int64_t *until_ms) NODISCARD;
-/* True when every host is down. */
-bool site_is_down(const struct site *s, int64_t now);
-/* A connection failed, or was good; NULL is fine. */
-void site_host_failed(struct site_host *h, int64_t now);
-void site_host_greeted(struct site_host *h);
+/* When a host may be connected to: now, or when the first is tried again; INT64_MAX when the probes
+ * under way must end first. */
+int64_t site_opens_at(const struct site *s, int64_t now);
+/* The host to connect to next and its address: by preference, those that are down left out; one
+ * that was down is tried by one connection at a time. site_opens_at must have said now. */
+void site_pick_host(struct site *s, int64_t now, struct site_pick *out);
+/* The connection to a host picked as a probe ended, greeted or not; NULL is fine. */
+void site_probe_over(struct site_host *h);
+/* A connection to host failed, of which text tells; true if the site is dead of it: every host has
+ * failed, and none was greeted since. A host that left the site does not count. */
+bool site_failed(struct site *s, struct str host, struct str text, int64_t now);
+/* A connection was good; true if the site was dead. */
+bool site_greeted(struct site *s, struct str host);
+bool site_is_dead(const struct site *s);
 
 #endif

@@ -56,6 +56,7 @@ enum work_returned {
 	RETURNED_RECALLED,   /* a recall wanted it */
 	RETURNED_SUPPRESSED, /* a recall by rid wanted it */
 	RETURNED_PARKED,     /* its lane will not go for long: due_ms says when */
+	RETURNED_ELSEWHERE,  /* its site is dead, and its domain has another */
 	RETURNED_DRAINED,    /* the node stops */
 };
 
@@ -96,7 +97,9 @@ struct work_job {
 	struct str attributes; /* JSON object, or empty */
 	struct campaign_snapshot *campaign;
 	struct mx_answer
-		*answer; /* the addresses of its site when it was dispatched; a reference */
+		*answer;     /* the addresses of its site when it was dispatched; a reference */
+	size_t site_number;  /* which of its domain's sites, from 0, the best */
+	bool has_other_site; /* there is one after it */
 
 	bool takes_verp; /* the provider takes an envelope sender that differs from From */
 

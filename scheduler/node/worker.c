@@ -54,6 +54,11 @@ static void hand_back(struct worker *w, struct work_job *job)
 void worker_settle(struct worker *w, struct work_job *job)
 {
 	job->returned = RETURNED_NOT;
+	if (job->is_credit_out || job->is_compose_out) {
+		job->is_recalled = true;
+		w->limbo++;
+		return;
+	}
 	list_push_back(&w->settled, &job->plan.node);
 }
 
@@ -92,7 +97,10 @@ static void advance_job(struct worker *w, struct work_job *job)
 		return;
 	if (job->is_recalled) {
 		w->limbo--;
-		hand_back(w, job);
+		if (job->returned == RETURNED_NOT)
+			worker_settle(w, job);
+		else
+			hand_back(w, job);
 		return;
 	}
 	struct worker_queue *q = worker_queue_of(w, job->plan.site);
@@ -105,7 +113,7 @@ static void advance_job(struct worker *w, struct work_job *job)
 		settle_uncomposable(w, q, job);
 		return;
 	}
-	provider_queue_ready(&q->jobs, &job->plan);
+	worker_queue_ready(q, &job->plan);
 	worker_touch(q);
 }
 
@@ -122,8 +130,9 @@ static void take_offer(struct worker *w, struct work_job *job)
 	site_refresh(job->plan.site, job->answer);
 	struct worker_queue *q = worker_queue_of(w, job->plan.site);
 	struct share_owner owner = {job->campaign->id, job->campaign->priority};
-	if (!worker_queue_uses(q, job->plan.preferred_source))
-		job->plan.preferred_source = 0;
+	/* Where one site is dead, lanes may have died of it that this one could use. */
+	if (!list_is_empty(&q->dead_sites) && !site_is_dead(job->plan.site))
+		worker_queue_site_lives(q, job->plan.site);
 	job->plan.queued_at_ms = now;
 	provider_queue_offer(&q->jobs, owner, &job->plan);
 	worker_touch(q);
@@ -175,9 +184,18 @@ static void recall_all(struct worker *w, struct work_recall *recall, enum work_r
 			why);
 }
 
+/* A campaign that is recalled whole has ended or is paused: its shares go. */
+static void forget_campaign(struct worker *w, int32_t campaign)
+{
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		provider_queue_forget(&queue_at(n)->jobs, campaign);
+}
+
 static void take_recall(struct worker *w, struct work_recall *recall)
 {
 	recall_all(w, recall, recall->rids ? RETURNED_SUPPRESSED : RETURNED_RECALLED);
+	if (recall->campaign != 0 && recall->rids == NULL && recall->lease == NULL)
+		forget_campaign(w, recall->campaign);
 	free((void *)(uintptr_t)recall->rids);
 	free(recall);
 }

@@ -44,6 +44,7 @@ struct lane {
 	int32_t path_campaign, path_version;
 	struct list opening, busy, ending; /* struct lane_session */
 	size_t sessions;		   /* on any list */
+	size_t greeted;			   /* of them, those whose host has greeted */
 	bool gives_up;			   /* one of them, to a queue that has less */
 	uint64_t delivered, settled;
 	struct list retired;	  /* worker_queue.retired, or nowhere */
@@ -72,6 +73,7 @@ struct lane_session {
 	int64_t begun_ms;
 	int64_t messages; /* permits used on it */
 	bool is_greeted;
+	bool is_probe;	 /* of a host that was down */
 	bool is_leaving; /* we are closing it */
 	struct timer idle_timer;
 };
@@ -87,8 +89,9 @@ struct worker_queue {
 	struct lane **lanes;		     /* of sources[i]; NULL until used */
 	struct choose_candidate *candidates; /* of sources[i] */
 	size_t source_count;
-	struct list retired; /* struct lane (node) whose source may not be used any more */
-	struct list idle;    /* struct lane_session of all lanes */
+	struct list retired;	/* struct lane (node) whose source may not be used any more */
+	struct list idle;	/* struct lane_session of all lanes */
+	struct list dead_sites; /* struct site (dead), each a reference */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
 	bool wants_room;	 /* waits for a connection of another queue to end */
@@ -125,7 +128,7 @@ struct worker {
 	struct turn_hook hook;
 	struct timer tick; /* once a second: rates, status, eviction */
 	size_t sessions;
-	size_t limbo; /* jobs recalled that wait for their letters */
+	size_t limbo; /* jobs that left their queue and wait for their letters */
 	struct work_letter drained_letter;
 	int64_t drain_until_ms;	 /* draining: what is under way then is given up */
 	uint64_t reload;	 /* number of the last one */
@@ -140,7 +143,8 @@ struct worker {
 bool work_recall_wants(const struct work_recall *recall, const struct work_job *job);
 /* The queue is pumped at the end of this turn. */
 void worker_touch(struct worker_queue *q);
-/* The job ends here with the outcome in its result: goes to control after the journal write. */
+/* The job ends here with the outcome in its result: goes to control after the journal write, when
+ * its letters are in. */
 void worker_settle(struct worker *w, struct work_job *job);
 /* The job goes back untried, at once or when its letters are in. */
 void worker_return(struct worker *w, struct work_job *job, enum work_returned why);
@@ -199,11 +203,17 @@ void worker_has_room(struct worker *w);
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
 void worker_queue_free(struct worker_queue *q);
-/* May this source be used here now: neither gone nor paused? */
-bool worker_queue_uses(const struct worker_queue *q, uint32_t source);
+/* ahead → ready. */
+void worker_queue_ready(struct worker_queue *q, struct job *plan);
+/* Who waits for a source that will not go soon waits for it no longer. */
+void worker_queue_unprefer(struct worker_queue *q);
+/* The session's host is to be left alone for a while. */
+void worker_queue_site_failed(struct lane_session *ls, const struct outcome *outcome);
+/* A dead site was greeted, or may live: lanes that died of it may try. */
+void worker_queue_site_lives(struct worker_queue *q, struct site *site);
 /* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */
 void worker_queue_pump(struct worker_queue *q);
-/* Rates; jobs that waited too long for a lane that will not go are parked. */
+/* Rates, and who waits for what will not go. */
 void worker_queue_tick(struct worker_queue *q, int64_t now);
 /* Takes the worker's identity: sources, limits and pauses; lanes of sources that may not be used
  * any more finish what they carry. */
@@ -215,15 +225,18 @@ int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
 
+/* ---- worker_park.c */
+/* Jobs that waited too long for a lane or a site that will not go leave the queue. */
+void worker_queue_park(struct worker_queue *q, int64_t now);
+
 /* ---- lane.c */
 struct lane *lane_new(struct worker_queue *q, const struct source *source);
 void lane_free(struct lane *lane);
 /* Puts limits and pauses of the worker's identity in force; source NULL: it may not be used any
  * more, and the lane keeps what it knows of it. */
 void lane_bind(struct lane *lane, const struct source *source);
-/* Opens a connection to the site; the permit must be there. False and *until_ms when every host of
- * the site is down. */
-bool lane_open(struct lane *lane, struct site *site, int64_t *until_ms);
+/* Opens a connection to the site; the permit must be there, and a host that may be tried. */
+void lane_open(struct lane *lane, struct site *site);
 /* Gives an idle session a job; false if there is none for it. */
 bool lane_feed(struct lane_session *ls);
 /* What its site knows of its host; NULL when the host has left the site. */

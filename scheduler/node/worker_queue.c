@@ -17,8 +17,8 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
-/* Parked people come back after this at the latest. */
-#define PARK_MOST_MS 300000
+/* So many ready jobs may wait for a source they prefer; more go by any. */
+#define PREFERRING_MAX 256u
 /* How long to leave it when the node has composed as many bytes as it may hold. */
 #define COMPOSE_PAUSE_MS 5
 
@@ -47,10 +47,17 @@ struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
 	list_init(&q->dirty);
 	list_init(&q->idle);
 	list_init(&q->retired);
+	list_init(&q->dead_sites);
 	q->wake = (struct timer){.on_due = on_wake, .owner = q};
 	map_put(&w->queues, &q->by_name, hash);
 	worker_queue_bind(q);
 	return q;
+}
+
+static void forget_dead(struct site *site)
+{
+	list_remove(&site->dead);
+	site_drop(site);
 }
 
 void worker_queue_free(struct worker_queue *q)
@@ -63,6 +70,8 @@ void worker_queue_free(struct worker_queue *q)
 	list_remove(&q->dirty);
 	map_remove(&q->worker->queues, &q->by_name);
 	provider_queue_done(&q->jobs);
+	LIST_EACH (it, &q->dead_sites)
+		forget_dead(LIST_ITEM(it, struct site, dead));
 	free(q->sources);
 	free(q->lanes);
 	free(q->candidates);
@@ -140,17 +149,9 @@ void worker_queue_bind(struct worker_queue *q)
 			retire(q, old[i]);
 	free(old);
 	q->open_after_ms = 0;
+	worker_queue_unprefer(q);
 	worker_queue_shed(q);
 	worker_touch(q);
-}
-
-bool worker_queue_uses(const struct worker_queue *q, uint32_t source)
-{
-	int64_t now = loop_now_ms(q->worker->loop);
-	for (size_t i = 0; i < q->source_count; i++)
-		if (q->sources[i]->id == source)
-			return q->lanes[i] == NULL || q->lanes[i]->limits.paused_until_ms <= now;
-	return false;
 }
 
 static struct lane *lane_at(struct worker_queue *q, size_t i)
@@ -174,8 +175,51 @@ static void wake_at(struct worker_queue *q, int64_t at)
 		timer_set(q->worker->loop, &q->wake, at);
 }
 
-/* ------------------------------------------------------------------------------------ letting
- * ahead */
+/* ---------------------------------------------------------------------------- preferred sources */
+
+/* Is the source worth waiting for: usable, neither paused nor resting nor dead, and soon to go? */
+static bool is_worth_waiting(struct worker_queue *q, uint32_t source, int64_t now)
+{
+	size_t i = 0;
+	while (i < q->source_count && q->sources[i]->id != source)
+		i++;
+	if (i == q->source_count)
+		return false;
+	struct lane *lane = lane_at(q, i);
+	const struct lane_limits *l = &lane->limits;
+	if (l->paused_until_ms > now || l->health.rests_until_ms > now ||
+	    health_is_dead(&l->health))
+		return false;
+	struct permit_path path = worker_path(lane, NULL);
+	struct limiter_wait wait;
+	int64_t at = lane_message_ready_at(&path, now, &wait);
+	if (at == LIMITER_ON_EVENT)
+		return lane->sessions > 0;
+	return at <= now + q->worker->options.settings.park_ms;
+}
+
+static bool prefers_in_vain(const struct job *plan, void *context)
+{
+	struct worker_queue *q = context;
+	int64_t now = loop_now_ms(q->worker->loop);
+	return now >= plan->prefer_until_ms || !is_worth_waiting(q, plan->preferred_source, now);
+}
+
+void worker_queue_unprefer(struct worker_queue *q)
+{
+	provider_queue_unprefer(&q->jobs, prefers_in_vain, q);
+}
+
+void worker_queue_ready(struct worker_queue *q, struct job *plan)
+{
+	if (plan->preferred_source != 0 &&
+	    (q->jobs.preferring_count >= PREFERRING_MAX || prefers_in_vain(plan, q)))
+		plan->preferred_source = 0;
+	provider_queue_ready(&q->jobs, plan);
+}
+
+/* --------------------------------------------------------------------------------- letting ahead
+ */
 
 static size_t window_of(const struct worker_queue *q)
 {
@@ -198,7 +242,9 @@ static void let_ahead(struct worker_queue *q)
 {
 	struct worker *w = q->worker;
 	size_t window = window_of(q);
-	while (q->jobs.ahead_count + q->jobs.ready_count < window && q->jobs.queued_count > 0) {
+	/* Who waits for a source takes nobody's place. */
+	while (q->jobs.ahead_count + q->jobs.ready_count - q->jobs.preferring_count < window &&
+	       q->jobs.queued_count > 0) {
 		if (composers_bytes(w->options.composers) >= w->options.settings.compose_budget) {
 			/* Another queue may hold it all: nothing of ours would tell. */
 			wake_at(q, loop_now_ms(w->loop) + COMPOSE_PAUSE_MS);
@@ -207,7 +253,7 @@ static void let_ahead(struct worker_queue *q)
 		struct job *plan = provider_queue_ahead(&q->jobs);
 		struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
 		if (job->has_credit && job->is_composed)
-			provider_queue_ready(&q->jobs, plan);
+			worker_queue_ready(q, plan);
 		else
 			prepare(w, job);
 	}
@@ -240,12 +286,24 @@ static bool lane_allows(const struct job *plan, void *context)
 	return false;
 }
 
+/* Could it be connected to now? */
+static bool lane_reaches(const struct site *site, void *context)
+{
+	struct lane *lane = context;
+	int64_t now = loop_now_ms(lane->queue->worker->loop);
+	int64_t at = site_opens_at(site, now);
+	if (at <= now)
+		return true;
+	wake_at(lane->queue, at);
+	return false;
+}
+
 static struct pick pick_for(struct lane *lane, const struct site *site)
 {
 	return (struct pick){.site = site,
 			     .source = lane->source->id,
-			     .now_ms = loop_now_ms(lane->queue->worker->loop),
 			     .allows = lane_allows,
+			     .reaches = lane_reaches,
 			     .context = lane};
 }
 
@@ -340,16 +398,11 @@ static bool open_one(struct worker_queue *q, int64_t now)
 	struct pick pick = pick_for(lane, NULL);
 	size_t ready = 0;
 	struct site *site = provider_queue_site(&q->jobs, &pick, &ready);
-	int64_t until_ms = 0;
 	if (site == NULL || site->opening >= ready) {
 		q->candidates[choice.index].is_usable = false;
 		return true;
 	}
-	if (!lane_open(lane, site, &until_ms)) {
-		wake_at(q, until_ms);
-		q->candidates[choice.index].is_usable = false;
-		return true;
-	}
+	lane_open(lane, site);
 	choose_use(q->candidates, q->source_count, choice.index);
 	q->candidates[choice.index].ready_at_ms = connection_ready_at(q, choice.index, now);
 	return true;
@@ -363,9 +416,7 @@ static void give_way(struct worker_queue *q)
 		return;
 	struct lane_session *ls = LIST_ITEM(last, struct lane_session, node);
 	/* Whoever waits for a permit on it keeps it: the campaign's limits are not asked. */
-	struct pick pick = {.site = ls->site,
-			    .source = ls->lane->source->id,
-			    .now_ms = loop_now_ms(q->worker->loop)};
+	struct pick pick = {.site = ls->site, .source = ls->lane->source->id};
 	if (provider_queue_count(&q->jobs, &pick, 1) == 0)
 		lane_session_quit(ls);
 }
@@ -398,6 +449,26 @@ static void open_connections(struct worker_queue *q)
 			break;
 	if (q->jobs.ready_count > 0 && q->opening == 0)
 		give_way(q);
+}
+
+void worker_queue_site_failed(struct lane_session *ls, const struct outcome *outcome)
+{
+	struct worker_queue *q = ls->lane->queue;
+	struct site *site = ls->site;
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (site_failed(site, str_from(ls->host_name), outcome->text, now) &&
+	    list_is_empty(&site->dead))
+		list_push_back(&q->dead_sites, &site_hold(site)->dead);
+}
+
+void worker_queue_site_lives(struct worker_queue *q, struct site *site)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (!list_is_empty(&site->dead))
+		forget_dead(site);
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL)
+			health_probe(&q->lanes[i]->limits.health, now);
 }
 
 void worker_queue_shed(struct worker_queue *q)
@@ -436,82 +507,14 @@ int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now)
 	return next;
 }
 
-struct parking {
-	int64_t now;
-	int64_t queued_before_ms; /* jobs queued earlier are parked when their site is down */
-	bool are_lanes_shut;	  /* all jobs are parked */
-	bool is_time_unknown;	  /* lanes wait for an event: jobs queued earlier are parked */
-};
-
-static bool is_to_be_parked(const struct job *plan, void *context)
-{
-	const struct parking *parking = context;
-	if (parking->are_lanes_shut)
-		return true;
-	return plan->queued_at_ms < parking->queued_before_ms &&
-	       (parking->is_time_unknown || site_is_down(plan->site, parking->now));
-}
-
-/* Nobody answers at their site. That is no attempt, but it counts towards give-up: a campaign to a
- * dead site ends, too. A job whose letters are out is settled another time. */
-static void settle_unreached(struct worker_queue *q, struct work_job *job, int64_t now)
-{
-	struct worker *w = q->worker;
-	struct outcome outcome = {
-		.words = OUTCOME_WORDS_TCP,
-		.stage = STAGE_CONNECT,
-		.text = STR("no host of the site can be connected to"),
-		.verdict = {.klass = OUTCOME_UNREACHED,
-			    .cause = CAUSE_CONNECT_FAILED,
-			    .scope = SCOPE_SITE,
-			    .rule = ""},
-	};
-	if (job->is_credit_out || job->is_compose_out) {
-		worker_return(w, job, RETURNED_PARKED);
-		return;
-	}
-	struct work_result *r = work_job_result(job, &outcome);
-	r->at_us = worker_wall_us(w, now);
-	r->asked_us = worker_wall_us(w, job->due_ms);
-	work_job_decide(job, &w->options.settings.settle);
-	worker_settle(w, job);
-}
-
-static void park(struct worker_queue *q, int64_t now)
-{
-	struct worker *w = q->worker;
-	int64_t park_ms = w->options.settings.park_ms;
-	int64_t next = worker_queue_next_ms(q, now);
-	bool is_time_known = next != LIMITER_ON_EVENT;
-	struct parking parking = {.now = now,
-				  .queued_before_ms = now - park_ms,
-				  .are_lanes_shut = is_time_known && next - now > park_ms,
-				  .is_time_unknown = !is_time_known};
-	/* A pause without an end, or an event nobody can date: looked at again after a while. */
-	if (next > now + PARK_MOST_MS)
-		next = now + PARK_MOST_MS;
-	struct list out;
-	list_init(&out);
-	provider_queue_recall(&q->jobs, is_to_be_parked, &parking, &out);
-	struct list *node;
-	while ((node = list_pop_front(&out)) != NULL) {
-		struct work_job *job =
-			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
-		job->due_ms = parking.are_lanes_shut ? next : now + park_ms;
-		if (site_is_down(job->plan.site, now))
-			settle_unreached(q, job, now);
-		else
-			worker_return(w, job, RETURNED_PARKED);
-	}
-}
-
 void worker_queue_tick(struct worker_queue *q, int64_t now)
 {
 	double settled = (double)(q->settled - q->settled_before);
 	q->settled_before = q->settled;
 	q->rate_per_s = q->rate_per_s > 0 ? 0.5 * q->rate_per_s + 0.5 * settled : settled;
 	if (provider_queue_total(&q->jobs) > q->jobs.taken_count)
-		park(q, now);
+		worker_queue_park(q, now);
+	worker_queue_unprefer(q);
 	worker_queue_shed(q);
 	worker_touch(q);
 }

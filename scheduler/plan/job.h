@@ -19,7 +19,9 @@ struct share;
 struct site;
 
 struct job {
-	struct list node; /* the share's queued or ahead list, or the flow's ready list */
+	struct list node;    /* the share's queued or ahead list, or the flow's ready list */
+	struct list arrival; /* provider_queue.arrivals, unless outside */
+	struct list in_line; /* its site's line, unless outside */
 	enum job_step step;
 	struct share *share;	   /* its campaign at its provider queue; NULL while outside */
 	struct site *site;	   /* where it goes: hosts to dial; owned by the node */

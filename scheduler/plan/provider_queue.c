@@ -9,14 +9,19 @@
 
 /* One pick in this many is round robin; the others go to whoever has sent least. */
 #define ROUND_ROBIN_EVERY 4u
-/* How far a pick looks past jobs that wait for another source. */
-#define PREFERENCE_SCAN 16
 
 struct flow {
-	struct list node;	 /* share.flows while it has ready jobs */
-	struct map_node by_site; /* share.by_site */
+	struct list node;	/* share.flows or .preferring while it has ready jobs */
+	struct map_node by_key; /* share.by_flow */
 	struct site *site;
+	uint32_t source;   /* the one its jobs prefer; 0 = any will do */
 	struct list ready; /* struct job, FIFO */
+	size_t count;
+};
+
+struct line {
+	struct map_node by_site; /* provider_queue.lines */
+	struct list jobs;	 /* struct job (in_line), in order of arrival */
 	size_t count;
 };
 
@@ -26,12 +31,14 @@ void provider_queue_init(struct provider_queue *q)
 {
 	*q = (struct provider_queue){0};
 	list_init(&q->shares);
+	list_init(&q->arrivals);
+	map_init(&q->lines);
 }
 
 static void share_free(struct share *share)
 {
 	list_remove(&share->node);
-	map_done(&share->by_site);
+	map_done(&share->by_flow);
 	free(share);
 }
 
@@ -40,6 +47,8 @@ void provider_queue_done(struct provider_queue *q)
 	must(provider_queue_total(q) == 0);
 	LIST_EACH (it, &q->shares)
 		share_free(LIST_ITEM(it, struct share, node));
+	must(q->lines.count == 0);
+	map_done(&q->lines);
 }
 
 static size_t share_total(const struct share *share)
@@ -76,6 +85,7 @@ static struct share *share_of(struct provider_queue *q, struct share_owner owner
 			if (share_total(share) == 0)
 				share_rejoin(q, share);
 			share->owner = owner;
+			share->is_over = false;
 			return share;
 		}
 	}
@@ -84,17 +94,52 @@ static struct share *share_of(struct provider_queue *q, struct share_owner owner
 	list_init(&share->queued);
 	list_init(&share->ahead);
 	list_init(&share->flows);
-	map_init(&share->by_site);
+	list_init(&share->preferring);
+	map_init(&share->by_flow);
 	share->owner = owner;
 	share_rejoin(q, share);
 	list_push_back(&q->shares, &share->node);
 	return share;
 }
 
+static struct line *line_find(const struct provider_queue *q, const struct site *site)
+{
+	struct map_node *node = map_get(&q->lines, (uint64_t)(uintptr_t)site, NULL, NULL);
+	return node ? CONTAINER_OF(node, struct line, by_site) : NULL;
+}
+
+static void arrive(struct provider_queue *q, struct job *job)
+{
+	struct line *line = line_find(q, job->site);
+	if (line == NULL) {
+		line = xcalloc(1, sizeof(*line));
+		list_init(&line->jobs);
+		map_put(&q->lines, &line->by_site, (uint64_t)(uintptr_t)job->site);
+	}
+	list_init(&job->arrival);
+	list_init(&job->in_line);
+	list_push_back(&q->arrivals, &job->arrival);
+	list_push_back(&line->jobs, &job->in_line);
+	line->count++;
+}
+
+static void depart(struct provider_queue *q, struct job *job)
+{
+	struct line *line = line_find(q, job->site);
+	must(line != NULL);
+	list_remove(&job->arrival);
+	list_remove(&job->in_line);
+	if (--line->count > 0)
+		return;
+	map_remove(&q->lines, &line->by_site);
+	free(line);
+}
+
 void provider_queue_offer(struct provider_queue *q, struct share_owner owner, struct job *job)
 {
 	must(job->step == JOB_OUTSIDE);
 	job->share = share_of(q, owner);
+	arrive(q, job);
 	job->step = JOB_QUEUED;
 	list_init(&job->node);
 	list_push_back(&job->share->queued, &job->node);
@@ -151,23 +196,48 @@ struct job *provider_queue_ahead(struct provider_queue *q)
 	return job;
 }
 
-static struct flow *flow_find(const struct share *share, const struct site *site)
+struct flow_key {
+	const struct site *site;
+	uint32_t source;
+};
+
+static bool is_flow(const struct map_node *node, const void *key)
 {
-	struct map_node *node = map_get(&share->by_site, (uint64_t)(uintptr_t)site, NULL, NULL);
-	return node ? CONTAINER_OF(node, struct flow, by_site) : NULL;
+	const struct flow *flow = CONTAINER_OF(node, struct flow, by_key);
+	const struct flow_key *k = key;
+	return flow->site == k->site && flow->source == k->source;
 }
 
-static struct flow *flow_of(struct share *share, struct site *site)
+static uint64_t flow_hash(const struct flow_key *key)
 {
-	struct flow *flow = flow_find(share, site);
+	return (uint64_t)(uintptr_t)key->site ^ key->source * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static struct flow *flow_find(const struct share *share, const struct site *site, uint32_t source)
+{
+	struct flow_key key = {site, source};
+	struct map_node *node = map_get(&share->by_flow, flow_hash(&key), is_flow, &key);
+	return node ? CONTAINER_OF(node, struct flow, by_key) : NULL;
+}
+
+static struct list *flows_like(struct share *share, const struct flow *flow)
+{
+	return flow->source != 0 ? &share->preferring : &share->flows;
+}
+
+static struct flow *flow_of(struct share *share, const struct job *job)
+{
+	struct flow_key key = {job->site, job->preferred_source};
+	struct flow *flow = flow_find(share, key.site, key.source);
 	if (flow != NULL)
 		return flow;
 	flow = xcalloc(1, sizeof(*flow));
 	list_init(&flow->node);
 	list_init(&flow->ready);
-	flow->site = site;
-	map_put(&share->by_site, &flow->by_site, (uint64_t)(uintptr_t)site);
-	list_push_back(&share->flows, &flow->node);
+	flow->site = job->site;
+	flow->source = key.source;
+	map_put(&share->by_flow, &flow->by_key, flow_hash(&key));
+	list_push_back(flows_like(share, flow), &flow->node);
 	return flow;
 }
 
@@ -177,13 +247,13 @@ static void flow_shrink(struct share *share, struct flow *flow)
 	if (--flow->count > 0)
 		return;
 	list_remove(&flow->node);
-	map_remove(&share->by_site, &flow->by_site);
+	map_remove(&share->by_flow, &flow->by_key);
 	free(flow);
 }
 
 static void enter_ready(struct provider_queue *q, struct job *job, bool at_head)
 {
-	struct flow *flow = flow_of(job->share, job->site);
+	struct flow *flow = flow_of(job->share, job);
 	if (at_head)
 		list_push_front(&flow->ready, &job->node);
 	else
@@ -192,12 +262,14 @@ static void enter_ready(struct provider_queue *q, struct job *job, bool at_head)
 	job->step = JOB_READY;
 	job->share->ready_count++;
 	q->ready_count++;
+	q->preferring_count += flow->source != 0;
 }
 
 static void leave_ready(struct provider_queue *q, struct job *job)
 {
-	struct flow *flow = flow_find(job->share, job->site);
+	struct flow *flow = flow_find(job->share, job->site, job->preferred_source);
 	must(flow != NULL);
+	q->preferring_count -= flow->source != 0;
 	list_remove(&job->node);
 	flow_shrink(job->share, flow);
 	job->share->ready_count--;
@@ -213,45 +285,42 @@ void provider_queue_ready(struct provider_queue *q, struct job *job)
 	enter_ready(q, job, false);
 }
 
-static bool waits_for_another_source(const struct job *job, const struct pick *p)
+static bool is_reached(const struct flow *flow, const struct pick *p)
 {
-	return job->preferred_source != 0 && job->preferred_source != p->source &&
-	       p->now_ms < job->prefer_until_ms;
+	return p->reaches == NULL || p->reaches(flow->site, p->context);
 }
 
-static struct job *first_in_flow(const struct flow *flow, const struct pick *p)
-{
-	int scanned = 0;
-	LIST_EACH (it, &flow->ready) {
-		struct job *job = LIST_ITEM(it, struct job, node);
-		if (!waits_for_another_source(job, p))
-			return job;
-		if (++scanned == PREFERENCE_SCAN)
-			break;
-	}
-	return NULL;
-}
-
-/* The first job of the share that p could send; flows in their order. */
-static struct job *first_in_share(const struct share *share, const struct pick *p)
+/* The flow of the share that p could send from: who waits for p's source goes first, nobody else
+ * takes them; flows in their order. */
+static struct flow *first_flow(const struct share *share, const struct pick *p)
 {
 	if (p->site != NULL) {
-		struct flow *flow = flow_find(share, p->site);
-		return flow ? first_in_flow(flow, p) : NULL;
+		struct flow *own = flow_find(share, p->site, p->source);
+		return own ? own : flow_find(share, p->site, 0);
+	}
+	LIST_EACH (it, &share->preferring) {
+		struct flow *flow = LIST_ITEM(it, struct flow, node);
+		if (flow->source == p->source && is_reached(flow, p))
+			return flow;
 	}
 	LIST_EACH (it, &share->flows) {
-		struct job *job = first_in_flow(LIST_ITEM(it, struct flow, node), p);
-		if (job != NULL)
-			return job;
+		struct flow *flow = LIST_ITEM(it, struct flow, node);
+		if (is_reached(flow, p))
+			return flow;
 	}
 	return NULL;
+}
+
+static struct job *first_in(const struct flow *flow)
+{
+	return flow ? LIST_ITEM(list_first(&flow->ready), struct job, node) : NULL;
 }
 
 static bool has_pick(const struct share *share, const struct pick *p)
 {
 	if (share->ready_count == 0)
 		return false;
-	const struct job *job = first_in_share(share, p);
+	const struct job *job = first_in(first_flow(share, p));
 	return job != NULL && (p->allows == NULL || p->allows(job, p->context));
 }
 
@@ -265,12 +334,20 @@ struct job *provider_queue_pick(struct provider_queue *q, const struct pick *p)
 		return NULL;
 	if (is_round_robin)
 		rotate(&q->shares, &share->node);
-	struct job *job = first_in_share(share, p);
+	struct job *job = first_in(first_flow(share, p));
 	leave_ready(q, job);
 	job->step = JOB_TAKEN;
 	share->taken_count++;
 	q->taken_count++;
 	return job;
+}
+
+/* Ready jobs of the share at this site that the source may take. */
+static size_t count_at(const struct share *share, const struct site *site, uint32_t source)
+{
+	const struct flow *any = flow_find(share, site, 0);
+	const struct flow *own = source != 0 ? flow_find(share, site, source) : NULL;
+	return (any ? any->count : 0) + (own ? own->count : 0);
 }
 
 struct site *provider_queue_site(struct provider_queue *q, const struct pick *p, size_t *ready_out)
@@ -280,12 +357,11 @@ struct site *provider_queue_site(struct provider_queue *q, const struct pick *p,
 	struct share *share = q->ready_count ? next_share(q, &any, has_pick, false) : NULL;
 	if (share == NULL)
 		return NULL;
-	struct job *job = first_in_share(share, &any);
-	struct flow *flow = flow_find(share, job->site);
-	*ready_out = flow->count;
+	struct flow *flow = first_flow(share, &any);
+	*ready_out = count_at(share, flow->site, p->source);
 	/* Another site's turn next time. */
-	rotate(&share->flows, &flow->node);
-	return job->site;
+	rotate(flows_like(share, flow), &flow->node);
+	return flow->site;
 }
 
 size_t provider_queue_count(const struct provider_queue *q, const struct pick *p, size_t limit)
@@ -293,15 +369,41 @@ size_t provider_queue_count(const struct provider_queue *q, const struct pick *p
 	size_t count = 0;
 	LIST_EACH (it, &q->shares) {
 		const struct share *share = LIST_ITEM(it, struct share, node);
-		const struct flow *flow = flow_find(share, p->site);
-		const struct job *job = flow ? first_in_flow(flow, p) : NULL;
+		const struct job *job = first_in(first_flow(share, p));
 		if (job == NULL || (p->allows != NULL && !p->allows(job, p->context)))
 			continue;
-		count += flow->count;
+		count += count_at(share, p->site, p->source);
 		if (count >= limit)
 			break;
 	}
 	return count;
+}
+
+static void unprefer_flow(struct provider_queue *q, struct flow *flow, job_filter drops,
+			  void *context)
+{
+	size_t count = flow->count; /* the last job that goes takes the flow along */
+	struct list *it = list_first(&flow->ready);
+	for (size_t i = 0; i < count; i++) {
+		struct job *job = LIST_ITEM(it, struct job, node);
+		it = it->next;
+		if (!drops(job, context))
+			continue;
+		leave_ready(q, job);
+		job->preferred_source = 0;
+		enter_ready(q, job, true);
+	}
+}
+
+void provider_queue_unprefer(struct provider_queue *q, job_filter drops, void *context)
+{
+	if (q->preferring_count == 0)
+		return;
+	LIST_EACH (it, &q->shares) {
+		struct share *share = LIST_ITEM(it, struct share, node);
+		LIST_EACH (flow, &share->preferring)
+			unprefer_flow(q, LIST_ITEM(flow, struct flow, node), drops, context);
+	}
 }
 
 void provider_queue_untake(struct provider_queue *q, struct job *job)
@@ -337,57 +439,54 @@ void provider_queue_remove(struct provider_queue *q, struct job *job)
 		q->taken_count--;
 		break;
 	}
+	depart(q, job);
 	job->step = JOB_OUTSIDE;
 	job->share = NULL;
 	list_init(&job->node);
+	if (share->is_over && share_total(share) == 0)
+		share_free(share);
 }
 
-static void recall_list(struct provider_queue *q, struct list *from, job_filter wants,
-			void *context, struct list *out)
+static void recall_job(struct provider_queue *q, struct job *job, struct list *out)
 {
-	LIST_EACH (it, from) {
-		struct job *job = LIST_ITEM(it, struct job, node);
-		if (wants != NULL && !wants(job, context))
-			continue;
-		provider_queue_remove(q, job);
-		list_push_back(out, &job->node);
-	}
-}
-
-static void recall_share(struct provider_queue *q, struct share *share, job_filter wants,
-			 void *context, struct list *out)
-{
-	recall_list(q, &share->queued, wants, context, out);
-	recall_list(q, &share->ahead, wants, context, out);
-	/* Removing a flow's last job frees the flow: gather the ready jobs first. */
-	struct list ready;
-	list_init(&ready);
-	size_t n = share->ready_count;
-	for (size_t i = 0; i < n; i++) {
-		struct flow *flow = LIST_ITEM(list_first(&share->flows), struct flow, node);
-		struct job *job = LIST_ITEM(list_first(&flow->ready), struct job, node);
-		leave_ready(q, job);
-		list_push_back(&ready, &job->node);
-	}
-	struct list *node;
-	while ((node = list_pop_front(&ready)) != NULL) {
-		struct job *job = LIST_ITEM(node, struct job, node);
-		if (wants != NULL && !wants(job, context)) {
-			enter_ready(q, job, false);
-			continue;
-		}
-		job->step = JOB_OUTSIDE;
-		job->share = NULL;
-		list_push_back(out, node);
-	}
+	provider_queue_remove(q, job);
+	list_push_back(out, &job->node);
 }
 
 void provider_queue_recall(struct provider_queue *q, job_filter wants, void *context,
 			   struct list *out)
 {
-	LIST_EACH (it, &q->shares) {
-		struct share *share = LIST_ITEM(it, struct share, node);
-		recall_share(q, share, wants, context, out);
+	LIST_EACH (it, &q->arrivals) {
+		struct job *job = LIST_ITEM(it, struct job, arrival);
+		if (job->step != JOB_TAKEN && (wants == NULL || wants(job, context)))
+			recall_job(q, job, out);
+	}
+}
+
+void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, struct list *out)
+{
+	LIST_EACH (it, &q->arrivals) {
+		struct job *job = LIST_ITEM(it, struct job, arrival);
+		if (job->queued_at_ms >= before_ms)
+			break;
+		if (job->step != JOB_TAKEN)
+			recall_job(q, job, out);
+	}
+}
+
+void provider_queue_recall_site(struct provider_queue *q, const struct site *site,
+				int64_t before_ms, struct list *out)
+{
+	struct line *line = line_find(q, site);
+	size_t count = line ? line->count : 0; /* the last job that goes takes the line along */
+	struct list *it = line ? list_first(&line->jobs) : NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct job *job = LIST_ITEM(it, struct job, in_line);
+		it = it->next;
+		if (job->queued_at_ms >= before_ms)
+			break;
+		if (job->step != JOB_TAKEN)
+			recall_job(q, job, out);
 	}
 }
 
@@ -397,8 +496,9 @@ void provider_queue_forget(struct provider_queue *q, int32_t campaign)
 		struct share *share = LIST_ITEM(it, struct share, node);
 		if (share->owner.campaign != campaign)
 			continue;
-		must(share_total(share) == 0);
-		share_free(share);
+		share->is_over = true;
+		if (share_total(share) == 0)
+			share_free(share);
 	}
 }
 

@@ -3,12 +3,16 @@
  * The queue of one provider (or of one tail site) on its worker. Pure: jobs in, choices out.
  *
  * Terms: a **share** is one campaign's part of the queue; a **flow** is a share's ready jobs for
- * one site (a session can only carry jobs of the site it is connected to).
+ * one site (a session can only carry jobs of the site it is connected to) and one preferred source,
+ * or none; a **line** is all jobs of a site, in order of arrival.
  *
  * Who goes next: strictly the highest priority; among equals three picks of four go to the campaign
  * that has sent least here and every fourth goes round robin, so that a small campaign that starts
  * late is soon done, yet nobody is starved. A share that comes (back) with work may not catch up on
  * all that the others sent meanwhile: it starts at most a fixed head start below the least of them.
+ *
+ * A job that prefers a source waits in a flow of its own, so it is in nobody's way; whoever knows
+ * that the source will not go takes the preference from it (provider_queue_unprefer).
  *
  * Invariants: queued + ahead + ready + taken = jobs offered and not yet finished or removed; a job
  * is on exactly one list. One thread.
@@ -30,29 +34,37 @@ struct share_owner {
 struct share {
 	struct list node; /* provider_queue.shares; rotated by round robin */
 	struct share_owner owner;
-	struct list queued; /* struct job, FIFO */
-	struct list ahead;  /* struct job, being prepared */
-	struct list flows;  /* struct flow with ready jobs; rotated */
-	struct map by_site; /* struct flow by site pointer */
+	struct list queued;	/* struct job, FIFO */
+	struct list ahead;	/* struct job, being prepared */
+	struct list flows;	/* struct flow with ready jobs for any source; rotated */
+	struct list preferring; /* struct flow whose jobs prefer a source; rotated */
+	struct map by_flow;	/* struct flow by site pointer and preferred source */
 	size_t queued_count, ahead_count, ready_count, taken_count;
 	uint64_t sent; /* jobs let ahead here, the measure of "has sent least" */
+	bool is_over;  /* goes with its last job */
 };
 
 struct provider_queue {
 	struct list shares;
+	struct list arrivals; /* struct job (arrival) of every step but outside, as they came */
+	struct map lines;     /* struct line by site pointer */
 	size_t queued_count, ahead_count, ready_count, taken_count;
-	unsigned turn; /* counts picks, for the one in four */
+	size_t preferring_count; /* of ready_count, those that prefer a source */
+	unsigned turn;		 /* counts picks, for the one in four */
 };
 
 /* May the campaign of this job send over this source now? Asked with one job for all of its share:
  * for pool membership, pauses, campaign limits. */
 typedef bool (*pick_allows)(const struct job *job, void *context);
 
+/* Can a connection to this site be opened now? */
+typedef bool (*pick_reaches)(const struct site *site, void *context);
+
 struct pick {
 	const struct site *site; /* only jobs of this site; NULL = any */
 	uint32_t source;	 /* the session's source id */
-	int64_t now_ms;
-	pick_allows allows; /* NULL = everybody */
+	pick_allows allows;	 /* NULL = everybody */
+	pick_reaches reaches;	 /* asked when site is NULL; NULL = every site */
 	void *context;
 };
 
@@ -62,7 +74,7 @@ typedef bool (*job_filter)(const struct job *job, void *context);
 void provider_queue_init(struct provider_queue *q);
 /* Must hold no jobs any more. */
 void provider_queue_done(struct provider_queue *q);
-/* Adds a job that is outside, at the end of its campaign's share. */
+/* Adds a job that is outside, at the end of its campaign's share; queued_at_ms never goes back. */
 void provider_queue_offer(struct provider_queue *q, struct share_owner owner, struct job *job);
 /* The next job to prepare (credit, composing), moved from queued to ahead; NULL = none queued. */
 struct job *provider_queue_ahead(struct provider_queue *q);
@@ -82,7 +94,14 @@ void provider_queue_remove(struct provider_queue *q, struct job *job);
 /* Moves every job not taken that the filter wants to out (list of struct job, all outside). */
 void provider_queue_recall(struct provider_queue *q, job_filter wants, void *context,
 			   struct list *out);
-/* The campaign is over: drops its share, which must be empty, if there is one. */
+/* The same with those offered before before_ms, the oldest first: of all sites, or of one. Costs
+ * what it moves, whatever else waits. */
+void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, struct list *out);
+void provider_queue_recall_site(struct provider_queue *q, const struct site *site,
+				int64_t before_ms, struct list *out);
+/* Ready jobs whose preference the filter drops go by any source from now on, before the others. */
+void provider_queue_unprefer(struct provider_queue *q, job_filter drops, void *context);
+/* The campaign leaves: its share is dropped, at once or with its last job; it may come again. */
 void provider_queue_forget(struct provider_queue *q, int32_t campaign);
 /* Jobs in any step. */
 size_t provider_queue_total(const struct provider_queue *q);

@@ -87,7 +87,7 @@ static void end_connecting(struct sim *s, struct connection *c)
 			.code = 421,
 			.verdict = {.klass = OUTCOME_THROTTLED, .actions = ACTION_CUT_CONNECTIONS}};
 		s->deferred++;
-		(void)lane_failed(&s->path, &refused, c->begun_ms, s->now);
+		(void)lane_failed(&s->path, &refused, true, c->begun_ms, s->now);
 		lane_end_connection(&s->path, false);
 		c->step = ABSENT;
 		return;

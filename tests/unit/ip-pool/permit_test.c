@@ -188,7 +188,7 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 	int failures = 0;
 	while (!health_is_dead(&f.lane.health)) {
 		assert_true(lane_take_connection(&f.path, now).is_granted);
-		(void)lane_failed(&f.path, &timeout, now, now + 100);
+		(void)lane_failed(&f.path, &timeout, true, now, now + 100);
 		lane_end_connection(&f.path, false);
 		now += 200;
 		failures++;
@@ -205,7 +205,7 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 		}
 		probes++;
 		assert_true(lane_take_connection(&f.path, now).at_ms == LIMITER_ON_EVENT);
-		(void)lane_failed(&f.path, &timeout, now, now + 100);
+		(void)lane_failed(&f.path, &timeout, true, now, now + 100);
 		lane_end_connection(&f.path, false);
 	}
 	assert_in_range(probes, 5, 9);
@@ -214,6 +214,49 @@ static void a_dead_site_is_probed_by_one_connection(void **state)
 	assert_true(lane_take_connection(&f.path, now).is_granted);
 	assert_true(lane_greeted(&f.path, now));
 	assert_true(lane_take_connection(&f.path, now).is_granted);
+}
+
+/* What was begun before the site was known to be dead says nothing new: the first probe goes 30 s
+ * later, however many connections failed at once. */
+static void a_burst_that_fails_is_one_failure(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	limit(&f, LEVEL_LANE, "connections=20");
+	f.lane.controller.connections.level = 20;
+	struct outcome refused = {.words = OUTCOME_WORDS_TCP,
+				  .stage = STAGE_CONNECT,
+				  .verdict = {.klass = OUTCOME_UNREACHED}};
+	for (int i = 0; i < 20; i++)
+		assert_true(lane_take_connection(&f.path, NOW).is_granted);
+	for (int i = 0; i < 20; i++) {
+		(void)lane_failed(&f.path, &refused, true, NOW, NOW + 100 + i);
+		lane_end_connection(&f.path, false);
+	}
+	assert_true(health_is_dead(&f.lane.health));
+	assert_in_range(lane_take_connection(&f.path, NOW + 200).at_ms, NOW + 30100, NOW + 30120);
+	done(&f);
+}
+
+/* One of the hosts failed and others are there: the lane goes on as before. */
+static void a_failure_of_one_host_is_not_the_lanes(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	struct outcome refused = {.words = OUTCOME_WORDS_TCP,
+				  .stage = STAGE_CONNECT,
+				  .verdict = {.klass = OUTCOME_UNREACHED}};
+	int64_t before = controller_connections(&f.lane.controller);
+	for (int i = 0; i < 50; i++) {
+		assert_true(lane_take_connection(&f.path, NOW + i).is_granted);
+		(void)lane_failed(&f.path, &refused, false, NOW + i, NOW + i);
+		lane_end_connection(&f.path, false);
+	}
+	assert_false(health_is_dead(&f.lane.health));
+	assert_int_equal(controller_connections(&f.lane.controller), before);
+	done(&f);
 }
 
 static void a_pause_holds_until_it_ends(void **state)
@@ -402,6 +445,8 @@ int main(void)
 		cmocka_unit_test(a_throttle_cuts_and_an_unknown_user_does_not),
 		cmocka_unit_test(a_block_rests_the_lane_and_climbs),
 		cmocka_unit_test(a_dead_site_is_probed_by_one_connection),
+		cmocka_unit_test(a_burst_that_fails_is_one_failure),
+		cmocka_unit_test(a_failure_of_one_host_is_not_the_lanes),
 		cmocka_unit_test(a_pause_holds_until_it_ends),
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),

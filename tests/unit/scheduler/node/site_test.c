@@ -45,24 +45,30 @@ static struct site *site_with(struct mx_answer *answer)
 	return s;
 }
 
+static struct site_pick pick_at(struct site *s, int64_t now)
+{
+	struct site_pick pick;
+	assert_int_equal(site_opens_at(s, now), now);
+	site_pick_host(s, now, &pick);
+	return pick;
+}
+
+static bool fails(struct site *s, const char *host, int64_t now)
+{
+	return site_failed(s, str_from(host), STR("refused"), now);
+}
+
 static void hosts_go_by_preference_and_those_down_are_left_out(void **state)
 {
 	(void)state;
 	static const struct host_case hosts[] = {{"a", 10}, {"b", 20}};
 	struct site *s = site_with(answer_of(hosts, 2));
-	struct site_pick pick;
-	int64_t until = 0;
-	assert_int_equal(site_pick_host(s, 1000, &pick, &until), 0);
-	assert_true(str_equals(pick.name, STR("a")));
-	site_host_failed(site_host_named(s, STR("a")), 1000);
-	assert_int_equal(site_pick_host(s, 1000, &pick, &until), 0);
-	assert_true(str_equals(pick.name, STR("b")));
-	site_host_failed(site_host_named(s, STR("b")), 1500);
-	assert_true(site_is_down(s, 1500));
-	assert_int_equal(site_pick_host(s, 1500, &pick, &until), -1);
-	assert_int_equal(until, 2000);
-	assert_int_equal(site_pick_host(s, 2000, &pick, &until), 0);
-	assert_true(str_equals(pick.name, STR("a")));
+	assert_true(str_equals(pick_at(s, 1000).name, STR("a")));
+	assert_false(fails(s, "a", 1000));
+	assert_true(str_equals(pick_at(s, 1000).name, STR("b")));
+	assert_true(fails(s, "b", 1500));
+	assert_int_equal(site_opens_at(s, 1500), 2000);
+	assert_true(str_equals(pick_at(s, 2000).name, STR("a")));
 	site_drop(s);
 }
 
@@ -71,17 +77,69 @@ static void failures_double_the_wait_and_a_greeting_ends_it(void **state)
 	(void)state;
 	static const struct host_case hosts[] = {{"a", 10}};
 	struct site *s = site_with(answer_of(hosts, 1));
-	struct site_host *a = site_host_named(s, STR("a"));
-	site_host_failed(a, 0);
+	const struct site_host *a = site_host_named(s, STR("a"));
+	(void)fails(s, "a", 0);
 	assert_int_equal(a->down_until_ms, 1000);
-	site_host_failed(a, 500); /* begun before the first failure was known */
+	(void)fails(s, "a", 500); /* begun before the first failure was known */
 	assert_int_equal(a->down_until_ms, 1000);
-	site_host_failed(a, 1000);
+	(void)fails(s, "a", 1000);
 	assert_int_equal(a->down_until_ms, 3000);
-	site_host_greeted(a);
-	assert_false(site_is_down(s, 1001));
-	site_host_failed(a, 5000);
+	assert_true(site_greeted(s, STR("a")));
+	assert_false(site_greeted(s, STR("a")));
+	assert_int_equal(site_opens_at(s, 1001), 1001);
+	(void)fails(s, "a", 5000);
 	assert_int_equal(a->down_until_ms, 6000);
+	site_drop(s);
+}
+
+/* A host that was down is tried by one connection; nobody waits for it who can go elsewhere. */
+static void a_probe_is_one_connection(void **state)
+{
+	(void)state;
+	static const struct host_case hosts[] = {{"a", 10}, {"b", 20}};
+	struct site *s = site_with(answer_of(hosts, 2));
+	assert_false(pick_at(s, 0).is_probe);
+	(void)fails(s, "a", 0);
+	struct site_pick probe = pick_at(s, 1000);
+	assert_true(probe.is_probe && str_equals(probe.name, STR("a")));
+	for (int i = 0; i < 10; i++) {
+		struct site_pick other = pick_at(s, 1000);
+		assert_true(!other.is_probe && str_equals(other.name, STR("b")));
+	}
+	assert_true(fails(s, "b", 1000));
+	assert_true(pick_at(s, 2000).is_probe);
+	assert_int_equal(site_opens_at(s, 2000), INT64_MAX); /* both are being tried */
+	site_probe_over(site_host_named(s, STR("a")));
+	assert_int_equal(site_opens_at(s, 2000), 2000);
+	site_probe_over(NULL); /* a connection to a host that has left */
+	site_drop(s);
+}
+
+static void a_site_is_dead_while_no_host_has_greeted_since_it_failed(void **state)
+{
+	(void)state;
+	static const struct host_case hosts[] = {{"a", 10}, {"b", 10}};
+	static const struct host_case more[] = {{"a", 10}, {"b", 10}, {"c", 10}};
+	struct site *s = site_with(answer_of(hosts, 2));
+	assert_false(fails(s, "a", 100));
+	assert_false(site_is_dead(s));
+	assert_true(fails(s, "b", 200));
+	assert_false(fails(s, "a", 5000)); /* it was known */
+	assert_true(site_is_dead(s));
+	assert_int_equal(s->dead_since_ms, 200);
+	assert_string_equal(s->last_host, "a");
+	assert_string_equal(s->last_text, "refused");
+	assert_true(site_greeted(s, STR("b")));
+	assert_false(site_is_dead(s));
+	(void)fails(s, "b", 6000);
+	assert_true(site_is_dead(s));
+	struct mx_answer *fresh = answer_of(more, 3);
+	site_refresh(s, fresh);
+	mx_answer_drop(fresh);
+	assert_false(site_is_dead(s)); /* nobody has tried c */
+	assert_true(fails(s, "c", 7000));
+	assert_false(fails(s, "gone", 7000));
+	assert_false(site_greeted(s, STR("gone")));
 	site_drop(s);
 }
 
@@ -98,7 +156,6 @@ static void marks_follow_the_name_through_a_refresh(void **state)
 	assert_null(site_host_named(s, STR("b")));
 	assert_int_equal(site_host_named(s, STR("a"))->plain_until_ms, 9000);
 	assert_int_equal(site_host_named(s, STR("c"))->plain_until_ms, 0);
-	site_host_failed(NULL, 0); /* a connection to a host that has left */
 	site_drop(s);
 }
 
@@ -107,6 +164,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_go_by_preference_and_those_down_are_left_out),
 		cmocka_unit_test(failures_double_the_wait_and_a_greeting_ends_it),
+		cmocka_unit_test(a_probe_is_one_connection),
+		cmocka_unit_test(a_site_is_dead_while_no_host_has_greeted_since_it_failed),
 		cmocka_unit_test(marks_follow_the_name_through_a_refresh),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

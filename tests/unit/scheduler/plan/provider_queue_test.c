@@ -41,7 +41,7 @@ static void prepare_all(struct provider_queue *q)
 
 static struct pick pick_of(struct site *site, uint32_t source)
 {
-	return (struct pick){.site = site, .source = source, .now_ms = 1000};
+	return (struct pick){.site = site, .source = source};
 }
 
 static void higher_priority_goes_first(void **state)
@@ -94,8 +94,10 @@ static void a_session_takes_only_jobs_of_its_site(void **state)
 	(void)state;
 	struct provider_queue q;
 	provider_queue_init(&q);
-	offer(&q, 1, 0, 0, 3);
-	jobs[1].site = SITE_B;
+	for (size_t i = 0; i < 3; i++) {
+		jobs[i] = (struct job){.site = i == 1 ? SITE_B : SITE_A};
+		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
+	}
 	prepare_all(&q);
 	struct pick b = pick_of(SITE_B, 1);
 	assert_int_equal(provider_queue_count(&q, &b, 10), 1);
@@ -114,23 +116,159 @@ static void a_session_takes_only_jobs_of_its_site(void **state)
 	drain(&q);
 }
 
+static bool prefers_seven(const struct job *job, void *context)
+{
+	(void)context;
+	return job->preferred_source == 7;
+}
+
 static void a_greylisted_job_waits_for_its_source(void **state)
 {
 	(void)state;
 	struct provider_queue q;
 	provider_queue_init(&q);
-	offer(&q, 1, 0, 0, 2);
-	jobs[0].preferred_source = 7;
-	jobs[0].prefer_until_ms = 2000;
+	offer(&q, 1, 0, 0, 4);
+	jobs[0].preferred_source = jobs[2].preferred_source = 7;
+	jobs[3].preferred_source = 8;
 	prepare_all(&q);
+	assert_int_equal(q.preferring_count, 3);
 	struct pick other = pick_of(SITE_A, 1);
+	assert_int_equal(provider_queue_count(&q, &other, 10), 1);
 	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[1]);
 	assert_null(provider_queue_pick(&q, &other));
-	other.now_ms = 2000;
-	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[0]);
-	provider_queue_remove(&q, &jobs[0]);
-	provider_queue_remove(&q, &jobs[1]);
+	size_t ready;
+	struct pick seven = pick_of(NULL, 7);
+	assert_ptr_equal(provider_queue_site(&q, &seven, &ready), SITE_A);
+	assert_int_equal(ready, 2);
+	assert_ptr_equal(provider_queue_pick(&q, &seven), &jobs[0]);
+	/* Its source will not go: any other may. */
+	provider_queue_unprefer(&q, prefers_seven, NULL);
+	assert_int_equal(q.preferring_count, 1);
+	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[2]);
+	assert_null(provider_queue_pick(&q, &other));
+	for (size_t i = 0; i < 3; i++)
+		provider_queue_remove(&q, &jobs[i]);
 	drain(&q);
+}
+
+/* However many wait for a source, whoever does not is found behind them. */
+static void a_preference_holds_up_nobody(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	provider_queue_init(&q);
+	offer(&q, 1, 0, 0, 301);
+	for (size_t i = 0; i < 300; i++)
+		jobs[i].preferred_source = 7;
+	prepare_all(&q);
+	struct pick other = pick_of(SITE_A, 1);
+	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[300]);
+	provider_queue_remove(&q, &jobs[300]);
+	drain(&q);
+}
+
+static bool reaches_b(const struct site *site, void *context)
+{
+	(void)context;
+	return site == SITE_B;
+}
+
+static void a_site_that_is_down_holds_up_no_other(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	provider_queue_init(&q);
+	for (size_t i = 0; i < 20; i++) {
+		jobs[i] = (struct job){.site = i == 19 ? SITE_B : SITE_A};
+		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
+	}
+	prepare_all(&q);
+	struct pick p = pick_of(NULL, 1);
+	p.reaches = reaches_b;
+	size_t ready;
+	for (int i = 0; i < 2; i++) {
+		assert_ptr_equal(provider_queue_site(&q, &p, &ready), SITE_B);
+		assert_int_equal(ready, 1);
+	}
+	drain(&q);
+}
+
+static size_t length(const struct list *head)
+{
+	size_t n = 0;
+	LIST_EACH (it, head)
+		n++;
+	return n;
+}
+
+/* Of those who wait, only who is overdue is looked at: the walk ends at the first who is not. */
+static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	struct list out;
+	provider_queue_init(&q);
+	list_init(&out);
+	for (size_t i = 0; i < 100; i++) {
+		jobs[i] = (struct job){.site = i % 2 ? SITE_B : SITE_A, .queued_at_ms = (int64_t)i};
+		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
+	}
+	for (int i = 0; i < 30; i++)
+		provider_queue_ready(&q, provider_queue_ahead(&q));
+	struct pick p = pick_of(SITE_B, 1);
+	struct job *taken = provider_queue_pick(&q, &p);
+	assert_ptr_equal(taken, &jobs[1]);
+	provider_queue_recall_site(&q, SITE_B, 8, &out);
+	assert_int_equal(length(&out), 3); /* 3, 5, 7 */
+	/* Behind the first who is not overdue lies nothing that may be touched. */
+	struct list behind = jobs[21].arrival;
+	jobs[21].arrival = (struct list){NULL, NULL};
+	provider_queue_recall_overdue(&q, 20, &out);
+	jobs[21].arrival = behind;
+	assert_int_equal(length(&out), 19);
+	behind = jobs[23].in_line;
+	jobs[23].in_line = (struct list){NULL, NULL};
+	provider_queue_recall_site(&q, SITE_B, 20, &out);
+	jobs[23].in_line = behind;
+	assert_int_equal(length(&out), 19);
+	assert_int_equal(provider_queue_total(&q), 81);
+	LIST_EACH (it, &out)
+		assert_int_equal(LIST_ITEM(it, struct job, node)->step, JOB_OUTSIDE);
+	provider_queue_untake(&q, taken);
+	provider_queue_recall_overdue(&q, 2, &out);
+	assert_int_equal(taken->step, JOB_OUTSIDE);
+	drain(&q);
+}
+
+static void a_campaign_that_leaves_takes_its_share_along(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	struct list out;
+	provider_queue_init(&q);
+	list_init(&out);
+	for (int32_t c = 1; c <= 100; c++) {
+		offer(&q, c, 0, 0, 3);
+		prepare_all(&q);
+		struct pick p = pick_of(SITE_A, 1);
+		struct job *taken = provider_queue_pick(&q, &p);
+		provider_queue_recall(&q, NULL, NULL, &out);
+		list_init(&out);
+		provider_queue_forget(&q, c);
+		assert_int_equal(length(&q.shares), 1); /* one is still with a session */
+		if (c % 2)
+			provider_queue_untake(&q, taken);
+		provider_queue_remove(&q, taken);
+		assert_int_equal(length(&q.shares), 0);
+	}
+	/* It comes again: its share is as any other. */
+	offer(&q, 1, 0, 0, 2);
+	provider_queue_forget(&q, 1);
+	offer(&q, 1, 0, 2, 3);
+	for (size_t i = 0; i < 3; i++)
+		provider_queue_remove(&q, &jobs[i]);
+	assert_int_equal(length(&q.shares), 1);
+	provider_queue_done(&q);
 }
 
 static bool of_campaign_two(const struct job *job, void *context)
@@ -181,6 +319,10 @@ int main(void)
 		cmocka_unit_test(nobody_is_starved_at_equal_priority),
 		cmocka_unit_test(a_session_takes_only_jobs_of_its_site),
 		cmocka_unit_test(a_greylisted_job_waits_for_its_source),
+		cmocka_unit_test(a_preference_holds_up_nobody),
+		cmocka_unit_test(a_site_that_is_down_holds_up_no_other),
+		cmocka_unit_test(who_is_overdue_goes_and_nobody_else_is_looked_at),
+		cmocka_unit_test(a_campaign_that_leaves_takes_its_share_along),
 		cmocka_unit_test(recall_takes_what_the_filter_wants_and_not_what_is_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who waited too long in a provider's queue leaves it: for the retry table, for another site of the
+ * domain, or settled when nobody answers at the last one. See worker_private.h. Costs what it
+ * moves, however many wait.
+ */
+#include <stdio.h>
+
+#include "scheduler/node/worker_private.h"
+
+/* Parked people come back after this at the latest. */
+#define PARK_MOST_MS 300000
+
+/* Nobody answers at their site. That is no attempt, but it counts towards give-up: a campaign to a
+ * dead site ends, too. */
+static void settle_unreached(struct worker_queue *q, struct work_job *job, int64_t now)
+{
+	struct worker *w = q->worker;
+	const struct site *site = job->plan.site;
+	char text[WORK_TEXT_MAX];
+	snprintf(text, sizeof(text), "no host of the site can be connected to: %s: %s",
+		 site->last_host, site->last_text);
+	struct outcome outcome = {
+		.words = OUTCOME_WORDS_TCP,
+		.stage = STAGE_CONNECT,
+		.text = str_from(text),
+		.verdict = {.klass = OUTCOME_UNREACHED,
+			    .cause = CAUSE_CONNECT_FAILED,
+			    .scope = SCOPE_SITE,
+			    .rule = ""},
+	};
+	struct work_result *r = work_job_result(job, &outcome);
+	snprintf(r->host, sizeof(r->host), "%s", site->last_host);
+	r->at_us = worker_wall_us(w, now);
+	r->asked_us = worker_wall_us(w, job->due_ms);
+	work_job_decide(job, &w->options.settings.settle);
+	worker_settle(w, job);
+}
+
+static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	struct list *node;
+	while ((node = list_pop_front(leaving)) != NULL) {
+		struct work_job *job =
+			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
+		job->due_ms = due_ms;
+		if (!site_is_dead(job->plan.site))
+			worker_return(q->worker, job, RETURNED_PARKED);
+		else if (job->has_other_site)
+			worker_return(q->worker, job, RETURNED_ELSEWHERE);
+		else
+			settle_unreached(q, job, now);
+	}
+}
+
+/* Whoever waits for a dead site comes back after as long as it has been dead. */
+static void leave_dead_sites(struct worker_queue *q, int64_t now)
+{
+	int64_t park_ms = q->worker->options.settings.park_ms;
+	struct list leaving;
+	list_init(&leaving);
+	LIST_EACH (it, &q->dead_sites) {
+		struct site *site = LIST_ITEM(it, struct site, dead);
+		int64_t wait_ms = now - site->dead_since_ms;
+		if (!site_is_dead(site)) {
+			worker_queue_site_lives(q, site);
+			continue;
+		}
+		wait_ms = wait_ms < park_ms ? park_ms : wait_ms;
+		wait_ms = wait_ms < PARK_MOST_MS ? wait_ms : PARK_MOST_MS;
+		provider_queue_recall_site(&q->jobs, site, now - park_ms, &leaving);
+		leave(q, &leaving, now + wait_ms);
+	}
+}
+
+void worker_queue_park(struct worker_queue *q, int64_t now)
+{
+	int64_t park_ms = q->worker->options.settings.park_ms;
+	int64_t next = worker_queue_next_ms(q, now);
+	struct list leaving;
+	list_init(&leaving);
+	leave_dead_sites(q, now);
+	if (next == LIMITER_ON_EVENT) {
+		/* A pause without an end, or an event nobody can date. */
+		provider_queue_recall_overdue(&q->jobs, now - park_ms, &leaving);
+		next = now + park_ms;
+	} else if (next - now > park_ms) {
+		provider_queue_recall(&q->jobs, NULL, NULL, &leaving);
+		next = next < now + PARK_MOST_MS ? next : now + PARK_MOST_MS;
+	}
+	leave(q, &leaving, next);
+}
