@@ -17,7 +17,7 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
-/* So many ready jobs may wait for a source they prefer; more go by any. */
+/* So many jobs are let ahead that wait for a source they prefer, whatever the window is. */
 #define PREFERRING_MAX 256u
 /* How long to leave it when the node has composed as many bytes as it may hold. */
 #define COMPOSE_PAUSE_MS 5
@@ -212,10 +212,8 @@ void worker_queue_unprefer(struct worker_queue *q)
 
 void worker_queue_ready(struct worker_queue *q, struct job *plan)
 {
-	if (plan->preferred_source != 0 &&
-	    (q->jobs.preferring_count >= PREFERRING_MAX || prefers_in_vain(plan, q)))
-		plan->preferred_source = 0;
-	provider_queue_ready(&q->jobs, plan);
+	bool keeps = plan->preferred_source != 0 && !prefers_in_vain(plan, q);
+	provider_queue_ready(&q->jobs, plan, keeps);
 }
 
 /* --------------------------------------------------------------------------------- letting ahead
@@ -238,19 +236,27 @@ static void prepare(struct worker *w, struct work_job *job)
 		composers_offer(w->options.composers, job, w->inbox);
 }
 
+/* Who waits for a source takes nobody's place. */
+static struct ahead_room room_ahead(const struct worker_queue *q)
+{
+	size_t preferring = q->jobs.preferring_count;
+	size_t others = q->jobs.ahead_count + q->jobs.ready_count - preferring;
+	return (struct ahead_room){.any = others < window_of(q),
+				   .preferring = preferring < PREFERRING_MAX};
+}
+
 static void let_ahead(struct worker_queue *q)
 {
 	struct worker *w = q->worker;
-	size_t window = window_of(q);
-	/* Who waits for a source takes nobody's place. */
-	while (q->jobs.ahead_count + q->jobs.ready_count - q->jobs.preferring_count < window &&
-	       q->jobs.queued_count > 0) {
+	while (q->jobs.queued_count > 0) {
 		if (composers_bytes(w->options.composers) >= w->options.settings.compose_budget) {
 			/* Another queue may hold it all: nothing of ours would tell. */
 			wake_at(q, loop_now_ms(w->loop) + COMPOSE_PAUSE_MS);
 			break;
 		}
-		struct job *plan = provider_queue_ahead(&q->jobs);
+		struct job *plan = provider_queue_ahead(&q->jobs, room_ahead(q));
+		if (plan == NULL)
+			break;
 		struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
 		if (job->has_credit && job->is_composed)
 			worker_queue_ready(q, plan);

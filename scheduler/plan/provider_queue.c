@@ -92,6 +92,7 @@ static struct share *share_of(struct provider_queue *q, struct share_owner owner
 	struct share *share = xcalloc(1, sizeof(*share));
 	list_init(&share->node);
 	list_init(&share->queued);
+	list_init(&share->patient);
 	list_init(&share->ahead);
 	list_init(&share->flows);
 	list_init(&share->preferring);
@@ -142,7 +143,8 @@ void provider_queue_offer(struct provider_queue *q, struct share_owner owner, st
 	arrive(q, job);
 	job->step = JOB_QUEUED;
 	list_init(&job->node);
-	list_push_back(&job->share->queued, &job->node);
+	list_push_back(job->preferred_source ? &job->share->patient : &job->share->queued,
+		       &job->node);
 	job->share->queued_count++;
 	q->queued_count++;
 }
@@ -170,27 +172,43 @@ static void rotate(struct list *head, struct list *node)
 	list_push_back(head, node);
 }
 
-static bool has_queued(const struct share *share, const struct pick *p)
+/* The queued job of the share to go next into room; who came first goes first. */
+static struct job *first_queued(const struct share *share, const struct ahead_room *room)
 {
-	(void)p;
-	return share->queued_count > 0;
+	struct list *any = room->any ? list_first(&share->queued) : NULL;
+	struct list *patient = room->preferring ? list_first(&share->patient) : NULL;
+	if (any == NULL || patient == NULL)
+		return any || patient ? LIST_ITEM(any ? any : patient, struct job, node) : NULL;
+	struct job *first = LIST_ITEM(any, struct job, node);
+	struct job *other = LIST_ITEM(patient, struct job, node);
+	return other->queued_at_ms < first->queued_at_ms ? other : first;
 }
 
-struct job *provider_queue_ahead(struct provider_queue *q)
+static bool has_queued(const struct share *share, const struct pick *p)
 {
+	return first_queued(share, p->context) != NULL;
+}
+
+struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room room)
+{
+	const struct pick p = {.context = &room};
 	if (q->queued_count == 0)
 		return NULL;
 	bool is_round_robin = ++q->turn % ROUND_ROBIN_EVERY == 0;
-	struct share *share = next_share(q, NULL, has_queued, is_round_robin);
+	struct share *share = next_share(q, &p, has_queued, is_round_robin);
+	if (share == NULL)
+		return NULL;
 	if (is_round_robin)
 		rotate(&q->shares, &share->node);
-	struct job *job = LIST_ITEM(list_pop_front(&share->queued), struct job, node);
+	struct job *job = first_queued(share, &room);
+	list_remove(&job->node);
 	job->step = JOB_AHEAD;
 	list_push_back(&share->ahead, &job->node);
 	share->queued_count--;
 	share->ahead_count++;
 	q->queued_count--;
 	q->ahead_count++;
+	q->preferring_count += job->preferred_source != 0;
 	/* What is ahead counts as sent, or a fast queue would fill the window with one campaign. */
 	share->sent++;
 	return job;
@@ -276,12 +294,20 @@ static void leave_ready(struct provider_queue *q, struct job *job)
 	q->ready_count--;
 }
 
-void provider_queue_ready(struct provider_queue *q, struct job *job)
+static void leave_ahead(struct provider_queue *q, struct job *job)
 {
-	must(job->step == JOB_AHEAD);
 	list_remove(&job->node);
 	job->share->ahead_count--;
 	q->ahead_count--;
+	q->preferring_count -= job->preferred_source != 0;
+}
+
+void provider_queue_ready(struct provider_queue *q, struct job *job, bool keeps_preference)
+{
+	must(job->step == JOB_AHEAD);
+	leave_ahead(q, job);
+	if (!keeps_preference)
+		job->preferred_source = 0;
 	enter_ready(q, job, false);
 }
 
@@ -427,9 +453,7 @@ void provider_queue_remove(struct provider_queue *q, struct job *job)
 		q->queued_count--;
 		break;
 	case JOB_AHEAD:
-		list_remove(&job->node);
-		share->ahead_count--;
-		q->ahead_count--;
+		leave_ahead(q, job);
 		break;
 	case JOB_READY:
 		leave_ready(q, job);

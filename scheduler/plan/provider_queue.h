@@ -11,7 +11,7 @@
  * late is soon done, yet nobody is starved. A share that comes (back) with work may not catch up on
  * all that the others sent meanwhile: it starts at most a fixed head start below the least of them.
  *
- * A job that prefers a source waits in a flow of its own, so it is in nobody's way; whoever knows
+ * A job that prefers a source waits in lists of its own, so it is in nobody's way; whoever knows
  * that the source will not go takes the preference from it (provider_queue_unprefer).
  *
  * Invariants: queued + ahead + ready + taken = jobs offered and not yet finished or removed; a job
@@ -34,7 +34,8 @@ struct share_owner {
 struct share {
 	struct list node; /* provider_queue.shares; rotated by round robin */
 	struct share_owner owner;
-	struct list queued;	/* struct job, FIFO */
+	struct list queued;	/* struct job that any source may take, FIFO */
+	struct list patient;	/* struct job, queued and preferring a source, FIFO */
 	struct list ahead;	/* struct job, being prepared */
 	struct list flows;	/* struct flow with ready jobs for any source; rotated */
 	struct list preferring; /* struct flow whose jobs prefer a source; rotated */
@@ -49,7 +50,7 @@ struct provider_queue {
 	struct list arrivals; /* struct job (arrival) of every step but outside, as they came */
 	struct map lines;     /* struct line by site pointer */
 	size_t queued_count, ahead_count, ready_count, taken_count;
-	size_t preferring_count; /* of ready_count, those that prefer a source */
+	size_t preferring_count; /* of those ahead and ready, who prefers a source */
 	unsigned turn;		 /* counts picks, for the one in four */
 };
 
@@ -76,10 +77,14 @@ void provider_queue_init(struct provider_queue *q);
 void provider_queue_done(struct provider_queue *q);
 /* Adds a job that is outside, at the end of its campaign's share; queued_at_ms never goes back. */
 void provider_queue_offer(struct provider_queue *q, struct share_owner owner, struct job *job);
-/* The next job to prepare (credit, composing), moved from queued to ahead; NULL = none queued. */
-struct job *provider_queue_ahead(struct provider_queue *q);
-/* ahead → ready. */
-void provider_queue_ready(struct provider_queue *q, struct job *job);
+/* What may be let ahead: jobs that any source may take, and jobs that prefer one. */
+struct ahead_room {
+	bool any, preferring;
+};
+/* The next job to prepare (credit, composing), moved from queued to ahead; NULL = none for room. */
+struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room room);
+/* ahead → ready; its preference is dropped unless it still holds. */
+void provider_queue_ready(struct provider_queue *q, struct job *job, bool keeps_preference);
 /* The ready job to send now under p, moved to taken and counted as sent; NULL = none fits. */
 struct job *provider_queue_pick(struct provider_queue *q, const struct pick *p);
 /* The site of some ready job that p allows (p->site is ignored), for opening a connection, and how

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.mailing import ROOT, peak
+from support.mailing import peak
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
 DRAINING, ACTIVE = 2, 1
@@ -169,15 +169,6 @@ def test_draining_a_source(mailing):
     assert not [e for e in log.events if e["event"] == "close" and "reset" in e["detail"]]
 
 
-def waits_a_second(mailing, rule_id):
-    """The built-in rule with a delay that a test can wait for."""
-    for file in (ROOT / "schemas/rules").glob("[0-9]*.json"):
-        for rule in json.loads(file.read_text())["rules"]:
-            if rule["id"] == rule_id:
-                mailing.db.query("INSERT INTO reply_rule(rule_id, body) VALUES (%s, %s)",
-                                 rule_id, json.dumps({**rule, "delay": "1s"}))  # fmt: skip
-
-
 def test_qq_throttles_with_550_and_nobody_is_lost(mailing):
     reply = "550 Ip frequency limited [MHtS4]. http://service.mail.qq.com/detail/122/12"
     limits = {"rates": [{"messages": 40, "per": "s", "at": "mail", "reply": reply}]}
@@ -185,7 +176,7 @@ def test_qq_throttles_with_550_and_nobody_is_lost(mailing):
     mailing.source("s1")
     mailing.source("s2")
     campaign = mailing.campaign("c", {"qq": 120}, domains={"qq": "qq.com"})
-    waits_a_second(mailing, "qq.ip-frequency")
+    mailing.rule_waits("qq.ip-frequency", "1s")
     mailing.start(retry_schedule="1s")
     mailing.launch(campaign)
     log = mailing.finished(campaign, seconds=60)
@@ -200,7 +191,7 @@ def test_greylisting_prefers_its_source(mailing):
     for name in ["s1", "s2", "s3"]:
         mailing.source(name)
     campaign = mailing.campaign("c", {"big": 60})
-    waits_a_second(mailing, "any.greylist")
+    mailing.rule_waits("any.greylist", "1s")
     mailing.start(retry_schedule="1s")
     mailing.launch(campaign)
     log = mailing.finished(campaign)

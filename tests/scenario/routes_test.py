@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which host mail goes to, through whose lane, and what becomes of it when hosts are down."""
 
+import pytest
+
 
 def domain(mailing, name, **mx):
     """A domain with MX at several providers: domain(mailing, "mix", big=10, other=20)."""
@@ -82,3 +84,55 @@ def test_people_of_a_dead_site_are_given_up(mailing):
     mx, provider, attempt, source, template = rows[0]
     assert (mx, provider, attempt, source) == ("mx.dead.test", "dead", 0, 0)
     assert "no host of the site can be connected to" in template and "refused" in template
+
+
+def greylisted(mailing, people):
+    """A campaign whose people are all turned away once. Then s1 may send one message a minute:
+    its people wait for it, those of s2 have been delivered."""
+    mailing.provider("big", profile={"greylist": {"seconds": 1}, "delay_ms": {"rcpt": 5}})
+    first, second = mailing.source("s1"), mailing.source("s2")
+    campaign = mailing.campaign("c", {"big": people})
+    mailing.rule_waits("any.greylist", "5s")
+    mailing.start(retry_schedule="1s", ledger_overdue_ms=100, park_ms=600_000)
+    mailing.launch(campaign)
+    mailing.wait(lambda: len(turned_away(mailing.log())) == people, "all were turned away")
+    mailing.limit(source="s1", rate=(1, "min"))
+    mailing.wait(lambda: set(waiting(mailing.log()).values()) == {first}, "those of s1 wait")
+    return campaign, first, second
+
+
+def turned_away(log):
+    """Who was, and by which of our addresses."""
+    return {e["rcpt"]: e["client"] for e in log.events
+            if e["event"] == "rcpt" and e["code"] != "250"}
+
+
+def waiting(log):
+    accepted = {e["rcpt"] for e in log.accepted()}
+    return {rcpt: client for rcpt, client in turned_away(log).items() if rcpt not in accepted}
+
+
+OPERATORS = [["pause", "--source", "s1"], ["source", "drain", "s1"], ["source", "remove", "s1"]]
+
+
+@pytest.mark.parametrize("verb", OPERATORS, ids=lambda verb: "-".join(verb[:2]))
+def test_a_source_that_leaves_keeps_nobody_waiting(mailing, verb):
+    campaign, _, staying = greylisted(mailing, 60)
+    left = set(waiting(mailing.log()))
+    mailing.edm(*verb, *(["--yes"] if verb[1] == "remove" else []))
+    log = mailing.finished(campaign, seconds=20)
+    assert len({e["rcpt"] for e in log.accepted()}) == 60
+    by_the_other = left & {e["rcpt"] for e in log.accepted(client=staying)}
+    print("waited for the source that left", len(left), "went by the other", len(by_the_other))
+    assert len(by_the_other) >= len(left) - 1 > 0
+
+
+def test_who_prefers_a_source_is_in_nobodys_way(mailing):
+    """Many wait for s1; people who come behind them go by s2."""
+    campaign, _, staying = greylisted(mailing, 300)
+    later = mailing.campaign("later", {"big": 50}, sender="later.test")
+    mailing.launch(later)
+    log = mailing.finished(later, seconds=20)
+    assert len(log.accepted(client=staying, mail_from="news@later.test")) == 50
+    assert mailing.states(later) == {"delivered": 50}
+    assert mailing.states(campaign)["delivered"] < 300

@@ -178,6 +178,14 @@ class Mailing:
             words.append(f"{kind.replace('_', '-')}={text}")
         self.edm("limit", "set", *words)
 
+    def rule_waits(self, rule_id, delay):
+        """The built-in rule with a delay that a test can wait for."""
+        for file in (ROOT / "schemas/rules").glob("[0-9]*.json"):
+            for rule in json.loads(file.read_text())["rules"]:
+                if rule["id"] == rule_id:
+                    self.db.query("INSERT INTO reply_rule(rule_id, body) VALUES (%s, %s)",
+                                  rule_id, json.dumps({**rule, "delay": delay}))
+
     def launch(self, *campaigns):
         for campaign in campaigns:
             self.db.query("UPDATE campaign SET state = 3, started_at = now(), version = version + 1"

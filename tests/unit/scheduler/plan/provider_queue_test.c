@@ -32,11 +32,16 @@ static void drain(struct provider_queue *q)
 	provider_queue_done(q);
 }
 
+static struct job *ahead(struct provider_queue *q)
+{
+	return provider_queue_ahead(q, (struct ahead_room){true, true});
+}
+
 static void prepare_all(struct provider_queue *q)
 {
 	struct job *job;
-	while ((job = provider_queue_ahead(q)) != NULL)
-		provider_queue_ready(q, job);
+	while ((job = ahead(q)) != NULL)
+		provider_queue_ready(q, job, true);
 }
 
 static struct pick pick_of(struct site *site, uint32_t source)
@@ -52,8 +57,8 @@ static void higher_priority_goes_first(void **state)
 	offer(&q, 1, 0, 0, 10);
 	offer(&q, 2, 5, 10, 20);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(provider_queue_ahead(&q)->share->owner.campaign, 2);
-	assert_int_equal(provider_queue_ahead(&q)->share->owner.campaign, 1);
+		assert_int_equal(ahead(&q)->share->owner.campaign, 2);
+	assert_int_equal(ahead(&q)->share->owner.campaign, 1);
 	drain(&q);
 }
 
@@ -64,11 +69,11 @@ static void a_late_campaign_gets_three_quarters(void **state)
 	provider_queue_init(&q);
 	offer(&q, 1, 0, 0, 200);
 	for (int i = 0; i < 100; i++)
-		assert_non_null(provider_queue_ahead(&q));
+		assert_non_null(ahead(&q));
 	offer(&q, 2, 0, 200, 300);
 	int late = 0;
 	for (int i = 0; i < 80; i++)
-		late += provider_queue_ahead(&q)->share->owner.campaign == 2;
+		late += ahead(&q)->share->owner.campaign == 2;
 	/* 60 by "least sent", and the round-robin picks are shared. */
 	assert_in_range(late, 60, 72);
 	drain(&q);
@@ -83,7 +88,7 @@ static void nobody_is_starved_at_equal_priority(void **state)
 		offer(&q, c + 1, 0, (size_t)c * 100, (size_t)c * 100 + 100);
 	int sent[5] = {0};
 	for (int i = 0; i < 200; i++)
-		sent[provider_queue_ahead(&q)->share->owner.campaign]++;
+		sent[ahead(&q)->share->owner.campaign]++;
 	for (int c = 1; c <= 4; c++)
 		assert_in_range(sent[c], 45, 55);
 	drain(&q);
@@ -116,6 +121,13 @@ static void a_session_takes_only_jobs_of_its_site(void **state)
 	drain(&q);
 }
 
+static void offer_preferring(struct provider_queue *q, size_t i, uint32_t source)
+{
+	jobs[i] = (struct job){
+		.site = SITE_A, .queued_at_ms = (int64_t)i, .preferred_source = source};
+	provider_queue_offer(q, (struct share_owner){1, 0}, &jobs[i]);
+}
+
 static bool prefers_seven(const struct job *job, void *context)
 {
 	(void)context;
@@ -127,9 +139,9 @@ static void a_greylisted_job_waits_for_its_source(void **state)
 	(void)state;
 	struct provider_queue q;
 	provider_queue_init(&q);
-	offer(&q, 1, 0, 0, 4);
-	jobs[0].preferred_source = jobs[2].preferred_source = 7;
-	jobs[3].preferred_source = 8;
+	static const uint32_t preferred[] = {7, 0, 7, 8};
+	for (size_t i = 0; i < 4; i++)
+		offer_preferring(&q, i, preferred[i]);
 	prepare_all(&q);
 	assert_int_equal(q.preferring_count, 3);
 	struct pick other = pick_of(SITE_A, 1);
@@ -151,20 +163,31 @@ static void a_greylisted_job_waits_for_its_source(void **state)
 	drain(&q);
 }
 
-/* However many wait for a source, whoever does not is found behind them. */
+/* However many wait for a source, whoever does not is found behind them, in every step. */
 static void a_preference_holds_up_nobody(void **state)
 {
 	(void)state;
 	struct provider_queue q;
 	provider_queue_init(&q);
-	offer(&q, 1, 0, 0, 301);
-	for (size_t i = 0; i < 300; i++)
-		jobs[i].preferred_source = 7;
-	prepare_all(&q);
+	for (size_t i = 0; i < 301; i++)
+		offer_preferring(&q, i, i < 300 ? 7 : 0);
+	for (int i = 0; i < 200; i++)
+		provider_queue_ready(&q, ahead(&q), true);
+	assert_int_equal(q.preferring_count, 200);
+	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){true, false}), &jobs[300]);
+	provider_queue_ready(&q, &jobs[300], true);
+	assert_null(provider_queue_ahead(&q, (struct ahead_room){true, false}));
+	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){false, true}), &jobs[200]);
 	struct pick other = pick_of(SITE_A, 1);
 	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[300]);
+	assert_null(provider_queue_pick(&q, &other));
+	/* One whose source has left meanwhile. */
+	provider_queue_ready(&q, &jobs[200], false);
+	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[200]);
+	provider_queue_remove(&q, &jobs[200]);
 	provider_queue_remove(&q, &jobs[300]);
 	drain(&q);
+	assert_int_equal(q.preferring_count, 0);
 }
 
 static bool reaches_b(const struct site *site, void *context)
@@ -214,7 +237,7 @@ static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
 		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
 	}
 	for (int i = 0; i < 30; i++)
-		provider_queue_ready(&q, provider_queue_ahead(&q));
+		provider_queue_ready(&q, ahead(&q), true);
 	struct pick p = pick_of(SITE_B, 1);
 	struct job *taken = provider_queue_pick(&q, &p);
 	assert_ptr_equal(taken, &jobs[1]);
@@ -285,9 +308,9 @@ static void recall_takes_what_the_filter_wants_and_not_what_is_taken(void **stat
 	offer(&q, 1, 0, 0, 10);
 	offer(&q, 2, 0, 10, 20);
 	for (int i = 0; i < 12; i++)
-		provider_queue_ready(&q, provider_queue_ahead(&q));
+		provider_queue_ready(&q, ahead(&q), true);
 	for (int i = 0; i < 4; i++)
-		assert_non_null(provider_queue_ahead(&q));
+		assert_non_null(ahead(&q));
 	struct pick p = pick_of(SITE_A, 1);
 	struct job *taken = provider_queue_pick(&q, &p);
 	while (taken->share->owner.campaign != 2)
