@@ -338,6 +338,58 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
 }
 
+/* A greylisted retry is for the node of its source while that source may send. */
+static void a_preference_ends_with_its_source(void **state)
+{
+	static const struct {
+		const char *what;
+		bool is_kept;
+	} cases[] = {
+		{"SELECT 1", true},
+		{"UPDATE source SET state = 2", false},
+		{"UPDATE source SET state = 3", false},
+		{"UPDATE retry SET prefer_until = now() - interval '1 s'", false},
+		{"INSERT INTO pause(scope, source_name, who, why) VALUES (3, 's1', 'li', 'hot')",
+		 false},
+		{"INSERT INTO pause(scope, source_name, who, why) VALUES (3, 's2', 'li', 'hot')",
+		 true},
+		{"INSERT INTO pause(scope, source_name, who, why, until) VALUES"
+		 " (3, 's1', 'li', 'hot', now() - interval '1 s')",
+		 true},
+		{"INSERT INTO pause(scope, source_name, who, why, lifted_at) VALUES"
+		 " (3, 's1', 'li', 'hot', now())",
+		 true},
+	};
+	struct world *w = *state;
+	struct lease lease;
+	struct member_id id = begin(w, 2, &lease);
+	world_reap(w, id);
+	world_sql(w, "UPDATE doubt SET until = now()");
+	world_expire_doubts(w);
+	world_sql(w, "INSERT INTO source(source_id, name, address, ehlo)"
+		     " VALUES (71, 's1', '127.0.0.1', 'a.test')");
+	world_sql(w,
+		  "UPDATE retry SET due_at = now() - interval '1 min', source_id = 71,"
+		  " node_id = %d, prefer_until = now() + interval '1 h'",
+		  (int)id.node);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		world_sql(w, "BEGIN");
+		world_sql(w, "%s", cases[i].what);
+		assert_int_equal(world_pack(w), LEDGER_FIRST_CREDITS);
+		int64_t kept = world_number(w, "SELECT count(*) FROM chunk JOIN chunk_data"
+					       " USING (campaign_id, chunk_no)"
+					       " WHERE chunk_no < 0 AND meant_for IS NOT NULL"
+					       " AND 71 = ALL(sources)");
+		int64_t dropped = world_number(w, "SELECT count(*) FROM chunk JOIN chunk_data"
+						  " USING (campaign_id, chunk_no)"
+						  " WHERE chunk_no < 0 AND meant_for IS NULL"
+						  " AND 0 = ALL(sources)");
+		if (kept != cases[i].is_kept || dropped != !cases[i].is_kept)
+			fail_msg("%s", cases[i].what);
+		world_sql(w, "ROLLBACK");
+	}
+}
+
 static void policy_retry_sends_the_unknown_once_more(void **state)
 {
 	struct world *w = *state;
@@ -501,6 +553,7 @@ int main(void)
 		TEST(a_claim_whose_reply_was_lost_is_found_and_given_back),
 		TEST(a_dead_node_leaves_doubt_and_frees_the_rest),
 		TEST(doubt_ends_as_unknown_and_a_late_journal_sets_it_right),
+		TEST(a_preference_ends_with_its_source),
 		TEST(policy_retry_sends_the_unknown_once_more),
 		TEST(a_cancelled_campaign_is_settled_chunk_by_chunk),
 		TEST(a_deadline_expires_who_is_left),

@@ -1,15 +1,20 @@
 -- Puts due people back into chunks: of a (campaign, group, node) when 1,000 are due or the oldest
 -- is $2 ms overdue. The group is that of today: the domain's route, else its provider, else the
--- domain where it was big enough to be a group at the freeze, else the tail. One packer at a
+-- domain where it was big enough to be a group at the freeze, else the tail. A source that is
+-- preferred but may not send (drained, removed, paused) is preferred no longer. One packer at a
 -- time; rows are in retry or in a chunk, never in both. $1 people at most in one run.
 -- Returns chunks made and people packed.
 WITH turn AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtext('edm.pack')) AS ours
 ), due AS MATERIALIZED (
-	SELECT r.*,
-	       CASE WHEN r.prefer_until > now() THEN r.node_id END AS meant_for,
-	       CASE WHEN r.prefer_until > now() THEN r.source_id ELSE 0 END AS preferred
+	SELECT r.*, CASE WHEN s.source_id IS NOT NULL THEN r.node_id END AS meant_for,
+	       coalesce(s.source_id, 0) AS preferred
 	  FROM turn, retry r JOIN campaign p USING (campaign_id)
+	  LEFT JOIN source s ON s.source_id = r.source_id AND s.state = 1
+	   AND r.prefer_until > now()
+	   AND NOT EXISTS (SELECT FROM pause z
+	                    WHERE z.lifted_at IS NULL AND z.scope = 3 AND z.source_name = s.name
+	                      AND (z.until IS NULL OR z.until > now()))
 	 WHERE turn.ours AND r.due_at <= now() AND p.state = 3
 	 ORDER BY r.due_at LIMIT $1::int
 	   FOR UPDATE OF r SKIP LOCKED
