@@ -64,24 +64,53 @@ void claims_on_work(struct node *n, const struct keeper_need *needs, size_t coun
 	claims_plan(n);
 }
 
+static void note_refusal(struct need *need, bool is_refused, int64_t now)
+{
+	if (is_refused && need->refused_since_ms == 0)
+		need->refused_since_ms = now;
+	if (is_refused || need->refused_since_ms == 0)
+		return;
+	need->refused_ms += now - need->refused_since_ms;
+	need->refused_since_ms = 0;
+}
+
+int32_t need_refused_s(const struct need *need, int64_t now)
+{
+	int64_t present_ms = need->refused_since_ms ? now - need->refused_since_ms : 0;
+	return (int32_t)((need->refused_ms + present_ms) / 1000);
+}
+
 void claims_on_status(struct node *n, const struct work_status *status)
 {
+	int64_t now = loop_now_ms(n->loop);
 	for (size_t i = 0; i < status->queue_count; i++) {
 		struct str name = str_from(status->queues[i].name);
 		struct map_node *node;
 		for (node = map_next(&n->needs, NULL); node; node = map_next(&n->needs, node)) {
 			struct need *need = CONTAINER_OF(node, struct need, by_key);
-			if (str_equals(need->group, name))
-				need->shut_until_ms = status->queues[i].next_ms;
+			if (!str_equals(need->group, name))
+				continue;
+			need->shut_until_ms = status->queues[i].next_ms;
+			note_refusal(need, status->queues[i].is_refused, now);
 		}
 	}
 }
 
-static size_t room_of(const struct node *n, const struct need *need)
+/* The receiver's side has kept them waiting for too long: they are claimed to be given up. */
+static bool is_to_be_given_up(const struct need *need, const struct node_campaign *campaign,
+			      int64_t now)
+{
+	int64_t give_up_ms = campaign->give_up_after_ms;
+	return need->refused_since_ms != 0 && give_up_ms != 0 &&
+	       (int64_t)need_refused_s(need, now) * 1000 >= give_up_ms;
+}
+
+static size_t room_of(const struct node *n, const struct need *need,
+		      const struct node_campaign *campaign)
 {
 	int64_t now = loop_now_ms(n->loop);
 	int64_t horizon_ms = n->options.settings.horizon_ms;
-	if (need->shut_until_ms > now + horizon_ms)
+	if (need->shut_until_ms > now + horizon_ms && !is_to_be_given_up(need, campaign, now))
 		return 0;
 	size_t room = planner_room(need->rate_per_s, horizon_ms);
 	bool is_new = need->settled < FIRST_CHUNKS * PLAN_CHUNK_SIZE;
@@ -116,7 +145,7 @@ static size_t gather(struct node *n, struct plan_need *plans, struct need **need
 		plans[count++] = (struct plan_need){.campaign = need->campaign,
 						    .priority = campaign->priority,
 						    .held = need->held,
-						    .room = room_of(n, need),
+						    .room = room_of(n, need, campaign),
 						    .ready_chunks = need->ready_chunks};
 	}
 	return count;

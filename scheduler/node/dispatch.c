@@ -46,10 +46,14 @@ void dispatch_lease(struct node *n, struct node_lease *lease)
 		if (!lease->people[i].is_done)
 			job_of_person(hold, (uint16_t)i);
 	n->held += hold->out;
+	int32_t refused_s = need_refused_s(hold->need, loop_now_ms(n->loop));
 	for (size_t i = 0; i < lease->count; i++) {
-		const struct node_person *person = &lease->people[i];
+		struct node_person *person = &lease->people[i];
 		if (hold->jobs[i] == NULL)
 			continue;
+		/* Who was never tried has waited in the chunk for as long. */
+		if (person->attempts == 0 && person->age_s == 0)
+			person->age_s = refused_s;
 		if (person->prefer_until_us != 0)
 			hold->jobs[i]->plan.prefer_until_ms =
 				(person->prefer_until_us -
@@ -141,6 +145,9 @@ bool dispatch_may_go(struct node *n, struct work_job *job)
 
 void dispatch_job(struct node *n, struct work_job *job)
 {
+	struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
+	if (campaign != NULL)
+		campaign->give_up_after_ms = job->campaign->give_up_after_ms;
 	if (dispatch_may_go(n, job))
 		lookup_job(n, job);
 }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/utf8.h"
+
 /* So many connections may die under a job before it goes back to wait. */
 #define UNREACHED_MAX 4
 
@@ -27,8 +29,20 @@ static void fill_evidence(const struct lane_session *ls, const struct lane_slot 
 	r->at_us = worker_wall_us(q->worker, now);
 }
 
+/* Kept as evidence for those who are given up because of it. */
+static void keep_block(struct worker_queue *q, const struct outcome *outcome)
+{
+	q->block = *outcome;
+	q->block.text = utf8_clip(outcome->text, sizeof(q->block_text));
+	if (q->block.text.len > 0)
+		memcpy(q->block_text, outcome->text.ptr, q->block.text.len);
+	q->block.text.ptr = q->block_text;
+	q->block.verdict.rule = ""; /* it belongs to rules that may be replaced */
+}
+
 static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t rests_ms)
 {
+	keep_block(lane->queue, outcome);
 	struct work_blocked *b = xcalloc(1, sizeof(*b));
 	snprintf(b->source, sizeof(b->source), "%.*s", STR_ARG(lane->source->name));
 	snprintf(b->target, sizeof(b->target), "%.*s", STR_ARG(lane->queue->name));

@@ -33,8 +33,10 @@ struct need {
 	uint64_t settled_before; /* at the last tick */
 	double rate_per_s;
 	size_t ready_chunks;
-	int64_t shut_until_ms; /* its lanes will not go before */
-	bool is_seen;	       /* in the last list of the ledger */
+	int64_t shut_until_ms;	  /* its lanes will not go before */
+	int64_t refused_since_ms; /* the receiver's side keeps its lanes shut; 0 = not now */
+	int64_t refused_ms;	  /* how long it did before */
+	bool is_seen;		  /* in the last list of the ledger */
 };
 
 struct hold {
@@ -62,7 +64,8 @@ struct node_campaign {
 	int32_t id;
 	int32_t version, state;
 	int32_t priority;
-	char *pool; /* owned */
+	int64_t give_up_after_ms; /* 0 = none of its letters was loaded yet */
+	char *pool;		  /* owned */
 	bool is_seen;
 };
 
@@ -205,6 +208,9 @@ void sites_free(struct node *n);
 
 /* ---- claims.c */
 struct need *need_of(struct node *n, int32_t campaign, struct str group);
+/* What the receiver's side has cost this need so far, seconds: who has not been tried yet is so old
+ * towards give-up. */
+int32_t need_refused_s(const struct need *need, int64_t now);
 void claims_on_work(struct node *n, const struct keeper_need *needs, size_t count);
 void claims_on_status(struct node *n, const struct work_status *status);
 void claims_plan(struct node *n);

@@ -73,6 +73,7 @@ struct work_queue_status {
 	size_t queued, ready, sessions;
 	uint64_t settled; /* since the worker started */
 	int64_t next_ms;  /* when it can go next; now or before = it is going */
+	bool is_refused;  /* each of its lanes is dead or blocked: it counts towards give-up */
 };
 
 /* Once a second. Freed by control. */

@@ -11,11 +11,23 @@
 /* Parked people come back after this at the latest. */
 #define PARK_MOST_MS 300000
 
-/* Nobody answers at their site. That is no attempt, but it counts towards give-up: a campaign to a
- * dead site ends, too. */
-static void settle_unreached(struct worker_queue *q, struct work_job *job, int64_t now)
+/* Settled without an attempt: it counts towards give-up, so a campaign to a site that is dead, or
+ * that blocks us, ends, too. */
+static void settle_untried(struct worker_queue *q, struct work_job *job,
+			   const struct outcome *outcome, const char *host)
 {
 	struct worker *w = q->worker;
+	struct work_result *r = work_job_result(job, outcome);
+	snprintf(r->host, sizeof(r->host), "%s", host);
+	r->at_us = worker_wall_us(w, loop_now_ms(w->loop));
+	r->asked_us = worker_wall_us(w, job->due_ms);
+	work_job_decide(job, &w->options.settings.settle);
+	worker_settle(w, job);
+}
+
+/* Nobody answers at their site. */
+static void settle_unreached(struct worker_queue *q, struct work_job *job)
+{
 	const struct site *site = job->plan.site;
 	char text[WORK_TEXT_MAX];
 	snprintf(text, sizeof(text), "no host of the site can be connected to: %s: %s",
@@ -29,12 +41,17 @@ static void settle_unreached(struct worker_queue *q, struct work_job *job, int64
 			    .scope = SCOPE_SITE,
 			    .rule = ""},
 	};
-	struct work_result *r = work_job_result(job, &outcome);
-	snprintf(r->host, sizeof(r->host), "%s", site->last_host);
-	r->at_us = worker_wall_us(w, now);
-	r->asked_us = worker_wall_us(w, job->due_ms);
-	work_job_decide(job, &w->options.settings.settle);
-	worker_settle(w, job);
+	settle_untried(q, job, &outcome, site->last_host);
+}
+
+/* The receiver blocks every source. People of the queue's own group wait in their chunk, whose node
+ * counts the time, until it is too long; the others wait in the retry table. */
+static bool is_refused(const struct worker_queue *q, const struct work_job *job, int64_t now)
+{
+	if (q->block.verdict.klass != OUTCOME_BLOCKED || !worker_queue_is_refused(q, now))
+		return false;
+	int64_t age_ms = (int64_t)job->lease->people[job->position].age_s * 1000;
+	return !str_equals(job->lease->group, q->name) || age_ms >= job->campaign->give_up_after_ms;
 }
 
 static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)
@@ -44,13 +61,16 @@ static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)
 	while ((node = list_pop_front(leaving)) != NULL) {
 		struct work_job *job =
 			CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan);
+		bool is_dead = site_is_dead(job->plan.site);
 		job->due_ms = due_ms;
-		if (!site_is_dead(job->plan.site))
-			worker_return(q->worker, job, RETURNED_PARKED);
-		else if (job->has_other_site)
+		if (is_dead && job->has_other_site)
 			worker_return(q->worker, job, RETURNED_ELSEWHERE);
+		else if (is_dead)
+			settle_unreached(q, job);
+		else if (is_refused(q, job, now))
+			settle_untried(q, job, &q->block, "");
 		else
-			settle_unreached(q, job, now);
+			worker_return(q->worker, job, RETURNED_PARKED);
 	}
 }
 
@@ -65,6 +85,10 @@ static void leave_dead_sites(struct worker_queue *q, int64_t now)
 		int64_t wait_ms = now - site->dead_since_ms;
 		if (!site_is_dead(site)) {
 			worker_queue_site_lives(q, site);
+			continue;
+		}
+		if (!provider_queue_has_site(&q->jobs, site)) {
+			worker_queue_forget_dead(site);
 			continue;
 		}
 		wait_ms = wait_ms < park_ms ? park_ms : wait_ms;

@@ -89,9 +89,11 @@ struct worker_queue {
 	struct lane **lanes;		     /* of sources[i]; NULL until used */
 	struct choose_candidate *candidates; /* of sources[i] */
 	size_t source_count;
-	struct list retired;	/* struct lane (node) whose source may not be used any more */
-	struct list idle;	/* struct lane_session of all lanes */
-	struct list dead_sites; /* struct site (dead), each a reference */
+	struct list retired;  /* struct lane (node) whose source may not be used any more */
+	struct list idle;     /* struct lane_session of all lanes */
+	struct outcome block; /* the last one, of text block_text; OUTCOME_BLOCKED or blank */
+	char block_text[WORK_TEXT_MAX];
+	struct list dead_sites; /* struct site (dead) with jobs here, each a reference */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
 	bool wants_room;	 /* waits for a connection of another queue to end */
@@ -209,6 +211,9 @@ void worker_queue_ready(struct worker_queue *q, struct job *plan);
 void worker_queue_unprefer(struct worker_queue *q);
 /* The session's host is to be left alone for a while. */
 void worker_queue_site_failed(struct lane_session *ls, const struct outcome *outcome);
+/* The site is dead: its jobs are parked, while there are any. */
+void worker_queue_site_died(struct worker_queue *q, struct site *site);
+void worker_queue_forget_dead(struct site *site);
 /* A dead site was greeted, or may live: lanes that died of it may try. */
 void worker_queue_site_lives(struct worker_queue *q, struct site *site);
 /* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */
@@ -222,6 +227,8 @@ void worker_queue_bind(struct worker_queue *q);
 void worker_queue_shed(struct worker_queue *q);
 /* When the queue could go next: now, or what its lanes wait for; INT64_MAX = nobody knows. */
 int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
+/* Does the receiver's side keep every lane from going: is each dead, or resting after a block? */
+bool worker_queue_is_refused(const struct worker_queue *q, int64_t now);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
 

@@ -54,7 +54,7 @@ struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
 	return q;
 }
 
-static void forget_dead(struct site *site)
+void worker_queue_forget_dead(struct site *site)
 {
 	list_remove(&site->dead);
 	site_drop(site);
@@ -71,7 +71,7 @@ void worker_queue_free(struct worker_queue *q)
 	map_remove(&q->worker->queues, &q->by_name);
 	provider_queue_done(&q->jobs);
 	LIST_EACH (it, &q->dead_sites)
-		forget_dead(LIST_ITEM(it, struct site, dead));
+		worker_queue_forget_dead(LIST_ITEM(it, struct site, dead));
 	free(q->sources);
 	free(q->lanes);
 	free(q->candidates);
@@ -462,8 +462,13 @@ void worker_queue_site_failed(struct lane_session *ls, const struct outcome *out
 	struct worker_queue *q = ls->lane->queue;
 	struct site *site = ls->site;
 	int64_t now = loop_now_ms(q->worker->loop);
-	if (site_failed(site, str_from(ls->host_name), outcome->text, now) &&
-	    list_is_empty(&site->dead))
+	if (site_failed(site, str_from(ls->host_name), outcome->text, now))
+		worker_queue_site_died(q, site);
+}
+
+void worker_queue_site_died(struct worker_queue *q, struct site *site)
+{
+	if (list_is_empty(&site->dead))
 		list_push_back(&q->dead_sites, &site_hold(site)->dead);
 }
 
@@ -471,7 +476,7 @@ void worker_queue_site_lives(struct worker_queue *q, struct site *site)
 {
 	int64_t now = loop_now_ms(q->worker->loop);
 	if (!list_is_empty(&site->dead))
-		forget_dead(site);
+		worker_queue_forget_dead(site);
 	for (size_t i = 0; i < q->source_count; i++)
 		if (q->lanes[i] != NULL)
 			health_probe(&q->lanes[i]->limits.health, now);
@@ -498,6 +503,17 @@ void worker_queue_pump(struct worker_queue *q)
 
 /* ------------------------------------------------------------------------------------------- ticks
  */
+
+bool worker_queue_is_refused(const struct worker_queue *q, int64_t now)
+{
+	for (size_t i = 0; i < q->source_count; i++) {
+		const struct health *h = q->lanes[i] ? &q->lanes[i]->limits.health : NULL;
+		bool is_blocked = h != NULL && h->is_blocked && h->rests_until_ms > now;
+		if (h == NULL || (!is_blocked && !health_is_dead(h)))
+			return false;
+	}
+	return q->source_count > 0;
+}
 
 int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now)
 {

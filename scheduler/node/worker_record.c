@@ -124,6 +124,7 @@ static void fill_queue_status(struct work_queue_status *status, struct worker_qu
 	status->sessions = q->sessions;
 	status->settled = q->settled;
 	status->next_ms = worker_queue_next_ms(q, now);
+	status->is_refused = worker_queue_is_refused(q, now);
 }
 
 void worker_send_status(struct worker *w)

@@ -514,6 +514,11 @@ void provider_queue_recall_site(struct provider_queue *q, const struct site *sit
 	}
 }
 
+bool provider_queue_has_site(const struct provider_queue *q, const struct site *site)
+{
+	return line_find(q, site) != NULL;
+}
+
 void provider_queue_forget(struct provider_queue *q, int32_t campaign)
 {
 	LIST_EACH (it, &q->shares) {

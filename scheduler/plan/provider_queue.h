@@ -104,6 +104,8 @@ void provider_queue_recall(struct provider_queue *q, job_filter wants, void *con
 void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, struct list *out);
 void provider_queue_recall_site(struct provider_queue *q, const struct site *site,
 				int64_t before_ms, struct list *out);
+/* Is there a job for the site, in any step? */
+bool provider_queue_has_site(const struct provider_queue *q, const struct site *site);
 /* Ready jobs whose preference the filter drops go by any source from now on, before the others. */
 void provider_queue_unprefer(struct provider_queue *q, job_filter drops, void *context);
 /* The campaign leaves: its share is dropped, at once or with its last job; it may come again. */

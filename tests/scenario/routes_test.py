@@ -86,6 +86,25 @@ def test_people_of_a_dead_site_are_given_up(mailing):
     assert "no host of the site can be connected to" in template and "refused" in template
 
 
+def test_people_whom_a_receiver_blocks_are_given_up(mailing):
+    """One reply blocks the only lane for hours. Nobody else is attempted; all end as blocked."""
+    reply = "554 5.7.1 Service unavailable; Client host [127.2.0.1] blocked using zen.spamhaus.org"
+    mailing.provider("big", profile={"mail": [{"reply": reply}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 3000})
+    mailing.db.query("UPDATE campaign SET give_up_after_s = 4 WHERE campaign_id = %s", campaign)
+    mailing.start(park_ms=500, retry_schedule="1s", ledger_overdue_ms=100)
+    mailing.launch(campaign)
+    log = mailing.finished(campaign, seconds=60)
+    print("tried", len(log.mails()), mailing.states(campaign))
+    assert mailing.states(campaign) == {"blocked": 3000} and len(log.mails()) <= 20
+    untried = mailing.db.query(
+        "SELECT DISTINCT o.code, o.class, t.template FROM outcome o"
+        " JOIN reply_template t ON t.hash = o.template WHERE o.state = 7 AND o.attempt = 0")
+    print(untried)
+    assert len(untried) == 1 and untried[0][0] == 554 and "blocked using" in untried[0][2]
+
+
 def greylisted(mailing, people):
     """A campaign whose people are all turned away once. Then s1 may send one message a minute:
     its people wait for it, those of s2 have been delivered."""

@@ -260,6 +260,10 @@ static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
 	provider_queue_untake(&q, taken);
 	provider_queue_recall_overdue(&q, 2, &out);
 	assert_int_equal(taken->step, JOB_OUTSIDE);
+	assert_true(provider_queue_has_site(&q, SITE_B));
+	provider_queue_recall_site(&q, SITE_B, 1000, &out);
+	assert_false(provider_queue_has_site(&q, SITE_B));
+	assert_true(provider_queue_has_site(&q, SITE_A));
 	drain(&q);
 }
 
