@@ -388,6 +388,16 @@ static void a_preference_ends_with_its_source(void **state)
 			fail_msg("%s", cases[i].what);
 		world_sql(w, "ROLLBACK");
 	}
+	/* The node is dead, or was drained or removed. */
+	struct pg_params params;
+	struct err err;
+	pg_params_init(&params);
+	pg_add_int4(&params, id.node);
+	assert_int_equal(pg_run(w->conn, "ledger/free_node", &params, NULL, &err), 0);
+	pg_params_done(&params);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM retry WHERE node_id IS NOT NULL"
+					 " OR source_id <> 0"),
+			 0);
 }
 
 static void policy_retry_sends_the_unknown_once_more(void **state)
