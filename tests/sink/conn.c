@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 static void on_pause_over(struct conn *conn);
 static void on_drip(struct conn *conn);
 static void on_idle(struct conn *conn);
+static void on_arrival(struct conn *conn);
 
 static void mark_dirty(struct conn *conn)
 {
@@ -56,6 +58,7 @@ void conn_open(struct server *server, int fd, struct place *place, uint32_t clie
 	conn->pause = (struct conn_timer){.conn = conn, .fire = on_pause_over};
 	conn->drip = (struct conn_timer){.conn = conn, .fire = on_drip};
 	conn->idle = (struct conn_timer){.conn = conn, .fire = on_idle};
+	conn->arrival = (struct conn_timer){.conn = conn, .fire = on_arrival};
 	buf_init(&conn->in, IN_MAX);
 	list_init(&conn->all);
 	list_init(&conn->dirty);
@@ -84,6 +87,7 @@ void conn_close(struct conn *conn, const char *why, bool is_reset)
 	heap_remove(&conn->server->timers, &conn->pause.node);
 	heap_remove(&conn->server->timers, &conn->drip.node);
 	heap_remove(&conn->server->timers, &conn->idle.node);
+	heap_remove(&conn->server->timers, &conn->arrival.node);
 	list_remove(&conn->all);
 	list_remove(&conn->dirty);
 	buf_done(&conn->in);
@@ -235,13 +239,50 @@ static void do_what_follows(struct conn *conn)
 	}
 }
 
+/* Stamps what is new in the dialog's output with the time at which it arrives; how many octets of
+ * it have arrived by now. */
+static size_t arrived(struct conn *conn)
+{
+	int64_t round_trip_ms = conn->dialog.place->profile->round_trip_ms;
+	int64_t now = server_now_ms(conn->server);
+	size_t left = conn->dialog.out.len - conn->dialog.held;
+	size_t ready = 0, i = 0;
+	if (round_trip_ms == 0)
+		return left;
+	for (size_t k = 0; k < conn->flight_count; k++)
+		left -= conn->flights[k].octets;
+	if (left > 0 && conn->flight_count < FLIGHTS_MAX)
+		conn->flights[conn->flight_count++].octets = 0;
+	if (left > 0) { /* the last one, if there are too many, waits for what came behind it */
+		struct flight *last = &conn->flights[conn->flight_count - 1];
+		*last = (struct flight){now + round_trip_ms, last->octets + left};
+	}
+	while (i < conn->flight_count && conn->flights[i].at_ms <= now)
+		ready += conn->flights[i++].octets;
+	if (i < conn->flight_count)
+		set_timer(conn, &conn->arrival, conn->flights[i].at_ms - now);
+	return ready;
+}
+
+/* So many octets of the output have left. */
+static void take_from_flights(struct conn *conn, size_t octets)
+{
+	size_t gone = 0;
+	while (gone < conn->flight_count && conn->flights[gone].octets <= octets)
+		octets -= conn->flights[gone++].octets;
+	conn->flight_count -= gone;
+	memmove(conn->flights, conn->flights + gone, conn->flight_count * sizeof(struct flight));
+	if (conn->flight_count > 0)
+		conn->flights[0].octets -= octets;
+}
+
 void conn_flush(struct conn *conn)
 {
 	struct smtpd *dialog = &conn->dialog;
 	const struct drip *drip = &dialog->place->profile->drip;
+	size_t len;
 	list_remove(&conn->dirty);
-	while (dialog->out.len > dialog->held && !heap_has(&conn->drip.node)) {
-		size_t len = dialog->out.len - dialog->held;
+	while (!heap_has(&conn->drip.node) && (len = arrived(conn)) > 0) {
 		if (drip->bytes > 0 && len > (size_t)drip->bytes)
 			len = (size_t)drip->bytes;
 		ssize_t n = transmit(conn, dialog->out.data, len);
@@ -254,6 +295,7 @@ void conn_flush(struct conn *conn)
 			return;
 		}
 		buf_consume(&dialog->out, (size_t)n);
+		take_from_flights(conn, (size_t)n);
 		if (drip->bytes > 0)
 			set_timer(conn, &conn->drip, drip->every_ms);
 	}
@@ -278,6 +320,11 @@ static void on_pause_over(struct conn *conn)
 }
 
 static void on_drip(struct conn *conn)
+{
+	mark_dirty(conn);
+}
+
+static void on_arrival(struct conn *conn)
 {
 	mark_dirty(conn);
 }

@@ -23,6 +23,13 @@ struct conn_timer {
 	void (*fire)(struct conn *conn);
 };
 
+/* Replies on their way to a distant peer. */
+struct flight {
+	int64_t at_ms; /* when they arrive */
+	size_t octets;
+};
+#define FLIGHTS_MAX 16u
+
 struct conn {
 	struct watch watch;
 	struct server *server;
@@ -35,7 +42,9 @@ struct conn {
 	struct buf in;	   /* octets the dialog has not taken yet */
 	struct list all;   /* in the server's list of connections */
 	struct list dirty; /* in the server's list of those with something to send or to do */
-	struct conn_timer pause, drip, idle;
+	struct conn_timer pause, drip, idle, arrival;
+	struct flight flights[FLIGHTS_MAX]; /* of the dialog's output, in order */
+	size_t flight_count;
 };
 
 /* Takes over fd; client is the peer's address in network order. */

@@ -190,6 +190,7 @@ static const struct field profile_fields[] = {
 	{"users", 0, users_load},
 	FIELD(struct profile, tls, "tls", tls_load),
 	FIELD(struct profile, delays, "delay_ms", delays_load),
+	FIELD(struct profile, round_trip_ms, "round_trip_ms", field_int),
 	FIELD(struct profile, drip, "drip", drip_load),
 	FIELD(struct profile, idle_ms, "idle_ms", field_int),
 	FIELD(struct profile, greylist, "greylist", greylist_load),

@@ -14,6 +14,8 @@
  *	tls         {"cert": FILE, "key": FILE, "max": "1.2"}: default self-signed for host, newest
  *TLS delay_ms    {"rcpt": 20, "dot": [200, 500]}: before the reply of a step drip        {"bytes":
  *1, "every_ms": 10}: how replies leave idle_ms     closes with 421 after so long without input
+ *	round_trip_ms  how far away it is: each reply leaves so long after it was made, and what
+ *	            comes meanwhile is heard and answered all the same (plain connections)
  *	greylist    {"seconds": 30, "reply": "451 …"}: until so long after the first attempt of a
  *	            (client, sender, recipient); seconds 0 = the first attempt only
  *	limits      {"connections": 10, "connections_reply": "421 …",
@@ -95,6 +97,7 @@ struct profile {
 	struct tls_files tls;
 	SSL_CTX *tls_context; /* NULL without STARTTLS */
 	struct span_ms delays[STEP_COUNT];
+	int64_t round_trip_ms;
 	struct drip drip;
 	int64_t idle_ms;
 	struct greylisting greylist;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scripts: scripted replies, closes, delays and shares at every step."""
+import time
+
 import pytest
 
 ALL_STEPS = ["banner", "ehlo", "mail", "rcpt", "data", "dot"]
@@ -122,6 +124,17 @@ def test_pipelined_commands_wait_for_a_delayed_reply(start, connect):
     client = connect(sink).hello()
     client.send("MAIL FROM:<a@b.test>", "RCPT TO:<a@b.test>", "DATA", "x", ".", "QUIT")
     assert [client.reply()[:3] for _ in range(5)] == ["250", "250", "354", "250", "221"]
+    assert client.is_closed() == "closed"
+
+
+def test_a_round_trip_is_waited_for_once_by_all_that_is_on_its_way(start, connect):
+    sink = start(profile={"round_trip_ms": 400})
+    client = connect(sink).hello()
+    started = time.monotonic()
+    client.send("MAIL FROM:<a@b.test>", "RCPT TO:<a@b.test>", "DATA", "x", ".", "NOOP")
+    assert [client.reply()[:3] for _ in range(5)] == ["250", "250", "354", "250", "250"]
+    assert 0.4 <= time.monotonic() - started < 2 * 0.4
+    assert client.say("QUIT").startswith("221")
     assert client.is_closed() == "closed"
 
 
