@@ -2,7 +2,6 @@
 """What processes cost: CPU seconds and memory from /proc, and what the hypervisor took."""
 import os
 import pathlib
-import statistics
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PROC = pathlib.Path("/proc")
@@ -73,8 +72,3 @@ class Steal:
     def share(self):
         stolen, total = (now - then for now, then in zip(self._read(), self.before))
         return stolen / total if total else 0.0
-
-
-def medians(rows):
-    """Of rows with the same keys, the median of each number."""
-    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}

@@ -20,13 +20,18 @@ from scenario.support.program import Program
 
 DOMAINS = 20
 SOURCES = 4
-CONNECTIONS_OF_SOURCE = 20 * DOMAINS  # a lane of a site without a profile may have 20
-HTML = ('<html><body><p>Hello {{ name | default: "friend" }}</p>\n'
-        + "<p>lorem ipsum dolor sit amet consectetur</p>\n" * 222 + "</body></html>\n")
+CONNECTIONS_OF_LANE = 20  # of a site without a profile
+LINE = "<p>lorem ipsum dolor sit amet consectetur</p>\n"
 STOP_SECONDS = 60
 ASK_SECONDS = 0.03
-RUNNING, FINISHED = 3, 5
+RUNNING, CANCELLED = 3, 6
 DELIVERED = 4
+
+
+def html_of(size):
+    """A letter of about so many octets."""
+    return ('<html><body><p>Hello {{ name | default: "friend" }}</p>\n'
+            + LINE * (size // len(LINE)) + "</body></html>\n")
 
 
 def free_port():
@@ -45,17 +50,15 @@ def free_port():
 class Sink:
     """The receiver, on 127.1.0.1 to .20."""
 
-    def __init__(self, world, profile=None, log=None):
+    def __init__(self, world, profile=None):
         self.stats_file = world.directory / "stats.json"
         self.stats_file.unlink(missing_ok=True)
         command = [world.build / "bin/edm-sink", "--listen", f"127.1.0.1-20:{world.port}",
                    "--stats", self.stats_file, "--verify-rcpt"]
-        if profile is not None:
+        if profile:
             config = world.directory / "sink.json"
             config.write_text(json.dumps({"profiles": {"default": profile}}))
             command += ["--config", config]
-        if log is not None:
-            command += ["--log", log]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline().startswith("ready"), "the receiver does not listen"
 
@@ -67,9 +70,12 @@ class Sink:
 
 
 class World:
-    """with World(build) as world: …; everything is gone afterwards."""
+    """with World(build) as world: …; everything is gone afterwards. So many recipient domains, at
+    so many sets of mail exchangers on the receiver's addresses."""
 
-    def __init__(self, build):
+    def __init__(self, build, domains=DOMAINS, sites=DOMAINS):
+        self.domains = domains
+        self.sites = sites
         self.build = pathlib.Path(build).resolve()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="edm-bench-"))
         self.edm = Program(self.build, self.directory / "data")
@@ -114,18 +120,23 @@ class World:
         return self.db.info.backend_pid
 
     def _identity(self):
-        for i in range(DOMAINS):
-            self.dns.domain(f"d{i}.test", mx=[(10, f"mx.d{i}.test", f"127.1.0.{i + 1}")])
+        for i in range(self.sites):
+            self.dns.host(f"mx.d{i}.test", f"127.1.0.{i % DOMAINS + 1}")
+        for i in range(self.domains):
+            self.dns.record(f"d{i}.test", "MX", f"10 mx.d{i % self.sites}.test.")
         self.dns.start()
         self.query("INSERT INTO sending_domain(name) VALUES ('news.test')")
         self.key = self._dkim_key()
-        self.sources(SOURCES)
 
     def sources(self, count):
         """So many in all."""
         for i in range(self.value("SELECT count(*) FROM source") + 1, count + 1):
             self.query("INSERT INTO source(name, address, ehlo) VALUES (%s, %s, %s)",
-                       f"s{i}", f"127.2.0.{i}", f"s{i}.news.test")
+                       f"s{i}", f"127.2.{i // 250}.{i % 250 + 1}", f"s{i}.news.test")
+
+    def limit(self, kind, n, spread, campaign=None):
+        self.query("INSERT INTO limit_rule(kind, n, period_ms, spread, campaign_id) "
+                   "VALUES (%s, %s, 1000, %s, %s)", kind, n, spread, campaign)
 
     def _dkim_key(self):
         """An RSA-2048 key of news.test, sealed as scheduler/setup/secrets.h says."""
@@ -143,37 +154,39 @@ class World:
                    "FROM sending_domain", b"\x01" + nonce + sealed)
         return pem
 
-    def people(self, count):
-        """One list of count people, u<i>@d<i mod 20>.test."""
+    def people(self, count, lists=1):
+        """So many, u<i>@d<i mod domains>.test, in lists of equal size."""
         self.query("INSERT INTO recipient_domain(name) "
-                   "SELECT 'd' || i || '.test' FROM generate_series(0, %s) i", DOMAINS - 1)
+                   "SELECT 'd' || i || '.test' FROM generate_series(0, %s) i", self.domains - 1)
         self.query("INSERT INTO recipient(rid, domain_id, address) "
                    "SELECT hashtextextended(i::text, 7), domain_id, 'u' || i || '@' || name "
                    "FROM generate_series(1, %s) i JOIN recipient_domain "
-                   "ON name = 'd' || (i %% %s) || '.test'", count, DOMAINS)
-        self.list = self.value("INSERT INTO list(name) VALUES ('everybody') RETURNING list_id")
+                   "ON name = 'd' || (i %% %s) || '.test'", count, self.domains)
+        self.lists = [self.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", f"l{i}")
+                      for i in range(lists)]
         self.query("INSERT INTO list_member(list_id, domain_id, rid, attributes) "
-                   "SELECT %s, domain_id, rid, jsonb_build_object('name', '张三' || rid) "
-                   "FROM recipient ORDER BY domain_id, rid", self.list)
-        self.query("INSERT INTO list_domain_count SELECT %s, domain_id, count(*) FROM recipient "
-                   "GROUP BY domain_id", self.list)
+                   "SELECT (%s::int[])[1 + abs(rid %% %s)], domain_id, rid, "
+                   "       jsonb_build_object('name', '张三' || rid) "
+                   "FROM recipient ORDER BY 1, domain_id, rid", self.lists, lists)
+        self.query("INSERT INTO list_domain_count SELECT list_id, domain_id, count(*) "
+                   "FROM list_member GROUP BY 1, 2")
         self.query("VACUUM ANALYZE")
         self.query("CHECKPOINT")
 
-    def campaign(self, name, signed=False):
+    def campaign(self, name, of_list, signed, html):
         campaign = self.value("INSERT INTO campaign(name, from_address, unsigned) "
                               "VALUES (%s, 'news@news.test', %s) RETURNING campaign_id",
                               name, not signed)
         self.query("INSERT INTO content(campaign_id, version, from_address, from_name, subject, "
                    "html, text) VALUES (%s, 1, 'news@news.test', '新闻', '你好 {{ name }}', %s, "
-                   "'你好 {{ name }}')", campaign, HTML)
-        self.query("INSERT INTO campaign_list VALUES (%s, %s)", campaign, self.list)
+                   "'你好 {{ name }}')", campaign, html)
+        self.query("INSERT INTO campaign_list VALUES (%s, %s)", campaign, self.lists[of_list])
         return campaign
 
     def start_node(self, *settings):
         """A node that is registered and idle."""
         fixed = [f"smtp.port={self.port}", f"dns.servers={self.dns.servers}",
-                 "dns.allow=127.0.0.0/8", "smtp.tls=none"]
+                 "dns.allow=127.0.0.0/8"]
         sets = [part for setting in [*fixed, *settings] for part in ("--set", setting)]
         with open(self.directory / "node.log", "wb") as log:
             self.node = subprocess.Popen(
@@ -196,16 +209,24 @@ class World:
                    "WHERE campaign_id = %s", RUNNING, campaign)
         self.query("NOTIFY edm")
 
-    def moved(self, campaign, state):
-        """People of the campaign in that state."""
-        return int(self.value("SELECT coalesce(sum(n), 0) FROM (SELECT campaign_id, state, n "
-                              "FROM moves UNION ALL SELECT campaign_id, state, n "
-                              "FROM moves_delta) x WHERE campaign_id = %s AND state = %s",
-                              campaign, state))
+    def cancel(self, campaigns):
+        self.query("UPDATE campaign SET state = %s, version = version + 1 "
+                   "WHERE campaign_id = ANY(%s)", CANCELLED, campaigns)
 
-    def wait(self, sql, want, seconds, *args):
-        """Until the query says want (at least)."""
-        self.wait_for(lambda: self.value(sql, *args) >= want, seconds, sql)
+    def moved(self, state):
+        """People in that state, of all campaigns."""
+        return int(self.value("SELECT coalesce(sum(n), 0) FROM (SELECT state, n FROM moves UNION "
+                              "ALL SELECT state, n FROM moves_delta) x WHERE state = %s", state))
+
+    def first_delivery(self):
+        """Seconds from the start of the first campaign to the first delivery of any."""
+        return float(self.value("SELECT extract(epoch FROM min(at) - (SELECT min(started_at) "
+                                "FROM campaign)) FROM outcome WHERE state = %s", DELIVERED))
+
+    def gauge(self, name):
+        """What the node says of itself, once a second."""
+        rows = self.query("SELECT live -> %s FROM node_live", name)
+        return rows[0][0] if rows and rows[0][0] is not None else 0
 
     def wait_for(self, is_so, seconds, what):
         """Until is_so() says yes, asked again and again; or the node ends, which it must not."""
