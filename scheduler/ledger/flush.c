@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/hash.h"
+
+/* Longest fact, bytes: a dozen numbers, three names. */
+#define FACT_MAX 4096u
+
 /* X(column, element type), in the order of the statement's parameters from $2 on. */
 #define FLUSH_COLUMNS(X)                                                                           \
 	X(TARGET_INCARNATION, PG_INT4)                                                             \
@@ -20,9 +25,14 @@
 	X(TARGET_RELEASE, PG_BOOL)                                                                 \
 	X(TARGET_LATE, PG_BOOL)                                                                    \
 	X(TARGET, PG_INT2)                                                                         \
+	X(FACT, PG_INT2)                                                                           \
 	X(POSITION, PG_INT2)                                                                       \
 	X(RID, PG_INT8)                                                                            \
 	X(DOMAIN, PG_INT4)                                                                         \
+	X(VARS, PG_TEXT)                                                                           \
+	X(AT, PG_TIME)                                                                             \
+	X(TOOK, PG_INT4)                                                                           \
+	X(AGE, PG_INT4)                                                                            \
 	X(ATTEMPT, PG_INT2)                                                                        \
 	X(VERSION, PG_INT4)                                                                        \
 	X(STATE, PG_INT2)                                                                          \
@@ -34,15 +44,11 @@
 	X(CODE, PG_INT2)                                                                           \
 	X(ENHANCED, PG_INT4)                                                                       \
 	X(TEMPLATE, PG_INT8)                                                                       \
-	X(VARS, PG_TEXT)                                                                           \
 	X(SOURCE, PG_INT4)                                                                         \
 	X(PROVIDER, PG_TEXT)                                                                       \
 	X(MX, PG_TEXT)                                                                             \
 	X(TLS, PG_INT2)                                                                            \
 	X(RULE, PG_TEXT)                                                                           \
-	X(AT, PG_TIME)                                                                             \
-	X(TOOK, PG_INT4)                                                                           \
-	X(AGE, PG_INT4)                                                                            \
 	X(SUPPRESS, PG_BOOL)                                                                       \
 	X(RETRY_TARGET, PG_INT2)                                                                   \
 	X(RETRY_RID, PG_INT8)                                                                      \
@@ -94,12 +100,22 @@ struct seen_template {
 	struct map_node node; /* flush.templates, by hash */
 };
 
+/* What many settlements have in common: it is sent once, and each of them names its number. */
+struct fact {
+	struct map_node node; /* flush.facts, by the hash of what it says */
+	int number;	      /* from 1 */
+	size_t len;
+	char said[];
+};
+
 struct flush {
 	struct pg_array columns[COLUMNS];
 	struct target *targets;
 	size_t count, cap;
 	size_t people;
-	struct map templates;	      /* struct seen_template: once a flush is enough */
+	struct map templates; /* struct seen_template: once a flush is enough */
+	struct map facts;
+	struct buf fact;	      /* what the one to find says */
 	struct flush_answer *answers; /* of the last flush_run */
 	/* While it is being sent: */
 	flush_on_reply on_reply;
@@ -112,6 +128,8 @@ struct flush *flush_new(void)
 	for (int i = 0; i < COLUMNS; i++)
 		pg_array_init(&f->columns[i], column_types[i]);
 	map_init(&f->templates);
+	map_init(&f->facts);
+	buf_init(&f->fact, FACT_MAX);
 	return f;
 }
 
@@ -127,6 +145,18 @@ static void forget_templates(struct flush *f)
 	map_init(&f->templates);
 }
 
+static void forget_facts(struct flush *f)
+{
+	struct map_node *node = map_next(&f->facts, NULL);
+	while (node != NULL) {
+		struct fact *fact = CONTAINER_OF(node, struct fact, node);
+		node = map_next(&f->facts, node);
+		free(fact);
+	}
+	map_done(&f->facts);
+	map_init(&f->facts);
+}
+
 void flush_free(struct flush *f)
 {
 	if (f == NULL)
@@ -134,6 +164,8 @@ void flush_free(struct flush *f)
 	for (int i = 0; i < COLUMNS; i++)
 		pg_array_done(&f->columns[i]);
 	forget_templates(f);
+	forget_facts(f);
+	buf_done(&f->fact);
 	free(f->targets);
 	free(f->answers);
 	free(f);
@@ -145,6 +177,7 @@ void flush_clear(struct flush *f)
 	for (int i = 0; i < COLUMNS; i++)
 		pg_array_clear(&f->columns[i]);
 	forget_templates(f);
+	forget_facts(f);
 	f->count = 0;
 	f->people = 0;
 	free(f->answers);
@@ -227,19 +260,37 @@ static void put_retry(struct flush *f, size_t target, const struct settlement *s
 	put_text(f, COL_RETRY_ATTRIBUTES, r->attributes);
 }
 
-void flush_settle(struct flush *f, size_t target, const struct settlement *s)
+static void say_text(struct buf *fact, struct str v)
 {
-	must(f->on_reply == NULL && target < f->count && f->people < FLUSH_PEOPLE_MAX);
-	must(s->state == RECIPIENT_DEFERRED || recipient_state_is_final(s->state));
-	must(s->klass != 0 || s->state == RECIPIENT_DEFERRED);
-	struct target *t = &f->targets[target];
-	must(!positions_has(&t->bits, s->position));
-	positions_add(&t->bits, s->position);
-	f->people++;
-	put_int(f, COL_TARGET, (int64_t)target + 1);
-	put_int(f, COL_POSITION, s->position);
-	put_int(f, COL_RID, s->rid);
-	put_int(f, COL_DOMAIN, s->domain_id);
+	buf_append_be32(fact, (uint32_t)v.len);
+	buf_append_str(fact, v);
+}
+
+/* Everything put_fact sends, unambiguously. */
+static struct str say_fact(struct buf *fact, const struct settlement *s)
+{
+	const int64_t numbers[] = {
+		s->attempt, s->version,	      s->state,	    s->klass,	 s->cause,
+		s->scope,   s->words,	      s->stage,	    s->code,	 s->enhanced,
+		s->tls,	    s->template_hash, s->source_id, s->suppress,
+	};
+	buf_clear(fact);
+	buf_append(fact, numbers, sizeof(numbers));
+	say_text(fact, s->provider);
+	say_text(fact, s->mx);
+	say_text(fact, s->rule);
+	must(!fact->is_truncated);
+	return buf_str(fact);
+}
+
+static bool says(const struct map_node *node, const void *key)
+{
+	const struct fact *fact = CONTAINER_OF(node, const struct fact, node);
+	return str_equals(str_of(fact->said, fact->len), *(const struct str *)key);
+}
+
+static void put_fact(struct flush *f, const struct settlement *s)
+{
 	put_int(f, COL_ATTEMPT, s->attempt);
 	put_int(f, COL_VERSION, s->version);
 	put_int(f, COL_STATE, s->state);
@@ -251,16 +302,49 @@ void flush_settle(struct flush *f, size_t target, const struct settlement *s)
 	put_int(f, COL_CODE, s->code);
 	put_int(f, COL_ENHANCED, s->enhanced);
 	put_int(f, COL_TEMPLATE, s->template_hash);
-	put_text(f, COL_VARS, s->vars);
 	put_int(f, COL_SOURCE, s->source_id);
 	put_text(f, COL_PROVIDER, s->provider);
 	put_text(f, COL_MX, s->mx);
 	put_int(f, COL_TLS, s->tls);
 	put_text(f, COL_RULE, s->rule);
+	pg_array_bool(&f->columns[COL_SUPPRESS], s->suppress);
+}
+
+/* The number of what the settlement says of many. */
+static int fact_of(struct flush *f, const struct settlement *s)
+{
+	struct str said = say_fact(&f->fact, s);
+	uint64_t hash = hash_str(said);
+	struct map_node *node = map_get(&f->facts, hash, says, &said);
+	if (node != NULL)
+		return CONTAINER_OF(node, struct fact, node)->number;
+	struct fact *fact = xcalloc(1, sizeof(*fact) + said.len);
+	fact->len = said.len;
+	memcpy(fact->said, said.ptr, said.len);
+	map_put(&f->facts, &fact->node, hash);
+	fact->number = (int)f->facts.count;
+	put_fact(f, s);
+	return fact->number;
+}
+
+void flush_settle(struct flush *f, size_t target, const struct settlement *s)
+{
+	must(f->on_reply == NULL && target < f->count && f->people < FLUSH_PEOPLE_MAX);
+	must(s->state == RECIPIENT_DEFERRED || recipient_state_is_final(s->state));
+	must(s->klass != 0 || s->state == RECIPIENT_DEFERRED);
+	struct target *t = &f->targets[target];
+	must(!positions_has(&t->bits, s->position));
+	positions_add(&t->bits, s->position);
+	f->people++;
+	put_int(f, COL_TARGET, (int64_t)target + 1);
+	put_int(f, COL_FACT, fact_of(f, s));
+	put_int(f, COL_POSITION, s->position);
+	put_int(f, COL_RID, s->rid);
+	put_int(f, COL_DOMAIN, s->domain_id);
+	put_text(f, COL_VARS, s->vars);
 	pg_array_time(&f->columns[COL_AT], s->at_us);
 	put_int(f, COL_TOOK, s->took_ms);
 	put_int(f, COL_AGE, s->age_s);
-	pg_array_bool(&f->columns[COL_SUPPRESS], s->suppress);
 	put_template(f, s->template_hash, s->template_text);
 	if (s->state == RECIPIENT_DEFERRED)
 		put_retry(f, target, s);

@@ -25,7 +25,7 @@ def cpu_of_server(pid, without=()):
     for child in children_of(pid):
         try:
             total += cpu_of(child) if child not in without else 0
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass
     return total
 

@@ -51,6 +51,7 @@ class Sink:
     """The receiver, on 127.1.0.1 to .20."""
 
     def __init__(self, world, profile=None):
+        world.sink = self
         self.stats_file = world.directory / "stats.json"
         self.stats_file.unlink(missing_ok=True)
         command = [world.build / "bin/edm-sink", "--listen", f"127.1.0.1-20:{world.port}",
@@ -82,6 +83,7 @@ class World:
         self.dns = Nsd(self.directory / "nsd")
         self.port = free_port()
         self.node = None
+        self.sink = None
         self.db = None
 
     def __enter__(self):
@@ -101,6 +103,9 @@ class World:
 
     def __exit__(self, *_):
         self.stop_node()
+        if self.sink is not None and self.sink.process.poll() is None:
+            self.sink.process.kill()
+            self.sink.process.wait()
         self.dns.stop()
         if self.db is not None:
             self.db.close()

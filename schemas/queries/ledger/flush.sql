@@ -6,16 +6,18 @@
 --
 -- targets      $2 incarnation, $3 campaign, $4 chunk, $5 epoch, $6 flush_seq expected,
 --              $7 bits newly settled, $8 open map from now on, $9 release, $10 late; $1 is the node
--- settlements  $11 target (from 1), $12 position, $13 rid, $14 domain, $15 attempt, $16 version,
---              $17 state, $18 class (0 = parked: no outcome), $19 cause, $20 scope, $21 words,
---              $22 stage, $23 code, $24 enhanced, $25 template, $26 vars, $27 source, $28 provider,
---              $29 mx, $30 tls, $31 rule, $32 at, $33 took_ms, $34 age_s, $35 suppress
--- retries      $36 target, $37 rid, $38 domain, $39 due_at, $40 attempt, $41 class, $42 cause,
---              $43 flags, $44 age_s, $45 version, $46 source, $47 prefer_until, $48 node,
---              $49 address, $50 attributes
--- templates    $51 hash, $52 text
--- usage        $53 bucket, $54 source, $55 sending domain, $56 campaign, $57 messages,
---              $58 connections, $59 target of the lane; $60 is the node's incarnation now
+-- settlements  $11 target (from 1), $12 fact (from 1), $13 position, $14 rid, $15 domain, $16 vars,
+--              $17 at, $18 took_ms, $19 age_s
+-- facts        what many settlements have in common, once: $20 attempt, $21 version, $22 state,
+--              $23 class (0 = parked: no outcome), $24 cause, $25 scope, $26 words, $27 stage,
+--              $28 code, $29 enhanced, $30 template, $31 source, $32 provider, $33 mx, $34 tls,
+--              $35 rule, $36 suppress
+-- retries      $37 target, $38 rid, $39 domain, $40 due_at, $41 attempt, $42 class, $43 cause,
+--              $44 flags, $45 age_s, $46 version, $47 source, $48 prefer_until, $49 node,
+--              $50 address, $51 attributes
+-- templates    $52 hash, $53 text
+-- usage        $54 bucket, $55 source, $56 sending domain, $57 campaign, $58 messages,
+--              $59 connections, $60 target of the lane; $61 is the node's incarnation now
 --
 -- Returns the targets accepted: target, people left, chunk state (2 = done, of a doubt always 2).
 WITH target AS MATERIALIZED (
@@ -54,15 +56,17 @@ WITH target AS MATERIALIZED (
 	 WHERE (d.campaign_id, d.chunk_no, d.epoch) = (old.campaign_id, old.chunk_no, old.epoch)
 	RETURNING old.k, d.campaign_id, d.chunk_no, bit_count(d.map)::int AS people
 ), said AS MATERIALIZED (
-	SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::bigint[], $14::int[],
-	                     $15::smallint[], $16::int[], $17::smallint[], $18::smallint[],
-	                     $19::smallint[], $20::smallint[], $21::smallint[], $22::smallint[],
-	                     $23::smallint[], $24::int[], $25::bigint[], $26::text[], $27::int[],
-	                     $28::text[], $29::text[], $30::smallint[], $31::text[],
-	                     $32::timestamptz[], $33::int[], $34::int[], $35::bool[])
-	         u(k, position, rid, domain_id, attempt, content_version, state, class, cause,
-	           scope, words, stage, code, enhanced, template, vars, source_id,
-	           provider, mx, tls, rule, at, took_ms, age_s, suppress)
+	SELECT * FROM unnest($11::smallint[], $12::smallint[], $13::smallint[], $14::bigint[],
+	                     $15::int[], $16::text[], $17::timestamptz[], $18::int[], $19::int[])
+	         u(k, fact, position, rid, domain_id, vars, at, took_ms, age_s)
+), fact AS MATERIALIZED (
+	SELECT * FROM unnest($20::smallint[], $21::int[], $22::smallint[], $23::smallint[],
+	                     $24::smallint[], $25::smallint[], $26::smallint[], $27::smallint[],
+	                     $28::smallint[], $29::int[], $30::bigint[], $31::int[], $32::text[],
+	                     $33::text[], $34::smallint[], $35::text[], $36::bool[])
+	         WITH ORDINALITY
+	         u(attempt, content_version, state, class, cause, scope, words, stage, code,
+	           enhanced, template, source_id, provider, mx, tls, rule, suppress, fact)
 ), was_unknown AS (
 	DELETE FROM unknown x USING old, said
 	 WHERE said.k = old.k AND get_bit(old.map, said.position) = 0
@@ -89,17 +93,23 @@ WITH target AS MATERIALIZED (
 	SELECT at, rid, campaign_id, chunk_no, domain_id, source_id, content_version, enhanced,
 	       took_ms, template, position, attempt, state, class, cause, scope, words, stage,
 	       code, tls, provider, mx, rule, vars
-	  FROM s WHERE class <> 0
+	  FROM s JOIN fact USING (fact) WHERE class <> 0
+), counted AS MATERIALIZED (
+	SELECT x.*, f.state, f.source_id, f.class, f.cause, f.provider
+	  FROM (SELECT campaign_id, fact, was, date_bin('1 min', at, 'epoch') AS minute,
+	               count(*) AS n
+	          FROM s GROUP BY 1, 2, 3, 4) x
+	  JOIN fact f USING (fact)
 ), a AS (
 	INSERT INTO attempts_delta(campaign_id, minute, source_id, class, cause, n, provider)
-	SELECT campaign_id, date_trunc('minute', at), source_id, class, cause, count(*), provider
-	  FROM s WHERE class <> 0 GROUP BY 1, 2, 3, 4, 5, 7
+	SELECT campaign_id, minute, source_id, class, cause, sum(n), provider
+	  FROM counted WHERE class <> 0 GROUP BY 1, 2, 3, 4, 5, 7
 ), m AS (
 	INSERT INTO moves_delta(campaign_id, state, n)
 	SELECT campaign_id, state, sum(n)
-	  FROM (SELECT campaign_id, state, count(*) AS n FROM s GROUP BY 1, 2
+	  FROM (SELECT campaign_id, state, n FROM counted
 	        UNION ALL
-	        SELECT campaign_id, was, -count(*) FROM s GROUP BY 1, 2
+	        SELECT campaign_id, was, -n FROM counted
 	        UNION ALL
 	        SELECT campaign_id, move.state, move.sign * people
 	          FROM lease, (VALUES (2, -1), (1, 1)) move(state, sign) WHERE lease.state = 0) x
@@ -110,10 +120,10 @@ WITH target AS MATERIALIZED (
 	SELECT s.campaign_id, u.rid, u.domain_id, u.due_at, u.attempt, u.class, u.cause, u.flags,
 	       u.age_s, u.content_version, u.source_id, u.prefer_until, u.node_id, u.address,
 	       u.attributes
-	  FROM unnest($36::smallint[], $37::bigint[], $38::int[], $39::timestamptz[],
-	              $40::smallint[], $41::smallint[], $42::smallint[], $43::smallint[],
-	              $44::int[], $45::int[], $46::int[], $47::timestamptz[], $48::int[],
-	              $49::text[], $50::text[])
+	  FROM unnest($37::smallint[], $38::bigint[], $39::int[], $40::timestamptz[],
+	              $41::smallint[], $42::smallint[], $43::smallint[], $44::smallint[],
+	              $45::int[], $46::int[], $47::int[], $48::timestamptz[], $49::int[],
+	              $50::text[], $51::text[])
 	         u(k, rid, domain_id, due_at, attempt, class, cause, flags, age_s, content_version,
 	           source_id, prefer_until, node_id, address, attributes)
 	  JOIN s USING (k, rid)
@@ -121,21 +131,21 @@ WITH target AS MATERIALIZED (
 	INSERT INTO unknown(campaign_id, rid, chunk_no, position, domain_id, attempt, age_s,
 	                    content_version, at)
 	SELECT campaign_id, rid, chunk_no, position, domain_id, attempt, age_s, content_version, at
-	  FROM s WHERE state = 11
+	  FROM s JOIN fact USING (fact) WHERE state = 11
 ), p AS (
 	INSERT INTO suppression_feed(rid, cause, folded, rule, campaign_id, at)
-	SELECT rid, 1, false, rule, campaign_id, at FROM s WHERE suppress
+	SELECT rid, 1, false, rule, campaign_id, at FROM s JOIN fact USING (fact) WHERE suppress
 ), t AS (
 	INSERT INTO reply_template(hash, template)
-	SELECT * FROM unnest($51::bigint[], $52::text[])
+	SELECT * FROM unnest($52::bigint[], $53::text[])
 	ON CONFLICT DO NOTHING
 ), g AS (
 	INSERT INTO limit_usage(bucket, node_id, incarnation, source_id, sending_domain_id,
 	                        campaign_id, messages, connections, target)
-	SELECT bucket, $1::int, $60::int, source_id, sending_domain_id, campaign_id, messages,
+	SELECT bucket, $1::int, $61::int, source_id, sending_domain_id, campaign_id, messages,
 	       connections, target
-	  FROM unnest($53::timestamptz[], $54::int[], $55::int[], $56::int[], $57::int[],
-	              $58::int[], $59::text[])
+	  FROM unnest($54::timestamptz[], $55::int[], $56::int[], $57::int[], $58::int[],
+	              $59::int[], $60::text[])
 	         u(bucket, source_id, sending_domain_id, campaign_id, messages, connections, target)
 )
 SELECT k::int, people, state FROM lease
