@@ -1,7 +1,8 @@
 -- Builds one batch: the subscribed members of the campaign's lists in a range of (group, domain,
 -- rid), each once (from the list that stands first), without those of excluded lists. Who is
 -- suppressed is settled here and counts in the audience. Only inserts; a batch that is there
--- already is refused by its key (23505).
+-- already is refused by its key (23505). What most campaigns lack (excluded lists, the audience of
+-- another) is asked for once, before anybody is looked up for it.
 -- $1 campaign, $2 batch, $3 group, $4 and $5 domains from, to, $6 and $7 rid from, to.
 -- Returns people, chunks, suppressed.
 WITH member AS MATERIALIZED (
@@ -23,13 +24,15 @@ WITH member AS MATERIALIZED (
 	                  AND (s.scope = 0 OR s.scope IN (
 	                      SELECT l.list_id FROM campaign_list l
 	                       WHERE l.campaign_id = $1::int AND NOT l.excluded))) AS suppressed
-	  FROM campaign p, member m
+	  FROM member m
 	  JOIN recipient r ON r.rid = m.rid AND r.rid BETWEEN $6::bigint AND $7::bigint
-	 WHERE p.campaign_id = $1::int
-	   AND NOT EXISTS (SELECT 1 FROM campaign_list x JOIN list_member e USING (list_id)
-	                    WHERE x.campaign_id = $1::int AND x.excluded
-	                      AND e.domain_id = m.domain_id AND e.rid = m.rid)
-	   AND (p.audience_of IS NULL OR EXISTS (SELECT 1 FROM audience_filter f
+	 WHERE (NOT EXISTS (SELECT 1 FROM campaign_list x
+	                     WHERE x.campaign_id = $1::int AND x.excluded)
+	        OR NOT EXISTS (SELECT 1 FROM campaign_list x JOIN list_member e USING (list_id)
+	                        WHERE x.campaign_id = $1::int AND x.excluded
+	                          AND e.domain_id = m.domain_id AND e.rid = m.rid))
+	   AND ((SELECT p.audience_of FROM campaign p WHERE p.campaign_id = $1::int) IS NULL
+	        OR EXISTS (SELECT 1 FROM audience_filter f
 	                    WHERE f.campaign_id = $1::int AND f.rid = m.rid))
 ), placed AS (
 	SELECT domain_id, rid, attributes, address,
