@@ -414,6 +414,12 @@ static bool give_up_unconnected(struct session *s)
 	return s->phase != PHASE_TALKING;
 }
 
+bool session_is_written(const struct session *s)
+{
+	struct str next;
+	return s->phase == PHASE_TALKING && dialog_output(s->dialog, &next, 1) == 0;
+}
+
 void session_abort(struct session *s)
 {
 	if (give_up_unconnected(s))

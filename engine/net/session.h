@@ -86,6 +86,8 @@ bool session_can_send(const struct session *s);
 bool session_send(struct session *s, const struct envelope *envelope) NODISCARD;
 /* Lets the terminator go and writes; false if none waits (the connection was lost meanwhile). */
 bool session_commit(struct session *s);
+/* Has all that was said been handed over? After a commit the body is then not needed any more. */
+bool session_is_written(const struct session *s);
 /* Gives up what is under way: closes the connection without the terminator. Outcomes (LOCAL, if
  * the terminator had not left) and on_closed follow. */
 void session_abort(struct session *s);

@@ -58,12 +58,12 @@ static void compose_one(struct composers *c, struct personaliser *p, struct work
 				   .address = job->address,
 				   .attributes = job->attributes,
 				   .takes_verp = job->takes_verp};
-	struct personal_message made = {.message = &job->message, .mail_from = &job->mail_from};
+	struct personal_message made = {.message = &job->draft->message,
+					.mail_from = &job->draft->mail_from};
 	struct err err = {0};
-	buf_clear(&job->mail_from);
 	if (personalise(p, job->campaign, &person, &made, &err) != 0)
 		fail(job, &err);
-	atomic_fetch_add(&c->bytes, (long long)job->message.text.cap);
+	atomic_fetch_add(&c->bytes, (long long)job->draft->message.text.cap);
 }
 
 static void sign_all(struct work_job *const *batch, size_t n)
@@ -71,13 +71,13 @@ static void sign_all(struct work_job *const *batch, size_t n)
 	struct message *messages[BATCH_MAX];
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++)
-		if (batch[i]->compose_error == NULL && !batch[i]->message.is_signed)
-			messages[count++] = &batch[i]->message;
+		if (batch[i]->compose_error == NULL && !batch[i]->draft->message.is_signed)
+			messages[count++] = &batch[i]->draft->message;
 	struct err err = {0};
 	if (count == 0 || compose_sign(messages, count, &err) == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (batch[i]->compose_error == NULL && !batch[i]->message.is_signed)
+		if (batch[i]->compose_error == NULL && !batch[i]->draft->message.is_signed)
 			fail(batch[i], &err);
 }
 
@@ -133,6 +133,7 @@ void composers_offer(struct composers *c, struct work_job *job, struct mailbox *
 {
 	must(!job->is_compose_out && !job->is_composed);
 	job->is_compose_out = true;
+	work_job_draft(job);
 	job->compose_reply_to = reply_to;
 	job->compose_letter.kind = LETTER_COMPOSE;
 	job->compose_letter.subject = job;
@@ -151,6 +152,6 @@ int64_t composers_bytes(struct composers *c)
 
 void composers_release(struct composers *c, struct work_job *job)
 {
-	atomic_fetch_sub(&c->bytes, (long long)job->message.text.cap);
+	atomic_fetch_sub(&c->bytes, (long long)job->draft->message.text.cap);
 	work_job_uncompose(job);
 }

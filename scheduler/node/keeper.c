@@ -317,8 +317,8 @@ static struct entry *entry_of(const struct tenure *t, const struct settlement *f
 	e->s.provider = put(&at, from->provider);
 	e->s.mx = put(&at, from->mx);
 	e->s.rule = put(&at, from->rule);
-	e->s.retry.address = t->persons[from->position].address;
-	e->s.retry.attributes = t->persons[from->position].attributes;
+	e->s.retry.address = t->lease.people[from->position].address;
+	e->s.retry.attributes = t->lease.people[from->position].attributes;
 	return e;
 }
 

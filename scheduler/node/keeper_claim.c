@@ -53,18 +53,15 @@ static struct str domain_of(struct str address)
 
 static void fill_person(struct tenure *t, unsigned i, const struct person *from)
 {
-	struct person *own = &t->persons[i];
 	struct node_person *seen = &t->lease.people[i];
-	*own = *from;
-	own->address = arena_str(&t->memory, from->address);
-	own->attributes = arena_str(&t->memory, from->attributes);
+	struct str address = arena_str(&t->memory, from->address);
 	*seen = (struct node_person){
 		.rid = (uint64_t)from->rid,
 		.domain_id = from->domain_id,
 		.flags = from->flags,
-		.address = own->address,
-		.domain = domain_of(own->address),
-		.attributes = own->attributes,
+		.address = address,
+		.domain = domain_of(address),
+		.attributes = arena_str(&t->memory, from->attributes),
 		.attempts = (uint16_t)from->attempts,
 		.age_s = from->age_s,
 		.version = from->version,
@@ -82,7 +79,6 @@ static void begin_tenure(struct keeper *k, struct tenure *t, const struct chunk_
 {
 	must(content->count == t->lease.count);
 	t->lease.people = arena_alloc(&t->memory, content->count * sizeof(t->lease.people[0]));
-	t->persons = arena_alloc(&t->memory, content->count * sizeof(t->persons[0]));
 	for (unsigned i = 0; i < content->count; i++)
 		fill_person(t, i, &content->people[i]);
 	t->out = t->lease.count - positions_count(&t->done);

@@ -67,24 +67,24 @@ void keeper_on_flush_timer(struct timer *timer)
  */
 
 /* Into the retry table without a try: no outcome, the attempt unchanged. */
-static struct settlement parked(const struct person *person, unsigned position, int64_t due_us,
+static struct settlement parked(const struct node_person *person, unsigned position, int64_t due_us,
 				int64_t now_us)
 {
 	return (struct settlement){
 		.position = position,
-		.rid = person->rid,
+		.rid = (int64_t)person->rid,
 		.domain_id = person->domain_id,
-		.attempt = person->attempts,
+		.attempt = (int16_t)person->attempts,
 		.version = person->version,
 		.state = RECIPIENT_DEFERRED,
 		.at_us = now_us,
 		.age_s = person->age_s,
 		.retry = {.due_at_us = due_us,
-			  .attempts = person->attempts,
+			  .attempts = (int16_t)person->attempts,
 			  .flags = person->flags,
 			  .age_s = person->age_s,
 			  .version = person->version,
-			  .source_id = person->source_id,
+			  .source_id = (int32_t)person->source,
 			  .address = person->address,
 			  .attributes = person->attributes},
 	};
@@ -94,7 +94,7 @@ void keeper_park(struct tenure *t, uint16_t position, int64_t due_us)
 {
 	struct entry *e = xcalloc(1, sizeof(*e));
 	list_init(&e->node);
-	e->s = parked(&t->persons[position], position, due_us, keeper_now_us(t->keeper));
+	e->s = parked(&t->lease.people[position], position, due_us, keeper_now_us(t->keeper));
 	list_push_back(&t->waiting, &e->node);
 	t->keeper->waiting_count++;
 }

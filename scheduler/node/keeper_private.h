@@ -31,10 +31,9 @@ struct entry {
 struct tenure {
 	struct node_lease lease; /* what the node sees */
 	struct keeper *keeper;
-	struct list all;	/* keeper.tenures */
-	struct list dirty;	/* keeper.dirty, or nowhere */
-	struct arena memory;	/* people and strings */
-	struct person *persons; /* by position, as claimed */
+	struct list all;     /* keeper.tenures */
+	struct list dirty;   /* keeper.dirty, or nowhere */
+	struct arena memory; /* people and strings */
 	int32_t incarnation;
 	int32_t flush_seq;
 	struct positions done, open, wanted, returned;

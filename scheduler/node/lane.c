@@ -227,18 +227,18 @@ static bool send_next(struct lane_session *ls)
 	if (!worker_queue_take(ls->lane, ls->site, slot))
 		return false;
 	struct work_job *job = slot->job;
-	struct str slices[2] = {buf_str(&job->message.text), job->message.tail};
+	struct work_draft *draft = job->draft;
+	draft->slices[0] = buf_str(&draft->message.text);
+	draft->slices[1] = draft->message.tail;
 	struct envelope envelope = {
-		.mail_from = buf_str(&job->mail_from),
+		.mail_from = buf_str(&draft->mail_from),
 		.rcpt_to = job->address,
-		.slices = job->message_slices,
-		.slice_count = slices[1].len ? 2 : 1,
-		.size = message_size(&job->message),
+		.slices = draft->slices,
+		.slice_count = draft->slices[1].len ? 2 : 1,
+		.size = message_size(&draft->message),
 		.needs_smtputf8 = !str_is_ascii(job->address),
 		.tag = job,
 	};
-	job->message_slices[0] = slices[0];
-	job->message_slices[1] = slices[1];
 	ls->messages++;
 	must(session_send(ls->session, &envelope));
 	return true;
@@ -386,7 +386,10 @@ static const struct session_events events = {
 
 void lane_commit(struct lane_slot *slot)
 {
-	session_commit(slot->carrier->session);
+	struct worker *w = slot->carrier->lane->queue->worker;
+	/* What the kernel has taken is not needed while the receiver thinks about it. */
+	if (session_commit(slot->carrier->session) && session_is_written(slot->carrier->session))
+		composers_release(w->options.composers, slot->job);
 }
 
 void lane_session_abort(struct lane_session *ls)

@@ -135,18 +135,22 @@ static bool goes_to_another_connection(struct work_job *job, const struct verdic
 	return ++job->unreached_tries < UNREACHED_MAX && !job->is_recalled;
 }
 
-/* Ready again, or off to control when it was recalled meanwhile. */
+/* Ready again, to be composed again when its message has left, or off to control when it was
+ * recalled meanwhile. */
 static void put_back(struct worker_queue *q, struct lane_slot *slot)
 {
 	struct work_job *job = slot->job;
 	slot->job = NULL;
 	worker_unrecord_intent(q->worker, job);
-	if (!job->is_recalled) {
+	if (!job->is_recalled && job->is_composed) {
 		provider_queue_untake(&q->jobs, &job->plan);
 		return;
 	}
 	provider_queue_remove(&q->jobs, &job->plan);
-	worker_return(q->worker, job, job->returned);
+	if (job->is_recalled)
+		worker_return(q->worker, job, job->returned);
+	else
+		worker_offer(q, job);
 }
 
 /* What we gave up ourselves says nothing about the receiver: no rule is asked. */

@@ -20,16 +20,26 @@ struct work_job *work_job_new(void)
 {
 	struct work_job *job = xcalloc(1, sizeof(*job));
 	list_init(&job->plan.node);
-	message_init(&job->message);
-	buf_init(&job->mail_from, MAIL_FROM_MAX);
 	return job;
+}
+
+void work_job_draft(struct work_job *job)
+{
+	must(job->draft == NULL);
+	job->draft = xcalloc(1, sizeof(*job->draft));
+	message_init(&job->draft->message);
+	buf_init(&job->draft->mail_from, MAIL_FROM_MAX);
 }
 
 void work_job_uncompose(struct work_job *job)
 {
-	message_done(&job->message);
-	message_init(&job->message);
 	job->is_composed = false;
+	if (job->draft == NULL)
+		return;
+	message_done(&job->draft->message);
+	buf_done(&job->draft->mail_from);
+	free(job->draft);
+	job->draft = NULL;
 }
 
 /* How much of text is kept: clipped before a continuation byte, so that it stays UTF-8. */
@@ -93,7 +103,6 @@ void work_job_free(struct work_job *job)
 		return;
 	must(!job->is_credit_out && !job->is_compose_out);
 	work_job_uncompose(job);
-	buf_done(&job->mail_from);
 	result_free(job->result);
 	free(job->compose_error);
 	free(job);

@@ -10,7 +10,7 @@
  * touch the job.
  *
  * Threads: a job has one owner at a time, the thread that holds it; while a letter is out the
- * receiver touches only what the letter is about (message and mail_from, or has_credit).
+ * receiver touches only what the letter is about (draft, or has_credit).
  */
 #ifndef EDM_SCHEDULER_NODE_WORK_H
 #define EDM_SCHEDULER_NODE_WORK_H
@@ -76,6 +76,13 @@ struct work_result {
 	int32_t queue_ms, connect_ms, transfer_ms; /* delays= of the log line */
 };
 
+/* A message as it goes out. Most jobs in hand have none. */
+struct work_draft {
+	struct message message;
+	struct buf mail_from;
+	struct str slices[2]; /* of message, while a session has it */
+};
+
 struct work_job {
 	struct job plan;
 	struct work_letter letter; /* offer, settled, returned */
@@ -84,7 +91,7 @@ struct work_job {
 	bool is_credit_out, is_compose_out; /* which letters are under way (the worker's notes) */
 	bool is_credit_wished;		    /* the credit letter is with control (control's note) */
 	bool has_credit;		    /* its bit in open_map is committed */
-	bool is_composed;		    /* message and mail_from are filled in */
+	bool is_composed;		    /* draft is filled in */
 	bool is_recalled;		    /* goes back as soon as its letters are in */
 	enum work_returned returned;
 
@@ -105,10 +112,8 @@ struct work_job {
 
 	/* Filled in by the composer. */
 	struct mailbox *compose_reply_to;
-	struct message message;
-	struct buf mail_from;
-	struct err *compose_error;    /* why it could not be made, owned; NULL when it could */
-	struct str message_slices[2]; /* of message, while a session has it */
+	struct work_draft *draft;  /* from the offer to the composers until its message has left */
+	struct err *compose_error; /* why it could not be made, owned; NULL when it could */
 
 	int64_t due_ms;		    /* of a parked job: when its lane can go (monotonic) */
 	int unreached_tries;	    /* connections that failed under it since it was offered */
@@ -133,6 +138,8 @@ struct work_recall {
 struct work_job *work_job_new(void);
 /* None of its letters may be out. NULL is fine. */
 void work_job_free(struct work_job *job);
+/* Gives it an empty draft; it has none. */
+void work_job_draft(struct work_job *job);
 /* Forgets the composed message. */
 void work_job_uncompose(struct work_job *job);
 /* Keeps a copy of the outcome as the job's result, the text clipped to WORK_TEXT_MAX; the evidence

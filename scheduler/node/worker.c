@@ -120,6 +120,13 @@ static void advance_job(struct worker *w, struct work_job *job)
 /* ------------------------------------------------------------------------------------------
  * letters */
 
+void worker_offer(struct worker_queue *q, struct work_job *job)
+{
+	struct share_owner owner = {job->campaign->id, job->campaign->priority};
+	provider_queue_offer(&q->jobs, owner, &job->plan);
+	worker_touch(q);
+}
+
 static void take_offer(struct worker *w, struct work_job *job)
 {
 	int64_t now = loop_now_ms(w->loop);
@@ -129,15 +136,13 @@ static void take_offer(struct worker *w, struct work_job *job)
 	}
 	site_refresh(job->plan.site, job->answer);
 	struct worker_queue *q = worker_queue_of(w, job->plan.site);
-	struct share_owner owner = {job->campaign->id, job->campaign->priority};
 	/* Where another site is dead, lanes may have died of it that this one could use. */
 	if (site_is_dead(job->plan.site))
 		worker_queue_site_died(q, job->plan.site);
 	else if (!list_is_empty(&q->dead_sites))
 		worker_queue_site_lives(q, job->plan.site);
 	job->plan.queued_at_ms = now;
-	provider_queue_offer(&q->jobs, owner, &job->plan);
-	worker_touch(q);
+	worker_offer(q, job);
 }
 
 static int compare_rids(const void *a, const void *b)

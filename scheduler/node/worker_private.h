@@ -145,6 +145,8 @@ struct worker {
 bool work_recall_wants(const struct work_recall *recall, const struct work_job *job);
 /* The queue is pumped at the end of this turn. */
 void worker_touch(struct worker_queue *q);
+/* Puts a job that is outside into the queue, behind those of its campaign. */
+void worker_offer(struct worker_queue *q, struct work_job *job);
 /* The job ends here with the outcome in its result: goes to control after the journal write, when
  * its letters are in. */
 void worker_settle(struct worker *w, struct work_job *job);
