@@ -255,7 +255,6 @@ static void a_failure_of_one_host_is_not_the_lanes(void **state)
 	}
 	assert_false(health_is_dead(&f.lane.health));
 	assert_int_equal(controller_connections(&f.lane.controller), before);
-	done(&f);
 }
 
 static void a_pause_holds_until_it_ends(void **state)

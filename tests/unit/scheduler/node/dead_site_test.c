@@ -68,8 +68,6 @@ static void init(struct world *w, uint16_t preference_of_others, int64_t initial
 
 static void done(struct world *w)
 {
-	for (size_t i = 0; i < LANES; i++)
-		lane_limits_done(&w->lanes[i]);
 	site_drop(w->site);
 }
 
