@@ -39,6 +39,14 @@ bool pg_err_is(const struct err *err, const char *sqlstate)
 	return err->kind == ERR_DATABASE && err->code == pg_sqlstate_pack(sqlstate);
 }
 
+bool pg_err_is_of(const struct err *err, const char *klass)
+{
+	char first[] = {klass[0], klass[1], '0', '0', '0', '\0'};
+	const int rest = 36 * 36 * 36;
+	return err->kind == ERR_DATABASE && err->code != 0 &&
+	       err->code / rest == pg_sqlstate_pack(first) / rest;
+}
+
 void pg_wire_fill(struct pg_wire *w, const struct pg_params *p)
 {
 	w->count = p == NULL ? 0 : p->count;

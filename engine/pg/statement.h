@@ -16,5 +16,7 @@ const char *statement_text(const char *name);
 int pg_sqlstate_pack(const char *sqlstate);
 /* Whether err came from the database with this SQLSTATE ("23505"). */
 bool pg_err_is(const struct err *err, const char *sqlstate);
+/* Whether its SQLSTATE is of this class, the first two characters ("23"). */
+bool pg_err_is_of(const struct err *err, const char *klass);
 
 #endif

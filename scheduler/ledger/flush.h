@@ -9,8 +9,7 @@
  * - Lost (the connection died): send the same flush again, unchanged, before anything else of its
  *   chunks. If it had committed, or commits later, flush_seq makes the repetition a no-op whose
  *   targets come back not accepted; ledger_read_fences then tells.
- * - Refused: nothing stands. A deadlock or a serialisation failure is sent again as it is; anything
- *   else is a bug or a database without room, and is said loudly by the caller.
+ * - Refused: nothing stands; refusal.h says what to do.
  * - A target not accepted: read its fence. Owner or epoch changed: fenced, settle its people
  * through a late target. flush_seq ahead: take away what done has, send the rest.
  * - A late target (is_late) names a lease this node has lost: what it settles is taken from doubt,

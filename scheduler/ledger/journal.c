@@ -227,6 +227,7 @@ struct replay {
 	struct journal_replay *out;
 	bool any; /* a segment was read: */
 	uint16_t stream;
+	int32_t incarnation;
 	uint64_t sequence;
 	bool was_torn;
 };
@@ -238,17 +239,19 @@ static void set_lost(struct journal_replay *out, const char *why)
 	out->state = JOURNAL_LOST;
 }
 
-/* Why a segment makes the journal lost, or NULL. */
+/* Why a segment makes the journal lost, or NULL. Each process has its own row of segments in a
+ * stream: where one ends, torn perhaps, the next begins somewhere behind it. */
 static const char *fault_of(const struct replay *r, const struct journal_header *h)
 {
 	bool same_stream = r->any && h->stream == r->stream;
+	bool same_row = same_stream && h->incarnation == r->incarnation;
 	bool is_ours = memcmp(h->installation, r->journal->installation, 16) == 0 &&
 		       memcmp(h->journal, r->journal->uuid, 16) == 0;
 	if (!is_ours)
 		return "a segment belongs to another journal";
-	if (same_stream && h->sequence != r->sequence + 1)
+	if (same_row && h->sequence != r->sequence + 1)
 		return "a segment is missing";
-	if (same_stream && r->was_torn)
+	if (same_row && r->was_torn)
 		return "a segment is cut off";
 	if (!same_stream && h->stream != (r->any ? r->stream + 1 : 0))
 		return "a stream is missing";
@@ -264,6 +267,7 @@ static void take_header(struct replay *r, const struct journal_header *h)
 		set_lost(r->out, fault);
 	r->any = true;
 	r->stream = h->stream;
+	r->incarnation = h->incarnation;
 	r->sequence = h->sequence;
 	r->was_torn = false;
 	if (r->out->first_incarnation == 0 || h->incarnation < r->out->first_incarnation)

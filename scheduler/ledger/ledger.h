@@ -2,8 +2,8 @@
 /*
  * The ledger: who is to get what, who has it in hand, what became of everybody. This header holds
  * its words; the modules beside it are the protocol, in the order of a campaign's life: build,
- * claim, journal, flush, retry, recover, member, stats, upkeep, lookup. The ledger is the only
- * writer of its tables (schemas/migrations/0005_ledger.sql).
+ * claim, journal, flush, refusal, retry, recover, member, stats, upkeep, lookup. The ledger is the
+ * only writer of its tables (schemas/migrations/0005_ledger.sql).
  *
  * chunk        up to 1,000 recipients of one campaign and group: the unit of claiming
  * position     a recipient's place in its chunk, from 0

@@ -11,7 +11,9 @@
 #include "engine/base/arena.h"
 #include "engine/base/crash.h"
 #include "engine/base/hash.h"
+#include "engine/base/log.h"
 #include "scheduler/ledger/claim.h"
+#include "scheduler/ledger/refusal.h"
 #include "scheduler/ledger/retry.h"
 
 /* Chunks settled by one flush; 1,000 people each at most. */
@@ -30,6 +32,7 @@ struct recovery {
 	struct journal_replay replay;
 	struct arena arena; /* told, and the strings of their settlements */
 	struct map told;
+	size_t refused; /* people left out by the last recover_settle */
 };
 
 /* One chunk or doubt to settle. */
@@ -37,6 +40,7 @@ struct item {
 	struct flush_target target;
 	struct positions open;	  /* may have been sent to: undone credits, or the doubt's map */
 	struct positions unknown; /* of a doubt: became unknown since */
+	struct positions refused; /* what became of them the database does not take */
 };
 
 /* A run over some items. */
@@ -114,6 +118,8 @@ const struct journal_replay *recover_replay(const struct recovery *r)
 
 int recover_finish(struct recovery *r, struct err *err)
 {
+	if (r->refused > 0)
+		return 0;
 	return journal_discard(r->journal, err);
 }
 
@@ -226,11 +232,14 @@ static void settle_unsent(struct run *run, size_t k, unsigned position, const st
 /* May have been sent to, or became unknown since: the journal has a say. */
 static bool is_in_question(const struct item *item, unsigned position)
 {
+	if (positions_has(&item->refused, position))
+		return false;
 	return positions_has(&item->open, position) ||
 	       (item->target.is_late && positions_has(&item->unknown, position));
 }
 
-static void settle_position(struct run *run, const struct item *item, size_t k, unsigned position,
+/* Whether all is said about the position: it is settled, or was never sent to. */
+static bool settle_position(struct run *run, const struct item *item, size_t k, unsigned position,
 			    const struct person *p)
 {
 	const struct told *told;
@@ -238,7 +247,7 @@ static void settle_position(struct run *run, const struct item *item, size_t k, 
 	switch (what_told(run->recovery, item, position, &told)) {
 	case TOLD_OUTCOME:
 		settle_outcome(run, k, told, p);
-		break;
+		return true;
 	case TOLD_INTENT:
 		/* Who is unknown already stays so. */
 		if (whole && positions_has(&item->open, position))
@@ -251,6 +260,7 @@ static void settle_position(struct run *run, const struct item *item, size_t k, 
 		run->counts->unsent += whole;
 		break;
 	}
+	return whole;
 }
 
 static void settle_item(struct run *run, const struct item *item,
@@ -262,6 +272,8 @@ static void settle_item(struct run *run, const struct item *item,
 			settle_position(run, item, k, i, &content->people[i]);
 	if (item->target.is_late) {
 		run->counts->doubts++;
+	} else if (positions_count(&item->refused) > 0) {
+		flush_open(run->flush, k, &item->refused);
 	} else if (run->recovery->replay.state == JOURNAL_WHOLE) {
 		flush_release(run->flush, k);
 		run->counts->leases++;
@@ -338,6 +350,7 @@ static struct item *load_items(struct run *run, const char *statement,
 		struct item *item = &items[*count_out];
 		memset(item, 0, sizeof(*item));
 		load(item, rows, (int)i);
+		positions_init(&item->refused, item->target.people);
 		if (is_covered(run->recovery, item->target.incarnation) &&
 		    tells_of(run->recovery, item))
 			(*count_out)++;
@@ -355,31 +368,136 @@ static const struct chunk_content *find_content(const struct chunk_content *all,
 	return NULL;
 }
 
-static int flush_items(struct run *run, const struct item *items, size_t count,
-		       const struct pg_rows *contents, struct err *err)
+/* What is in the flush; counted only when it stands. */
+static int flush_it(struct run *run, const struct recovery_counts *before, struct err *err)
+{
+	const struct flush_answer *answers;
+	if (flush_is_empty(run->flush) ||
+	    flush_run(run->flush, run->conn, run->id, &answers, err) == 0)
+		return 0;
+	*run->counts = *before;
+	return -1;
+}
+
+/* The items with a content go in one flush. */
+static int flush_together(struct run *run, struct item *const *items, size_t count,
+			  const struct chunk_content *const *contents, struct err *err)
+{
+	struct recovery_counts before = *run->counts;
+	flush_clear(run->flush);
+	for (size_t i = 0; i < count; i++)
+		settle_item(run, items[i], contents[i]);
+	return flush_it(run, &before, err);
+}
+
+static void leave_out(struct run *run, struct item *item, const struct person *p, unsigned position,
+		      const struct err *err)
+{
+	struct log_line l;
+	positions_add(&item->refused, position);
+	run->recovery->refused++;
+	if (!log_begin(&l, LOG_ERROR, "outcome_refused"))
+		return;
+	log_int(&l, "campaign", item->target.key.campaign);
+	log_int(&l, "chunk", item->target.key.chunk);
+	log_int(&l, "position", (int64_t)position);
+	log_str(&l, "rcpt", p->address);
+	log_err(&l, err);
+	log_cstr(&l, "todo",
+		 "put right what the error names and start the node again; its record stays in "
+		 "the journal until then");
+	log_end(&l);
+}
+
+/* A part of an item's people. */
+struct part {
+	struct item *item;
+	const struct chunk_content *content;
+	unsigned from, to;
+};
+
+/* Settles people of one item and leaves the others as they are. */
+static int flush_part(struct run *run, const struct part *part, struct err *err)
+{
+	struct item *item = part->item;
+	struct recovery_counts before = *run->counts;
+	struct positions open = item->open, unknown = item->unknown;
+	flush_clear(run->flush);
+	size_t k = flush_target(run->flush, &item->target);
+	for (unsigned i = part->from; i < part->to; i++) {
+		if (!is_in_question(item, i) ||
+		    !settle_position(run, item, k, i, &part->content->people[i]))
+			continue;
+		positions_take(&open, i);
+		if (item->target.is_late)
+			positions_take(&unknown, i);
+	}
+	if (!item->target.is_late)
+		flush_open(run->flush, k, &open);
+	if (flush_it(run, &before, err) != 0)
+		return -1;
+	item->target.flush_seq++;
+	item->open = open;
+	item->unknown = unknown;
+	return 0;
+}
+
+/* One item, which the database refuses: halves it until those are found who are to blame. */
+static int flush_apart(struct run *run, struct item *item, const struct chunk_content *content,
+		       struct err *err)
+{
+	unsigned from = 0, size = item->target.people;
+	while (from < item->target.people) {
+		unsigned end = from + size;
+		struct part part = {item, content, from,
+				    end < item->target.people ? end : item->target.people};
+		if (flush_part(run, &part, err) == 0) {
+			from = part.to;
+			size *= 2;
+			continue;
+		}
+		if (!refusal_is_of_data(err))
+			return -1;
+		size = (part.to - from) / 2;
+		if (size > 0)
+			continue;
+		leave_out(run, item, &content->people[from], from, err);
+		from++;
+		size = 1;
+	}
+	return flush_together(run, &item, 1, &content, err);
+}
+
+static int flush_items(struct run *run, struct item *items, size_t count,
+		       const struct pg_rows *rows, struct err *err)
 {
 	struct arena arena;
+	struct item *found[PER_FLUSH];
+	const struct chunk_content *contents[PER_FLUSH];
 	arena_init(&arena, 64u << 10);
-	size_t n = (size_t)pg_rows_count(contents);
+	size_t n = (size_t)pg_rows_count(rows), with = 0;
 	struct chunk_content *all = arena_alloc(&arena, n * sizeof(*all));
 	for (size_t i = 0; i < n; i++)
-		content_load(&all[i], &arena, contents, (int)i);
-	flush_clear(run->flush);
+		content_load(&all[i], &arena, rows, (int)i);
 	for (size_t i = 0; i < count; i++) {
 		const struct chunk_content *content = find_content(all, n, items[i].target.key);
-		if (content != NULL && content->count == items[i].target.people)
-			settle_item(run, &items[i], content);
+		if (content == NULL || content->count != items[i].target.people)
+			continue;
+		found[with] = &items[i];
+		contents[with++] = content;
 	}
-	const struct flush_answer *answers;
-	int rc = flush_is_empty(run->flush)
-			 ? 0
-			 : flush_run(run->flush, run->conn, run->id, &answers, err);
+	int rc = flush_together(run, found, with, contents, err);
+	bool is_refused = rc != 0 && refusal_is_of_data(err);
+	for (size_t i = 0; is_refused && i < with; i++) {
+		rc = flush_apart(run, found[i], contents[i], err);
+		is_refused = rc == 0;
+	}
 	crash_point(CRASH_RECOVERY_FLUSHED);
 	arena_done(&arena);
 	return rc;
 }
 
-static int settle_some(struct run *run, const struct item *items, size_t count, struct err *err)
+static int settle_some(struct run *run, struct item *items, size_t count, struct err *err)
 {
 	struct chunk_key keys[PER_FLUSH];
 	struct pg_params params;
@@ -409,7 +527,8 @@ static int settle_some(struct run *run, const struct item *items, size_t count, 
 	return rc;
 }
 
-/* Settles what one statement lists; *left_out gets how many items there were. */
+/* Settles what one statement lists; *left_out gets how many items there were that the database
+ * takes. */
 static int settle_listed(struct run *run, const char *statement,
 			 void (*load)(struct item *item, const struct pg_rows *rows, int row),
 			 size_t *left_out, struct err *err)
@@ -422,8 +541,9 @@ static int settle_listed(struct run *run, const char *statement,
 	for (size_t i = 0; i < count && rc == 0; i += PER_FLUSH)
 		rc = settle_some(run, items + i, count - i < PER_FLUSH ? count - i : PER_FLUSH,
 				 err);
+	for (size_t i = 0; i < count; i++)
+		*left_out += positions_count(&items[i].refused) == 0;
 	free(items);
-	*left_out += count;
 	return rc;
 }
 
@@ -455,6 +575,7 @@ int recover_settle(struct recovery *r, struct pg_blocking *conn, int64_t unknown
 	pg_params_done(&params);
 	if (rc != 0)
 		return -1;
+	r->refused = 0;
 	struct run run = {.recovery = r,
 			  .conn = conn,
 			  .unknown_retry_ms = unknown_retry_ms,
@@ -464,6 +585,7 @@ int recover_settle(struct recovery *r, struct pg_blocking *conn, int64_t unknown
 		run.id = (struct member_id){pg_int32(nodes, row, 0), pg_int32(nodes, row, 1)};
 		rc = settle_node(&run, err);
 	}
+	counts->refused = r->refused;
 	flush_free(run.flush);
 	pg_rows_free(nodes);
 	return rc;

@@ -10,6 +10,7 @@
  * was not sent to and waits again. Of a lost one only what it tells is used; the rest is left to
  * doubt. The same holds for doubts another node has made of our leases in the meantime, and for
  * those that became unknown and were not resent.
+ * What the database refuses of one person is left out, and the segments stay for the next start.
  * Everything here is idempotent: killed anywhere, the next start does the rest. Blocking; at start.
  */
 #ifndef EDM_SCHEDULER_LEDGER_RECOVER_H
@@ -25,6 +26,7 @@ struct recovery_counts {
 	size_t unsent;	 /* waiting again, in released chunks or as retries due now */
 	size_t leases;	 /* released */
 	size_t doubts;	 /* cleared */
+	size_t refused;	 /* people the database took nothing of, in the last run */
 };
 
 /* Reads the journal. NULL on error. */
@@ -35,7 +37,7 @@ const struct journal_replay *recover_replay(const struct recovery *r);
  * unknown.retry_after_ms. counts are added to. */
 int recover_settle(struct recovery *r, struct pg_blocking *conn, int64_t unknown_retry_ms,
 		   struct recovery_counts *counts, struct err *err) NODISCARD;
-/* Removes the old segments; everything is settled. */
+/* Removes the old segments when everything is settled. */
 int recover_finish(struct recovery *r, struct err *err) NODISCARD;
 /* NULL is fine. */
 void recover_close(struct recovery *r);

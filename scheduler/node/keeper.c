@@ -124,6 +124,8 @@ static struct keeper *keeper_new(struct loop *loop, const struct keeper_options 
 	k->flush = flush_new();
 	k->flush_timer = (struct timer){.on_due = keeper_on_flush_timer, .owner = k};
 	k->work_timer = (struct timer){.on_due = keeper_on_work_timer, .owner = k};
+	k->aside_timer = (struct timer){.on_due = keeper_on_aside_timer, .owner = k};
+	refusals_init(&k->refusals);
 	return k;
 }
 
@@ -206,7 +208,7 @@ static void on_stop_tick(struct timer *timer)
 		finish_stop(k);
 		return;
 	}
-	bool is_told = list_is_empty(&k->tenures) && !k->is_claiming && k->work_calls == 0;
+	bool is_told = keeper_is_told(k) && !k->is_claiming && k->work_calls == 0;
 	if (is_told && !k->is_leaving) {
 		k->is_leaving = true;
 		crash_point(CRASH_LEAVE);
@@ -239,6 +241,7 @@ void keeper_close(struct keeper *k)
 	if (k == NULL)
 		return;
 	timer_clear(k->loop, &k->flush_timer);
+	timer_clear(k->loop, &k->aside_timer);
 	timer_clear(k->loop, &k->work_timer);
 	pg_close(k->beat);
 	pg_close(k->ledger);
@@ -250,6 +253,7 @@ void keeper_close(struct keeper *k)
 	while ((node = list_first(&k->tenures)) != NULL) {
 		struct tenure *t = CONTAINER_OF(node, struct tenure, all);
 		free_entries(&t->waiting);
+		free_entries(&t->aside);
 		free_entries(&t->flying);
 		keeper_end(t);
 	}
@@ -350,7 +354,8 @@ void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position
 {
 	struct tenure *t = tenure_at(lease);
 	take_back(t, position);
-	if (t->is_fenced)
+	/* A chunk of which something is set aside is not given back. */
+	if (t->is_fenced || !list_is_empty(&t->aside))
 		keeper_park(t, position, keeper_now_us(k));
 	else if (due_us > 0)
 		keeper_park(t, position, due_us);
@@ -364,7 +369,9 @@ struct keeper_gauges keeper_gauges(const struct keeper *k)
 	struct keeper_gauges g = {.leases = k->tenure_count,
 				  .open_bits = k->open_count,
 				  .credits_wanted = k->wanted_count,
-				  .unflushed = k->waiting_count};
+				  .unflushed = k->waiting_count,
+				  .set_aside = k->aside_count,
+				  .refusal = k->refusal.kind != ERR_NONE ? &k->refusal : NULL};
 	LIST_EACH (it, &k->tenures)
 		g.people += CONTAINER_OF(it, struct tenure, all)->out;
 	return g;

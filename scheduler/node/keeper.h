@@ -10,6 +10,8 @@
  * keeper_settle or keeper_return → when all are in and flushed, on_lease_over, and it is freed. A
  * lease with returned people goes back to the database once nothing of it is out. After on_fenced
  * the node recalls the jobs; what they bring is still settled or returned, and goes through doubt.
+ * What the database refuses to write of one person is set aside and tried again now and then; the
+ * lease ends when that is over (scheduler/ledger/refusal.h).
  *
  * Everything runs on the control loop. No callback runs before the call that caused it returned.
  */
@@ -164,6 +166,8 @@ void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position
 /* Credits and outcomes waiting, bits open: for gauges and back-pressure. */
 struct keeper_gauges {
 	size_t leases, people, open_bits, credits_wanted, unflushed;
+	size_t set_aside;	   /* outcomes the database refuses; their records stay */
+	const struct err *refusal; /* why; NULL = nothing is refused. The keeper's */
 };
 struct keeper_gauges keeper_gauges(const struct keeper *k);
 /* Flushes what there is, releases all, deregisters; on_done when that is committed or given up

@@ -26,6 +26,7 @@ static struct tenure *tenure_of_lease(struct keeper *k, const struct lease *leas
 	list_init(&t->dirty);
 	list_init(&t->waiting);
 	list_init(&t->flying);
+	list_init(&t->aside);
 	t->lease.campaign = lease->key.campaign;
 	t->lease.chunk = lease->key.chunk;
 	t->lease.epoch = lease->epoch;

@@ -12,8 +12,8 @@
 
 /* A flush with credits only leaves this much after the one before, so that it carries several. */
 #define CREDITS_MS 20
-/* After a refusal that is not about this flush, the same one is sent again. */
-#define REFUSED_MS 1000
+/* Fences that could not be read are asked for again. */
+#define FENCES_MS 1000
 
 static void send_flush(struct keeper *k);
 static void read_fences(struct keeper *k);
@@ -30,11 +30,10 @@ void keeper_dirty(struct tenure *t)
 
 static int64_t flush_due_ms(const struct keeper *k)
 {
-	int64_t now = loop_now_ms(k->loop);
+	int64_t due = k->flushed_ms + (k->wanted_count > 0 ? CREDITS_MS : k->options.flush_ms);
 	if (k->waiting_count >= (size_t)k->options.flush_outcomes || k->is_stopping)
-		return now;
-	int64_t wait = k->wanted_count > 0 ? CREDITS_MS : k->options.flush_ms;
-	return k->flushed_ms + wait;
+		due = loop_now_ms(k->loop);
+	return due < k->flush_after_ms ? k->flush_after_ms : due;
 }
 
 void keeper_flush_soon(struct keeper *k)
@@ -44,6 +43,11 @@ void keeper_flush_soon(struct keeper *k)
 	int64_t due = flush_due_ms(k);
 	if (!timer_is_set(&k->flush_timer) || k->flush_timer.node.key > due)
 		timer_set(k->loop, &k->flush_timer, due);
+}
+
+void keeper_flush_again(struct keeper *k)
+{
+	flush_send(k->flush, k->ledger, k->id, on_flushed, k);
 }
 
 void keeper_on_flush_timer(struct timer *timer)
@@ -56,7 +60,7 @@ void keeper_on_flush_timer(struct timer *timer)
 	}
 	if (k->is_flying) {
 		/* A refused one is sent again as it is. */
-		flush_send(k->flush, k->ledger, k->id, on_flushed, k);
+		keeper_flush_again(k);
 		return;
 	}
 	if (!list_is_empty(&k->dirty))
@@ -123,6 +127,17 @@ static void choose_open(struct keeper *k, struct tenure *t)
 	}
 }
 
+/* As many of those that wait as fit into the flush. */
+static void take_waiting(struct keeper *k, struct tenure *t)
+{
+	while (!list_is_empty(&t->waiting) && flush_people(k->flush) < k->refusals.people_max) {
+		struct list *node = list_pop_front(&t->waiting);
+		list_push_back(&t->flying, node);
+		flush_settle(k->flush, t->target, &LIST_ITEM(node, struct entry, node)->s);
+		k->waiting_count--;
+	}
+}
+
 static void add_target(struct keeper *k, struct tenure *t)
 {
 	struct flush_target target = {
@@ -134,17 +149,14 @@ static void add_target(struct keeper *k, struct tenure *t)
 		.is_late = t->is_fenced,
 	};
 	t->target = flush_target(k->flush, &target);
-	list_splice(&t->flying, &t->waiting);
-	LIST_EACH (it, &t->flying) {
-		flush_settle(k->flush, t->target, &LIST_ITEM(it, struct entry, node)->s);
-		k->waiting_count--;
-	}
+	take_waiting(k, t);
 	t->is_flying = true;
 	list_push_back(&k->flying, &t->dirty);
 	if (t->is_fenced)
 		return;
 	choose_open(k, t);
-	t->is_released = t->out == 0 && positions_count(&t->returned) > 0;
+	t->is_released = t->out == 0 && positions_count(&t->returned) > 0 &&
+			 list_is_empty(&t->waiting) && list_is_empty(&t->aside);
 	if (t->is_released)
 		flush_release(k->flush, t->target);
 	else
@@ -156,15 +168,18 @@ static void send_flush(struct keeper *k)
 	size_t targets = 0;
 	struct list *node;
 	flush_clear(k->flush);
-	while (targets < FLUSH_TARGETS_MAX && flush_people(k->flush) < FLUSH_PEOPLE_MAX / 2 &&
+	while (targets < k->refusals.targets_max &&
+	       flush_people(k->flush) < k->refusals.people_max &&
 	       (node = list_pop_front(&k->dirty)) != NULL) {
 		add_target(k, CONTAINER_OF(node, struct tenure, dirty));
 		targets++;
 	}
-	keeper_add_usage(k);
+	/* While something is refused it goes alone. */
+	if (refusals_are_over(&k->refusals))
+		keeper_add_usage(k);
 	k->is_flying = true;
 	k->flushed_ms = loop_now_ms(k->loop);
-	flush_send(k->flush, k->ledger, k->id, on_flushed, k);
+	keeper_flush_again(k);
 	crash_point(CRASH_FLUSH_SENT);
 }
 
@@ -212,7 +227,7 @@ static void take_accepted(struct tenure *t)
 
 bool keeper_is_settled(const struct tenure *t)
 {
-	if (t->out > 0 || t->is_flying || !list_is_empty(&t->waiting))
+	if (t->out > 0 || t->is_flying || !list_is_empty(&t->waiting) || !list_is_empty(&t->aside))
 		return false;
 	return t->is_released || t->is_fenced || positions_count(&t->done) == t->lease.count;
 }
@@ -230,7 +245,7 @@ void keeper_end(struct tenure *t)
 	free(t);
 }
 
-static bool has_news(const struct tenure *t)
+bool keeper_has_news(const struct tenure *t)
 {
 	if (!list_is_empty(&t->waiting))
 		return true;
@@ -253,7 +268,7 @@ static void land(struct tenure *t)
 	list_remove(&t->dirty);
 	if (keeper_is_settled(t))
 		keeper_end(t);
-	else if (has_news(t))
+	else if (keeper_has_news(t))
 		list_push_back(&k->dirty, &t->dirty);
 }
 
@@ -304,7 +319,7 @@ static void on_fences(void *owner, enum pg_fate fate, const struct fence *fences
 	struct keeper *k = owner;
 	if (fate != PG_DONE) {
 		k->is_fencing = true;
-		timer_set(k->loop, &k->flush_timer, loop_now_ms(k->loop) + REFUSED_MS);
+		timer_set(k->loop, &k->flush_timer, loop_now_ms(k->loop) + FENCES_MS);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -362,6 +377,7 @@ static void wake_wishes(struct keeper *k)
 
 static void take_answers(struct keeper *k, const struct flush_reply *reply)
 {
+	keeper_on_passed(k);
 	LIST_EACH (it, &k->flying) {
 		struct tenure *t = CONTAINER_OF(it, struct tenure, dirty);
 		must(t->target < reply->count);
@@ -391,11 +407,10 @@ static void on_flushed(void *owner, struct flush *flush, const struct flush_repl
 		break;
 	case PG_LOST:
 		/* It may have committed: the same again before anything else; flush_seq tells. */
-		flush_send(k->flush, k->ledger, k->id, on_flushed, k);
+		keeper_flush_again(k);
 		break;
 	case PG_REFUSED:
-		log_error_event(LOG_ERROR, "flush_refused", reply->err);
-		timer_set(k->loop, &k->flush_timer, loop_now_ms(k->loop) + REFUSED_MS);
+		keeper_on_refused(k, reply->err);
 		break;
 	}
 }

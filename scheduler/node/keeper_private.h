@@ -8,7 +8,7 @@
  * A tenure's positions are in these sets: done (settled and flushed, or done at the claim), open
  * (open in the database, as of the last answer), wanted (credit asked for), returned (given back,
  * to be freed or closed), and `out` counts those with the node. entries are settled and not
- * flushed; flying ones are in the flush under way.
+ * flushed; flying ones are in the flush under way, those set aside are what the database refuses.
  *
  * Lists: every tenure is on keeper.tenures; one with something to flush also on keeper.dirty.
  */
@@ -19,12 +19,14 @@
 #include "scheduler/ledger/claim.h"
 #include "scheduler/ledger/flush.h"
 #include "scheduler/ledger/member.h"
+#include "scheduler/ledger/refusal.h"
 #include "scheduler/node/keeper.h"
 
 struct entry {
-	struct list node;    /* tenure.waiting or tenure.flying */
+	struct list node;    /* tenure.waiting, .flying or .aside */
 	struct settlement s; /* strings stand in text, address and attributes in the tenure */
 	struct journal_marks marks;
+	bool was_aside; /* and that was logged */
 	char text[];
 };
 
@@ -37,10 +39,10 @@ struct tenure {
 	int32_t incarnation;
 	int32_t flush_seq;
 	struct positions done, open, wanted, returned;
-	struct list waiting, flying; /* struct entry */
-	size_t out;		     /* positions the node has */
-	bool is_flying;		     /* a target of the flush under way */
-	bool is_asked;		     /* its content is being read */
+	struct list waiting, flying, aside; /* struct entry */
+	size_t out;			    /* positions the node has */
+	bool is_flying;			    /* a target of the flush under way */
+	bool is_asked;			    /* its content is being read */
 	bool is_fenced;
 	bool is_released;	/* the flush under way gives it back */
 	size_t target;		/* its index in the flush under way */
@@ -63,7 +65,14 @@ struct keeper {
 	bool is_fencing;    /* fences are to be read again after a pause */
 	struct list flying; /* struct tenure by dirty: targets of the flush under way, in order */
 	int64_t flushed_ms; /* when the last one was sent */
+	int64_t flush_after_ms; /* none goes before: the last one was refused */
+	bool has_usage;		/* the flush under way has some */
 	struct timer flush_timer;
+	struct refusals refusals;
+	struct err refusal;	 /* the last; ERR_NONE once nothing is refused any more */
+	int64_t refusal_told_ms; /* when one was logged */
+	size_t aside_count;	 /* entries set aside */
+	struct timer aside_timer;
 	/* Claims. */
 	bool is_claiming;
 	size_t reading;	   /* chunks claimed whose content is not read yet */
@@ -94,15 +103,29 @@ void keeper_dirty(struct tenure *t);
 /* Sends a flush if it is time, or arms the timer. */
 void keeper_flush_soon(struct keeper *k);
 void keeper_on_flush_timer(struct timer *timer);
+/* Sends the flush under way once more, as it is. */
+void keeper_flush_again(struct keeper *k);
+bool keeper_has_news(const struct tenure *t);
 /* Everything of it is in: tells the node and frees it. */
 void keeper_end(struct tenure *t);
 bool keeper_is_settled(const struct tenure *t);
 /* Notes an untried person for the next flush: into the retry table, due at due_us. */
 void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
 
+/* ---- keeper_refused.c */
+/* The flush under way was refused. */
+void keeper_on_refused(struct keeper *k, const struct err *err);
+/* It was not. */
+void keeper_on_passed(struct keeper *k);
+void keeper_on_aside_timer(struct timer *timer);
+/* The database has all it would take. */
+bool keeper_is_told(const struct keeper *k);
+
 /* ---- keeper_usage.c */
 /* Puts the totals that grew into the flush being filled. */
 void keeper_add_usage(struct keeper *k);
+/* That flush was accepted, or nothing of it stands. */
+void keeper_land_usage(struct keeper *k, bool is_accepted);
 void keeper_drop_usage(struct keeper *k);
 
 /* ---- keeper_claim.c */

@@ -15,6 +15,7 @@ struct usage_total {
 	struct map_node node; /* keeper.usage */
 	struct usage usage;   /* of the minute it was last counted in; target stands in text */
 	bool is_dirty;	      /* counted since it was last put into a flush */
+	bool is_flying;	      /* in the flush under way */
 	char text[];
 };
 
@@ -51,7 +52,7 @@ void keeper_usage(struct keeper *k, const struct node_usage *u)
 	int64_t minute_us = keeper_now_us(k) / MINUTE_US * MINUTE_US;
 	if (t->usage.minute_us != minute_us) {
 		/* What is not flushed of the minute before goes on counting a little longer. */
-		if (!t->is_dirty)
+		if (!t->is_dirty && !t->is_flying)
 			t->usage.messages = 0;
 		t->usage.minute_us = minute_us;
 	}
@@ -72,11 +73,24 @@ void keeper_add_usage(struct keeper *k)
 	while (node != NULL) {
 		struct usage_total *t = CONTAINER_OF(node, struct usage_total, node);
 		node = map_next(&k->usage, node);
-		if (t->is_dirty)
+		if (t->is_dirty) {
 			flush_usage(k->flush, &t->usage);
-		else if (t->usage.minute_us < old_us)
+			k->has_usage = t->is_flying = true;
+			t->is_dirty = false;
+		} else if (t->usage.minute_us < old_us) {
 			drop(k, t);
-		t->is_dirty = false;
+		}
+	}
+}
+
+void keeper_land_usage(struct keeper *k, bool is_accepted)
+{
+	k->has_usage = false;
+	for (struct map_node *n = map_next(&k->usage, NULL); n; n = map_next(&k->usage, n)) {
+		struct usage_total *t = CONTAINER_OF(n, struct usage_total, node);
+		if (t->is_flying && !is_accepted)
+			t->is_dirty = true;
+		t->is_flying = false;
 	}
 }
 

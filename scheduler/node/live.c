@@ -54,6 +54,11 @@ static void append_gauges(const struct node *n, struct buf *out)
 		    "\"composed_bytes\":%lld,\"dns_in_flight\":%zu,\"dns_cached\":%zu,",
 		    sessions_of(n), g.leases, n->held, g.open_bits, g.unflushed,
 		    (long long)composers_bytes(n->composers), dns.in_flight, dns.cached);
+	if (g.refusal == NULL)
+		return;
+	buf_appendf(out, "\"set_aside\":%zu,\"refused\":", g.set_aside);
+	buf_append_json(out, str_from(g.refusal->text));
+	buf_append_char(out, ',');
 }
 
 static void on_written(void *owner, const struct pg_reply *reply)

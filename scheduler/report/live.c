@@ -26,6 +26,19 @@ bool live_has_node(const json_t *live)
 	return false;
 }
 
+const char *live_refusal(const json_t *live, const char *name)
+{
+	size_t i;
+	json_t *node;
+	json_array_foreach(json_object_get(live, "nodes"), i, node)
+	{
+		const char *why = document_text(json_object_get(node, "gauges"), "refused");
+		if (strcmp(document_text(node, "node"), name) == 0 && why[0] != '\0')
+			return why;
+	}
+	return NULL;
+}
+
 /* A selector that names nothing fits anything; one that does must be of the scope. */
 static bool fits(const char *selector, const char *value)
 {

@@ -13,6 +13,8 @@
 /* {"now_at", "nodes", "lanes", "sources", "pauses", "limits"}, each a list. */
 json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
 bool live_has_node(const json_t *live);
+/* Why the database refuses what the node called name wants to write; NULL = it does not. */
+const char *live_refusal(const json_t *live, const char *name);
 
 /* What a pause has to concern. NULL = it must not name one. */
 struct live_scope {

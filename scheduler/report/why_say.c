@@ -108,6 +108,17 @@ static void say_waiting(const struct why_context *w, const json_t *person, struc
 			    group);
 }
 
+/* The node says that the database does not take what became of people. */
+static void put_refusal(const struct why_context *w, const char *node, struct buf *out)
+{
+	const char *why = live_refusal(w->live, node);
+	if (why == NULL)
+		return;
+	put(out, SAY(w, "; what became of some of its people cannot be written to the database: ",
+		     "；其部分收件人的结果无法写入数据库："));
+	put(out, why);
+}
+
 static void say_leased(const struct why_context *w, const json_t *person, struct buf *out)
 {
 	const char *node = document_text(person, "node");
@@ -130,6 +141,7 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 		put(out, SAY(w, "; ", "；"));
 		put_wait(waiting, out);
 	}
+	put_refusal(w, node, out);
 }
 
 static void say_deferred(const struct why_context *w, const json_t *person, struct buf *out)

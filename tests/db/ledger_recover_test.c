@@ -313,6 +313,43 @@ static void its_journal_is_damaged(void **state)
 	want_counts(f, (struct want){.leased = 200});
 }
 
+/* The database does not take what became of the person at position 0. */
+static void refuse_the_first(struct fixture *f)
+{
+	int64_t rid = world_number(
+		&f->w, "SELECT rids[1] FROM chunk_data WHERE campaign_id = %d AND chunk_no = %d",
+		f->lease.key.campaign, f->lease.key.chunk);
+	world_sql(&f->w, "ALTER TABLE outcome ADD CONSTRAINT poison CHECK (rid <> %lld)",
+		  (long long)rid);
+}
+
+/* The node starts all the same, the others are settled, and the record stays until it is taken. */
+static void one_the_database_refuses_waits(void **state)
+{
+	struct fixture *f = *state;
+	node_dies_at_work(f, 1);
+	refuse_the_first(f);
+	node_start(f);
+	want_counts(f, (struct want){.leased = 197, .deferred = 1, .unknown = 2});
+	assert_int_equal(f->counts.refused, 1);
+	assert_int_equal(f->counts.outcomes, 1);
+	world_reap(&f->w, (struct member_id){f->id.node, f->id.incarnation - 1});
+	want_counts(f, (struct want){.waiting = 196, .leased = 1, .deferred = 1, .unknown = 2});
+	node_kill(f);
+	node_start(f);
+	assert_false(f->is_lost);
+	assert_int_equal(f->counts.refused, 1);
+	world_sql(&f->w, "ALTER TABLE outcome DROP CONSTRAINT poison");
+	node_kill(f);
+	node_start(f);
+	assert_false(f->is_lost);
+	want_counts(f, (struct want){.waiting = 196, .deferred = 1, .delivered = 1, .unknown = 2});
+	/* Nothing is left: the segments are gone. */
+	node_kill(f);
+	node_start(f);
+	assert_int_equal(f->counts.outcomes + f->counts.refused, 0);
+}
+
 /* A claim whose reply the old process never read: committed, perhaps after it was dead. */
 static void a_claim_nobody_knew_of(void **state)
 {
@@ -337,6 +374,7 @@ int main(void)
 		TEST(back_after_its_doubts_became_unknown),
 		TEST(its_journal_is_gone),
 		TEST(its_journal_is_damaged),
+		TEST(one_the_database_refuses_waits),
 		TEST(a_claim_nobody_knew_of),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

@@ -252,6 +252,31 @@ static void a_missing_stream_makes_it_lost(void **state)
 	assert_int_equal(replay(f).state, JOURNAL_LOST);
 }
 
+/* Segments that a start has left stay before those of the next process: a torn end and a gap
+ * between the two are no fault. */
+static void rows_of_two_processes_stand_one_after_the_other(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	size_t per_segment;
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	write_intents(s, 10);
+	journal_stream_close(s);
+	each_file(f, cut_segments);
+	struct journal_stream_options options = {.streams = 1, .incarnation = 5};
+	s = journal_stream_open(f->journal, &options, &err);
+	assert_non_null(s);
+	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+	assert_int_equal(fill_segments(s, 3, &per_segment), 3);
+	journal_stream_close(s);
+	each_file(f, remove_second);
+	struct journal_replay got = replay(f);
+	assert_int_equal(got.state, JOURNAL_WHOLE);
+	assert_int_equal(got.first_incarnation, 4);
+	assert_int_equal(got.last_incarnation, 5);
+}
+
 static void settled_segments_are_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +333,7 @@ int main(void)
 		TEST(damage_makes_it_lost),
 		TEST(a_missing_segment_makes_it_lost),
 		TEST(a_missing_stream_makes_it_lost),
+		TEST(rows_of_two_processes_stand_one_after_the_other),
 		TEST(settled_segments_are_removed),
 		TEST(a_sync_calls_back_on_the_loop),
 	};

@@ -67,8 +67,40 @@ static void test_what_holds(void **state)
 		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
 }
 
+/* A node that cannot write what became of people says so of those it has in hand. */
+static void test_what_a_node_cannot_write(void **state)
+{
+	(void)state;
+	static const char live_text[] =
+		"{\"nodes\": [{\"node\": \"n1\", \"alive\": true, \"gauges\": {\"set_aside\": 1, "
+		"\"refused\": \"no room\"}}], \"lanes\": [], \"pauses\": []}";
+	static const struct {
+		const char *person, *want;
+	} cases[] = {
+		{"{\"state\": 2, \"node\": \"n1\", \"since\": 1795305483000000}",
+		 "In spring: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; what "
+		 "became of "
+		 "some of its people cannot be written to the database: no room"},
+		{"{\"state\": 2, \"node\": \"n2\", \"since\": 1795305483000000}",
+		 "In spring: sending: node n2 has had it in hand since 2026-11-21 23:58 UTC"},
+	};
+	json_t *live = json_loads(live_text, 0, NULL);
+	const struct why_context w = {.now_us = NOW, .live = live, .campaign = "spring"};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf text;
+		json_t *person = json_loads(cases[i].person, 0, NULL);
+		buf_init(&text, 4096);
+		why_say_person(&w, person, &text);
+		assert_string_equal(text.data, cases[i].want);
+		buf_done(&text);
+		json_decref(person);
+	}
+	json_decref(live);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
+					   cmocka_unit_test(test_what_a_node_cannot_write)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
