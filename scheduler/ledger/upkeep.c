@@ -46,6 +46,7 @@ static const struct duty duties[] = {
 	{"ledger/add_partitions", HOUR, NO_LIMIT, NULL, NULL},
 	{"ledger/reap_nodes", SECOND, NO_LIMIT, fill_reap_nodes, on_reaped_nodes},
 	{"ledger/reap_chunks", SECOND, NO_LIMIT, fill_reap_chunks, on_reaped_chunks},
+	{"ledger/free_dead", 5 * SECOND, NO_LIMIT, NULL, NULL},
 	{"ledger/expire_doubts", 2 * SECOND, NO_LIMIT, fill_expire_doubts, NULL},
 	{"ledger/settle_ended", SECOND, SETTLE_CHUNKS_MAX, fill_settle_ended, NULL},
 	{"ledger/pack", SECOND, NO_LIMIT, fill_pack, NULL},
@@ -87,11 +88,6 @@ static void on_reaped_nodes(struct upkeep *u, const struct pg_rows *rows)
 			log_str(&line, "node", pg_text(rows, row, 1));
 			log_end(&line);
 		}
-		struct pg_params params;
-		pg_params_init(&params);
-		pg_add_int4(&params, pg_int32(rows, row, 0));
-		pg_call(u->work, "ledger/free_node", &params, NULL, NULL);
-		pg_params_done(&params);
 		if (u->options.on_reaped != NULL)
 			u->options.on_reaped(u->options.owner, pg_int32(rows, row, 0),
 					     pg_text(rows, row, 1));

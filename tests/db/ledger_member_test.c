@@ -170,6 +170,62 @@ static void every_duty_runs_and_the_dead_are_reaped(void **state)
 	upkeep_close(u);
 }
 
+/* What waits for a node that is gone is freed, also when the one that reaped it did not get to it,
+ * and what comes in later. */
+static void nothing_waits_for_a_dead_node(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id dead = world_register(&f->w, "mx2");
+	world_sql(&f->w,
+		  "UPDATE node SET lease_until = '-infinity', reaped_at = now() WHERE node_id = %d",
+		  (int)dead.node);
+	world_sql(&f->w, "UPDATE chunk SET meant_for = %d", (int)dead.node);
+	struct upkeep_options options = {.id = f->id, .chunk_days = 30, .owner = f};
+	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
+	uint64_t runs = 0;
+	for (size_t i = 0; upkeep_duty(u, i, &runs) != NULL; i++)
+		while (upkeep_duty(u, i, &runs) != NULL && runs == 0)
+			loop_turn(f->w.loop, true);
+	assert_int_equal(
+		world_number(&f->w, "SELECT count(*) FROM chunk WHERE meant_for IS NOT NULL"), 0);
+	pg_close(f->w.pg);
+	f->w.pg = NULL;
+	upkeep_close(u);
+}
+
+/* Who would rather be tried from its address again is not packed for it. */
+static void nobody_is_packed_for_a_dead_node(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id dead = world_register(&f->w, "mx2"), alive = world_register(&f->w, "mx3");
+	world_sql(&f->w, "UPDATE node SET lease_until = '-infinity' WHERE node_id = %d",
+		  (int)dead.node);
+	assert_int_equal(world_claim(&f->w, alive, "qq", 1), 1);
+	const struct lease *lease = &f->w.leases[0];
+	size_t k = world_target(f->w.flush, lease);
+	world_settle(&f->w, k, lease, 0, RECIPIENT_DEFERRED);
+	world_settle(&f->w, k, lease, 1, RECIPIENT_DEFERRED);
+	assert_int_equal(world_flush(&f->w, f->w.flush, alive), 1);
+	world_sql(&f->w, "INSERT INTO source(name, address, ehlo) VALUES ('s', '127.0.0.2', 's')");
+	world_sql(&f->w,
+		  "UPDATE retry SET source_id = (SELECT source_id FROM source), prefer_until = "
+		  "now() + interval '1 h', "
+		  "due_at = now() - interval '1 h', "
+		  "node_id = CASE WHEN rid = (SELECT max(rid) FROM retry) THEN %d ELSE %d END",
+		  (int)dead.node, (int)alive.node);
+	assert_int_equal(world_pack(&f->w), 2);
+	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM chunk JOIN chunk_data USING "
+					     "(campaign_id, chunk_no) WHERE meant_for IS NULL AND "
+					     "chunk_no < 0 AND sources = '{0}'"),
+			 1);
+	assert_int_equal(world_number(&f->w,
+				      "SELECT count(*) FROM chunk JOIN chunk_data USING "
+				      "(campaign_id, chunk_no) WHERE meant_for = %d AND "
+				      "sources = (SELECT ARRAY[source_id] FROM source)",
+				      (int)alive.node),
+			 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +234,8 @@ int main(void)
 		TEST(an_expired_lease_revives_and_a_taken_incarnation_does_not),
 		TEST(draining_is_told_once),
 		TEST(every_duty_runs_and_the_dead_are_reaped),
+		TEST(nothing_waits_for_a_dead_node),
+		TEST(nobody_is_packed_for_a_dead_node),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

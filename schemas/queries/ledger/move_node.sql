@@ -13,14 +13,6 @@ WITH found AS MATERIALIZED (
 	 WHERE n.node_id = f.node_id AND f.state <> $2
 	   AND ($2 <> 3 OR (NOT f.is_alive AND f.leases = 0))
 	RETURNING n.node_id
-), no_retries AS (
-	UPDATE retry SET node_id = NULL, source_id = 0, prefer_until = NULL
-	  FROM moved m
-	 WHERE retry.node_id = m.node_id AND $2 = 3
-), no_chunks AS (
-	UPDATE chunk SET meant_for = NULL
-	  FROM moved m
-	 WHERE chunk.state = 0 AND meant_for = m.node_id AND $2 = 3
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because)
 	SELECT $4, $3, 'node:' || $1, $5 FROM moved

@@ -1,8 +1,9 @@
 -- Puts due people back into chunks: of a (campaign, group, node) when 1,000 are due or the oldest
 -- is $2 ms overdue. The group is that of today: the domain's route, else its provider, else the
 -- domain where it was big enough to be a group at the freeze, else the tail. A source that is
--- preferred but may not send (drained, removed, paused) is preferred no longer. One packer at a
--- time; rows are in retry or in a chunk, never in both. $1 people at most in one run.
+-- preferred but may not send (drained, removed, paused, its node gone or drained) is preferred no
+-- longer. One packer at a time; rows are in retry or in a chunk, never in both. $1 people at most
+-- in one run.
 -- Returns chunks made and people packed.
 WITH turn AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtext('edm.pack')) AS ours
@@ -15,6 +16,9 @@ WITH turn AS MATERIALIZED (
 	   AND NOT EXISTS (SELECT FROM pause z
 	                    WHERE z.lifted_at IS NULL AND z.scope = 3 AND z.source_name = s.name
 	                      AND (z.until IS NULL OR z.until > now()))
+	   AND (r.node_id IS NULL OR EXISTS (
+		SELECT FROM node x
+		 WHERE x.node_id = r.node_id AND x.state = 1 AND x.lease_until > '-infinity'))
 	 WHERE turn.ours AND r.due_at <= now() AND p.state = 3
 	 ORDER BY r.due_at LIMIT $1::int
 	   FOR UPDATE OF r SKIP LOCKED
