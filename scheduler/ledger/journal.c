@@ -294,8 +294,10 @@ static void replay_segment(struct replay *r, struct str bytes)
 		r->out->records++;
 		r->on_record(r->owner, &record);
 	}
-	r->was_torn = scan == JOURNAL_TORN;
-	if (scan == JOURNAL_CORRUPT)
+	/* While the power stays a write is cut off, but never spoiled. */
+	bool lost_power = memcmp(header.boot, r->journal->boot, 16) != 0;
+	r->was_torn = scan == JOURNAL_TORN || scan == JOURNAL_SPOILED;
+	if (scan == JOURNAL_CORRUPT || (scan == JOURNAL_SPOILED && !lost_power))
 		set_lost(r->out, "a record is corrupt");
 }
 

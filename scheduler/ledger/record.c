@@ -7,7 +7,7 @@
 #include "engine/base/hash.h"
 
 #define MAGIC "edmj"
-#define RECORD_HEAD 8u	/* size and checksum */
+#define RECORD_HEAD 8u	/* size, complement, checksum */
 #define PAYLOAD_MIN 17u /* type and key */
 /* A reply's words are bounded where they are parsed; this is the last resort. */
 #define STRING_MAX 3000u
@@ -132,7 +132,7 @@ static void finish(struct buf *out, size_t at)
 	char *record = out->data + at;
 	size_t payload = out->len - at - RECORD_HEAD;
 	must(payload <= JOURNAL_PAYLOAD_MAX);
-	uint32_t size = __builtin_bswap32((uint32_t)payload);
+	uint32_t size = __builtin_bswap32((uint32_t)payload << 16 | (~(uint32_t)payload & 0xffff));
 	memcpy(record, &size, sizeof(size));
 	uint32_t crc = __builtin_bswap32(record_crc(record, payload));
 	memcpy(record + sizeof(size), &crc, sizeof(crc));
@@ -274,24 +274,31 @@ static bool is_all_zero(struct str s)
 	return true;
 }
 
+/* Something is wrong with the record whose bytes end there. */
+static enum journal_scan fault_before(struct str behind)
+{
+	return is_all_zero(behind) ? JOURNAL_SPOILED : JOURNAL_CORRUPT;
+}
+
 enum journal_scan journal_record_read(struct str *rest, struct journal_record *out)
 {
 	if (rest->len == 0)
 		return JOURNAL_END;
 	struct cursor c = {.rest = *rest};
-	size_t size = (size_t)take_int(&c, 4);
+	size_t size = (size_t)take_int(&c, 2);
+	size_t complement = (size_t)take_int(&c, 2);
 	uint32_t crc = (uint32_t)take_int(&c, 4);
 	if (c.is_bad || is_all_zero(*rest))
 		return JOURNAL_TORN;
-	if (size < PAYLOAD_MIN || size > JOURNAL_PAYLOAD_MAX)
-		return JOURNAL_CORRUPT;
+	if ((size ^ complement) != 0xffff || size < PAYLOAD_MIN || size > JOURNAL_PAYLOAD_MAX)
+		return fault_before(c.rest);
 	if (size > c.rest.len)
 		return JOURNAL_TORN;
-	bool is_last = size == c.rest.len;
+	struct str behind = str_slice(c.rest, size, c.rest.len);
 	if (record_crc(rest->ptr, size) != crc)
-		return is_last ? JOURNAL_TORN : JOURNAL_CORRUPT;
+		return fault_before(behind);
 	if (!read_payload(str_slice(c.rest, 0, size), out))
 		return JOURNAL_CORRUPT;
-	*rest = str_slice(c.rest, size, c.rest.len);
+	*rest = behind;
 	return JOURNAL_RECORD;
 }

@@ -5,7 +5,7 @@
  * A segment is a header and records, all numbers big-endian:
  *   header   "edmj" | format u32 | installation 16 | journal 16 | incarnation u32 | boot 16 |
  *            stream u16 | streams u16 | sequence u64 | durable u8 | crc32c u32 of all before
- *   record   size u32 of the payload | crc32c u32 of size and payload | payload
+ *   record   size u16 of the payload | its complement u16 | crc32c u32 of all but itself | payload
  *   payload  type u8 | campaign u32 | chunk u32 | epoch u32 | position u16 | attempt u16 | body
  * An INTENT says that the terminator may leave any moment; a RETRACT after it, that it did not
  * leave after all (the lease ended, the connection died before). Both have no body. The body of an
@@ -19,7 +19,7 @@
 
 #include "scheduler/ledger/flush.h"
 
-#define JOURNAL_FORMAT 1u
+#define JOURNAL_FORMAT 2u
 #define JOURNAL_HEADER_SIZE 77u
 /* No payload is larger: a reply is at most a few kB. */
 #define JOURNAL_PAYLOAD_MAX 16384u
@@ -56,6 +56,8 @@ enum journal_scan {
 	JOURNAL_RECORD,	 /* *out is filled in and the bytes are consumed */
 	JOURNAL_END,	 /* nothing is left */
 	JOURNAL_TORN,	 /* the last write did not get all the way: fine at the very end only */
+	JOURNAL_SPOILED, /* the last record is all there, and is not what was written: fine at the
+			  * very end only, and only where the power went before it was synced */
 	JOURNAL_CORRUPT, /* something else stands here */
 };
 
@@ -67,8 +69,8 @@ void journal_intent_write(struct buf *out, const struct journal_key *key);
 void journal_retract_write(struct buf *out, const struct journal_key *key);
 void journal_outcome_write(struct buf *out, const struct journal_key *key,
 			   const struct settlement *s);
-/* Takes the next record off *rest. TORN: the record would reach past the end, or it is the last one
- * and its checksum is wrong, or only zeros are left. */
+/* Takes the next record off *rest. TORN: the record would reach past the end, or only zeros are
+ * left. SPOILED: a size or a checksum is wrong, and nothing but zeros comes behind. */
 enum journal_scan journal_record_read(struct str *rest, struct journal_record *out);
 
 #endif

@@ -9,7 +9,7 @@ import pathlib
 import struct
 
 HEADER = struct.Struct(">4sI16s16si16sHHQBI")
-HEAD = struct.Struct(">II")
+HEAD = struct.Struct(">HHI")
 PAYLOAD = struct.Struct(">BiiiHH")
 INTENT, OUTCOME, RETRACT = 1, 2, 3
 
@@ -21,7 +21,7 @@ def records(segment):
     data = segment.read_bytes()
     at = HEADER.size
     while at + HEAD.size <= len(data):
-        size, _ = HEAD.unpack_from(data, at)
+        size, _, _ = HEAD.unpack_from(data, at)
         at += HEAD.size
         if at + size > len(data):
             return

@@ -185,6 +185,119 @@ static void a_torn_tail_is_fine(void **state)
 	assert_int_equal(f->told, 9);
 }
 
+/* What is in the one segment, and back into it. */
+static void read_segment(struct fixture *f, struct buf *out)
+{
+	char path[100];
+	snprintf(path, sizeof(path), "%s/00-0000000001.seg", f->dir);
+	int fd = open(path, O_RDONLY);
+	must(fd >= 0);
+	buf_init(out, 1u << 20);
+	ssize_t n;
+	while ((n = read(fd, buf_reserve(out, 4096), 4096)) > 0)
+		buf_add(out, (size_t)n);
+	close(fd);
+}
+
+static void write_segment(struct fixture *f, struct str bytes)
+{
+	char path[100];
+	snprintf(path, sizeof(path), "%s/00-0000000001.seg", f->dir);
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	must(fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len);
+	close(fd);
+}
+
+/* Whatever byte was changed on the disk: a journal that is taken for whole tells all it was told.
+ */
+static void no_flipped_byte_takes_a_record_away(void **state)
+{
+	struct fixture *f = *state;
+	struct buf bytes;
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	write_intents(s, 3);
+	struct settlement delivered = {
+		.position = 5, .state = RECIPIENT_DELIVERED, .klass = OUTCOME_DELIVERED};
+	journal_outcome(s, &key, &delivered);
+	write_intents(s, 1);
+	journal_stream_close(s);
+	read_segment(f, &bytes);
+	for (size_t i = 0; i < bytes.len; i++) {
+		for (int flip = 1; flip < 256; flip <<= 1) {
+			bytes.data[i] = (char)(bytes.data[i] ^ flip);
+			write_segment(f, buf_str(&bytes));
+			bytes.data[i] = (char)(bytes.data[i] ^ flip);
+			if (replay(f).state != JOURNAL_LOST)
+				fail_msg("byte %zu of %zu, bit %d: %zu told", i, bytes.len, flip,
+					 f->told);
+		}
+	}
+	buf_done(&bytes);
+}
+
+/* Another boot of the machine: after a loss of power the end may hold anything. */
+static void move_to_another_boot(struct fixture *f, bool is_durable)
+{
+	struct buf bytes, moved;
+	struct journal_header header;
+	read_segment(f, &bytes);
+	assert_int_equal(journal_header_read(buf_str(&bytes), &header), 0);
+	memset(header.boot, 0x42, sizeof(header.boot));
+	header.is_durable = is_durable;
+	buf_init(&moved, 1u << 20);
+	journal_header_write(&moved, &header);
+	buf_append_str(&moved, str_slice(buf_str(&bytes), JOURNAL_HEADER_SIZE, bytes.len));
+	write_segment(f, buf_str(&moved));
+	buf_done(&bytes);
+	buf_done(&moved);
+}
+
+static void another_boot_without_batch_makes_it_lost(void **state)
+{
+	struct fixture *f = *state;
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	write_intents(s, 3);
+	journal_stream_close(s);
+	move_to_another_boot(f, true);
+	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+	assert_int_equal(f->told, 3);
+	move_to_another_boot(f, false);
+	struct journal_replay got = replay(f);
+	assert_int_equal(got.state, JOURNAL_LOST);
+	assert_int_equal(f->told, 3);
+	assert_string_equal(got.why, "the machine was restarted and journal.sync is not batch");
+}
+
+/* The last pages of a file whose power went were not all written: what nobody waited for is no
+ * loss, be it cut, zeros, or half of it. */
+static void an_unsynced_end_is_fine_after_a_loss_of_power(void **state)
+{
+	struct fixture *f = *state;
+	struct buf bytes;
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	write_intents(s, 3);
+	journal_stream_close(s);
+	move_to_another_boot(f, true);
+	read_segment(f, &bytes);
+	size_t last = bytes.len - (bytes.len - JOURNAL_HEADER_SIZE) / 3;
+	for (size_t zeros = 0; zeros < bytes.len - last; zeros++) {
+		struct buf torn;
+		buf_init(&torn, 1u << 20);
+		buf_append_str(&torn, buf_str(&bytes));
+		memset(torn.data + torn.len - zeros, 0, zeros);
+		for (int i = 0; i < 100; i++)
+			buf_append_char(&torn, '\0');
+		write_segment(f, buf_str(&torn));
+		assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+		assert_int_equal(f->told, zeros == 0 ? 3 : 2);
+		buf_done(&torn);
+	}
+	buf_done(&bytes);
+}
+
 static void damage_segments(struct fixture *f, const char *path)
 {
 	(void)f;
@@ -331,6 +444,9 @@ int main(void)
 		TEST(the_name_stays_and_strangers_are_refused),
 		TEST(a_torn_tail_is_fine),
 		TEST(damage_makes_it_lost),
+		TEST(no_flipped_byte_takes_a_record_away),
+		TEST(another_boot_without_batch_makes_it_lost),
+		TEST(an_unsynced_end_is_fine_after_a_loss_of_power),
 		TEST(a_missing_segment_makes_it_lost),
 		TEST(a_missing_stream_makes_it_lost),
 		TEST(rows_of_two_processes_stand_one_after_the_other),

@@ -100,7 +100,7 @@ static void every_cut_is_a_torn_tail(void **state)
 	buf_done(&bytes);
 }
 
-/* A changed byte is never read as a record: torn when it is the last one, else corrupt. */
+/* A changed byte is never read as a record, nor as a write that was cut off. */
 static void damage_is_noticed(void **state)
 {
 	(void)state;
@@ -118,8 +118,7 @@ static void damage_is_noticed(void **state)
 			assert_int_equal(scan, JOURNAL_RECORD);
 			scan = journal_record_read(&rest, &got);
 		}
-		assert_int_not_equal(scan, JOURNAL_RECORD);
-		assert_int_not_equal(scan, JOURNAL_END);
+		assert_true(scan == JOURNAL_CORRUPT || (scan == JOURNAL_SPOILED && i >= first));
 		bytes.data[i] ^= 0x11;
 	}
 	buf_done(&bytes);
