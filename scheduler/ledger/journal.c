@@ -39,13 +39,14 @@ struct journal_stream {
 	struct journal *journal;
 	struct journal_stream_options options;
 	int fd;
-	size_t size; /* of the segment being written */
+	size_t size;	 /* of the segment being written */
+	bool is_torn;	 /* behind that stands part of a write that failed */
+	int sync_failed; /* errno: what was written may be lost, whatever a later sync says */
 	struct buf out;
 	struct list segments;
 	/* A sync under way: */
 	uv_work_t work;
 	bool is_syncing;
-	int sync_errno;
 	journal_on_synced on_synced;
 	void *owner;
 };
@@ -394,8 +395,10 @@ static int segment_start(struct journal_stream *s, uint64_t sequence, struct err
 	buf_done(&bytes);
 	if (!good) {
 		err_errno(err, errno, "cannot make %s/%s", j->path, name);
-		if (fd >= 0)
+		if (fd >= 0) {
 			close(fd);
+			unlinkat(j->dir, name, 0);
+		}
 		return -1;
 	}
 	struct segment *segment = xcalloc(1, sizeof(*segment));
@@ -504,16 +507,27 @@ static void trim(struct journal_stream *s)
 	}
 }
 
-/* What was collected is written, so a new segment may begin. */
-static int rotate(struct journal_stream *s, struct err *err)
+/* What was collected is written, so a new segment may begin; if it cannot be made now, this one
+ * goes on. */
+static void rotate(struct journal_stream *s)
 {
-	if (s->options.mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
-		return err_errno(err, errno, "cannot sync the journal in %s", s->journal->path);
 	int old = s->fd;
-	if (segment_start(s, current(s)->sequence + 1, err) != 0)
-		return -1;
+	if (s->options.mode == JOURNAL_SYNC_BATCH && fdatasync(old) != 0) {
+		s->sync_failed = errno;
+		return;
+	}
+	if (segment_start(s, current(s)->sequence + 1, NULL) != 0)
+		return;
 	close(old);
 	trim(s);
+}
+
+/* Takes away what a failed write has left. */
+static int mend_tail(struct journal_stream *s)
+{
+	if (s->is_torn && ftruncate(s->fd, (off_t)s->size) != 0)
+		return -1;
+	s->is_torn = false;
 	return 0;
 }
 
@@ -521,21 +535,26 @@ int journal_write(struct journal_stream *s, struct err *err)
 {
 	must(!s->out.is_truncated);
 	crash_point(CRASH_JOURNAL_WRITE);
-	if (write_all(s->fd, s->out.data, s->out.len) != 0)
-		return err_errno(err, errno, "cannot write the journal in %s", s->journal->path);
+	if (mend_tail(s) != 0 || write_all(s->fd, s->out.data, s->out.len) != 0) {
+		err_errno(err, errno, "cannot write the journal in %s", s->journal->path);
+		s->is_torn = true;
+		(void)mend_tail(s); /* else before the next write */
+		return -1;
+	}
 	crash_point(CRASH_JOURNAL_WRITTEN);
 	s->size += s->out.len;
 	buf_clear(&s->out);
 	/* A sync under way holds the descriptor. */
-	return s->size > s->options.segment_bytes && !s->is_syncing ? rotate(s, err) : 0;
+	if (s->size > s->options.segment_bytes && !s->is_syncing)
+		rotate(s);
+	return 0;
 }
 
 static void sync_work(uv_work_t *work)
 {
 	struct journal_stream *s = work->data;
-	s->sync_errno = 0;
-	if (s->options.mode == JOURNAL_SYNC_BATCH && fdatasync(s->fd) != 0)
-		s->sync_errno = errno;
+	if (s->options.mode == JOURNAL_SYNC_BATCH && s->sync_failed == 0 && fdatasync(s->fd) != 0)
+		s->sync_failed = errno;
 }
 
 static void after_sync(uv_work_t *work, int status)
@@ -544,9 +563,9 @@ static void after_sync(uv_work_t *work, int status)
 	struct err err;
 	must(status == 0);
 	s->is_syncing = false;
-	if (s->sync_errno != 0)
-		err_errno(&err, s->sync_errno, "cannot sync the journal in %s", s->journal->path);
-	s->on_synced(s->owner, s->sync_errno != 0 ? &err : NULL);
+	if (s->sync_failed != 0)
+		err_errno(&err, s->sync_failed, "cannot sync the journal in %s", s->journal->path);
+	s->on_synced(s->owner, s->sync_failed != 0 ? &err : NULL);
 }
 
 void journal_sync(struct journal_stream *s, struct loop *loop, journal_on_synced on_synced,

@@ -90,13 +90,15 @@ uint64_t journal_retract(struct journal_stream *s, const struct journal_key *key
 uint64_t journal_outcome(struct journal_stream *s, const struct journal_key *key,
 			 const struct settlement *settlement);
 /* Writes what was collected in one write(2). In mode process the terminators may go now; in mode
- * batch after journal_sync. On error nothing more may be sent by this node. */
+ * batch after journal_sync. On error (no room, read only) nothing of it is written, nothing may be
+ * sent, and it stays collected for the next call. */
 int journal_write(struct journal_stream *s, struct err *err) NODISCARD;
 /* Bytes collected and not written. */
 size_t journal_pending(const struct journal_stream *s);
 
 /* Syncs what is written off the loop and calls back on it; in mode process calls back at the end of
- * the turn. One at a time. err is NULL when it went well. */
+ * the turn. One at a time. err is NULL when it went well; else what was written since the last time
+ * may be lost, and the stream is good for nothing more. */
 typedef void (*journal_on_synced)(void *owner, const struct err *err);
 void journal_sync(struct journal_stream *s, struct loop *loop, journal_on_synced on_synced,
 		  void *owner);

@@ -156,7 +156,7 @@ void claims_plan(struct node *n)
 	size_t budget = n->options.settings.leased_budget;
 	if (n->phase != NODE_RUNNING || n->identity == NULL ||
 	    n->identity->pool->source_count == 0 || keeper_is_claiming(n->keeper) ||
-	    n->held >= budget || n->needs.count == 0)
+	    n->held >= budget || n->needs.count == 0 || n->journal_failure.kind != ERR_NONE)
 		return;
 	struct plan_need *plans = xcalloc(n->needs.count, sizeof(plans[0]));
 	struct need **needs = xcalloc(n->needs.count, sizeof(needs[0]));

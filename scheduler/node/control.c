@@ -104,13 +104,35 @@ static void take_credit_wish(struct node *n, struct work_job *job)
 		keeper_credit(n->keeper, job->lease, job->position);
 }
 
+static bool is_any_unrecorded(const struct node *n, const struct work_status *latest)
+{
+	bool is_any = latest->journal.kind != ERR_NONE;
+	for (size_t i = 0; i < n->worker_count; i++)
+		if (i != latest->worker && n->statuses[i] != NULL)
+			is_any |= n->statuses[i]->journal.kind != ERR_NONE;
+	return is_any;
+}
+
+/* Without its journal a worker sends nothing, and nothing is claimed for it: said once, and taken
+ * back when all can write again. */
 static void take_journal_state(struct node *n, const struct work_status *status)
 {
-	if (!status->is_journal_broken || n->failure.kind != ERR_NONE)
-		return;
-	err_set(&n->failure, ERR_SYSTEM, "the journal in %s cannot be written: nothing may be sent",
-		n->options.data_dir);
-	node_drain(n);
+	struct log_line l;
+	bool was_stopped = n->journal_failure.kind != ERR_NONE;
+	bool is_stopped = is_any_unrecorded(n, status);
+	if (status->is_journal_broken && n->failure.kind == ERR_NONE) {
+		n->failure = status->journal;
+		node_drain(n);
+	}
+	if (is_stopped && !was_stopped) {
+		n->journal_failure = status->journal;
+		err_prefix(&n->journal_failure, "nothing is sent until it can be recorded");
+		log_error_event(LOG_ERROR, "sending_stopped", &n->journal_failure);
+	} else if (was_stopped && !is_stopped) {
+		err_clear(&n->journal_failure);
+		if (log_begin(&l, LOG_INFO, "sending_resumed"))
+			log_end(&l);
+	}
 }
 
 void control_on_letter(void *owner, struct letter *letter)

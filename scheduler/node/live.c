@@ -44,6 +44,13 @@ static size_t sessions_of(const struct node *n)
 	return sessions;
 }
 
+static void append_failure(struct buf *out, const char *key, const struct err *err)
+{
+	buf_appendf(out, "\"%s\":", key);
+	buf_append_json(out, str_from(err->text));
+	buf_append_char(out, ',');
+}
+
 static void append_gauges(const struct node *n, struct buf *out)
 {
 	struct keeper_gauges g = keeper_gauges(n->keeper);
@@ -54,11 +61,12 @@ static void append_gauges(const struct node *n, struct buf *out)
 		    "\"composed_bytes\":%lld,\"dns_in_flight\":%zu,\"dns_cached\":%zu,",
 		    sessions_of(n), g.leases, n->held, g.open_bits, g.unflushed,
 		    (long long)composers_bytes(n->composers), dns.in_flight, dns.cached);
-	if (g.refusal == NULL)
-		return;
-	buf_appendf(out, "\"set_aside\":%zu,\"refused\":", g.set_aside);
-	buf_append_json(out, str_from(g.refusal->text));
-	buf_append_char(out, ',');
+	if (g.refusal != NULL) {
+		buf_appendf(out, "\"set_aside\":%zu,", g.set_aside);
+		append_failure(out, "refused", g.refusal);
+	}
+	if (n->journal_failure.kind != ERR_NONE)
+		append_failure(out, "stopped", &n->journal_failure);
 }
 
 static void on_written(void *owner, const struct pg_reply *reply)

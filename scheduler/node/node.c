@@ -228,6 +228,7 @@ static void watch_signals(struct node *n)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a journal that may not grow is an error of write(2) */
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		must(uv_signal_init(loop_uv(n->loop), &n->signals[i]) == 0);
 		n->signals[i].data = n;

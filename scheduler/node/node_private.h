@@ -146,8 +146,9 @@ struct node {
 	int64_t give_up_at_ms; /* the ledger has stopped: what is not written then is lost */
 	size_t alerts_running;
 	struct alert_seen alerts_seen[ALERTS_SEEN];
-	bool held_lease;    /* at the last tick */
-	struct err failure; /* why it stops by itself; ERR_NONE: it was told to */
+	bool held_lease;	    /* at the last tick */
+	struct err failure;	    /* why it stops by itself; ERR_NONE: it was told to */
+	struct err journal_failure; /* why nothing is sent for now; ERR_NONE = all can write */
 };
 
 /* ---- node.c */

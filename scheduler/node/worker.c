@@ -33,9 +33,14 @@ static bool holds_lease(const struct worker *w)
 	return clock_now_ms() < atomic_load(&w->options.shared->lease_until_ms);
 }
 
+static bool has_journal(const struct worker *w)
+{
+	return !w->is_journal_broken && w->journal_failure.kind == ERR_NONE;
+}
+
 bool worker_may_begin(const struct worker *w)
 {
-	return !w->is_draining && !w->is_journal_broken && holds_lease(w);
+	return !w->is_draining && has_journal(w) && holds_lease(w);
 }
 
 /* -------------------------------------------------------------------------------- jobs that end */
@@ -302,13 +307,18 @@ static void pump_dirty(struct worker *w)
 		worker_queue_pump(CONTAINER_OF(node, struct worker_queue, dirty));
 }
 
+static void record_outcomes(struct worker *w)
+{
+	LIST_EACH (it, &w->settled)
+		worker_record_outcome(
+			w, CONTAINER_OF(LIST_ITEM(it, struct job, node), struct work_job, plan));
+}
+
 static void record_turn(struct worker *w)
 {
 	LIST_EACH (it, &w->committing)
 		worker_record_intent(w, CONTAINER_OF(it, struct lane_slot, committing)->job);
-	LIST_EACH (it, &w->settled)
-		worker_record_outcome(
-			w, CONTAINER_OF(LIST_ITEM(it, struct job, node), struct work_job, plan));
+	record_outcomes(w);
 }
 
 static void hand_back_all(struct worker *w, struct list *settled)
@@ -329,16 +339,32 @@ static void go_on_unrecorded(struct worker *w)
 	hand_back_all(w, &w->settled);
 }
 
-/* No record, no terminator: what waits for its commit is given up before the dot, and the node
- * stops. Outcomes go to the database without a record: until they are there, the INTENT that stands
- * makes them unknown to the next start. */
-static void break_journal(struct worker *w, const struct err *err)
+/*
+ * No record, no terminator: what waits for its commit is given up before the dot. Outcomes go to
+ * the database without a record: until they are there, the INTENT that stands makes them unknown to
+ * the next start. A write that found no room is tried again at each tick, and the node sends on
+ * then; after a sync that failed nobody knows what the disk has, and the node stops.
+ */
+static void fail_write(struct worker *w, const struct err *err)
 {
-	if (!w->is_journal_broken)
-		log_error_event(LOG_ERROR, "journal_failed", err);
-	w->is_journal_broken = true;
+	w->journal_failure = *err;
 	worker_send_status(w);
 	go_on_unrecorded(w);
+}
+
+static void break_journal(struct worker *w, const struct err *err)
+{
+	w->is_journal_broken = true;
+	fail_write(w, err);
+}
+
+static void try_journal(struct worker *w)
+{
+	if (w->is_journal_broken || w->journal_failure.kind == ERR_NONE)
+		return;
+	struct err err = {0};
+	if (journal_write(w->journal, &err) == 0)
+		err_clear(&w->journal_failure);
 }
 
 static void commit_all(struct worker *w)
@@ -379,7 +405,7 @@ static void write_turn(struct worker *w)
 	if (journal_pending(w->journal) == 0 && list_is_empty(&w->committing))
 		return;
 	if (journal_write(w->journal, &err) != 0) {
-		break_journal(w, &err);
+		fail_write(w, &err);
 		return;
 	}
 	list_splice(&w->written_committing, &w->committing);
@@ -400,10 +426,12 @@ static void on_turn(struct turn_hook *hook)
 		worker_send_wish(w);
 	/* While a sync is under way the next records gather: that is the group of the group commit.
 	 */
-	if (w->is_journal_broken)
+	if (!has_journal(w)) {
+		record_outcomes(w);
 		go_on_unrecorded(w);
-	else if (!w->is_syncing)
+	} else if (!w->is_syncing) {
 		write_turn(w);
+	}
 }
 
 /* --------------------------------------------------------------------------------------------
@@ -462,6 +490,7 @@ static void on_tick(struct timer *timer)
 		if (provider_queue_total(&queue_at(n)->jobs) > 0 || queue_at(n)->rate_per_s > 0)
 			worker_queue_tick(queue_at(n), now);
 	evict_unused(w, now);
+	try_journal(w);
 	worker_wish_tick(w);
 	worker_save_tick(w, now);
 	worker_send_status(w);

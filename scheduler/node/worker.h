@@ -82,7 +82,8 @@ struct work_status {
 	size_t worker;
 	size_t sessions;
 	bool is_journal_broken; /* nothing more is sent: the node must stop */
-	struct buf lanes;	/* JSON objects of the lanes, separated by commas, for node_live */
+	struct err journal; /* ERR_NONE, or why it cannot be written: nothing is sent until then */
+	struct buf lanes;   /* JSON objects of the lanes, separated by commas, for node_live */
 	size_t queue_count;
 	struct work_queue_status queues[];
 };

@@ -139,6 +139,7 @@ struct worker {
 	bool has_lane_news; /* a lane was cut or rests: saved at the next tick */
 	bool wants_wish;    /* somebody waits for a limit that other workers have shares of */
 	bool is_draining, is_stopped, is_journal_broken, is_syncing;
+	struct err journal_failure; /* of the last write; ERR_NONE = it went well */
 };
 
 /* ---- worker.c */

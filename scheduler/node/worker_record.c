@@ -134,6 +134,7 @@ void worker_send_status(struct worker *w)
 	s->worker = w->options.index;
 	s->sessions = w->sessions;
 	s->is_journal_broken = w->is_journal_broken;
+	s->journal = w->journal_failure;
 	buf_init(&s->lanes, LANES_JSON_MAX);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
 		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);

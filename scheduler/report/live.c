@@ -26,14 +26,15 @@ bool live_has_node(const json_t *live)
 	return false;
 }
 
-const char *live_refusal(const json_t *live, const char *name)
+const char *live_trouble(const json_t *live, const char *name, const char *key)
 {
 	size_t i;
 	json_t *node;
 	json_array_foreach(json_object_get(live, "nodes"), i, node)
 	{
-		const char *why = document_text(json_object_get(node, "gauges"), "refused");
-		if (strcmp(document_text(node, "node"), name) == 0 && why[0] != '\0')
+		const char *why = document_text(json_object_get(node, "gauges"), key);
+		bool is_it = name == NULL || strcmp(document_text(node, "node"), name) == 0;
+		if (is_it && why[0] != '\0')
 			return why;
 	}
 	return NULL;

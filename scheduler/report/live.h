@@ -13,8 +13,9 @@
 /* {"now_at", "nodes", "lanes", "sources", "pauses", "limits"}, each a list. */
 json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
 bool live_has_node(const json_t *live);
-/* Why the database refuses what the node called name wants to write; NULL = it does not. */
-const char *live_refusal(const json_t *live, const char *name);
+/* What the node called name (NULL = any) says under this key of its gauges: "refused", why the
+ * database does not take what it writes, or "stopped", why it sends nothing. NULL = nothing. */
+const char *live_trouble(const json_t *live, const char *name, const char *key);
 
 /* What a pause has to concern. NULL = it must not name one. */
 struct live_scope {

@@ -89,6 +89,11 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 			     "没有运行中的节点（edm run 可启动）"));
 		return true;
 	}
+	const char *stopped = live_trouble(w->live, NULL, "stopped");
+	if (stopped != NULL) {
+		put(out, stopped);
+		return true;
+	}
 	if (group == NULL || live_open_lane(w->live, group, &waiting) != NULL || waiting == NULL)
 		return false;
 	put_wait(waiting, out);
@@ -111,7 +116,7 @@ static void say_waiting(const struct why_context *w, const json_t *person, struc
 /* The node says that the database does not take what became of people. */
 static void put_refusal(const struct why_context *w, const char *node, struct buf *out)
 {
-	const char *why = live_refusal(w->live, node);
+	const char *why = live_trouble(w->live, node, "refused");
 	if (why == NULL)
 		return;
 	put(out, SAY(w, "; what became of some of its people cannot be written to the database: ",

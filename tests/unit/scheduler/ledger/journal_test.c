@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -377,7 +379,8 @@ static void rows_of_two_processes_stand_one_after_the_other(void **state)
 	write_intents(s, 10);
 	journal_stream_close(s);
 	each_file(f, cut_segments);
-	struct journal_stream_options options = {.streams = 1, .incarnation = 5};
+	struct journal_stream_options options = {
+		.streams = 1, .incarnation = 5, .segment_bytes = SEGMENT};
 	s = journal_stream_open(f->journal, &options, &err);
 	assert_non_null(s);
 	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
@@ -406,6 +409,67 @@ static void settled_segments_are_removed(void **state)
 	assert_int_equal(got.segments, 1);
 	assert_int_equal(got.state, JOURNAL_WHOLE);
 	journal_stream_close(s);
+}
+
+/* No file of this process may grow past this; 0 = as far as it can. */
+static void limit_files(size_t size)
+{
+	struct rlimit limit;
+	signal(SIGXFSZ, SIG_IGN);
+	must(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = size > 0 ? size : limit.rlim_max;
+	must(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+/* A full disk: the write fails, half a record is taken away again, and all of it is written once
+ * there is room. */
+static void what_found_no_room_is_written_later(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {0};
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	write_intents(s, 2);
+	limit_files(JOURNAL_HEADER_SIZE + 3 * 25 + 11);
+	for (int i = 0; i < 5; i++)
+		journal_intent(s, &key);
+	assert_int_equal(journal_write(s, &err), -1);
+	assert_true(journal_pending(s) > 0);
+	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+	assert_int_equal(f->told, 2);
+	journal_retract(s, &key);
+	assert_int_equal(journal_write(s, &err), -1);
+	limit_files(0);
+	assert_int_equal(journal_write(s, &err), 0);
+	assert_int_equal(journal_pending(s), 0);
+	journal_stream_close(s);
+	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+	assert_int_equal(f->told, 8);
+	assert_int_equal(f->last, JOURNAL_RETRACT);
+}
+
+/* No next segment can be made: the one that is there goes on. */
+static void without_a_next_segment_the_last_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {0};
+	char path[100];
+	reopen(f);
+	struct journal_stream *s = open_stream(f, 0, 1);
+	snprintf(path, sizeof(path), "%s/00-0000000002.seg", f->dir);
+	must(mkdir(path, 0700) == 0);
+	size_t n = 0;
+	for (int i = 0; i < 10; i++, n += 500) {
+		for (int k = 0; k < 500; k++)
+			assert_int_equal(journal_intent(s, &key), 1);
+		assert_int_equal(journal_write(s, &err), 0);
+	}
+	must(rmdir(path) == 0);
+	write_intents(s, 1);
+	assert_int_equal(write_intents(s, 1), 2);
+	journal_stream_close(s);
+	assert_int_equal(replay(f).state, JOURNAL_WHOLE);
+	assert_int_equal(f->told, n + 2);
 }
 
 static void on_synced(void *owner, const struct err *err)
@@ -451,6 +515,8 @@ int main(void)
 		TEST(a_missing_stream_makes_it_lost),
 		TEST(rows_of_two_processes_stand_one_after_the_other),
 		TEST(settled_segments_are_removed),
+		TEST(what_found_no_room_is_written_later),
+		TEST(without_a_next_segment_the_last_goes_on),
 		TEST(a_sync_calls_back_on_the_loop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

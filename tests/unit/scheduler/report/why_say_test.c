@@ -15,6 +15,9 @@ static const char one_node[] =
 	"{\"source\": \"mx1\", \"queue\": \"qq\", \"waits\": \"waits 9 s: x\"},"
 	"{\"source\": \"mx1\", \"queue\": \"gmail\", \"waits\": \"waits\"},"
 	"{\"source\": \"mx2\", \"queue\": \"gmail\"}]}";
+static const char stopped[] =
+	"{\"nodes\": [{\"alive\": true, \"gauges\": {\"stopped\": \"no room\"}}], \"pauses\": [], "
+	"\"lanes\": []}";
 static const char paused[] =
 	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": ["
 	"{\"provider\": \"qq\", \"who\": \"li\", \"why\": \"\", \"since\": 1795305483000000,"
@@ -53,6 +56,7 @@ static void test_what_holds(void **state)
 		 "its campaign is paused since 2026-11-21 23:58 UTC by li"},
 		{nobody, CAMPAIGN_RUNNING, "qq", "no node is running (edm run starts one)"},
 		{one_node, CAMPAIGN_RUNNING, "qq", "mx1/qq waits 9 s: x"},
+		{stopped, CAMPAIGN_RUNNING, "qq", "no room"},
 		/* Another lane of the provider can send. */
 		{one_node, CAMPAIGN_RUNNING, "gmail", ""},
 		{one_node, CAMPAIGN_RUNNING, "tail", ""},
