@@ -21,6 +21,8 @@ struct composers {
 	size_t waiting_count;
 	bool is_closing; /* guarded by lock */
 	atomic_llong bytes;
+	struct crashes *crashes;
+	atomic_size_t slots; /* of crashes that are taken */
 	int thread_count;
 	pthread_t threads[];
 };
@@ -60,9 +62,15 @@ static void compose_one(struct composers *c, struct personaliser *p, struct work
 				   .takes_verp = job->takes_verp};
 	struct personal_message made = {.message = &job->draft->message,
 					.mail_from = &job->draft->mail_from};
+	const struct crash_subject subject = {.rid = job->rid,
+					      .campaign = job->lease->campaign,
+					      .chunk = job->lease->chunk,
+					      .position = job->position};
 	struct err err = {0};
+	crash_slot_enter(&subject);
 	if (personalise(p, job->campaign, &person, &made, &err) != 0)
 		fail(job, &err);
+	crash_slot_leave();
 	atomic_fetch_add(&c->bytes, (long long)job->draft->message.text.cap);
 }
 
@@ -87,6 +95,7 @@ static void *composer_main(void *arg)
 	struct work_job *batch[BATCH_MAX];
 	struct personaliser *p = personaliser_new();
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+	crash_slot_take(c->crashes, atomic_fetch_add(&c->slots, 1));
 	size_t n;
 	while ((n = take_batch(c, batch)) > 0) {
 		for (size_t i = 0; i < n; i++)
@@ -96,11 +105,12 @@ static void *composer_main(void *arg)
 			work_letter_send(batch[i]->compose_reply_to, &batch[i]->compose_letter,
 					 LETTER_COMPOSE, batch[i]);
 	}
+	crash_slot_done();
 	personaliser_free(p);
 	return NULL;
 }
 
-struct composers *composers_open(int threads)
+struct composers *composers_open(int threads, struct crashes *crashes)
 {
 	must(threads >= 1);
 	struct composers *c = xcalloc(1, sizeof(*c) + (size_t)threads * sizeof(c->threads[0]));
@@ -108,6 +118,8 @@ struct composers *composers_open(int threads)
 	must(pthread_cond_init(&c->changed, NULL) == 0);
 	list_init(&c->waiting);
 	atomic_init(&c->bytes, 0);
+	c->crashes = crashes;
+	atomic_init(&c->slots, 0);
 	c->thread_count = threads;
 	for (int i = 0; i < threads; i++)
 		must(pthread_create(&c->threads[i], NULL, composer_main, c) == 0);

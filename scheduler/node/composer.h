@@ -14,12 +14,13 @@
 
 #include <stdatomic.h>
 
+#include "scheduler/node/crashes.h"
 #include "scheduler/node/work.h"
 
 struct composers;
 
-/* How many threads (≥ 1) run at nice +5. */
-struct composers *composers_open(int threads);
+/* How many threads (≥ 1) run at nice +5; each has a slot of crashes, which outlives them. */
+struct composers *composers_open(int threads, struct crashes *crashes);
 /* Waits for the threads; jobs still waiting are composed first. NULL is fine. */
 void composers_close(struct composers *c);
 /* Sends the job's compose letter; it comes back to reply_to as LETTER_COMPOSE. */

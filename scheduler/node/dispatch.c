@@ -105,7 +105,8 @@ void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts
 	dispatch_forget(n, job);
 }
 
-/* Suppressed since the freeze, or past the deadline: settled without a try. */
+/* Suppressed since the freeze, past the deadline, or somebody whose message crashes the program:
+ * settled without a try. */
 static bool is_admitted(struct node *n, struct work_job *job, struct outcome *facts)
 {
 	const struct node_person *person = &job->lease->people[job->position];
@@ -124,6 +125,14 @@ static bool is_admitted(struct node *n, struct work_job *job, struct outcome *fa
 						  .scope = SCOPE_CAMPAIGN,
 						  .rule = ""};
 		facts->text = STR("past the campaign's deadline");
+		return false;
+	}
+	if (crashes_of(n->crashes, job->lease->campaign, job->rid) >= CRASHES_MAX) {
+		facts->verdict = (struct verdict){.klass = OUTCOME_REJECTED,
+						  .cause = CAUSE_CRASHES_ENGINE,
+						  .scope = SCOPE_MESSAGE,
+						  .rule = "crash"};
+		facts->text = STR("the program crashed three times while it made this message");
 		return false;
 	}
 	return true;

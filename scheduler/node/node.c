@@ -281,7 +281,11 @@ static int open_parts(struct node *n, struct err *err)
 	n->flushed = xcalloc(s->workers, sizeof(n->flushed[0]));
 	n->wishes = xcalloc(s->workers, sizeof(n->wishes[0]));
 	n->drain_letters = xcalloc(s->workers, sizeof(n->drain_letters[0]));
-	n->composers = composers_open((int)s->composers);
+	n->crashes = crashes_open(n->options.data_dir, err);
+	if (n->crashes == NULL)
+		return -1;
+	crashes_watch();
+	n->composers = composers_open((int)s->composers, n->crashes);
 	return 0;
 }
 
@@ -309,6 +313,7 @@ static void node_free(struct node *n)
 	for (size_t i = 0; i < n->worker_count; i++)
 		worker_close(n->workers[i]);
 	composers_close(n->composers);
+	crashes_close(n->crashes);
 	timer_clear(n->loop, &n->tick);
 	timer_clear(n->loop, &n->plan);
 	for (size_t i = 0; i < ARRAY_LEN(n->signals); i++)

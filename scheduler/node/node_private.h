@@ -17,6 +17,7 @@
 #include "engine/base/log.h"
 #include "engine/pg/pg.h"
 #include "scheduler/campaign/campaign.h"
+#include "scheduler/node/crashes.h"
 #include "scheduler/node/identity.h"
 #include "scheduler/node/node.h"
 #include "scheduler/node/slices.h"
@@ -117,6 +118,7 @@ struct node {
 	struct keeper *keeper;
 	struct pg *load; /* snapshots, identity, node_live */
 	struct resolver *resolver;
+	struct crashes *crashes;
 	struct composers *composers;
 	struct tls_context *tls;
 	struct node_shared shared;
