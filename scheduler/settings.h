@@ -83,9 +83,7 @@
 	X(TIMEOUT_QUIT, "timeout.quit_ms", DURATION, "2s", 10, 3600000, NODE, true,                \
 	  "Wait for the reply to QUIT.")                                                           \
 	X(CLOSE_MS, "close_ms", DURATION, "2s", 10, 600000, NODE, true,                            \
-	  "How long a connection counts after we closed it, if the peer does not close.")          \
-	X(GRACE_MS, "grace_ms", DURATION, "6min", 0, 86400000, SHARED, true,                       \
-	  "How long connections of a node that is gone count as open.")
+	  "How long a connection counts after we closed it, if the peer does not close.")
 
 #define SETTINGS_DNS(X)                                                                            \
 	X(DNS_SERVERS, "dns.servers", SERVERS, "", 0, 1024, NODE, false,                           \

@@ -70,7 +70,7 @@ void ledger_claim(struct pg *pg, struct member_id id, struct claim_wants wants,
 	pg_add_array(&params, &campaigns);
 	pg_add_array(&params, &groups);
 	pg_add_array(&params, &numbers);
-	pg_add_int4(&params, LEDGER_FIRST_CREDITS);
+	pg_add_int4(&params, wants.first_credits);
 	pg_array_done(&campaigns);
 	pg_array_done(&groups);
 	pg_array_done(&numbers);

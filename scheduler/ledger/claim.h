@@ -22,6 +22,7 @@ struct claim_want {
 struct claim_wants {
 	const struct claim_want *wants;
 	size_t count;
+	int first_credits; /* people opened in each chunk (setting ledger.first_credits) */
 };
 
 struct lease {

@@ -47,16 +47,16 @@ enum recipient_state { RECIPIENT_STATES(X) };
 #define RECIPIENT_STATE_END 12
 
 #define CHUNK_MAX 1000u
-/* A node's lease, how often it is renewed, and how long before its end the node stops. */
-#define LEDGER_LEASE_MS 10000
-#define LEDGER_BEAT_MS 2000
-#define LEDGER_MARGIN_MS 2000
 /* How long a late journal is waited for. */
 #define LEDGER_DOUBT_MS 600000
-/* People a claim opens in each chunk. */
-#define LEDGER_FIRST_CREDITS 32
 /* Flag of a retry: it was sent once more after an unknown outcome. */
 #define RETRY_AFTER_UNKNOWN 1
+
+/* A node's lease, how often it is renewed, and how long before its end the node stops (settings
+ * ledger.lease_ms, .beat_ms, .margin_ms). */
+struct lease_times {
+	int64_t lease_ms, beat_ms, margin_ms;
+};
 
 /* A registered node: what every statement of the ledger is fenced by. */
 struct member_id {

@@ -20,6 +20,7 @@ struct member {
 	struct loop *loop;
 	struct pg *beat;
 	struct member_id id;
+	struct lease_times times;
 	struct member_events events;
 	struct timer timer; /* next heartbeat */
 	int64_t sent_ms;    /* when the one in flight was sent */
@@ -89,7 +90,7 @@ int member_register(struct pg_blocking *conn, const struct registration *r, stru
 	pg_add_text(&params, str_from(r->host));
 	pg_add_int4(&params, r->pid);
 	pg_add_text(&params, str_from(r->version));
-	pg_add_int8(&params, LEDGER_LEASE_MS);
+	pg_add_int8(&params, r->lease_ms);
 	int rc = pg_run(conn, "ledger/register", &params, &rows, err);
 	pg_params_done(&params);
 	if (rc != 0)
@@ -115,9 +116,15 @@ static void set_fenced(struct member *m)
 		m->events.on_fenced(m->events.owner);
 }
 
+/* A heartbeat or registration that was sent then is good. */
+static void hold_from(struct member *m, int64_t sent_ms)
+{
+	atomic_store(&m->holds_until, sent_ms + m->times.lease_ms - m->times.margin_ms);
+}
+
 static void on_good_beat(struct member *m, const struct pg_rows *rows)
 {
-	atomic_store(&m->holds_until, m->sent_ms + LEDGER_LEASE_MS - LEDGER_MARGIN_MS);
+	hold_from(m, m->sent_ms);
 	/* The database read its clock between our sending and now; the middle halves the error. */
 	int64_t middle_us = (m->sent_ms * US_PER_MS + clock_now_us()) / 2;
 	atomic_store(&m->offset_us, pg_time(rows, 0, 1) - middle_us);
@@ -146,7 +153,7 @@ static void on_beat_reply(void *owner, const struct pg_reply *reply)
 static void beat(struct timer *t)
 {
 	struct member *m = t->owner;
-	int64_t wait_ms = pg_is_up(m->beat) ? LEDGER_BEAT_MS : LOOK_MS;
+	int64_t wait_ms = pg_is_up(m->beat) ? m->times.beat_ms : LOOK_MS;
 	timer_set(m->loop, t, loop_now_ms(m->loop) + wait_ms);
 	/* One at a time; and one that waited for the connection would be good for less than it
 	 * says. */
@@ -156,23 +163,24 @@ static void beat(struct timer *t)
 	pg_params_init(&params);
 	pg_add_int4(&params, m->id.node);
 	pg_add_int4(&params, m->id.incarnation);
-	pg_add_int8(&params, LEDGER_LEASE_MS);
+	pg_add_int8(&params, m->times.lease_ms);
 	m->is_waiting = true;
 	m->sent_ms = clock_now_ms();
 	pg_call(m->beat, "ledger/heartbeat", &params, on_beat_reply, m);
 	pg_params_done(&params);
 }
 
-struct member *member_open(struct loop *loop, struct pg *beat_conn, struct member_id id,
-			   int64_t registered_at_ms, const struct member_events *events)
+struct member *member_open(struct loop *loop, struct pg *beat_conn,
+			   const struct member_options *options)
 {
 	struct member *m = xcalloc(1, sizeof(*m));
 	m->loop = loop;
 	m->beat = beat_conn;
-	m->id = id;
-	m->events = *events;
+	m->id = options->id;
+	m->times = options->times;
+	m->events = options->events;
 	m->timer = (struct timer){.on_due = beat, .owner = m};
-	atomic_store(&m->holds_until, registered_at_ms + LEDGER_LEASE_MS - LEDGER_MARGIN_MS);
+	hold_from(m, options->registered_at_ms);
 	timer_set(loop, &m->timer, loop_now_ms(loop));
 	return m;
 }

@@ -3,7 +3,7 @@
  * Membership: a node takes its name, keeps its lease by heartbeats, and knows by its own clock when
  * it must stop.
  *
- * The lease holds until LEDGER_LEASE_MS after the last good heartbeat was *sent*, by
+ * The lease holds until lease_ms after the last good heartbeat was *sent*, by
  * CLOCK_BOOTTIME: the node never relies on the database's clock agreeing with its own. Before every
  * terminator it asks member_holds, which is false a margin earlier. An expired lease revives with
  * the next good heartbeat while nobody has taken the incarnation away. Once fenced, always fenced:
@@ -25,6 +25,7 @@ struct registration {
 	const char *host;
 	int32_t pid;
 	const char *version;
+	int64_t lease_ms;
 };
 
 /* A node row as another sees it. */
@@ -57,9 +58,16 @@ struct member_events {
 	void *owner;
 };
 
-/* Starts heartbeats. boot_ms is the clock when the registration was sent. */
-struct member *member_open(struct loop *loop, struct pg *beat, struct member_id id,
-			   int64_t registered_at_ms, const struct member_events *events);
+struct member_options {
+	struct member_id id;
+	struct lease_times times;
+	int64_t registered_at_ms; /* boot clock when the registration was sent */
+	struct member_events events;
+};
+
+/* Starts heartbeats. */
+struct member *member_open(struct loop *loop, struct pg *beat,
+			   const struct member_options *options);
 /* No callback runs any more. The beat connection must be closed first. NULL is fine. */
 void member_close(struct member *m);
 struct member_id member_id(const struct member *m);

@@ -77,7 +77,7 @@ static void fill_reap_nodes(const struct upkeep *u, struct pg_params *params)
 {
 	pg_add_int4(params, u->options.id.node);
 	pg_add_int4(params, u->options.id.incarnation);
-	pg_add_int8(params, LEDGER_LEASE_MS);
+	pg_add_int8(params, u->options.lease_ms);
 }
 
 static void on_reaped_nodes(struct upkeep *u, const struct pg_rows *rows)

@@ -18,6 +18,7 @@ struct upkeep;
 
 struct upkeep_options {
 	struct member_id id;
+	int64_t lease_ms;	  /* ledger.lease_ms */
 	int64_t unknown_retry_ms; /* unknown.retry_after_ms */
 	int64_t overdue_ms;	  /* ledger.overdue_ms */
 	int32_t outcome_days;	  /* retention of outcomes; 0 = for ever */

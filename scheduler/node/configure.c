@@ -7,6 +7,8 @@
 #include "scheduler/settings.h"
 
 #define HORIZON_MS 3000
+/* How long the database is waited for at the end. */
+#define STOP_LEDGER_MS 10000
 
 static size_t cores(void)
 {
@@ -100,7 +102,11 @@ static void ledger_of(const struct conf *c, struct node_settings *s)
 	s->flush_outcomes = (int)conf_number(c, SETTING_LEDGER_FLUSH_OUTCOMES);
 	s->max_open = (int)conf_number(c, SETTING_LEDGER_MAX_OPEN);
 	s->keep_outcomes_days = (int32_t)conf_number(c, SETTING_KEEP_OUTCOMES_DAYS);
-	s->stop_timeout_ms = LEDGER_LEASE_MS;
+	s->times = (struct lease_times){.lease_ms = conf_number(c, SETTING_LEDGER_LEASE_MS),
+					.beat_ms = conf_number(c, SETTING_LEDGER_BEAT_MS),
+					.margin_ms = conf_number(c, SETTING_LEDGER_MARGIN_MS)};
+	s->first_credits = (int)conf_number(c, SETTING_LEDGER_FIRST_CREDITS);
+	s->stop_timeout_ms = STOP_LEDGER_MS;
 }
 
 int node_configure(struct conf *conf, struct node_configuration *out, struct err *err)

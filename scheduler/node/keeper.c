@@ -129,11 +129,16 @@ static struct keeper *keeper_new(struct loop *loop, const struct keeper_options 
 	return k;
 }
 
-static const struct member_events *member_events_of(struct keeper *k, struct member_events *out)
+static struct member *open_member(struct keeper *k, int64_t registered_ms)
 {
-	*out = (struct member_events){
-		.on_beat = on_beat, .on_draining = on_draining, .on_fenced = on_fenced, .owner = k};
-	return out;
+	const struct member_options options = {.id = k->id,
+					       .times = k->options.times,
+					       .registered_at_ms = registered_ms,
+					       .events = {.on_beat = on_beat,
+							  .on_draining = on_draining,
+							  .on_fenced = on_fenced,
+							  .owner = k}};
+	return member_open(k->loop, k->beat, &options);
 }
 
 int keeper_open(struct loop *loop, const struct keeper_options *options, struct keeper **out,
@@ -143,6 +148,7 @@ int keeper_open(struct loop *loop, const struct keeper_options *options, struct 
 	struct start start = {.database_url = options->database_url,
 			      .node_name = options->node_name,
 			      .data_dir = options->data_dir,
+			      .lease_ms = options->times.lease_ms,
 			      .unknown_retry_ms = options->unknown_retry_after_ms};
 	if (keeper_start(&start, err) != 0) {
 		keeper_close(k);
@@ -151,12 +157,10 @@ int keeper_open(struct loop *loop, const struct keeper_options *options, struct 
 	k->journal = start.journal;
 	k->past = start.past;
 	k->id = start.id;
-	struct member_events events;
 	k->beat = open_connection(k, "edm beat", CHANNEL);
 	k->ledger = open_connection(k, "edm ledger", NULL);
 	k->work = open_connection(k, "edm work", NULL);
-	k->member = member_open(loop, k->beat, k->id, start.registered_ms,
-				member_events_of(k, &events));
+	k->member = open_member(k, start.registered_ms);
 	timer_set(loop, &k->work_timer, loop_now_ms(loop));
 	*out = k;
 	return 0;

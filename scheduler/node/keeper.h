@@ -126,12 +126,14 @@ struct keeper_options {
 	const char *database_url;
 	const char *node_name;
 	const char *data_dir; /* the journal is data_dir/journal */
+	struct lease_times times;
 	int64_t flush_ms;
 	int64_t unknown_retry_after_ms;
 	int64_t overdue_ms; /* retries are packed at the latest when the oldest is so late */
 	int32_t keep_outcomes_days;
 	int flush_outcomes; /* a flush goes at the latest with so many */
 	int max_open;	    /* U */
+	int first_credits;  /* K */
 	const struct keeper_events *events;
 	void *owner;
 };

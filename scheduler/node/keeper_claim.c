@@ -195,7 +195,8 @@ void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
 	for (size_t i = 0; i < count; i++)
 		wants[i] = (struct claim_want){rows[i].campaign, rows[i].group, rows[i].count};
 	k->is_claiming = true;
-	ledger_claim(k->ledger, k->id, (struct claim_wants){wants, count}, on_leases, k);
+	ledger_claim(k->ledger, k->id, (struct claim_wants){wants, count, k->options.first_credits},
+		     on_leases, k);
 	crash_point(CRASH_CLAIM_SENT);
 	free(wants);
 }

@@ -35,6 +35,7 @@ static struct keeper_work *background_of(struct keeper *k)
 		return k->background;
 	struct keeper_work *b = xcalloc(1, sizeof(*b));
 	struct upkeep_options options = {.id = k->id,
+					 .lease_ms = k->options.times.lease_ms,
 					 .unknown_retry_ms = k->options.unknown_retry_after_ms,
 					 .overdue_ms = k->options.overdue_ms,
 					 .outcome_days = k->options.keep_outcomes_days,

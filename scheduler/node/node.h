@@ -24,9 +24,10 @@ struct node_settings {
 	struct resolver_options dns;
 	enum journal_sync_mode journal_mode;
 	size_t journal_segment_bytes;
+	struct lease_times times;
 	int64_t flush_ms, horizon_ms;
 	int64_t unknown_retry_after_ms, overdue_ms, stop_timeout_ms;
-	int flush_outcomes, max_open;
+	int flush_outcomes, max_open, first_credits;
 	int32_t keep_outcomes_days;
 	size_t leased_budget;	   /* recipients leased at most */
 	const char *ca_file;	   /* NULL = the system's */

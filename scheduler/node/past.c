@@ -7,7 +7,6 @@
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "ip-pool/store/lane_store.h"
-#include "scheduler/ledger/ledger.h"
 
 /* A lane that was at work when the process was killed has usage of this time. */
 #define RECENT_MS 180000
@@ -20,13 +19,14 @@ struct past {
 	bool is_loaded;
 };
 
-struct past *past_open(struct pg_blocking *db, const char *node_name, struct err *err)
+struct past *past_open(struct pg_blocking *db, const char *node_name, int64_t lease_ms,
+		       struct err *err)
 {
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
 	pg_params_init(&params);
 	pg_add_text(&params, str_from(node_name));
-	pg_add_int8(&params, LEDGER_LEASE_MS);
+	pg_add_int8(&params, lease_ms);
 	int status = pg_run(db, "node/past", &params, &rows, err);
 	pg_params_done(&params);
 	if (status != 0)

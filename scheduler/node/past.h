@@ -19,7 +19,8 @@ struct past_view {
 };
 
 /* How the last process ended; before this one registers. Free it with past_free. */
-struct past *past_open(struct pg_blocking *db, const char *node_name, struct err *err) NODISCARD;
+struct past *past_open(struct pg_blocking *db, const char *node_name, int64_t lease_ms,
+		       struct err *err) NODISCARD;
 /* Reads its usage; after this one has registered. */
 int past_load(struct past *p, struct pg_blocking *db, int32_t node, struct err *err) NODISCARD;
 /* NULL is fine. */

@@ -49,7 +49,8 @@ static int join(struct start *s, struct pg_blocking *db, struct err *err)
 	struct registration r = {.name = s->node_name,
 				 .host = host,
 				 .pid = (int32_t)getpid(),
-				 .version = EDM_VERSION};
+				 .version = EDM_VERSION,
+				 .lease_ms = s->lease_ms};
 	gethostname(host, sizeof(host) - 1);
 	memcpy(r.journal, journal_uuid(s->journal), sizeof(r.journal));
 	s->registered_ms = clock_now_ms();
@@ -75,7 +76,7 @@ static void log_recovery(const struct start *s, const struct recovery_counts *c)
 /* Before the name is taken anew it still says how it was left. */
 static int read_past(struct start *s, struct pg_blocking *db, struct err *err)
 {
-	s->past = past_open(db, s->node_name, err);
+	s->past = past_open(db, s->node_name, s->lease_ms, err);
 	return s->past ? 0 : -1;
 }
 

@@ -17,6 +17,7 @@ struct start {
 	const char *database_url;
 	const char *node_name;
 	const char *data_dir; /* the journal is data_dir/journal */
+	int64_t lease_ms;
 	int64_t unknown_retry_ms;
 	/* Out. */
 	struct journal *journal; /* locked; the caller's */

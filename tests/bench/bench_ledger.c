@@ -211,7 +211,7 @@ static size_t work(struct bench *b, const char *group)
 	struct claim_want want = {.campaign = 1, .group = str_from(group), .n = CLAIM_CHUNKS};
 	for (;;) {
 		b->is_waiting = true;
-		ledger_claim(b->pg, b->id, (struct claim_wants){&want, 1}, on_leases, b);
+		ledger_claim(b->pg, b->id, (struct claim_wants){&want, 1, 32}, on_leases, b);
 		b->claim_us += wait(b);
 		if (b->lease_count == 0)
 			return b->settled - before;
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 	b.pg = pg_open(b.loop, &options);
 	make_people(&b, (long)people);
 	build(&b);
-	struct registration r = {.name = "mx1", .host = "h", .version = "0"};
+	struct registration r = {.name = "mx1", .host = "h", .version = "0", .lease_ms = 10000};
 	must(member_register(b.conn, &r, &b.id, &err) == 0);
 	start(&b);
 	size_t done = 0;

@@ -10,6 +10,8 @@
 #include "scheduler/ledger/upkeep.h"
 #include "tests/db/ledger_world.h"
 
+#define BEAT_MS 100
+
 struct fixture {
 	struct world w;
 	struct member_id id;
@@ -73,9 +75,16 @@ static void on_fenced(void *owner)
 
 static struct member *open_member(struct fixture *f)
 {
-	struct member_events events = {
-		.on_beat = on_beat, .on_draining = on_draining, .on_fenced = on_fenced, .owner = f};
-	struct member *m = member_open(f->w.loop, f->w.pg, f->id, loop_now_ms(f->w.loop), &events);
+	struct member_options options = {
+		.id = f->id,
+		.times = {WORLD_LEASE_MS, BEAT_MS, WORLD_MARGIN_MS},
+		.registered_at_ms = loop_now_ms(f->w.loop),
+		.events = {.on_beat = on_beat,
+			   .on_draining = on_draining,
+			   .on_fenced = on_fenced,
+			   .owner = f},
+	};
+	struct member *m = member_open(f->w.loop, f->w.pg, &options);
 	int before = f->beats;
 	while (f->beats == before && f->fences == 0)
 		loop_turn(f->w.loop, true);
@@ -98,7 +107,7 @@ static void a_heartbeat_keeps_the_lease_and_tells_the_time(void **state)
 	assert_int_equal(f->held, 1);
 	int64_t now = clock_now_ms();
 	assert_true(member_holds(m, now));
-	assert_false(member_holds(m, now + LEDGER_LEASE_MS - LEDGER_MARGIN_MS));
+	assert_false(member_holds(m, now + WORLD_LEASE_MS - WORLD_MARGIN_MS));
 	/* One machine, one clock: the database's time is this machine's, within a second. */
 	int64_t skew = member_database_us(m, clock_now_us()) - clock_wall_us();
 	assert_in_range(skew + 1000000, 0, 2000000);
@@ -153,8 +162,11 @@ static void every_duty_runs_and_the_dead_are_reaped(void **state)
 	world_sql(&f->w,
 		  "UPDATE node SET lease_until = CASE name WHEN 'mx2' THEN now() - interval '1 s' "
 		  "ELSE now() + interval '1 min' END, alive_since = now() - interval '1 h'");
-	struct upkeep_options options = {
-		.id = f->id, .chunk_days = 30, .on_reaped = on_reaped, .owner = f};
+	struct upkeep_options options = {.id = f->id,
+					 .lease_ms = WORLD_LEASE_MS,
+					 .chunk_days = 30,
+					 .on_reaped = on_reaped,
+					 .owner = f};
 	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
 	uint64_t runs = 0;
 	for (size_t i = 0; upkeep_duty(u, i, &runs) != NULL; i++)
@@ -180,7 +192,8 @@ static void nothing_waits_for_a_dead_node(void **state)
 		  "UPDATE node SET lease_until = '-infinity', reaped_at = now() WHERE node_id = %d",
 		  (int)dead.node);
 	world_sql(&f->w, "UPDATE chunk SET meant_for = %d", (int)dead.node);
-	struct upkeep_options options = {.id = f->id, .chunk_days = 30, .owner = f};
+	struct upkeep_options options = {
+		.id = f->id, .lease_ms = WORLD_LEASE_MS, .chunk_days = 30, .owner = f};
 	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
 	uint64_t runs = 0;
 	for (size_t i = 0; upkeep_duty(u, i, &runs) != NULL; i++)

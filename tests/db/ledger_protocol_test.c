@@ -61,7 +61,7 @@ static void a_claim_opens_the_first_people(void **state)
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
 	assert_int_equal(lease.epoch, 1);
-	assert_int_equal(positions_count(&lease.open), LEDGER_FIRST_CREDITS);
+	assert_int_equal(positions_count(&lease.open), WORLD_FIRST_CREDITS);
 	assert_true(positions_has(&lease.open, 0) && !positions_has(&lease.open, 32));
 	assert_int_equal(world_count(w, RECIPIENT_LEASED), lease.people);
 	/* Not of a campaign that is paused, not by a node that drains, nor under an old
@@ -119,7 +119,7 @@ static void a_repeated_flush_changes_nothing(void **state)
 	world_run(w, "ledger/fold_usage");
 	/* Settled positions are closed, the new credit is open. */
 	assert_int_equal(world_number(w, "SELECT bit_count(open_map) FROM chunk WHERE state = 1"),
-			 LEDGER_FIRST_CREDITS - 3 + 1);
+			 WORLD_FIRST_CREDITS - 3 + 1);
 }
 
 /* Keeps how many targets were accepted in batches. */
@@ -223,7 +223,7 @@ static void a_claim_whose_reply_was_lost_is_found_and_given_back(void **state)
 	pg_params_init(&params);
 	pg_add_int4(&params, id.node);
 	pg_add_int4(&params, id.incarnation);
-	pg_add_int8(&params, LEDGER_LEASE_MS);
+	pg_add_int8(&params, WORLD_LEASE_MS);
 	assert_int_equal(pg_run(w->conn, "ledger/heartbeat", &params, &rows, &err), 0);
 	assert_int_equal(pg_int(rows, 0, 2), 1);
 	pg_rows_free(rows);
@@ -259,7 +259,7 @@ static void a_dead_node_leaves_doubt_and_frees_the_rest(void **state)
 	struct lease lease;
 	struct member_id id = begin(w, 1, &lease);
 	world_reap(w, id);
-	assert_int_equal(world_count(w, RECIPIENT_LEASED), LEDGER_FIRST_CREDITS);
+	assert_int_equal(world_count(w, RECIPIENT_LEASED), WORLD_FIRST_CREDITS);
 	world_check(w);
 	/* Another takes the rest; the doubtful are not sent to. */
 	struct member_id other = world_register(w, "mx2");
@@ -287,7 +287,7 @@ static void a_dead_node_leaves_doubt_and_frees_the_rest(void **state)
 	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), 1);
 	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), 1);
 	assert_int_equal(world_number(w, "SELECT bit_count(map) FROM doubt"),
-			 LEDGER_FIRST_CREDITS - 3);
+			 WORLD_FIRST_CREDITS - 3);
 }
 
 static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
@@ -298,8 +298,8 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 	world_reap(w, id);
 	assert_int_equal(world_expire_doubts(w), 0);
 	world_sql(w, "UPDATE doubt SET until = now()");
-	assert_int_equal(world_expire_doubts(w), LEDGER_FIRST_CREDITS);
-	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), LEDGER_FIRST_CREDITS);
+	assert_int_equal(world_expire_doubts(w), WORLD_FIRST_CREDITS);
+	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), WORLD_FIRST_CREDITS);
 	world_check(w);
 	struct flush *f = w->flush;
 	size_t k = flush_target(f, &(struct flush_target){.key = lease.key,
@@ -310,7 +310,7 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
 	world_settle(w, k, &lease, 1, RECIPIENT_WAITING);
 	assert_int_equal(world_flush(w, f, id), 1);
-	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), LEDGER_FIRST_CREDITS - 2);
+	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), WORLD_FIRST_CREDITS - 2);
 	assert_int_equal(world_count(w, RECIPIENT_DELIVERED), 1);
 	world_check(w);
 	/* Whom the operator has resent is left alone. */
@@ -326,7 +326,7 @@ static void doubt_ends_as_unknown_and_a_late_journal_sets_it_right(void **state)
 	world_sql(w, "UPDATE retry SET due_at = now()");
 	assert_int_equal(world_pack(w), 0);
 	world_sql(w, "UPDATE retry SET due_at = now() - interval '1 min'");
-	assert_int_equal(world_pack(w), LEDGER_FIRST_CREDITS - 1);
+	assert_int_equal(world_pack(w), WORLD_FIRST_CREDITS - 1);
 	flush_clear(f);
 	k = flush_target(f, &(struct flush_target){.key = lease.key,
 						   .incarnation = lease.incarnation,
@@ -407,8 +407,8 @@ static void policy_retry_sends_the_unknown_once_more(void **state)
 	struct member_id id = begin(w, 2, &lease);
 	world_reap(w, id);
 	world_sql(w, "UPDATE doubt SET until = now()");
-	assert_int_equal(world_expire_doubts(w), LEDGER_FIRST_CREDITS);
-	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), LEDGER_FIRST_CREDITS);
+	assert_int_equal(world_expire_doubts(w), WORLD_FIRST_CREDITS);
+	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), WORLD_FIRST_CREDITS);
 	/* A late journal still finds those that wait for it. */
 	struct flush *f = w->flush;
 	size_t k = flush_target(f, &(struct flush_target){.key = lease.key,
@@ -418,18 +418,18 @@ static void policy_retry_sends_the_unknown_once_more(void **state)
 							  .is_late = true});
 	world_settle(w, k, &lease, 0, RECIPIENT_DELIVERED);
 	assert_int_equal(world_flush(w, f, id), 1);
-	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), LEDGER_FIRST_CREDITS - 1);
+	assert_int_equal(world_count(w, RECIPIENT_DEFERRED), WORLD_FIRST_CREDITS - 1);
 	world_check(w);
 	/* The second time there is no third. */
 	world_sql(w, "UPDATE retry SET due_at = now() - interval '1 min'");
-	assert_int_equal(world_pack(w), LEDGER_FIRST_CREDITS - 1);
+	assert_int_equal(world_pack(w), WORLD_FIRST_CREDITS - 1);
 	id = world_register(w, "mx2");
 	assert_int_equal(world_claim(w, id, "qq", 1), 1);
 	assert_true(w->leases[0].key.chunk < 0); /* retries go first */
 	world_reap(w, id);
 	world_sql(w, "UPDATE doubt SET until = now() WHERE open");
 	world_expire_doubts(w);
-	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), LEDGER_FIRST_CREDITS - 1);
+	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), WORLD_FIRST_CREDITS - 1);
 }
 
 static void a_cancelled_campaign_is_settled_chunk_by_chunk(void **state)
@@ -502,7 +502,11 @@ static void a_name_is_taken_while_its_node_is_alive(void **state)
 	struct lease lease;
 	struct err err;
 	struct member_id first = begin(w, 1, &lease), got;
-	struct registration r = {.name = "mx1", .journal = "stranger", .host = "b", .version = "0"};
+	struct registration r = {.name = "mx1",
+				 .journal = "stranger",
+				 .host = "b",
+				 .version = "0",
+				 .lease_ms = WORLD_LEASE_MS};
 	assert_int_equal(member_register(w->conn, &r, &got, &err), -1);
 	assert_int_equal(err.kind, ERR_REFUSED);
 	/* Who holds its journal may; and so may anybody once the lease has run out. */
@@ -541,7 +545,7 @@ static void nobody_is_reaped_before_the_reaper_has_lived_a_lease(void **state)
 		pg_params_init(&params);
 		pg_add_int4(&params, reaper.node);
 		pg_add_int4(&params, reaper.incarnation);
-		pg_add_int8(&params, LEDGER_LEASE_MS);
+		pg_add_int8(&params, WORLD_LEASE_MS);
 		assert_int_equal(pg_run(w->conn, "ledger/reap_nodes", &params, &rows, &err), 0);
 		if (pg_rows_count(rows) != cases[i].want)
 			fail_msg("%s: reaped %d", cases[i].what, pg_rows_count(rows));

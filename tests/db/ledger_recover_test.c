@@ -119,7 +119,11 @@ static void node_start(struct fixture *f)
 	f->is_lost = recover_replay(r)->state == JOURNAL_LOST;
 	f->counts = (struct recovery_counts){.outcomes = 0};
 	must_go(recover_settle(r, f->w.conn, 0, &f->counts, &err), &err);
-	struct registration reg = {.name = "mx1", .host = "test", .pid = 1, .version = "0"};
+	struct registration reg = {.name = "mx1",
+				   .host = "test",
+				   .pid = 1,
+				   .version = "0",
+				   .lease_ms = WORLD_LEASE_MS};
 	memcpy(reg.journal, journal_uuid(f->journal), 16);
 	must_go(member_register(f->w.conn, &reg, &f->id, &err), &err);
 	must_go(recover_settle(r, f->w.conn, 0, &f->counts, &err), &err);

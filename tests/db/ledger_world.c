@@ -130,7 +130,8 @@ void world_build(struct world *w, int max_batches)
 
 struct member_id world_register(struct world *w, const char *name)
 {
-	struct registration r = {.name = name, .host = "test", .pid = 1, .version = "0"};
+	struct registration r = {
+		.name = name, .host = "test", .pid = 1, .version = "0", .lease_ms = WORLD_LEASE_MS};
 	struct member_id id;
 	struct err err;
 	snprintf((char *)r.journal, sizeof(r.journal), "%s", name);
@@ -155,7 +156,7 @@ size_t world_claim(struct world *w, struct member_id id, const char *group, int 
 {
 	struct claim_want want = {.campaign = w->campaign, .group = str_from(group), .n = n};
 	w->is_waiting = true;
-	ledger_claim(w->pg, id, (struct claim_wants){&want, 1}, on_claimed, w);
+	ledger_claim(w->pg, id, (struct claim_wants){&want, 1, WORLD_FIRST_CREDITS}, on_claimed, w);
 	while (w->is_waiting)
 		loop_turn(w->loop, true);
 	must(w->fate == PG_DONE);

@@ -16,6 +16,9 @@
 #include "tests/support/private_pg.h"
 
 #define WORLD_LEASES_MAX 64
+#define WORLD_LEASE_MS 10000
+#define WORLD_MARGIN_MS 2000
+#define WORLD_FIRST_CREDITS 32
 
 struct world {
 	char url[256];

@@ -210,7 +210,7 @@ def test_settings_come_from_all_their_places(setup, empty_database):
     url = {"EDM_DATABASE_URL": empty_database.url}
     setup.run("migrate", **url)
     for key, value in (("retry.schedule", "1min,1h"), ("smtp.tls", "required"),
-                       ("grace_ms", "1min"), ("of.a.newer.engine", "1"), ("workers", "3")):
+                       ("ledger.overdue_ms", "9s"), ("of.a.newer.engine", "1"), ("workers", "3")):
         empty_database.query("INSERT INTO edm.setting (key, value, set_by)"
                              f" VALUES ('{key}', '{value}', 'ann')")
     setup.data.mkdir()
@@ -220,8 +220,8 @@ def test_settings_come_from_all_their_places(setup, empty_database):
         f"workers = 2  # {conf}:2",
         "smtp.port = 26  # --set",
         f"smtp.tls = none  # {conf}:3",
-        "grace_ms = 1min  # shared, set by ann",
         "retry.schedule = 1min,1h  # shared, set by ann",
+        "ledger.overdue_ms = 9s  # shared, set by ann",
     ]
     conf.write_text("workers = many\n")
     assert "edm.conf:1: workers = many" in setup.run("settings", want=1, **url)

@@ -23,6 +23,7 @@ def bereft(make_world, check, build):
         for _ in range(2):
             world.source(node=name)
     campaign = world.campaign("takeover", world.people(PEOPLE))
+    world.short_lease()
     dead = world.node(f"ledger.max_open={MAX_OPEN}", name="mx1").start()
     heir = world.node(name="mx2", **hour_ahead(build))
     campaign.start()

@@ -22,6 +22,7 @@ def test_a_node_that_wakes_up_fenced(make_world, check, build):
         for _ in range(2):
             world.source(node=name)
     campaign = world.campaign("zombie", world.people(PEOPLE))
+    world.short_lease()
     zombie = world.node(name="mx1", **hour_ahead(build)).start()
     heir = world.node(name="mx2")
     campaign.start()
