@@ -3,6 +3,7 @@
 #include "scheduler/ledger/upkeep.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/log.h"
 
@@ -17,6 +18,9 @@
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
+
+/* Also at once when something was settled late; the pace is for who died between the two. */
+#define REOPEN "campaign/reopen_late"
 
 /* Rows of a run; when it did this much, there is probably more. */
 #define NO_LIMIT INT64_MAX
@@ -49,6 +53,7 @@ static const struct duty duties[] = {
 	{"ledger/free_dead", 5 * SECOND, NO_LIMIT, NULL, NULL},
 	{"ledger/expire_doubts", 2 * SECOND, NO_LIMIT, fill_expire_doubts, NULL},
 	{"ledger/settle_ended", SECOND, SETTLE_CHUNKS_MAX, fill_settle_ended, NULL},
+	{REOPEN, 10 * MINUTE, NO_LIMIT, NULL, NULL},
 	{"ledger/pack", SECOND, NO_LIMIT, fill_pack, NULL},
 	{"ledger/roll_up", SECOND, NO_LIMIT, NULL, NULL},
 	{"lists/fold_suppressions", 2 * SECOND, FOLD_MAX, fill_fold, NULL},
@@ -66,7 +71,8 @@ struct upkeep {
 	struct timer timer;
 	int64_t due_ms[ARRAY_LEN(duties)];
 	uint64_t runs[ARRAY_LEN(duties)];
-	size_t running; /* the duty whose reply is awaited */
+	size_t running; /* the duty that is due next, or whose reply is awaited: */
+	bool is_awaiting;
 };
 
 static void schedule(struct upkeep *u);
@@ -164,6 +170,7 @@ static void on_duty_reply(void *owner, const struct pg_reply *reply)
 	struct upkeep *u = owner;
 	const struct duty *duty = &duties[u->running];
 	int64_t now = loop_now_ms(u->loop);
+	u->is_awaiting = false;
 	u->due_ms[u->running] = now + duty->period_ms;
 	if (reply->fate == PG_DONE) {
 		u->runs[u->running]++;
@@ -186,6 +193,7 @@ static void run_next(struct timer *t)
 	struct upkeep *u = t->owner;
 	const struct duty *duty = &duties[u->running];
 	struct pg_params params;
+	u->is_awaiting = true;
 	pg_params_init(&params);
 	if (duty->fill != NULL)
 		duty->fill(u, &params);
@@ -222,6 +230,15 @@ void upkeep_close(struct upkeep *u)
 		return;
 	timer_clear(u->loop, &u->timer);
 	free(u);
+}
+
+void upkeep_reopen(struct upkeep *u)
+{
+	for (size_t i = 0; i < ARRAY_LEN(duties); i++)
+		if (strcmp(duties[i].statement, REOPEN) == 0)
+			u->due_ms[i] = loop_now_ms(u->loop);
+	if (!u->is_awaiting)
+		schedule(u);
 }
 
 const char *upkeep_duty(const struct upkeep *u, size_t i, uint64_t *runs_out)

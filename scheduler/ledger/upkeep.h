@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ledger's housekeeping, on the node's *work* connection: reaping nodes and their chunks,
- * doubts whose time is up, packing retries, settling ended campaigns, rolling up counters, folding
- * suppressions and limit usage, partitions and retention.
+ * doubts whose time is up, campaigns that go on after a late word, packing retries, settling ended
+ * campaigns, rolling up counters, folding suppressions and limit usage, partitions and retention.
  *
  * Every node runs it; each duty is idempotent or takes an advisory lock for its one statement, so
  * it does not matter which node does it. Duties run one after the other, each at its own pace, and
@@ -32,6 +32,10 @@ struct upkeep *upkeep_open(struct loop *loop, struct pg *work,
 			   const struct upkeep_options *options);
 /* Close the work connection first. NULL is fine. */
 void upkeep_close(struct upkeep *u);
+
+/* Somebody was settled late, through doubt: a campaign that had finished may have to go on. Looked
+ * for at once, besides at the start and every ten minutes. */
+void upkeep_reopen(struct upkeep *u);
 
 /* How many times each duty went well, by name, for tests and gauges; NULL past the last. */
 const char *upkeep_duty(const struct upkeep *u, size_t i, uint64_t *runs_out);

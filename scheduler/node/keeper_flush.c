@@ -212,8 +212,10 @@ static void take_accepted(struct tenure *t)
 	LIST_EACH (it, &t->flying)
 		positions_add(&t->done, LIST_ITEM(it, struct entry, node)->s.position);
 	release_entries(k, &t->flying);
-	if (t->is_fenced)
+	if (t->is_fenced) {
+		keeper_settled_late(k);
 		return;
+	}
 	t->flush_seq++;
 	/* choose_open counted the fresh ones when it asked. */
 	k->open_count -= positions_count(&t->fresh);

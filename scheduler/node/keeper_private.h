@@ -137,6 +137,8 @@ void keeper_drop_fresh(struct keeper *k);
 void keeper_on_work_timer(struct timer *timer);
 /* Something has changed: reads at once, or again when the reading under way is done. */
 void keeper_read_soon(struct keeper *k);
+/* What was settled through doubt may make a finished campaign go on. */
+void keeper_settled_late(struct keeper *k);
 void keeper_work_close(struct keeper *k);
 
 #endif

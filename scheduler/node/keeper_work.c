@@ -210,7 +210,6 @@ static void read_round(struct keeper *k, struct keeper_work *b)
 	pg_add_text(&from, str_from(b->suppressed_from));
 	work(k, "campaign/start_due");
 	work(k, "campaign/finish_done");
-	work(k, "campaign/reopen_late");
 	read_now(b, "node/suppressed", &from, on_suppressed_rows);
 	read_now(b, "node/campaigns", NULL, on_campaigns);
 	read_now(b, "node/needs", &node, on_needs);
@@ -230,6 +229,11 @@ void keeper_on_work_timer(struct timer *timer)
 	if (!b->is_reading && pg_is_up(k->work) && pg_is_up(k->ledger) && !k->is_fenced)
 		read_round(k, b);
 	timer_set(k->loop, timer, loop_now_ms(k->loop) + WORK_MS);
+}
+
+void keeper_settled_late(struct keeper *k)
+{
+	upkeep_reopen(background_of(k)->upkeep);
 }
 
 void keeper_read_soon(struct keeper *k)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "engine/base/clock.h"
@@ -182,6 +183,48 @@ static void every_duty_runs_and_the_dead_are_reaped(void **state)
 	upkeep_close(u);
 }
 
+static uint64_t runs_of(const struct upkeep *u, const char *duty)
+{
+	uint64_t runs = 0;
+	const char *name;
+	for (size_t i = 0; (name = upkeep_duty(u, i, &runs)) != NULL; i++)
+		if (strcmp(name, duty) == 0)
+			return runs;
+	fail_msg("no duty %s", duty);
+	return 0;
+}
+
+static void run_more(struct fixture *f, const struct upkeep *u, const char *duty, uint64_t more)
+{
+	uint64_t until = runs_of(u, duty) + more;
+	while (runs_of(u, duty) < until)
+		loop_turn(f->w.loop, true);
+}
+
+/* A finished campaign that got people to send to goes on when somebody says so, and at the start:
+ * it is not looked for with every round. */
+static void a_finished_campaign_goes_on_after_a_late_word(void **state)
+{
+	struct fixture *f = *state;
+	static const char finish[] = "UPDATE campaign SET state = 5, finished_at = now()";
+	static const char running[] = "SELECT count(*) FROM campaign WHERE state = 3";
+	world_sql(&f->w, finish);
+	struct upkeep_options options = {
+		.id = f->id, .lease_ms = WORLD_LEASE_MS, .chunk_days = 30, .owner = f};
+	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
+	run_more(f, u, "campaign/reopen_late", 1);
+	assert_int_equal(world_number(&f->w, running), 1);
+	world_sql(&f->w, finish);
+	run_more(f, u, "ledger/roll_up", 3);
+	assert_int_equal(world_number(&f->w, running), 0);
+	upkeep_reopen(u);
+	run_more(f, u, "campaign/reopen_late", 1);
+	assert_int_equal(world_number(&f->w, running), 1);
+	pg_close(f->w.pg);
+	f->w.pg = NULL;
+	upkeep_close(u);
+}
+
 /* What waits for a node that is gone is freed, also when the one that reaped it did not get to it,
  * and what comes in later. */
 static void nothing_waits_for_a_dead_node(void **state)
@@ -247,6 +290,7 @@ int main(void)
 		TEST(an_expired_lease_revives_and_a_taken_incarnation_does_not),
 		TEST(draining_is_told_once),
 		TEST(every_duty_runs_and_the_dead_are_reaped),
+		TEST(a_finished_campaign_goes_on_after_a_late_word),
 		TEST(nothing_waits_for_a_dead_node),
 		TEST(nobody_is_packed_for_a_dead_node),
 	};
