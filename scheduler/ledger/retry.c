@@ -5,60 +5,6 @@
 #define US_PER_S 1000000
 #define JITTER_PERCENT 15
 
-static int unit_seconds(char unit)
-{
-	switch (unit) {
-	case 's':
-		return 1;
-	case 'm':
-		return 60;
-	case 'h':
-		return 3600;
-	case 'd':
-		return 86400;
-	default:
-		return 0;
-	}
-}
-
-static bool parse_delay(struct str word, int32_t *out)
-{
-	if (word.len < 2)
-		return false;
-	int unit = unit_seconds(word.ptr[word.len - 1]);
-	uint64_t n;
-	if (unit == 0 || str_to_u64(str_slice(word, 0, word.len - 1), &n) != 0)
-		return false;
-	if (n == 0 || n > 30u * 86400u / (unsigned)unit)
-		return false;
-	*out = (int32_t)(n * (unsigned)unit);
-	return true;
-}
-
-int retry_schedule_parse(struct str text, struct retry_schedule *out, struct err *err)
-{
-	struct retry_schedule schedule = {.count = 0};
-	struct str rest = text;
-	while (rest.len > 0) {
-		struct str word = str_trim(str_take_until(&rest, ' '));
-		if (word.len == 0)
-			continue;
-		if (schedule.count == RETRY_STEPS_MAX)
-			return err_set(err, ERR_CONFIG, "a retry schedule has at most %u steps",
-				       RETRY_STEPS_MAX);
-		if (!parse_delay(word, &schedule.delays_s[schedule.count]))
-			return err_set(
-				err, ERR_CONFIG,
-				"'%.*s' is no delay; write 90s, 15m, 2h or 1d, up to 30 days",
-				STR_ARG(word));
-		schedule.count++;
-	}
-	if (schedule.count == 0)
-		return err_set(err, ERR_CONFIG, "a retry schedule needs at least one delay");
-	*out = schedule;
-	return 0;
-}
-
 /* The delay before jitter, in microseconds. */
 static int64_t base_delay_us(const struct retry_schedule *schedule, const struct retry_question *q)
 {

@@ -15,13 +15,11 @@
 
 #define RETRY_STEPS_MAX 16u
 
+/* Of setting retry.schedule. */
 struct retry_schedule {
 	int32_t delays_s[RETRY_STEPS_MAX];
 	size_t count; /* at least 1 */
 };
-
-/* "5m 15m 1h 3h" → delays; units s, m, h, d. ERR_CONFIG when it is not that. */
-int retry_schedule_parse(struct str text, struct retry_schedule *out, struct err *err) NODISCARD;
 
 struct retry_question {
 	unsigned klass;		 /* enum outcome_class */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters and completion; see stats.h. */
+/* Counters; see stats.h. */
 #include "scheduler/ledger/stats.h"
-
-#include <stdlib.h>
 
 void state_counts_load(struct state_counts *out, const struct pg_rows *rows)
 {
@@ -51,28 +49,4 @@ int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct buil
 	}
 	pg_rows_free(rows);
 	return 0;
-}
-
-struct drained_request {
-	stats_on_drained on_drained;
-	void *owner;
-};
-
-static void on_drained_rows(void *owner, const struct pg_reply *reply)
-{
-	struct drained_request *request = owner;
-	size_t count = (size_t)pg_rows_count(reply->rows);
-	int32_t *campaigns = xcalloc(count + 1, sizeof(*campaigns));
-	for (size_t i = 0; i < count; i++)
-		campaigns[i] = pg_int32(reply->rows, (int)i, 0);
-	request->on_drained(request->owner, reply->fate, campaigns, count);
-	free(campaigns);
-	free(request);
-}
-
-void stats_list_drained(struct pg *pg, stats_on_drained on_drained, void *owner)
-{
-	struct drained_request *request = xcalloc(1, sizeof(*request));
-	*request = (struct drained_request){on_drained, owner};
-	pg_call(pg, "ledger/drained", NULL, on_drained_rows, request);
 }

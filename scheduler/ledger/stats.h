@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many recipients of a campaign are in which state, and which campaigns have nothing left to
- * do. Counters are signed deltas appended by every statement that moves somebody, rolled up by
- * upkeep; reading adds both in one snapshot, so the states always add up to what is built of the
- * audience.
+ * How many recipients of a campaign are in which state. Counters are signed deltas appended by
+ * every statement that moves somebody, rolled up by upkeep; reading adds both in one snapshot, so
+ * the states always add up to what is built of the audience.
  */
 #ifndef EDM_SCHEDULER_LEDGER_STATS_H
 #define EDM_SCHEDULER_LEDGER_STATS_H
 
 #include "engine/pg/blocking.h"
-#include "engine/pg/pg.h"
 #include "scheduler/ledger/ledger.h"
 
 struct state_counts {
@@ -31,10 +29,5 @@ struct build_progress {
 
 int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct build_progress *out,
 			 struct err *err) NODISCARD;
-
-/* Running campaigns whose audience is complete and final: the campaign's store may finish them. */
-typedef void (*stats_on_drained)(void *owner, enum pg_fate fate, const int32_t *campaigns,
-				 size_t count);
-void stats_list_drained(struct pg *pg, stats_on_drained on_drained, void *owner);
 
 #endif

@@ -467,7 +467,7 @@ static void a_deadline_expires_who_is_left(void **state)
 	assert_int_equal(world_count(w, RECIPIENT_EXPIRED), 2000 - (int64_t)lease.people);
 }
 
-static void a_campaign_is_drained_when_nobody_is_left(void **state)
+static void a_campaign_is_finished_when_nobody_is_left(void **state)
 {
 	struct world *w = *state;
 	struct err err;
@@ -481,7 +481,7 @@ static void a_campaign_is_drained_when_nobody_is_left(void **state)
 	world_sql(w, "INSERT INTO moves_delta VALUES (%d, 1, -%lld)", (int)w->campaign,
 		  (long long)world_count(w, RECIPIENT_WAITING));
 	for (unsigned i = 0; i < lease.people; i++) {
-		assert_int_equal(pg_run(w->conn, "ledger/drained", NULL, &rows, &err), 0);
+		assert_int_equal(pg_run(w->conn, "campaign/finish_done", NULL, &rows, &err), 0);
 		assert_int_equal(pg_rows_count(rows), 0);
 		pg_rows_free(rows);
 		if (i == 0)
@@ -489,7 +489,7 @@ static void a_campaign_is_drained_when_nobody_is_left(void **state)
 		world_settle(w, 0, &lease, i, RECIPIENT_DELIVERED);
 	}
 	assert_int_equal(world_flush(w, f, id), 1);
-	assert_int_equal(pg_run(w->conn, "ledger/drained", NULL, &rows, &err), 0);
+	assert_int_equal(pg_run(w->conn, "campaign/finish_done", NULL, &rows, &err), 0);
 	assert_int_equal(pg_rows_count(rows), 1);
 	pg_rows_free(rows);
 	world_run(w, "ledger/roll_up");
@@ -571,7 +571,7 @@ int main(void)
 		TEST(policy_retry_sends_the_unknown_once_more),
 		TEST(a_cancelled_campaign_is_settled_chunk_by_chunk),
 		TEST(a_deadline_expires_who_is_left),
-		TEST(a_campaign_is_drained_when_nobody_is_left),
+		TEST(a_campaign_is_finished_when_nobody_is_left),
 		TEST(a_name_is_taken_while_its_node_is_alive),
 		TEST(nobody_is_reaped_before_the_reaper_has_lived_a_lease),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The retry schedule: parsing, delays, jitter, giving up. */
+/* The retry schedule: delays, jitter, giving up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,36 +9,6 @@
 #include "scheduler/ledger/retry.h"
 
 #define S 1000000
-
-static void a_schedule_is_parsed_or_refused(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *text;
-		int want;
-		size_t want_count;
-		int32_t want_last;
-	} cases[] = {
-		{"5m", 0, 1, 300},
-		{" 90s  15m 1h 2d ", 0, 4, 172800},
-		{"", -1, 0, 0},
-		{"5", -1, 0, 0},
-		{"0m", -1, 0, 0},
-		{"5x", -1, 0, 0},
-		{"31d", -1, 0, 0},
-		{"-5m", -1, 0, 0},
-		{"1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s", -1, 0, 0},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct retry_schedule got = {.count = 0};
-		struct err err;
-		assert_int_equal(retry_schedule_parse(str_from(cases[i].text), &got, &err),
-				 cases[i].want);
-		assert_int_equal(got.count, cases[i].want_count);
-		if (got.count > 0)
-			assert_int_equal(got.delays_s[got.count - 1], cases[i].want_last);
-	}
-}
 
 static void delays_follow_the_schedule(void **state)
 {
@@ -125,7 +95,6 @@ static void unknown_is_tried_again_at_most_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_schedule_is_parsed_or_refused),
 		cmocka_unit_test(delays_follow_the_schedule),
 		cmocka_unit_test(what_cost_too_much_is_given_up),
 		cmocka_unit_test(unknown_is_tried_again_at_most_once),
