@@ -3,9 +3,6 @@
  * The composition root: the one place that knows every verb of the command line, those of the
  * command line proper (scheduler/cli) and the one that runs a node (scheduler/node).
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "engine/base/log.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/node/configure.h"
@@ -18,8 +15,14 @@
 struct running {
 	struct cli *cli;
 	struct secrets secrets;
-	struct node_configuration in_force, fresh;
-	char *reload_url;
+	const char *sets[ARGS_MAX_OPTIONS];
+	struct configure_options options;
+	struct node_configuration start;    /* keys that take a restart stay as they are here */
+	struct node_configuration fresh[2]; /* of the last reload and, while it is made, the next */
+	size_t fresh_turn;
+	struct buf file;      /* the text in force */
+	struct buf next_file; /* read and not yet found good */
+	bool has_next_file;
 };
 
 static int open_secret(void *context, struct str sealed, struct buf *out, struct err *err)
@@ -28,87 +31,137 @@ static int open_secret(void *context, struct str sealed, struct buf *out, struct
 	return secrets_open(&running->secrets, sealed, out, err);
 }
 
-static int load_configuration(struct cli *cli, struct pg_blocking *db,
-			      struct node_configuration *out, struct err *err)
+static void set_options(struct running *running)
 {
-	const char *sets[ARGS_MAX_OPTIONS];
-	struct configure_options options = {.place = &cli->place,
-					    .config_path = cli_option(cli, "config"),
-					    .sets = sets,
-					    .db = db};
-	while (args_option_at(&cli->args, "set", (int)options.set_count) != NULL) {
-		sets[options.set_count] = args_option_at(&cli->args, "set", (int)options.set_count);
-		options.set_count++;
+	const struct cli *cli = running->cli;
+	struct configure_options *o = &running->options;
+	*o = (struct configure_options){.place = &cli->place,
+					.config_path = cli_option(cli, "config"),
+					.sets = running->sets};
+	while (args_option_at(&cli->args, "set", (int)o->set_count) != NULL) {
+		running->sets[o->set_count] = args_option_at(&cli->args, "set", (int)o->set_count);
+		o->set_count++;
 	}
-	struct conf *conf = configure_load(&options, err);
-	if (conf == NULL)
-		return -1;
+}
+
+static int take_configuration(struct conf *conf, struct node_configuration *out, struct err *err)
+{
 	int result = node_configure(conf, out, err);
-	conf_drop(conf);
 	if (result == 0)
 		log_set_level((enum log_level)conf_number(out->conf, SETTING_LOG_LEVEL));
 	return result;
 }
 
-/* All of it again. The loop waits for the database here, but not for long. */
-static int reload(void *context, struct node_settings *out, struct err *err)
+/* The settings a node starts with. */
+static int read_configuration(struct running *running, struct pg_blocking *db, struct err *err)
 {
-	struct running *running = context;
-	struct node_configuration fresh;
-	struct pg_blocking *db = pg_open_blocking(running->reload_url, "edm reload", err);
-	if (db == NULL)
+	struct pg_rows *shared = NULL;
+	struct conf *conf = NULL;
+	int result = -1;
+	if (configure_read_file(&running->options, &running->file, err) != 0)
 		return -1;
-	int result = load_configuration(running->cli, db, &fresh, err);
-	pg_close_blocking(db);
-	if (result != 0)
-		return -1;
-	node_configuration_done(&running->fresh);
-	running->fresh = fresh;
-	*out = fresh.settings;
-	return 0;
+	if (pg_run(db, CONFIGURE_SHARED, NULL, &shared, err) == 0)
+		conf = configure_make(&running->options, buf_str(&running->file), shared, err);
+	if (conf != NULL)
+		result = take_configuration(conf, &running->start, err);
+	conf_drop(conf);
+	pg_rows_free(shared);
+	return result;
 }
 
-/* The URL with a limit on how long connecting may take. */
-static char *reload_url_of(const char *url)
+/* On a thread of the pool, while nothing else looks at next_file. */
+static int read_files(void *context, struct err *err)
 {
-	struct buf b;
-	buf_init(&b, 8192);
-	bool is_uri = strstr(url, "://") != NULL;
-	const char *join = !is_uri ? " " : strchr(url, '?') ? "&" : "?";
-	buf_appendf(&b, "%s%sconnect_timeout=2", url, join);
-	char *text = xstrndup(b.data, b.len);
-	buf_done(&b);
-	return text;
+	struct running *running = context;
+	buf_clear(&running->next_file);
+	running->has_next_file =
+		configure_read_file(&running->options, &running->next_file, err) == 0;
+	return running->has_next_file ? 0 : -1;
+}
+
+static void note_waiting(const char *key)
+{
+	struct log_line l;
+	if (!log_begin(&l, LOG_WARN, "setting_waits_for_restart"))
+		return;
+	log_cstr(&l, "key", key);
+	log_end(&l);
+}
+
+static int make_configuration(struct running *running, const struct pg_rows *shared,
+			      struct node_configuration *out, struct err *err)
+{
+	struct str file = buf_str(running->has_next_file ? &running->next_file : &running->file);
+	struct conf *conf = configure_make(&running->options, file, shared, err);
+	if (conf == NULL)
+		return -1;
+	const char *waiting = conf_keep(conf, running->start.conf);
+	int result = take_configuration(conf, out, err);
+	conf_drop(conf);
+	if (result == 0 && waiting != NULL)
+		note_waiting(waiting);
+	return result;
+}
+
+static int make_settings(void *context, const struct pg_rows *shared, struct node_settings *out,
+			 struct err *err)
+{
+	struct running *running = context;
+	struct node_configuration *fresh = &running->fresh[running->fresh_turn];
+	node_configuration_done(fresh);
+	int result = make_configuration(running, shared, fresh, err);
+	if (result == 0) {
+		*out = fresh->settings;
+		running->fresh_turn = 1 - running->fresh_turn;
+	}
+	if (result == 0 && running->has_next_file) {
+		buf_clear(&running->file);
+		buf_append_str(&running->file, buf_str(&running->next_file));
+	}
+	running->has_next_file = false;
+	return result;
+}
+
+static void forget(struct running *running)
+{
+	node_configuration_done(&running->fresh[0]);
+	node_configuration_done(&running->fresh[1]);
+	node_configuration_done(&running->start);
+	buf_done(&running->file);
+	buf_done(&running->next_file);
+	secrets_wipe(&running->secrets);
 }
 
 static int run_node(struct cli *cli, struct err *err)
 {
 	char name[64];
 	struct running running = {.cli = cli};
+	set_options(&running);
+	buf_init(&running.file, CONF_FILE_MAX);
+	buf_init(&running.next_file, CONF_FILE_MAX);
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || place_make_data_dir(&cli->place, err) != 0 ||
 	    node_name_choose(cli->place.data_dir, cli_option(cli, "node"), name, sizeof(name),
 			     err) != 0 ||
 	    secrets_load(cli->place.data_dir, true, &running.secrets, err) != 0 ||
-	    load_configuration(cli, db, &running.in_force, err) != 0)
+	    read_configuration(&running, db, err) != 0) {
+		forget(&running);
 		return -1;
+	}
 	pg_close_blocking(db);
 	cli->db = NULL;
 	struct node_options options = {
 		.database_url = cli->place.database_url,
 		.data_dir = cli->place.data_dir,
 		.name = name,
-		.settings = running.in_force.settings,
-		.reload = reload,
+		.settings = running.start.settings,
+		.read_files = read_files,
+		.make_settings = make_settings,
 		.secrets = {.open = open_secret, .context = &running},
 		.context = &running,
 	};
-	running.reload_url = reload_url_of(cli->place.database_url);
 	int result = node_run(&options, err);
-	free(running.reload_url);
-	node_configuration_done(&running.fresh);
-	node_configuration_done(&running.in_force);
-	secrets_wipe(&running.secrets);
+	forget(&running);
 	return result;
 }
 

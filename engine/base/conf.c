@@ -9,8 +9,6 @@
 
 #include "engine/base/arena.h"
 
-#define FILE_MAX (1 << 20)
-
 struct value {
 	int64_t number;
 	struct str text;   /* in the arena */
@@ -308,22 +306,22 @@ int conf_set_text(struct conf *c, const char *name, struct str text, struct err 
 	return rc;
 }
 
-int conf_load_file(struct conf *c, const char *path, struct err *err)
+int conf_read_file(const char *path, struct buf *out, struct err *err)
 {
 	FILE *file = fopen(path, "re");
 	if (file == NULL && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
 	if (file == NULL)
 		return err_errno(err, errno, "cannot read %s", path);
-	char *text = xmalloc(FILE_MAX + 1);
-	size_t len = fread(text, 1, FILE_MAX + 1, file);
+	char *text = xmalloc(CONF_FILE_MAX + 1);
+	size_t len = fread(text, 1, CONF_FILE_MAX + 1, file);
 	int rc = 0;
 	if (ferror(file))
 		rc = err_errno(err, errno, "cannot read %s", path);
-	else if (len > FILE_MAX)
+	else if (len > CONF_FILE_MAX)
 		rc = err_set(err, ERR_CONFIG, "%s: larger than 1 MiB", path);
 	else
-		rc = conf_set_text(c, path, str_of(text, len), err);
+		buf_append(out, text, len);
 	fclose(file);
 	free(text);
 	return rc;
@@ -368,18 +366,21 @@ void conf_print(const struct conf *c, bool only_set, struct buf *out)
 	}
 }
 
-int conf_may_reload(const struct conf *old, const struct conf *new, struct err *err)
+const char *conf_keep(struct conf *c, const struct conf *old)
 {
-	must(old->keys == new->keys);
-	for (size_t i = 0; i < old->count; i++) {
-		const struct value *now = &old->values[i];
-		const struct value *then = &new->values[i];
-		bool is_same = old->keys[i].type == CONF_STRING ? str_equals(now->text, then->text)
-								: now->number == then->number;
-		if (!is_same && !old->keys[i].is_reloadable)
-			return err_set(err, ERR_REFUSED,
-				       "%s: %s takes a restart of the node; nothing was changed",
-				       then->place, old->keys[i].name);
+	const char *first = NULL;
+	must(old->keys == c->keys);
+	for (size_t i = 0; i < c->count; i++) {
+		struct value *v = &c->values[i];
+		const struct value *was = &old->values[i];
+		bool is_same = c->keys[i].type == CONF_STRING ? str_equals(v->text, was->text)
+							      : v->number == was->number;
+		if (is_same || c->keys[i].is_reloadable)
+			continue;
+		*v = *was;
+		v->text = arena_str(&c->arena, was->text);
+		v->place = arena_cstr(&c->arena, str_from(was->place));
+		first = first ? first : c->keys[i].name;
 	}
-	return 0;
+	return first;
 }

@@ -65,8 +65,10 @@ int conf_set(struct conf *c, struct conf_source from, struct str name, struct st
 int conf_set_argument(struct conf *c, const char *text, struct err *err) NODISCARD;
 /* Lays the lines of text over c; name is what errors call the file. */
 int conf_set_text(struct conf *c, const char *name, struct str text, struct err *err) NODISCARD;
-/* The same with the file at path (at most 1 MiB). A file that is not there: ERR_NOT_FOUND. */
-int conf_load_file(struct conf *c, const char *path, struct err *err) NODISCARD;
+/* The text of the file at path (at most CONF_FILE_MAX) for conf_set_text, appended to out. A file
+ * that is not there: ERR_NOT_FOUND. */
+#define CONF_FILE_MAX (1u << 20)
+int conf_read_file(const char *path, struct buf *out, struct err *err) NODISCARD;
 
 size_t conf_count(const struct conf *c);
 const struct conf_key *conf_key(const struct conf *c, size_t key);
@@ -83,9 +85,9 @@ const char *conf_place(const struct conf *c, size_t key);
 void conf_allowed(const struct conf_key *key, struct buf *out);
 /* One "key = value  # where it comes from" per key. only_set: without the defaults. */
 void conf_print(const struct conf *c, bool only_set, struct buf *out);
-/* Whether a running node may go from old to new: ERR_REFUSED names the first key that changed and
- * takes a restart. Both of the same table. */
-int conf_may_reload(const struct conf *old, const struct conf *new, struct err *err) NODISCARD;
+/* c is to replace old in a running node: keys that take a restart keep their value of old. Returns
+ * the name of the first that would have changed, or NULL. Both of the same table. */
+const char *conf_keep(struct conf *c, const struct conf *old);
 
 /* "90s", "15min", "2h", "1d", "1500" or "1500ms" to milliseconds; 0, or -1 on syntax, overflow. */
 int conf_duration_parse(struct str s, int64_t *ms_out) NODISCARD;

@@ -208,8 +208,7 @@ static void on_work(void *owner, const struct keeper_round *round)
 	if (atomic_load(&n->shared.clock_offset_us) == 0)
 		return;
 	campaigns_on_work(n, round->campaigns, round->campaign_count);
-	if (round->identity_version != n->identity_version || n->identity == NULL)
-		node_load_identity(n, round->identity_version);
+	reload_on_versions(n, round->versions);
 	claims_on_work(n, round->needs, round->need_count);
 }
 

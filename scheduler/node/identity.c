@@ -6,8 +6,8 @@
 
 struct identity_load {
 	struct pg *pg;
-	struct str node;
-	int64_t now;
+	struct identity_want want;
+	struct identity *old; /* a reference, or NULL */
 	identity_on_loaded on_loaded;
 	void *owner;
 	struct rule_set *rules; /* once they are there */
@@ -29,29 +29,48 @@ void identity_drop(struct identity *identity)
 	free(identity);
 }
 
+static void free_load(struct identity_load *load)
+{
+	rule_set_free(load->rules);
+	identity_drop(load->old);
+	free(load);
+}
+
 static void finish(struct identity_load *load, struct identity *identity, const struct err *err)
 {
 	identity_on_loaded on_loaded = load->on_loaded;
 	void *owner = load->owner;
-	rule_set_free(load->rules);
-	free(load);
+	free_load(load);
 	on_loaded(owner, identity, err);
+}
+
+/* Takes the reference to pool. */
+static void put_together(struct identity_load *load, struct ip_pool_snapshot *pool)
+{
+	struct identity *identity = xcalloc(1, sizeof(*identity));
+	atomic_init(&identity->refs, 1);
+	identity->node = load->want.node;
+	identity->pool = pool;
+	identity->rules = rule_set_ref(load->rules);
+	finish(load, identity, NULL);
 }
 
 static void on_pool(void *owner, struct ip_pool_snapshot *pool, const struct err *err)
 {
 	struct identity_load *load = owner;
 	load->pool = NULL;
-	if (pool == NULL) {
+	if (pool == NULL)
 		finish(load, NULL, err);
-		return;
-	}
-	struct identity *identity = xcalloc(1, sizeof(*identity));
-	atomic_init(&identity->refs, 1);
-	identity->node = load->node;
-	identity->pool = pool;
-	identity->rules = rule_set_ref(load->rules);
-	finish(load, identity, NULL);
+	else
+		put_together(load, pool);
+}
+
+static void go_on_with_pool(struct identity_load *load)
+{
+	if (load->old != NULL && !load->want.pool)
+		put_together(load, ip_pool_snapshot_hold(load->old->pool));
+	else
+		load->pool = ip_pool_load_start(load->pg, load->want.now, on_pool, load);
 }
 
 static void on_rules(void *owner, const struct pg_reply *reply)
@@ -68,16 +87,24 @@ static void on_rules(void *owner, const struct pg_reply *reply)
 		finish(load, NULL, &err);
 		return;
 	}
-	load->pool = ip_pool_load_start(load->pg, load->now, on_pool, load);
+	go_on_with_pool(load);
 }
 
-struct identity_load *identity_load(struct pg *pg, struct str node, int64_t now,
+struct identity_load *identity_load(struct pg *pg, const struct identity_want *want,
 				    identity_on_loaded on_loaded, void *owner)
 {
 	struct identity_load *load = xcalloc(1, sizeof(*load));
 	*load = (struct identity_load){
-		.pg = pg, .node = node, .now = now, .on_loaded = on_loaded, .owner = owner};
-	pg_call(pg, "node/reply_rules", NULL, on_rules, load);
+		.pg = pg, .want = *want, .on_loaded = on_loaded, .owner = owner};
+	must(want->old == NULL || want->pool || want->rules);
+	if (want->old != NULL)
+		load->old = identity_hold(want->old);
+	if (want->old == NULL || want->rules) {
+		pg_call(pg, "node/reply_rules", NULL, on_rules, load);
+		return load;
+	}
+	load->rules = rule_set_ref(load->old->rules);
+	go_on_with_pool(load);
 	return load;
 }
 
@@ -87,6 +114,5 @@ void identity_load_free(struct identity_load *load)
 		return;
 	if (load->pool != NULL)
 		ip_pool_load_cancel(load->pool, true);
-	rule_set_free(load->rules);
-	free(load);
+	free_load(load);
 }

@@ -2,7 +2,7 @@
 /*
  * Who we are and what we may do, as of now: the ip-pool's snapshot (sources, provider profiles,
  * limits, pauses, routes) and the reply rules, in one immutable, reference-counted whole. Every
- * change makes a new one.
+ * change makes a new one that shares what did not change.
  *
  * Threads: shared and read-only; the count is atomic.
  */
@@ -24,13 +24,21 @@ struct identity *identity_hold(struct identity *identity);
 /* The last reference frees it. NULL is fine. */
 void identity_drop(struct identity *identity);
 
+/* What to load; what is not wanted is taken from old. */
+struct identity_want {
+	struct str node;      /* our name */
+	struct identity *old; /* NULL: all is wanted */
+	bool pool, rules;
+	int64_t now; /* monotonic ms */
+};
+
 /*
  * Loading. identity: one reference, the callee's; NULL with err when it cannot be loaded (an
  * operator's rule does not pass the lint, say): what was in force stays. Thread of pg.
  */
 struct identity_load;
 typedef void (*identity_on_loaded)(void *owner, struct identity *identity, const struct err *err);
-struct identity_load *identity_load(struct pg *pg, struct str node, int64_t now,
+struct identity_load *identity_load(struct pg *pg, const struct identity_want *want,
 				    identity_on_loaded on_loaded, void *owner);
 /* Nobody is called; it is freed. After pg_close, never sooner. NULL is fine. */
 void identity_load_free(struct identity_load *load);

@@ -89,14 +89,38 @@ struct journal_marks {
 	uint64_t intent, retract, outcome; /* segments; 0 = no such record */
 };
 
-/* What there is to do, as of one reading. identity_version grows when sources, limits, pauses,
- * routes, providers, rules or settings changed. */
+/*
+ * What steers a node, by what has to be loaded when it changed; the names are the kinds of table
+ * change.
+ *
+ *	limits    sources, limits, pauses, an operator's hand on warm-ups
+ *	routes    static routes and provider profiles
+ *	rules     reply rules
+ *	domains   sending domains and their keys
+ *	settings  the shared settings
+ */
+#define NODE_CHANGES(X)                                                                            \
+	X(LIMITS, "limits")                                                                        \
+	X(ROUTES, "routes")                                                                        \
+	X(RULES, "rules")                                                                          \
+	X(DOMAINS, "domains")                                                                      \
+	X(SETTINGS, "settings")
+
+enum node_change {
+#define X(id, name) CHANGE_##id,
+	NODE_CHANGES(X)
+#undef X
+		NODE_CHANGE_COUNT
+};
+const char *node_change_name(enum node_change kind);
+
+/* What there is to do, as of one reading. */
 struct keeper_round {
 	const struct keeper_campaign *campaigns;
 	size_t campaign_count;
 	const struct keeper_need *needs;
 	size_t need_count;
-	int64_t identity_version;
+	const int64_t *versions; /* by enum node_change; each grows with every change of its kind */
 };
 
 struct keeper_events {

@@ -11,6 +11,8 @@
 #include "scheduler/node/keeper_private.h"
 
 #define WORK_MS 1000
+/* The same after a NOTIFY, at the least: a thousand of them a second are heard in ten rounds. */
+#define READ_GAP_MS 100
 #define CHUNK_DAYS 30
 
 struct keeper_work {
@@ -21,12 +23,14 @@ struct keeper_work {
 	size_t turn;		  /* which of those due is built next */
 	bool is_listing;	  /* due builds are being asked for */
 	bool is_reading;	  /* a round of reading is under way */
+	int64_t read_ms;	  /* when the last one began */
+	int moving;		  /* statements that move campaigns on, under way */
 	bool is_stale;		  /* and there was a NOTIFY meanwhile */
 	char suppressed_from[24]; /* where the feed is read from; empty before the first time */
 	struct keeper_campaign *campaigns;
 	size_t campaign_count;
 	struct arena pools; /* of campaigns */
-	int64_t identity_version;
+	int64_t versions[NODE_CHANGE_COUNT];
 };
 
 static struct keeper_work *background_of(struct keeper *k)
@@ -124,6 +128,14 @@ static void on_suppressed_rows(void *owner, const struct pg_reply *reply)
 	free(rids);
 }
 
+/* Whatever there is to hear, the ledger has more to do than to be asked about it. */
+static void read_soon(struct keeper *k, const struct keeper_work *b)
+{
+	int64_t now = loop_now_ms(k->loop);
+	int64_t at = b->read_ms + READ_GAP_MS;
+	timer_set(k->loop, &k->work_timer, at > now ? at : now);
+}
+
 static void on_needs(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
@@ -133,7 +145,7 @@ static void on_needs(void *owner, const struct pg_reply *reply)
 	if (k->is_stopping)
 		return;
 	if (b->is_stale)
-		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+		read_soon(k, b);
 	b->is_stale = false;
 	if (reply->fate != PG_DONE)
 		return;
@@ -147,9 +159,35 @@ static void on_needs(void *owner, const struct pg_reply *reply)
 				     .campaign_count = b->campaign_count,
 				     .needs = needs,
 				     .need_count = count,
-				     .identity_version = b->identity_version};
+				     .versions = b->versions};
 	k->options.events->on_work(k->options.owner, &round);
 	free(needs);
+}
+
+const char *node_change_name(enum node_change kind)
+{
+	static const char *const names[NODE_CHANGE_COUNT] = {
+#define X(id, name) name,
+		NODE_CHANGES(X)
+#undef X
+	};
+	return names[kind];
+}
+
+/* Kinds that a newer schema counts are not ours to load. */
+static void take_version(struct keeper_work *b, struct str kind, int64_t version)
+{
+	for (size_t i = 0; i < NODE_CHANGE_COUNT; i++)
+		if (str_equals(kind, str_from(node_change_name((enum node_change)i))))
+			b->versions[i] = version;
+}
+
+static void on_changes(void *owner, const struct pg_reply *reply)
+{
+	struct keeper_work *b = owner;
+	b->keeper->work_calls--;
+	for (int i = 0; reply->fate == PG_DONE && i < pg_rows_count(reply->rows); i++)
+		take_version(b, pg_text(reply->rows, i, 0), pg_int(reply->rows, i, 1));
 }
 
 static void on_campaigns(void *owner, const struct pg_reply *reply)
@@ -164,32 +202,38 @@ static void on_campaigns(void *owner, const struct pg_reply *reply)
 	b->campaign_count = 0;
 	arena_reset(&b->pools);
 	for (int i = 0; i < (int)count; i++) {
-		/* The last column stands in every row; a row without a campaign brings only that.
-		 */
-		b->identity_version = pg_int(reply->rows, i, 4);
-		if (pg_is_null(reply->rows, i, 0))
-			continue;
 		b->campaigns[b->campaign_count++] = (struct keeper_campaign){
 			.id = pg_int32(reply->rows, i, 0),
 			.version = pg_int32(reply->rows, i, 1),
 			.state = pg_int32(reply->rows, i, 2),
 			.priority = pg_int32(reply->rows, i, 3),
-			.pool = arena_str(&b->pools, pg_text(reply->rows, i, 5))};
+			.pool = arena_str(&b->pools, pg_text(reply->rows, i, 4))};
 	}
 }
 
-static void on_done(void *owner, const struct pg_reply *reply)
+static void on_moved(void *owner, const struct pg_reply *reply)
 {
-	struct keeper *k = owner;
-	k->work_calls--;
+	struct keeper_work *b = owner;
+	b->keeper->work_calls--;
+	b->moving--;
 	if (reply->fate == PG_REFUSED)
 		log_error_event(LOG_ERROR, "work_refused", reply->err);
 }
 
-static void work(struct keeper *k, const char *name)
+static void move(struct keeper_work *b, const char *name)
 {
-	k->work_calls++;
-	pg_call(k->work, name, NULL, on_done, k);
+	b->keeper->work_calls++;
+	b->moving++;
+	pg_call(b->keeper->work, name, NULL, on_moved, b);
+}
+
+/* Behind slow work they do not pile up. */
+static void move_campaigns(struct keeper_work *b)
+{
+	if (b->moving > 0)
+		return;
+	move(b, "campaign/start_due");
+	move(b, "campaign/finish_done");
 }
 
 /* What a pause or a suppression waits for is not read behind the slow work. */
@@ -204,13 +248,14 @@ static void read_round(struct keeper *k, struct keeper_work *b)
 {
 	struct pg_params node, from;
 	b->is_reading = true;
+	b->read_ms = loop_now_ms(k->loop);
 	pg_params_init(&node);
 	pg_add_int4(&node, k->id.node);
 	pg_params_init(&from);
 	pg_add_text(&from, str_from(b->suppressed_from));
-	work(k, "campaign/start_due");
-	work(k, "campaign/finish_done");
+	move_campaigns(b);
 	read_now(b, "node/suppressed", &from, on_suppressed_rows);
+	read_now(b, "node/changes", NULL, on_changes);
 	read_now(b, "node/campaigns", NULL, on_campaigns);
 	read_now(b, "node/needs", &node, on_needs);
 	pg_params_done(&node);
@@ -240,8 +285,10 @@ void keeper_read_soon(struct keeper *k)
 {
 	if (k->is_stopping)
 		return;
-	if (k->background != NULL && k->background->is_reading)
+	if (k->background == NULL)
+		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+	else if (k->background->is_reading)
 		k->background->is_stale = true;
 	else
-		timer_set(k->loop, &k->work_timer, loop_now_ms(k->loop));
+		read_soon(k, k->background);
 }

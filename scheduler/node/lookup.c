@@ -68,21 +68,10 @@ static struct site_access access_of(struct node *n, const struct route *route, s
 	return access;
 }
 
-static struct site *site_of(struct node *n, const struct mx_answer *answer,
-			    const struct route *route)
+/* The site called name, as routes and profiles say now. */
+static struct site *make_site(struct node *n, struct str name, const struct mx_answer *answer,
+			      const struct route *route)
 {
-	struct buf key;
-	buf_init(&key, 16384);
-	if (route != NULL)
-		buf_appendf(&key, "%.*s:%u", STR_ARG(route->host), (unsigned)route->port);
-	else
-		buf_append_str(&key, answer->site);
-	struct str name = buf_str(&key);
-	struct map_node *node = map_get(&n->sites, hash_str(name), is_site, &name);
-	if (node != NULL) {
-		buf_done(&key);
-		return CONTAINER_OF(node, struct site, by_key);
-	}
 	struct buf password;
 	buf_init(&password, PASSWORD_MAX);
 	struct site_access access = access_of(n, route, &password);
@@ -93,10 +82,53 @@ static struct site *site_of(struct node *n, const struct mx_answer *answer,
 	struct site *site = site_new(name, queue, provider ? provider->name : STR(""), &access);
 	site->takes_verp = provider == NULL || provider->verp;
 	site->worker = hash_str(queue) % n->worker_count;
-	map_put(&n->sites, &site->by_key, hash_str(site->key));
+	site->round = n->site_round;
 	if (password.data != NULL)
 		explicit_bzero(password.data, password.len);
 	buf_done(&password);
+	return site;
+}
+
+/* Held against the routes and profiles once after each change of them; replaced only if it differs
+ * now. Jobs that have the old one keep it. */
+static struct site *renew_site(struct node *n, struct site *known, struct site *fresh)
+{
+	if (site_is_like(known, fresh)) {
+		site_drop(fresh);
+		known->round = n->site_round;
+		return known;
+	}
+	site_succeed(fresh, known);
+	map_remove(&n->sites, &known->by_key);
+	map_put(&n->sites, &fresh->by_key, hash_str(fresh->key));
+	site_drop(known);
+	return fresh;
+}
+
+static struct site *site_named(struct node *n, struct str name, const struct mx_answer *answer,
+			       const struct route *route)
+{
+	struct map_node *node = map_get(&n->sites, hash_str(name), is_site, &name);
+	struct site *known = node ? CONTAINER_OF(node, struct site, by_key) : NULL;
+	if (known != NULL && known->round == n->site_round)
+		return known;
+	struct site *fresh = make_site(n, name, answer, route);
+	if (known != NULL)
+		return renew_site(n, known, fresh);
+	map_put(&n->sites, &fresh->by_key, hash_str(fresh->key));
+	return fresh;
+}
+
+static struct site *site_of(struct node *n, const struct mx_answer *answer,
+			    const struct route *route)
+{
+	struct buf key;
+	buf_init(&key, 16384);
+	if (route != NULL)
+		buf_appendf(&key, "%.*s:%u", STR_ARG(route->host), (unsigned)route->port);
+	else
+		buf_append_str(&key, answer->site);
+	struct site *site = site_named(n, buf_str(&key), answer, route);
 	buf_done(&key);
 	return site;
 }
@@ -270,17 +302,12 @@ void sites_evict(struct node *n)
 	}
 }
 
-void sites_forget(struct node *n)
+void sites_free(struct node *n)
 {
 	struct map_node *node;
 	while ((node = map_next(&n->sites, NULL)) != NULL) {
 		map_remove(&n->sites, node);
 		site_drop(CONTAINER_OF(node, struct site, by_key));
 	}
-}
-
-void sites_free(struct node *n)
-{
-	sites_forget(n);
 	map_done(&n->sites);
 }

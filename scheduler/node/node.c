@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a node: start, run, reload, drain, stop. Control thread. See node.h. */
+/* The life of a node: start, run, drain, stop. Control thread. See node.h. */
 #include "scheduler/node/node.h"
 
 #include <signal.h>
@@ -14,20 +14,7 @@
 #define SAVED_MS 1000
 
 /* ------------------------------------------------------------------------------------------
- * identity */
-
-static void send_reload(struct node *n)
-{
-	n->reloads++;
-	for (size_t i = 0; i < n->worker_count; i++) {
-		struct work_reload *reload = xcalloc(1, sizeof(*reload));
-		reload->number = n->reloads;
-		reload->identity = identity_hold(n->identity);
-		reload->settings = n->options.settings.worker;
-		work_letter_send(worker_inbox(n->workers[i]), &reload->letter, LETTER_RELOAD,
-				 reload);
-	}
-}
+ * starting */
 
 static int start_worker(struct node *n, size_t i, struct err *err)
 {
@@ -50,7 +37,7 @@ static int start_worker(struct node *n, size_t i, struct err *err)
 	return n->workers[i] ? 0 : -1;
 }
 
-static void start_workers(struct node *n)
+void node_start_workers(struct node *n)
 {
 	struct err err = {0};
 	n->options.settings.worker.settle.node = keeper_id(n->keeper).node;
@@ -72,56 +59,6 @@ static void start_workers(struct node *n)
 	log_int(&l, "workers", (int64_t)n->worker_count);
 	log_int(&l, "sources", (int64_t)n->identity->pool->source_count);
 	log_end(&l);
-}
-
-/* Threads, journal and protocol stay as they were until a restart. */
-static void take_settings(struct node *n)
-{
-	struct err err = {0};
-	struct node_settings fresh;
-	if (n->options.reload == NULL)
-		return;
-	if (n->options.reload(n->options.context, &fresh, &err) != 0) {
-		log_error_event(LOG_ERROR, "settings_not_reloaded", &err);
-		return;
-	}
-	n->options.settings.worker = fresh.worker;
-	n->options.settings.worker.settle.node = keeper_id(n->keeper).node;
-	n->options.settings.horizon_ms = fresh.horizon_ms;
-	n->options.settings.leased_budget = fresh.leased_budget;
-}
-
-static void on_identity(void *owner, struct identity *identity, const struct err *err)
-{
-	struct node *n = owner;
-	n->identity_load = NULL;
-	if (identity == NULL) {
-		log_error_event(LOG_ERROR, "identity_not_loaded", err);
-		n->identity_version = -1; /* asked for again with the next round */
-		return;
-	}
-	struct identity *old = n->identity;
-	n->identity = identity;
-	/* Routes, keys and shared settings may be what has changed. */
-	sites_forget(n);
-	texts_stale(n, 0);
-	take_settings(n);
-	if (n->phase == NODE_STARTING)
-		start_workers(n);
-	else if (n->phase == NODE_RUNNING)
-		send_reload(n);
-	slices_deal(n);
-	identity_drop(old);
-	claims_plan(n);
-}
-
-void node_load_identity(struct node *n, int64_t version)
-{
-	if (n->identity_load != NULL || n->phase > NODE_RUNNING)
-		return;
-	n->identity_version = version;
-	n->identity_load = identity_load(n->load, str_from(n->options.name), loop_now_ms(n->loop),
-					 on_identity, n);
 }
 
 /* -------------------------------------------------------------------------------------------
@@ -180,7 +117,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct node *n = handle->data;
 	if (number == SIGHUP)
-		node_load_identity(n, n->identity_version);
+		reload_all(n);
 	else
 		node_drain(n);
 }
@@ -297,7 +234,7 @@ static struct node *node_new(const struct node_options *options)
 	n->options = *options;
 	n->loop = loop_new();
 	n->inbox = mailbox_open(n->loop, control_on_letter, n);
-	n->identity_version = -1;
+	reload_init(n);
 	map_init(&n->needs);
 	map_init(&n->texts);
 	map_init(&n->campaigns);
@@ -325,7 +262,7 @@ static void node_free(struct node *n)
 	resolver_close(n->resolver);
 	keeper_close(n->keeper);
 	pg_close(n->load);
-	identity_load_free(n->identity_load);
+	reload_free(n);
 	texts_free(n);
 	lookups_free(n);
 	sites_free(n);

@@ -5,7 +5,8 @@
  * node_run blocks until the node has stopped: on SIGTERM or SIGINT it drains (nothing new, every
  * transaction under way gets its reply or the grace runs out), flushes, releases its leases and
  * returns. It also stops by itself, with an error, when it was fenced or cannot write its journal:
- * to be started again. SIGHUP makes it load settings and identity anew.
+ * to be started again. It takes changes of
+ * what steers it as they come (reload.c); SIGHUP makes it read its file and everything else again.
  */
 #ifndef EDM_SCHEDULER_NODE_NODE_H
 #define EDM_SCHEDULER_NODE_NODE_H
@@ -39,8 +40,12 @@ struct node_options {
 	const char *data_dir;
 	const char *name;
 	struct node_settings settings;
-	/* Reads the settings again; -1 leaves the old ones in force. */
-	int (*reload)(void *context, struct node_settings *out, struct err *err);
+	/* Reads the files of the settings again, on a thread of the pool; one call at a time. */
+	int (*read_files)(void *context, struct err *err);
+	/* The settings of the files as read last and these rows of setup/settings; -1: the old ones
+	 * stay in force, and the files as they were. Texts live until the next good call. */
+	int (*make_settings)(void *context, const struct pg_rows *shared, struct node_settings *out,
+			     struct err *err);
 	/* Opens sealed secrets (DKIM keys, passwords). */
 	struct secret_opener secrets;
 	void *context;

@@ -7,9 +7,9 @@
  *   text      one content version of a campaign, loaded or being loaded
  *   lookup    a recipient domain whose mail exchangers are being asked for, with the jobs waiting
  *
- * node.c life, signals, reload · control.c letters and ledger events · dispatch.c from a lease to
- * the workers · lookup.c domains and sites · claims.c needs and claims · texts.c snapshots ·
- * live.c what the world sees
+ * node.c life, signals · reload.c what changed · control.c letters and ledger events · dispatch.c
+ * from a lease to the workers · lookup.c domains and sites · claims.c needs and claims · texts.c
+ * snapshots · live.c what the world sees
  */
 #ifndef EDM_SCHEDULER_NODE_NODE_PRIVATE_H
 #define EDM_SCHEDULER_NODE_NODE_PRIVATE_H
@@ -82,6 +82,22 @@ struct node_shares {
 	bool has_left;	    /* it was asked */
 };
 
+/* What changed and is being loaded (reload.c). */
+struct reload {
+	int64_t heard[NODE_CHANGE_COUNT];  /* newest versions */
+	int64_t loaded[NODE_CHANGE_COUNT]; /* in force or being loaded; RELOAD_NEVER: neither */
+	bool has_heard;
+	struct identity_load *identity; /* under way, or NULL */
+	bool brings[NODE_CHANGE_COUNT]; /* what it was begun for */
+	bool wants_files;		/* the node's files are to be read again */
+	bool is_reading_files, is_asking_settings;
+	bool takes_files; /* the settings asked for are the first with new files */
+	uv_work_t files;
+	struct err files_err; /* of the reading under way */
+	struct timer timer;
+	int64_t not_before_ms;
+};
+
 /* Under which reload a worker last spoke of its limits. */
 struct wish_seen {
 	bool has_spoken;
@@ -126,8 +142,8 @@ struct node {
 	struct work_letter *drain_letters; /* one a worker */
 	size_t worker_count, drained_count;
 	struct identity *identity; /* NULL until loaded */
-	int64_t identity_version;
-	struct identity_load *identity_load;
+	struct reload reload;
+	uint64_t site_round; /* grows with every change of what sites are made of */
 	struct map needs, texts, campaigns, lookups, sites;
 	struct map wide_limits;	  /* struct wide_limit (slices.c) */
 	uint64_t reloads;	  /* sent to the workers so far */
@@ -154,12 +170,21 @@ struct node {
 };
 
 /* ---- node.c */
-/* Loads the identity anew; it becomes version when it is there. */
-void node_load_identity(struct node *n, int64_t version);
+/* The first identity is there: the workers start. */
+void node_start_workers(struct node *n);
 /* Starts to stop: nothing new, what is under way ends. */
 void node_drain(struct node *n);
 /* One more worker has nothing left. */
 void node_on_drained(struct node *n);
+
+/* ---- reload.c */
+void reload_init(struct node *n);
+/* Loads what has another version than what is in force. */
+void reload_on_versions(struct node *n, const int64_t *versions);
+/* Reads everything again, the node's files too. */
+void reload_all(struct node *n);
+/* Connections are closed. */
+void reload_free(struct node *n);
 
 /* ---- control.c */
 extern const struct keeper_events node_keeper_events;
@@ -203,8 +228,6 @@ void lookups_init(struct node *n);
 /* The node stops: who waits for DNS goes back. */
 void lookups_give_back(struct node *n);
 void lookups_free(struct node *n);
-/* The routes changed: sites are made anew; who has one keeps it. */
-void sites_forget(struct node *n);
 /* Forgets sites nobody uses once there are too many. */
 void sites_evict(struct node *n);
 void sites_free(struct node *n);

@@ -50,6 +50,7 @@ void site_drop(struct site *s)
 {
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
+	site_drop(s->before);
 	mx_answer_drop(s->answer);
 	free(s->hosts);
 	free((void *)(uintptr_t)s->key.ptr);
@@ -58,6 +59,31 @@ void site_drop(struct site *s)
 	free((void *)(uintptr_t)s->access.user.ptr);
 	free_secret(s->access.password);
 	free(s);
+}
+
+bool site_is_like(const struct site *s, const struct site *other)
+{
+	return str_equals(s->key, other->key) && str_equals(s->queue, other->queue) &&
+	       str_equals(s->provider, other->provider) && s->takes_verp == other->takes_verp &&
+	       s->worker == other->worker && s->access.port == other->access.port &&
+	       s->access.tls == other->access.tls &&
+	       str_equals(s->access.user, other->access.user) &&
+	       str_equals(s->access.password, other->access.password);
+}
+
+void site_succeed(struct site *s, struct site *before)
+{
+	must(s->before == NULL && s->answer == NULL);
+	if (s->worker == before->worker)
+		s->before = site_hold(before);
+}
+
+/* The one that knows hosts: itself, or the last before it that had addresses. */
+static struct site *site_with_hosts(struct site *s)
+{
+	while (s->answer == NULL && s->before != NULL)
+		s = s->before;
+	return s;
 }
 
 struct site_host *site_host_named(struct site *s, struct str name)
@@ -81,18 +107,25 @@ void site_refresh(struct site *s, struct mx_answer *answer)
 	if (answer == s->answer)
 		return;
 	struct site_host *fresh = xcalloc(answer->host_count, sizeof(fresh[0]));
+	struct site *from = site_with_hosts(s);
 	for (size_t i = 0; i < answer->host_count; i++) {
-		const struct site_host *known = site_host_named(s, answer->hosts[i].name);
+		const struct site_host *known = site_host_named(from, answer->hosts[i].name);
 		if (known != NULL)
 			fresh[i] = *known;
+		/* The end of a probe is told to the site that began it. */
+		if (from != s)
+			fresh[i].is_probed = false;
 	}
 	mx_answer_drop(s->answer);
 	free(s->hosts);
 	s->answer = mx_answer_hold(answer);
 	s->hosts = fresh;
+	s->dead_since_ms = from->dead_since_ms;
 	/* A host that nobody has tried: the site may live. */
 	if (!has_no_host_left(s))
 		s->dead_since_ms = 0;
+	site_drop(s->before);
+	s->before = NULL;
 }
 
 /* When it may be connected to; INT64_MAX: when its probe has ended. */

@@ -45,8 +45,10 @@ struct site {
 	bool takes_verp;
 	size_t worker; /* index of the owner */
 	struct site_access access;
+	uint64_t round; /* control's: of the routes and profiles it was last held against */
 
 	/* The owning worker's. */
+	struct site *before; /* whose place it took, until its own first addresses; a reference */
 	struct mx_answer *answer; /* newest addresses; NULL before the first job */
 	struct site_host *hosts;  /* answer->host_count of them */
 	size_t opening;		  /* connections on their way up */
@@ -60,6 +62,11 @@ struct site {
 /* Copies the strings; one reference. */
 struct site *site_new(struct str key, struct str queue, struct str provider,
 		      const struct site_access *access);
+/* Whether both are the same but for what hosts did. */
+bool site_is_like(const struct site *s, const struct site *other);
+/* s takes the place of before, which had its key: what is known of hosts passes on with the first
+ * addresses, if the worker is the same. */
+void site_succeed(struct site *s, struct site *before);
 struct site *site_hold(struct site *s);
 void site_drop(struct site *s);
 

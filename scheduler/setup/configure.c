@@ -18,38 +18,37 @@ static void set_row(struct conf *c, const struct pg_rows *rows, int row)
 		log_error_event(LOG_WARN, "shared_setting_left_out", &err);
 }
 
-static int load_rows(struct conf *c, struct pg_blocking *db, struct err *err)
+/* The file's name, as errors call it. */
+static int path_of(const struct configure_options *o, char path[PATH_MAX], struct err *err)
 {
-	struct pg_rows *rows = NULL;
-	if (db == NULL)
-		return 0;
-	if (pg_run(db, "setup/settings", NULL, &rows, err) != 0)
-		return err_prefix(err, "cannot read the shared settings");
-	for (int i = 0; i < pg_rows_count(rows); i++)
-		set_row(c, rows, i);
-	pg_rows_free(rows);
-	return 0;
+	int len = o->config_path != NULL
+			  ? snprintf(path, PATH_MAX, "%s", o->config_path)
+			  : snprintf(path, PATH_MAX, "%s/edm.conf", o->place->data_dir);
+	return len < PATH_MAX ? 0
+			      : err_set(err, ERR_CONFIG, "the data directory's name is too long");
 }
 
-/* A file that was named must be there; edm.conf need not. */
-static int load_file(struct conf *c, const struct configure_options *o, struct err *err)
+int configure_read_file(const struct configure_options *o, struct buf *out, struct err *err)
 {
 	char path[PATH_MAX];
-	struct err missing;
-	if (o->config_path != NULL)
-		return conf_load_file(c, o->config_path, err);
-	if (snprintf(path, sizeof(path), "%s/edm.conf", o->place->data_dir) >= (int)sizeof(path))
-		return err_set(err, ERR_CONFIG, "the data directory's name is too long");
-	if (conf_load_file(c, path, &missing) == 0 || missing.kind == ERR_NOT_FOUND)
+	struct err found = {0};
+	if (path_of(o, path, err) != 0)
+		return -1;
+	if (conf_read_file(path, out, &found) == 0)
+		return 0;
+	/* A file that was named must be there; edm.conf need not. */
+	if (o->config_path == NULL && found.kind == ERR_NOT_FOUND)
 		return 0;
 	if (err != NULL)
-		*err = missing;
+		*err = found;
 	return -1;
 }
 
-static int load_all(struct conf *c, const struct configure_options *o, struct err *err)
+static int lay_all(struct conf *c, const struct configure_options *o, struct str file,
+		   struct err *err)
 {
-	if (load_rows(c, o->db, err) != 0 || load_file(c, o, err) != 0)
+	char path[PATH_MAX];
+	if (path_of(o, path, err) != 0 || conf_set_text(c, path, file, err) != 0)
 		return -1;
 	for (size_t i = 0; i < o->set_count; i++) {
 		if (conf_set_argument(c, o->sets[i], err) != 0)
@@ -58,11 +57,31 @@ static int load_all(struct conf *c, const struct configure_options *o, struct er
 	return settings_check(c, err);
 }
 
-struct conf *configure_load(const struct configure_options *options, struct err *err)
+struct conf *configure_make(const struct configure_options *o, struct str file,
+			    const struct pg_rows *shared, struct err *err)
 {
 	struct conf *c = settings_new();
-	if (load_all(c, options, err) == 0)
+	for (int i = 0; i < pg_rows_count(shared); i++)
+		set_row(c, shared, i);
+	if (lay_all(c, o, file, err) == 0)
 		return c;
 	conf_drop(c);
 	return NULL;
+}
+
+struct conf *configure_load(const struct configure_options *options, struct err *err)
+{
+	struct pg_rows *shared = NULL;
+	struct conf *c = NULL;
+	struct buf file;
+	if (options->db != NULL && pg_run(options->db, CONFIGURE_SHARED, NULL, &shared, err) != 0) {
+		(void)err_prefix(err, "cannot read the shared settings");
+		return NULL;
+	}
+	buf_init(&file, CONF_FILE_MAX);
+	if (configure_read_file(options, &file, err) == 0)
+		c = configure_make(options, buf_str(&file), shared, err);
+	buf_done(&file);
+	pg_rows_free(shared);
+	return c;
 }

@@ -130,8 +130,11 @@ static void files_say_where_they_are_wrong(void **state)
 	}
 	struct conf *c = conf_new(keys, ARRAY_LEN(keys));
 	struct err err = {0};
-	assert_int_equal(conf_load_file(c, "/nonexistent/edm.conf", &err), -1);
+	struct buf text;
+	buf_init(&text, CONF_FILE_MAX);
+	assert_int_equal(conf_read_file("/nonexistent/edm.conf", &text, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	buf_done(&text);
 	conf_drop(c);
 }
 
@@ -156,15 +159,14 @@ static void a_reload_changes_only_what_may_change(void **state)
 	(void)state;
 	struct conf *old = conf_new(keys, ARRAY_LEN(keys));
 	struct conf *new = conf_new(keys, ARRAY_LEN(keys));
-	struct err err = {0};
 	assert_int_equal(conf_set_argument(new, "wait_ms=5s", NULL), 0);
 	assert_int_equal(conf_set_argument(new, "port=025", NULL), 0); /* the same number */
-	assert_int_equal(conf_may_reload(old, new, &err), 0);
+	assert_null(conf_keep(new, old));
 	assert_int_equal(conf_set_argument(new, "name=x", NULL), 0);
-	assert_int_equal(conf_may_reload(old, new, &err), -1);
-	assert_int_equal(err.kind, ERR_REFUSED);
-	assert_string_equal(err.text,
-			    "--set: name takes a restart of the node; nothing was changed");
+	assert_string_equal(conf_keep(new, old), "name");
+	assert_true(str_equals(conf_text(new, NAME), conf_text(old, NAME)));
+	assert_string_equal(conf_place(new, NAME), "default");
+	assert_null(conf_keep(new, old));
 	assert_ptr_equal(conf_hold(new), new);
 	conf_drop(new);
 	assert_int_equal(conf_number(new, WAIT), 5000);

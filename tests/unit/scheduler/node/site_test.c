@@ -159,9 +159,73 @@ static void marks_follow_the_name_through_a_refresh(void **state)
 	site_drop(s);
 }
 
+static struct site *successor_of(struct site *before, size_t worker, enum tls_mode tls)
+{
+	struct site_access access = before->access;
+	access.tls = tls;
+	struct site *s = site_new(before->key, before->queue, before->provider, &access);
+	s->worker = worker;
+	site_succeed(s, before);
+	site_drop(before);
+	return s;
+}
+
+static void what_hosts_did_passes_on_to_a_successor(void **state)
+{
+	(void)state;
+	static const struct host_case hosts[] = {{"a", 10}, {"b", 20}};
+	struct site *first = site_with(answer_of(hosts, 2));
+	struct mx_answer *answer = mx_answer_hold(first->answer);
+	site_host_failed(site_host_named(first, STR("a")), 1000);
+	site_host_named(first, STR("b"))->plain_until_ms = 9000;
+	/* The one in between never got a job. */
+	struct site *between = successor_of(first, 0, TLS_REQUIRED);
+	struct site *last = successor_of(between, 0, TLS_NONE);
+	assert_null(site_host_named(last, STR("a")));
+	site_refresh(last, answer);
+	assert_true(site_host_named(last, STR("a"))->down_until_ms > 1000);
+	assert_int_equal(site_host_named(last, STR("b"))->plain_until_ms, 9000);
+	assert_null(last->before);
+	/* Another worker may not look at what is not its own. */
+	struct site *elsewhere = successor_of(last, 1, TLS_NONE);
+	site_refresh(elsewhere, answer);
+	assert_int_equal(site_host_named(elsewhere, STR("a"))->down_until_ms, 0);
+	site_drop(elsewhere);
+	mx_answer_drop(answer);
+}
+
+static void sites_are_alike_but_for_their_hosts(void **state)
+{
+	(void)state;
+	static const struct site_access plain = {.port = 25, .tls = TLS_NONE};
+	static const struct site_access others[] = {
+		{.port = 26, .tls = TLS_NONE},
+		{.port = 25, .tls = TLS_REQUIRED},
+		{.port = 25, .tls = TLS_NONE, .user = STR_INIT("u")},
+		{.port = 25, .tls = TLS_NONE, .password = STR_INIT("p")},
+	};
+	struct site *one = site_new(STR("a,b"), STR("a"), STR("p"), &plain);
+	struct site *same = site_new(STR("a,b"), STR("a"), STR("p"), &plain);
+	assert_true(site_is_like(one, same));
+	same->takes_verp = true;
+	assert_false(site_is_like(one, same));
+	site_drop(same);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct site *other = site_new(STR("a,b"), STR("a"), STR("p"), &others[i]);
+		assert_false(site_is_like(one, other));
+		site_drop(other);
+	}
+	struct site *moved = site_new(STR("a,b"), STR("a"), STR(""), &plain);
+	assert_false(site_is_like(one, moved));
+	site_drop(moved);
+	site_drop(one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_hosts_did_passes_on_to_a_successor),
+		cmocka_unit_test(sites_are_alike_but_for_their_hosts),
 		cmocka_unit_test(hosts_go_by_preference_and_those_down_are_left_out),
 		cmocka_unit_test(failures_double_the_wait_and_a_greeting_ends_it),
 		cmocka_unit_test(a_probe_is_one_connection),

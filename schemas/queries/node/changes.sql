@@ -1,0 +1,2 @@
+-- How often each kind of thing that steers nodes was changed.
+SELECT kind, version FROM change
