@@ -30,27 +30,72 @@ struct mailbox *mailbox_open(struct loop *l, mailbox_on_letter on_letter, void *
 	return mb;
 }
 
+/* With the lock held; true when the owner is to be woken. */
+static bool put(struct mailbox *mb, struct letter *letter)
+{
+	bool was_empty = list_is_empty(&mb->letters);
+	letter->is_on_way = true;
+	list_init(&letter->node);
+	list_push_back(&mb->letters, &letter->node);
+	return was_empty;
+}
+
 void mailbox_send(struct mailbox *mb, struct letter *letter)
 {
-	list_init(&letter->node);
 	pthread_mutex_lock(&mb->lock);
-	bool was_empty = list_is_empty(&mb->letters);
-	list_push_back(&mb->letters, &letter->node);
+	must(!letter->is_on_way);
+	bool wakes = put(mb, letter);
 	pthread_mutex_unlock(&mb->lock);
-	if (was_empty)
+	if (wakes)
 		uv_async_send(&mb->wake);
+}
+
+void *mailbox_post(struct mailbox *mb, struct letter *letter, void *content)
+{
+	must(content != NULL);
+	pthread_mutex_lock(&mb->lock);
+	void *before = letter->content;
+	letter->content = content;
+	if (letter->is_on_way)
+		list_remove(&letter->node); /* from the box, or from what is being delivered */
+	bool wakes = put(mb, letter);
+	pthread_mutex_unlock(&mb->lock);
+	if (wakes)
+		uv_async_send(&mb->wake);
+	return before;
+}
+
+void *mailbox_take(struct mailbox *mb, struct letter *letter)
+{
+	pthread_mutex_lock(&mb->lock);
+	void *content = letter->content;
+	letter->content = NULL;
+	pthread_mutex_unlock(&mb->lock);
+	return content;
+}
+
+/* The next of those being delivered; a post may take it out again until then. */
+static struct letter *arrive(struct mailbox *mb, struct list *taken)
+{
+	pthread_mutex_lock(&mb->lock);
+	struct list *node = list_pop_front(taken);
+	struct letter *letter = node ? CONTAINER_OF(node, struct letter, node) : NULL;
+	if (letter != NULL)
+		letter->is_on_way = false;
+	pthread_mutex_unlock(&mb->lock);
+	return letter;
 }
 
 void mailbox_drain(struct mailbox *mb)
 {
 	struct list taken;
+	struct letter *letter;
 	list_init(&taken);
 	pthread_mutex_lock(&mb->lock);
 	list_splice(&taken, &mb->letters);
 	pthread_mutex_unlock(&mb->lock);
-	struct list *node;
-	while ((node = list_pop_front(&taken)) != NULL)
-		mb->on_letter(mb->owner, CONTAINER_OF(node, struct letter, node));
+	while ((letter = arrive(mb, &taken)) != NULL)
+		mb->on_letter(mb->owner, letter);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -225,7 +225,7 @@ static void campaign_update(struct node *n, const struct keeper_campaign *row)
 		texts_stale(n, row->id);
 	campaign->version = row->version;
 	if (was_running && row->state != CAMPAIGN_RUNNING)
-		control_recall(n, row->id, NULL, 0, NULL);
+		control_recall(n, &(struct work_recall){.campaign = row->id});
 }
 
 void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, size_t count)
@@ -241,7 +241,7 @@ void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, 
 		node = map_next(&n->campaigns, node);
 		if (campaign->is_seen)
 			continue;
-		control_recall(n, campaign->id, NULL, 0, NULL);
+		control_recall(n, &(struct work_recall){.campaign = campaign->id});
 		texts_stale(n, campaign->id);
 		map_remove(&n->campaigns, &campaign->by_id);
 		free(campaign->pool);

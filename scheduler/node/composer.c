@@ -40,7 +40,7 @@ static size_t take_batch(struct composers *c, struct work_job *batch[BATCH_MAX])
 	struct list *node;
 	while (n < want && (node = list_pop_front(&c->waiting)) != NULL) {
 		struct letter *letter = CONTAINER_OF(node, struct letter, node);
-		batch[n++] = WORK_LETTER_OF(letter)->subject;
+		batch[n++] = letter->content;
 		c->waiting_count--;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -148,7 +148,7 @@ void composers_offer(struct composers *c, struct work_job *job, struct mailbox *
 	work_job_draft(job);
 	job->compose_reply_to = reply_to;
 	job->compose_letter.kind = LETTER_COMPOSE;
-	job->compose_letter.subject = job;
+	job->compose_letter.letter.content = job;
 	list_init(&job->compose_letter.letter.node);
 	pthread_mutex_lock(&c->lock);
 	list_push_back(&c->waiting, &job->compose_letter.letter.node);

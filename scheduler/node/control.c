@@ -5,28 +5,12 @@
 
 #include "scheduler/node/node_private.h"
 
-static int compare_rids(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size_t rid_count,
-		    struct node_lease *lease)
+void control_recall(struct node *n, const struct work_recall *recall)
 {
 	for (size_t i = 0; i < n->worker_count; i++) {
-		struct work_recall *recall = xcalloc(1, sizeof(*recall));
-		recall->campaign = campaign;
-		recall->lease = lease;
-		if (rid_count > 0) {
-			uint64_t *copy = xcalloc(rid_count, sizeof(copy[0]));
-			memcpy(copy, rids, rid_count * sizeof(copy[0]));
-			recall->rids = copy;
-			recall->rid_count = rid_count;
-		}
-		work_letter_send(worker_inbox(n->workers[i]), &recall->letter, LETTER_RECALL,
-				 recall);
+		struct work_recalls *all = work_post_undo(&n->posts[i], LETTER_RECALL);
+		all = work_recalls_add(all, recall);
+		must(work_post(&n->posts[i], LETTER_RECALL, all) == NULL);
 	}
 }
 
@@ -135,37 +119,51 @@ static void take_journal_state(struct node *n, const struct work_status *status)
 	}
 }
 
+static void take_status(struct node *n, struct work_status *status)
+{
+	take_journal_state(n, status);
+	claims_on_status(n, status);
+	live_on_status(n, status);
+}
+
+/* What was posted, unless it came with a letter before. */
+static void take_post(struct node *n, enum work_letter_kind kind, void *content)
+{
+	if (content == NULL)
+		return;
+	if (kind == LETTER_STATUS)
+		take_status(n, content);
+	else if (kind == LETTER_LANES)
+		lanes_save(n, content);
+	else if (kind == LETTER_BLOCKED)
+		lanes_blocked(n, content);
+	else
+		slices_on_wish(n, content);
+}
+
 void control_on_letter(void *owner, struct letter *letter)
 {
 	struct node *n = owner;
-	struct work_letter *wl = WORK_LETTER_OF(letter);
-	switch (wl->kind) {
+	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
+	switch (kind) {
 	case LETTER_CREDIT:
-		take_credit_wish(n, wl->subject);
+		take_credit_wish(n, letter->content);
 		break;
 	case LETTER_SETTLED:
-		take_settled(n, wl->subject);
+		take_settled(n, letter->content);
 		break;
 	case LETTER_RETURNED:
-		take_returned(n, wl->subject);
-		break;
-	case LETTER_STATUS:
-		take_journal_state(n, wl->subject);
-		claims_on_status(n, wl->subject);
-		live_on_status(n, wl->subject);
-		break;
-	case LETTER_LANES:
-		lanes_save(n, wl->subject);
-		break;
-	case LETTER_BLOCKED:
-		lanes_blocked(n, wl->subject);
-		break;
-	case LETTER_SHARES:
-		slices_on_wish(n, wl->subject);
+		take_returned(n, letter->content);
 		break;
 	case LETTER_DRAINED:
 		n->drained_count++;
 		node_on_drained(n);
+		break;
+	case LETTER_STATUS:
+	case LETTER_LANES:
+	case LETTER_BLOCKED:
+	case LETTER_SHARES:
+		take_post(n, kind, mailbox_take(n->inbox, letter));
 		break;
 	case LETTER_OFFER:
 	case LETTER_COMPOSE:
@@ -249,7 +247,7 @@ static void on_fenced(void *owner, struct node_lease *lease)
 	struct node *n = owner;
 	struct hold *hold = hold_of(lease);
 	hold->is_fenced = true;
-	control_recall(n, 0, NULL, 0, lease);
+	control_recall(n, &(struct work_recall){.lease = lease});
 	control_refuse_credits(n, hold);
 }
 
@@ -260,21 +258,8 @@ static void on_lease_over(void *owner, struct node_lease *lease)
 
 static void add_flushed(struct node *n, unsigned writer, uint64_t segment)
 {
-	struct work_flushed *f = n->flushed[writer];
-	if (segment == 0)
-		return;
-	if (f != NULL && f->items[f->count - 1].segment == segment) {
-		f->items[f->count - 1].records++;
-		return;
-	}
-	if (f != NULL && f->count == WORK_FLUSHED_MAX) {
-		control_send_flushed(n, writer);
-		f = NULL;
-	}
-	if (f == NULL)
-		f = n->flushed[writer] = xcalloc(1, sizeof(*f));
-	f->items[f->count].segment = segment;
-	f->items[f->count++].records = 1;
+	if (segment != 0)
+		n->flushed[writer] = work_flushed_add(n->flushed[writer], segment, 1);
 }
 
 void control_send_flushed(struct node *n, size_t writer)
@@ -283,10 +268,15 @@ void control_send_flushed(struct node *n, size_t writer)
 	n->flushed[writer] = NULL;
 	if (f == NULL)
 		return;
-	if (n->drained_count == 0)
-		work_letter_send(worker_inbox(n->workers[writer]), &f->letter, LETTER_FLUSHED, f);
-	else
-		free(f); /* its stream is closed: the next start reads what is left */
+	if (n->drained_count > 0) {
+		work_flushed_free(f); /* its stream is closed: the next start reads what is left */
+		return;
+	}
+	struct work_flushed *before = work_post_undo(&n->posts[writer], LETTER_FLUSHED);
+	for (size_t i = 0; before != NULL && i < before->count; i++)
+		f = work_flushed_add(f, before->items[i].segment, before->items[i].records);
+	work_flushed_free(before);
+	must(work_post(&n->posts[writer], LETTER_FLUSHED, f) == NULL);
 }
 
 static void on_flushed(void *owner, const struct journal_marks *marks)
@@ -296,25 +286,40 @@ static void on_flushed(void *owner, const struct journal_marks *marks)
 	add_flushed(owner, marks->writer, marks->outcome);
 }
 
-/* Who is still here, waiting for a content or for DNS, is seen to when that is over. */
-static void mark_suppressed(struct hold *hold, const uint64_t *rids, size_t count)
+/* Who is still here, waiting for a content or for DNS, is seen to when that is over; who is with a
+ * worker is recalled. */
+static size_t mark_suppressed(struct hold *hold, const struct work_recall *suppressed,
+			      uint64_t *held_out)
 {
 	struct node_person *people = hold->lease->people;
-	for (size_t i = 0; i < hold->lease->count; i++)
-		if (hold->jobs[i] != NULL &&
-		    bsearch(&people[i].rid, rids, count, sizeof(rids[0]), compare_rids) != NULL)
-			people[i].is_suppressed = true;
+	size_t held = 0;
+	for (size_t i = 0; i < hold->lease->count; i++) {
+		if (hold->jobs[i] == NULL ||
+		    bsearch(&people[i].rid, suppressed->rids, suppressed->rid_count,
+			    sizeof(people[i].rid), work_compare_rids) == NULL)
+			continue;
+		people[i].is_suppressed = true;
+		held_out[held++] = people[i].rid;
+	}
+	return held;
 }
 
+/* Workers hear only of people they may have: a million suppressed at once are no letter. */
 static void on_suppressed(void *owner, const uint64_t *rids, size_t count)
 {
 	struct node *n = owner;
 	uint64_t *sorted = xcalloc(count, sizeof(sorted[0]));
+	uint64_t *held = xcalloc(n->held + 1, sizeof(held[0]));
+	struct work_recall suppressed = {.rids = sorted, .rid_count = count};
+	struct work_recall recall = {.rids = held};
 	memcpy(sorted, rids, count * sizeof(sorted[0]));
-	qsort(sorted, count, sizeof(sorted[0]), compare_rids);
+	qsort(sorted, count, sizeof(sorted[0]), work_compare_rids);
 	LIST_EACH (it, &n->holds)
-		mark_suppressed(LIST_ITEM(it, struct hold, node), sorted, count);
-	control_recall(n, 0, sorted, count, NULL);
+		recall.rid_count += mark_suppressed(LIST_ITEM(it, struct hold, node), &suppressed,
+						    &held[recall.rid_count]);
+	if (recall.rid_count > 0)
+		control_recall(n, &recall);
+	free(held);
 	free(sorted);
 }
 

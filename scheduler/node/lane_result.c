@@ -6,6 +6,7 @@
 #include "scheduler/node/worker_private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/utf8.h"
@@ -40,6 +41,22 @@ static void keep_block(struct worker_queue *q, const struct outcome *outcome)
 	q->block.verdict.rule = ""; /* it belongs to rules that may be replaced */
 }
 
+/* The list without the lane of b. */
+static struct work_blocked *without(struct work_blocked *list, const struct work_blocked *b)
+{
+	struct work_blocked **at = &list;
+	while (*at != NULL) {
+		struct work_blocked *one = *at;
+		if (strcmp(one->source, b->source) == 0 && strcmp(one->target, b->target) == 0) {
+			*at = one->next;
+			free(one);
+		} else {
+			at = &one->next;
+		}
+	}
+	return list;
+}
+
 static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t rests_ms)
 {
 	keep_block(lane->queue, outcome);
@@ -48,7 +65,9 @@ static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t
 	snprintf(b->target, sizeof(b->target), "%.*s", STR_ARG(lane->queue->name));
 	snprintf(b->reply, sizeof(b->reply), "%.*s", STR_ARG(outcome->text));
 	b->rests_ms = rests_ms;
-	work_letter_send(lane->queue->worker->options.control, &b->letter, LETTER_BLOCKED, b);
+	struct work_posts *posts = &lane->queue->worker->posts;
+	b->next = without(work_post_undo(posts, LETTER_BLOCKED), b);
+	must(work_post(posts, LETTER_BLOCKED, b) == NULL);
 }
 
 /* The lane rests: whoever waits for it only may go elsewhere meanwhile. */

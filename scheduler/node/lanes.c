@@ -46,7 +46,7 @@ void lanes_save(struct node *n, struct work_lanes *lanes)
 	free(lanes);
 }
 
-void lanes_blocked(struct node *n, struct work_blocked *blocked)
+static void lane_blocked(struct node *n, const struct work_blocked *blocked)
 {
 	struct pg_params params;
 	struct pause pause = {.origin = PAUSE_HEALTH,
@@ -58,5 +58,14 @@ void lanes_blocked(struct node *n, struct work_blocked *blocked)
 	pause_store_params(&params, &pause, blocked->rests_ms);
 	write_rows(n, PAUSE_STORE_ADD, &params);
 	alert_lane_blocked(n, blocked);
-	free(blocked);
+}
+
+void lanes_blocked(struct node *n, struct work_blocked *list)
+{
+	while (list != NULL) {
+		struct work_blocked *one = list;
+		list = one->next;
+		lane_blocked(n, one);
+		free(one);
+	}
 }

@@ -6,17 +6,9 @@
 
 #define LIVE_MAX (8u << 20)
 
-static void status_free(struct work_status *status)
-{
-	if (status == NULL)
-		return;
-	buf_done(&status->lanes);
-	free(status);
-}
-
 void live_on_status(struct node *n, struct work_status *status)
 {
-	status_free(n->statuses[status->worker]);
+	work_status_free(n->statuses[status->worker]);
 	n->statuses[status->worker] = status;
 }
 
@@ -101,7 +93,7 @@ void live_tick(struct node *n)
 void live_free(struct node *n)
 {
 	for (size_t i = 0; i < n->worker_count; i++)
-		status_free(n->statuses[i]);
+		work_status_free(n->statuses[i]);
 	free(n->statuses);
 	n->statuses = NULL;
 }

@@ -34,7 +34,10 @@ static int start_worker(struct node *n, size_t i, struct err *err)
 		.identity = n->identity,
 	};
 	n->workers[i] = worker_open(&options, err);
-	return n->workers[i] ? 0 : -1;
+	if (n->workers[i] == NULL)
+		return -1;
+	work_posts_init(&n->posts[i], worker_inbox(n->workers[i]));
+	return 0;
 }
 
 void node_start_workers(struct node *n)
@@ -220,6 +223,7 @@ static int open_parts(struct node *n, struct err *err)
 	n->flushed = xcalloc(s->workers, sizeof(n->flushed[0]));
 	n->wishes = xcalloc(s->workers, sizeof(n->wishes[0]));
 	n->drain_letters = xcalloc(s->workers, sizeof(n->drain_letters[0]));
+	n->posts = xcalloc(s->workers, sizeof(n->posts[0]));
 	n->crashes = crashes_open(n->options.data_dir, err);
 	if (n->crashes == NULL)
 		return -1;
@@ -274,10 +278,11 @@ static void node_free(struct node *n)
 	tls_context_free(n->tls);
 	loop_free(n->loop);
 	for (size_t i = 0; i < n->worker_count; i++)
-		free(n->flushed[i]);
+		work_flushed_free(n->flushed[i]);
 	free(n->flushed);
 	free(n->workers);
 	free(n->drain_letters);
+	free(n->posts);
 	free(n->wishes);
 	free(n);
 }

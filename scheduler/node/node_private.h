@@ -140,6 +140,7 @@ struct node {
 	struct node_shared shared;
 	struct worker **workers;
 	struct work_letter *drain_letters; /* one a worker */
+	struct work_posts *posts;	   /* what is posted to each worker */
 	size_t worker_count, drained_count;
 	struct identity *identity; /* NULL until loaded */
 	struct reload reload;
@@ -193,9 +194,8 @@ void control_on_letter(void *owner, struct letter *letter);
 void control_send_flushed(struct node *n, size_t writer);
 /* The letters of the credits this lease's jobs wait for go back without. */
 void control_refuse_credits(struct node *n, struct hold *hold);
-/* Sends a recall to every worker; rids are sorted, and copied. */
-void control_recall(struct node *n, int32_t campaign, const uint64_t *rids, size_t rid_count,
-		    struct node_lease *lease);
+/* Sends a recall to every worker; it is copied. */
+void control_recall(struct node *n, const struct work_recall *recall);
 
 /* ---- dispatch.c */
 /* Makes jobs of everybody in the lease who is not done and sends them on their way. */
@@ -261,7 +261,7 @@ void texts_free(struct node *n);
 /* A write of lanes.c was answered. */
 void node_on_saved(struct node *n);
 
-/* ---- lanes.c: both free the letter */
+/* ---- lanes.c: both free what the letter brings */
 void lanes_save(struct node *n, struct work_lanes *lanes);
 void lanes_blocked(struct node *n, struct work_blocked *blocked);
 

@@ -8,6 +8,7 @@
  * the loop's time belongs to mail. Nothing here waits: the database answers by callback, files are
  * read by a thread of the pool. Control thread, but for read_files.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "scheduler/node/node_private.h"
@@ -35,6 +36,13 @@ static void note_reloaded(const struct node *n, enum node_change kind)
 	log_end(&l);
 }
 
+static void reload_letter_free(struct work_reload *reload)
+{
+	if (reload != NULL)
+		identity_drop(reload->identity);
+	free(reload);
+}
+
 static void tell_workers(struct node *n)
 {
 	if (n->phase != NODE_RUNNING)
@@ -45,8 +53,7 @@ static void tell_workers(struct node *n)
 		reload->number = n->reloads;
 		reload->identity = identity_hold(n->identity);
 		reload->settings = n->options.settings.worker;
-		work_letter_send(worker_inbox(n->workers[i]), &reload->letter, LETTER_RELOAD,
-				 reload);
+		reload_letter_free(work_post(&n->posts[i], LETTER_RELOAD, reload));
 	}
 }
 

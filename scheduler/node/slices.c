@@ -68,15 +68,18 @@ static uint64_t hash_of(const struct wide_key *key)
 	return hash + (uint64_t)key->scope->level * LIMIT_METER_COUNT + (uint64_t)key->meter;
 }
 
+static bool is_same_scope(const struct wide_scope *a, const struct wide_scope *b)
+{
+	return a->level == b->level && a->campaign == b->campaign && a->is_tail == b->is_tail &&
+	       strcmp(a->source, b->source) == 0 && strcmp(a->domain, b->domain) == 0 &&
+	       strcmp(a->site, b->site) == 0;
+}
+
 static bool is_limit(const struct map_node *node, const void *key)
 {
 	const struct wide_limit *w = CONTAINER_OF(node, struct wide_limit, node);
 	const struct wide_key *k = key;
-	return w->meter == k->meter && w->scope.level == k->scope->level &&
-	       w->scope.campaign == k->scope->campaign && w->scope.is_tail == k->scope->is_tail &&
-	       strcmp(w->scope.source, k->scope->source) == 0 &&
-	       strcmp(w->scope.domain, k->scope->domain) == 0 &&
-	       strcmp(w->scope.site, k->scope->site) == 0;
+	return w->meter == k->meter && is_same_scope(&w->scope, k->scope);
 }
 
 static struct wide_limit *wide_at(struct map_node *node)
@@ -165,6 +168,28 @@ static size_t worth_sending(const struct wide_limit *w, uint32_t worker,
 	return 1;
 }
 
+static bool is_in(const struct work_shares *s, const struct work_share_item *item)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->items[i].meter == item->meter &&
+		    is_same_scope(&s->items[i].scope, &item->scope))
+			return true;
+	return false;
+}
+
+/* Shares the worker has not taken yet go again, unless there are newer ones. */
+static void post_shares(struct node *n, uint32_t worker, struct work_shares *s)
+{
+	struct work_shares *before = work_post_undo(&n->posts[worker], LETTER_SHARES);
+	if (before != NULL)
+		s = xrealloc(s, sizeof(*s) + (s->count + before->count) * sizeof(s->items[0]));
+	for (size_t i = 0; before != NULL && i < before->count; i++)
+		if (!is_in(s, &before->items[i]))
+			s->items[s->count++] = before->items[i];
+	free(before);
+	must(work_post(&n->posts[worker], LETTER_SHARES, s) == NULL);
+}
+
 static void send_shares(struct node *n, uint32_t worker, bool is_extended)
 {
 	struct work_shares *s = xcalloc(1, sizeof(*s) + n->wide_limits.count * sizeof(s->items[0]));
@@ -176,7 +201,7 @@ static void send_shares(struct node *n, uint32_t worker, bool is_extended)
 	if (s->count == 0 && !is_extended)
 		free(s);
 	else
-		work_letter_send(worker_inbox(n->workers[worker]), &s->letter, LETTER_SHARES, s);
+		post_shares(n, worker, s);
 }
 
 static void deal(struct node *n, bool is_extended)

@@ -45,7 +45,6 @@ struct work_wish_item {
 
 /* Worker → control. Freed by control. */
 struct work_wish {
-	struct work_letter letter;
 	size_t worker;
 	uint64_t reload; /* number of the last LETTER_RELOAD it goes by; 0 = as started */
 	size_t count;
@@ -61,7 +60,6 @@ struct work_share_item {
 
 /* Control → worker. Freed by the worker. */
 struct work_shares {
-	struct work_letter letter;
 	int64_t until_ms; /* shares of limits of all may be used until then */
 	size_t count;
 	struct work_share_item items[];

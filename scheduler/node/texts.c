@@ -105,7 +105,7 @@ void texts_expire(struct node *n)
 		const struct text *text = CONTAINER_OF(m, struct text, by_key);
 		if (text->snapshot != NULL && text->snapshot->deadline_us != 0 &&
 		    now_us >= text->snapshot->deadline_us)
-			control_recall(n, text->campaign, NULL, 0, NULL);
+			control_recall(n, &(struct work_recall){.campaign = text->campaign});
 	}
 }
 

@@ -25,30 +25,55 @@
 
 /* Longest reply text kept with an outcome, bytes. */
 #define WORK_TEXT_MAX 512u
-#define WORK_FLUSHED_MAX 16u
 
+/*
+ * What bounds the boxes. A job has three letters (offer/settled/returned, credit, compose), each in
+ * one box at most, and jobs are bounded by budget.leased; LETTER_DRAIN and LETTER_DRAINED are one a
+ * worker. All others are posted: one letter a worker and kind, whose content is replaced or added
+ * to while it has not been taken. What may grow that way has a bound of its own:
+ *
+ *	RECALL	a wish for each campaign and lease there is, and the suppressed among held jobs
+ *	FLUSHED	a count for each segment of the worker's journal
+ *	RELOAD	the newest
+ *	STATUS, LANES	the newest
+ *	BLOCKED	one for each lane
+ *	SHARES	control's: one item for each limit; the worker's: the newest
+ */
 enum work_letter_kind {
 	LETTER_OFFER,	 /* control → worker: a new job */
 	LETTER_CREDIT,	 /* worker → control: credit wanted; control → worker: committed */
 	LETTER_COMPOSE,	 /* worker → composers; composers → worker: composed, or failed */
 	LETTER_SETTLED,	 /* worker → control: result holds the outcome */
 	LETTER_RETURNED, /* worker → control: not tried; returned says why */
-	LETTER_RECALL,	 /* control → worker: struct work_recall */
-	LETTER_FLUSHED,	 /* control → worker: struct work_flushed */
-	LETTER_RELOAD,	 /* control → worker: struct work_reload */
 	LETTER_DRAIN,	 /* control → worker: take nothing new, finish what is under way */
 	LETTER_DRAINED,	 /* worker → control: nothing is left */
-	LETTER_STATUS,	 /* worker → control: struct work_status */
-	LETTER_LANES,	 /* worker → control: struct work_lanes (worker.h) */
-	LETTER_BLOCKED,	 /* worker → control: struct work_blocked (worker.h) */
-	LETTER_SHARES,	 /* worker → control: struct work_wish; control → worker: work_shares */
+	/* Posted. */
+	LETTER_RECALL,	/* control → worker: struct work_recalls */
+	LETTER_FLUSHED, /* control → worker: struct work_flushed */
+	LETTER_RELOAD,	/* control → worker: struct work_reload */
+	LETTER_STATUS,	/* worker → control: struct work_status */
+	LETTER_LANES,	/* worker → control: struct work_lanes (worker.h) */
+	LETTER_BLOCKED, /* worker → control: struct work_blocked (worker.h) */
+	LETTER_SHARES,	/* worker → control: struct work_wish; control → worker: work_shares */
 };
+#define WORK_POSTED_FIRST LETTER_RECALL
+#define WORK_LETTER_COUNT (LETTER_SHARES + 1)
 
 struct work_letter {
-	struct letter letter;
+	struct letter letter; /* its content: the struct the letter is about */
 	enum work_letter_kind kind;
-	void *subject; /* the struct the letter is about */
 };
+
+/* The letters that one side posts to the other, by kind; those of the other side lie idle. */
+struct work_posts {
+	struct mailbox *to;
+	struct work_letter letters[WORK_LETTER_COUNT];
+};
+void work_posts_init(struct work_posts *posts, struct mailbox *to);
+/* Posts content as a letter of that kind; returns what of it had not been taken yet. */
+void *work_post(struct work_posts *posts, enum work_letter_kind kind, void *content);
+/* Takes back what has not been taken, to add to it. */
+void *work_post_undo(struct work_posts *posts, enum work_letter_kind kind);
 
 /* Why a job came back untried. */
 enum work_returned {
@@ -122,14 +147,26 @@ struct work_job {
 	struct work_result *result; /* made when there is something to say */
 };
 
-/* Take back jobs not past MAIL. Freed by the worker. */
+/* Take back jobs not past MAIL. */
 struct work_recall {
-	struct work_letter letter;
-	int32_t campaign;     /* 0 = any */
-	const uint64_t *rids; /* sorted; NULL = any. Owned by the letter */
+	int32_t campaign; /* 0 = any */
+	uint64_t *rids;	  /* sorted; NULL = any */
 	size_t rid_count;
 	struct node_lease *lease; /* NULL = any */
 };
+
+bool work_recall_wants(const struct work_recall *recall, const struct work_job *job);
+/* For qsort and bsearch of uint64_t. */
+int work_compare_rids(const void *a, const void *b);
+
+/* What was not heard yet. Freed by the worker. */
+struct work_recalls {
+	size_t count;
+	struct work_recall *items; /* no two alike; at most one with rids. Owned, rids too */
+};
+/* Adds a copy of recall to what r (NULL: nothing yet) wants; returns r. */
+struct work_recalls *work_recalls_add(struct work_recalls *r, const struct work_recall *recall);
+void work_recalls_free(struct work_recalls *r);
 
 /* Longest envelope sender, bytes. */
 #define MAIL_FROM_MAX 320u
@@ -150,16 +187,19 @@ void work_job_decide(struct work_job *job, const struct settle_policy *policy);
 
 /* Records of the journal whose settlements are in the database. Freed by the worker. */
 struct work_flushed {
-	struct work_letter letter;
 	size_t count;
-	struct {
+	struct work_flushed_item {
 		uint64_t segment;
 		size_t records;
-	} items[WORK_FLUSHED_MAX];
+	} * items; /* a segment once; owned */
 };
+/* Counts records of a segment in f (NULL: nothing yet); returns f. */
+struct work_flushed *work_flushed_add(struct work_flushed *f, uint64_t segment, size_t records);
+void work_flushed_free(struct work_flushed *f);
 
+/* Of a job, or of the end. */
 void work_letter_send(struct mailbox *to, struct work_letter *letter, enum work_letter_kind kind,
-		      void *subject);
+		      void *content);
 #define WORK_LETTER_OF(l) CONTAINER_OF(l, struct work_letter, letter)
 
 #endif

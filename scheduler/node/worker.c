@@ -150,23 +150,6 @@ static void take_offer(struct worker *w, struct work_job *job)
 	worker_offer(q, job);
 }
 
-static int compare_rids(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-bool work_recall_wants(const struct work_recall *recall, const struct work_job *job)
-{
-	if (recall->campaign != 0 && recall->campaign != job->campaign->id)
-		return false;
-	if (recall->lease != NULL && recall->lease != job->lease)
-		return false;
-	return recall->rids == NULL || bsearch(&job->rid, recall->rids, recall->rid_count,
-					       sizeof(job->rid), compare_rids) != NULL;
-}
-
 static bool is_recalled(const struct job *plan, void *context)
 {
 	return work_recall_wants(context, CONTAINER_OF(plan, struct work_job, plan));
@@ -203,13 +186,15 @@ static void forget_campaign(struct worker *w, int32_t campaign)
 		provider_queue_forget(&queue_at(n)->jobs, campaign);
 }
 
-static void take_recall(struct worker *w, struct work_recall *recall)
+static void take_recalls(struct worker *w, struct work_recalls *recalls)
 {
-	recall_all(w, recall, recall->rids ? RETURNED_SUPPRESSED : RETURNED_RECALLED);
-	if (recall->campaign != 0 && recall->rids == NULL && recall->lease == NULL)
-		forget_campaign(w, recall->campaign);
-	free((void *)(uintptr_t)recall->rids);
-	free(recall);
+	for (size_t i = 0; i < recalls->count; i++) {
+		struct work_recall *recall = &recalls->items[i];
+		recall_all(w, recall, recall->rids ? RETURNED_SUPPRESSED : RETURNED_RECALLED);
+		if (recall->campaign != 0 && recall->rids == NULL && recall->lease == NULL)
+			forget_campaign(w, recall->campaign);
+	}
+	work_recalls_free(recalls);
 }
 
 static void take_reload(struct worker *w, struct work_reload *reload)
@@ -231,7 +216,7 @@ static void take_flushed(struct worker *w, struct work_flushed *flushed)
 	/* Without a stream the worker has stopped: the next start reads what is left. */
 	for (size_t i = 0; i < flushed->count && w->journal != NULL; i++)
 		journal_settled(w->journal, flushed->items[i].segment, flushed->items[i].records);
-	free(flushed);
+	work_flushed_free(flushed);
 }
 
 static void quit_idle(struct worker_queue *q)
@@ -251,38 +236,56 @@ static void start_drain(struct worker *w)
 		quit_idle(queue_at(n));
 }
 
+static void take_credit(struct worker *w, struct work_job *job)
+{
+	job->is_credit_out = false;
+	advance_job(w, job);
+}
+
+static void take_composed(struct worker *w, struct work_job *job)
+{
+	job->is_compose_out = false;
+	job->is_composed = true;
+	advance_job(w, job);
+}
+
+/* What was posted, unless it came with a letter before. */
+static void take_post(struct worker *w, enum work_letter_kind kind, void *content)
+{
+	if (content == NULL)
+		return;
+	if (kind == LETTER_RECALL)
+		take_recalls(w, content);
+	else if (kind == LETTER_FLUSHED)
+		take_flushed(w, content);
+	else if (kind == LETTER_RELOAD)
+		take_reload(w, content);
+	else
+		worker_take_shares(w, content);
+}
+
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct worker *w = owner;
-	struct work_letter *wl = WORK_LETTER_OF(letter);
-	struct work_job *job = wl->subject;
-	switch (wl->kind) {
+	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
+	switch (kind) {
 	case LETTER_OFFER:
-		take_offer(w, job);
+		take_offer(w, letter->content);
 		break;
 	case LETTER_CREDIT:
-		job->is_credit_out = false;
-		advance_job(w, job);
+		take_credit(w, letter->content);
 		break;
 	case LETTER_COMPOSE:
-		job->is_compose_out = false;
-		job->is_composed = true;
-		advance_job(w, job);
-		break;
-	case LETTER_RECALL:
-		take_recall(w, wl->subject);
-		break;
-	case LETTER_FLUSHED:
-		take_flushed(w, wl->subject);
-		break;
-	case LETTER_RELOAD:
-		take_reload(w, wl->subject);
+		take_composed(w, letter->content);
 		break;
 	case LETTER_DRAIN:
 		start_drain(w);
 		break;
+	case LETTER_RECALL:
+	case LETTER_FLUSHED:
+	case LETTER_RELOAD:
 	case LETTER_SHARES:
-		worker_take_shares(w, wl->subject);
+		take_post(w, kind, mailbox_take(w->inbox, letter));
 		break;
 	case LETTER_SETTLED:
 	case LETTER_RETURNED:
@@ -545,6 +548,7 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	w->loop = loop_new();
 	w->net = net_open(w->loop);
 	w->inbox = mailbox_open(w->loop, on_letter, w);
+	work_posts_init(&w->posts, options->control);
 	map_init(&w->queues);
 	map_init(&w->limiters);
 	w->limits_round = 1;

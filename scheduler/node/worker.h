@@ -61,9 +61,8 @@ struct worker_options {
 
 /* A new identity or new settings. Freed by the worker. */
 struct work_reload {
-	struct work_letter letter;
 	uint64_t number;	   /* of this reload, from 1 */
-	struct identity *identity; /* the letter's reference passes on */
+	struct identity *identity; /* a reference */
 	struct worker_settings settings;
 };
 
@@ -78,7 +77,6 @@ struct work_queue_status {
 
 /* Once a second. Freed by control. */
 struct work_status {
-	struct work_letter letter;
 	size_t worker;
 	size_t sessions;
 	bool is_journal_broken; /* nothing more is sent: the node must stop */
@@ -87,6 +85,8 @@ struct work_status {
 	size_t queue_count;
 	struct work_queue_status queues[];
 };
+/* NULL is fine. */
+void work_status_free(struct work_status *status);
 
 /* What lanes have learnt, to be saved. Freed by control. */
 struct lane_saved {
@@ -98,14 +98,13 @@ struct lane_saved {
 };
 
 struct work_lanes {
-	struct work_letter letter;
 	size_t count;
 	struct lane_saved lanes[];
 };
 
-/* A receiver blocks a lane: it rests. Freed by control. */
+/* A receiver blocks a lane: it rests. Freed by control, all that hang together. */
 struct work_blocked {
-	struct work_letter letter;
+	struct work_blocked *next; /* another lane's, or NULL */
 	char source[64], target[256];
 	char reply[WORK_TEXT_MAX];
 	int64_t rests_ms;

@@ -47,7 +47,7 @@ void worker_save_lanes(struct worker *w)
 	if (s->count == 0)
 		free(s);
 	else
-		work_letter_send(w->options.control, &s->letter, LETTER_LANES, s);
+		free(work_post(&w->posts, LETTER_LANES, s));
 }
 
 void worker_save_tick(struct worker *w, int64_t now)

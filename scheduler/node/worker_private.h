@@ -117,6 +117,7 @@ struct worker {
 	struct loop *loop;
 	struct net *net;
 	struct mailbox *inbox;
+	struct work_posts posts;       /* to control */
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
 	struct map queues;     /* struct worker_queue by name */
@@ -143,7 +144,6 @@ struct worker {
 };
 
 /* ---- worker.c */
-bool work_recall_wants(const struct work_recall *recall, const struct work_job *job);
 /* The queue is pumped at the end of this turn. */
 void worker_touch(struct worker_queue *q);
 /* Puts a job that is outside into the queue, behind those of its campaign. */

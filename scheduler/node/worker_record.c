@@ -127,6 +127,14 @@ static void fill_queue_status(struct work_queue_status *status, struct worker_qu
 	status->is_refused = worker_queue_is_refused(q, now);
 }
 
+void work_status_free(struct work_status *status)
+{
+	if (status == NULL)
+		return;
+	buf_done(&status->lanes);
+	free(status);
+}
+
 void worker_send_status(struct worker *w)
 {
 	int64_t now = loop_now_ms(w->loop);
@@ -143,5 +151,5 @@ void worker_send_status(struct worker *w)
 			if (q->lanes[i] != NULL && !s->lanes.is_truncated)
 				append_lane(&s->lanes, q->lanes[i], now);
 	}
-	work_letter_send(w->options.control, &s->letter, LETTER_STATUS, s);
+	work_status_free(work_post(&w->posts, LETTER_STATUS, s));
 }

@@ -59,7 +59,7 @@ void worker_send_wish(struct worker *w)
 	wish->reload = w->reload;
 	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n))
 		add_items(wish, limiter_at(n), now);
-	work_letter_send(w->options.control, &wish->letter, LETTER_SHARES, wish);
+	free(work_post(&w->posts, LETTER_SHARES, wish));
 }
 
 void worker_wish_tick(struct worker *w)
