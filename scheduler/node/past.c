@@ -117,6 +117,8 @@ void past_apply(const struct past_view *view, const struct past_extent *extent, 
 {
 	const struct past *p = view->past;
 	const struct limit_scope *scope = &l->scope;
+	if (p == NULL)
+		return;
 	bool has_target = scope->level == LEVEL_LANE || scope->level == LEVEL_PROVIDER ||
 			  scope->level == LEVEL_DOMAIN;
 	for (size_t i = has_target ? first_of(p, scope->site) : 0; i < p->usage.count; i++) {
@@ -139,6 +141,8 @@ void past_targets(const struct past_view *view, uint32_t source,
 {
 	const struct past *p = view->past;
 	struct str last = {0};
+	if (p == NULL)
+		return;
 	int64_t since_ms = p->last_alive_ms - RECENT_MS;
 	for (size_t i = 0; p->was_unclean && i < p->usage.count; i++) {
 		const struct past_usage *row = &p->rows[i];
@@ -154,7 +158,7 @@ void past_campaigns(const struct past_view *view,
 		    void (*on_campaign)(void *owner, int64_t campaign), void *owner)
 {
 	const struct past *p = view->past;
-	for (size_t i = 0; i < p->usage.count; i++)
+	for (size_t i = 0; p != NULL && i < p->usage.count; i++)
 		if (p->rows[i].campaign != 0 && is_ours(view, &p->rows[i]))
 			on_campaign(owner, p->rows[i].campaign);
 }

@@ -14,7 +14,7 @@ struct past;
 
 /* Which part of it a worker has to count: the providers that live there. */
 struct past_view {
-	const struct past *past;
+	const struct past *past; /* NULL: there is none */
 	size_t worker, workers;
 };
 

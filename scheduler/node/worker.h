@@ -54,7 +54,7 @@ struct worker_options {
 	enum journal_sync_mode journal_mode;
 	size_t journal_segment_bytes;
 	struct worker_settings settings;
-	const struct past *past; /* what limits must remember */
+	const struct past *past; /* what limits must remember, or NULL */
 	struct identity
 		*identity; /* sources, limits, pauses, rules as of now; a reference is taken */
 };

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker of its own, with one job for one scripted receiver: what may leave, and when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <cmocka.h>
+
+#include "engine/base/clock.h"
+#include "scheduler/node/worker.h"
+
+/* Takes everything until DATA, which it answers when it is let. */
+struct peer {
+	int listener;
+	in_port_t port;
+	pthread_t thread;
+	sem_t has_data, may_answer;
+	sem_t is_over;	  /* it has the message, or the connection ended */
+	bool has_message; /* the terminator came */
+};
+
+struct fixture {
+	struct peer peer;
+	struct loop *loop;
+	struct mailbox *inbox;
+	struct journal *journal;
+	struct composers *composers;
+	struct node_shared shared;
+	struct identity identity;
+	struct campaign_snapshot *campaign;
+	struct worker *worker;
+	struct work_posts posts;
+	struct work_letter drain;
+	struct node_person person;
+	struct node_lease lease;
+	struct site *site;
+	struct mx_answer *answer;
+	struct work_job *job;
+	unsigned settled, returned;
+	bool is_drained;
+	char directory[64];
+};
+
+/* -------------------------------------------------------------------------------- the receiver */
+
+/* A line of the client; false at its end. */
+static bool read_line(FILE *stream, char *line, int size)
+{
+	return fgets(line, size, stream) != NULL;
+}
+
+static void read_message(FILE *stream, struct peer *p)
+{
+	char line[2048];
+	while (!p->has_message && read_line(stream, line, sizeof(line)))
+		p->has_message = strcmp(line, ".\r\n") == 0;
+}
+
+static void converse(FILE *in, int fd, struct peer *p)
+{
+	char line[2048];
+	dprintf(fd, "220 peer\r\n");
+	while (read_line(in, line, sizeof(line))) {
+		bool is_data = strncmp(line, "DATA", 4) == 0;
+		if (is_data) {
+			must(sem_post(&p->has_data) == 0);
+			must(sem_wait(&p->may_answer) == 0);
+		}
+		dprintf(fd, is_data ? "354 go\r\n" : "250 ok\r\n");
+		if (!is_data)
+			continue;
+		read_message(in, p);
+		if (!p->has_message)
+			return;
+		dprintf(fd, "250 taken\r\n");
+		must(sem_post(&p->is_over) == 0);
+	}
+}
+
+static void *peer_main(void *arg)
+{
+	struct peer *p = arg;
+	int fd = accept(p->listener, NULL, NULL);
+	FILE *in = fdopen(fd, "r");
+	must(in != NULL);
+	converse(in, fd, p);
+	(void)fclose(in);
+	must(sem_post(&p->is_over) == 0);
+	return NULL;
+}
+
+static void peer_start(struct peer *p)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	p->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(p->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(p->listener, 1), 0);
+	assert_int_equal(getsockname(p->listener, (struct sockaddr *)&address, &len), 0);
+	p->port = ntohs(address.sin_port);
+	assert_int_equal(sem_init(&p->has_data, 0, 0), 0);
+	assert_int_equal(sem_init(&p->may_answer, 0, 0), 0);
+	assert_int_equal(sem_init(&p->is_over, 0, 0), 0);
+	assert_int_equal(pthread_create(&p->thread, NULL, peer_main, p), 0);
+}
+
+/* ------------------------------------------------------------------------------------- control */
+
+static void on_letter(void *owner, struct letter *letter)
+{
+	struct fixture *f = owner;
+	struct work_letter *wl = WORK_LETTER_OF(letter);
+	switch (wl->kind) {
+	case LETTER_SETTLED:
+		f->settled++;
+		break;
+	case LETTER_RETURNED:
+		f->returned++;
+		break;
+	case LETTER_DRAINED:
+		f->is_drained = true;
+		break;
+	case LETTER_STATUS:
+		work_status_free(mailbox_take(f->inbox, letter));
+		break;
+	case LETTER_LANES:
+	case LETTER_SHARES:
+		free(mailbox_take(f->inbox, letter));
+		break;
+	default:
+		fail_msg("letter %d", (int)wl->kind);
+	}
+}
+
+static void hold_identity(struct fixture *f)
+{
+	static struct source source;
+	static struct warmup_plan plan;
+	struct err err;
+	source = (struct source){.id = 1,
+				 .name = STR("s1"),
+				 .address = STR("127.0.0.2"),
+				 .ehlo = STR("s1.news.test"),
+				 .public_address = STR("127.0.0.2"),
+				 .pool = STR("default"),
+				 .weight = 1,
+				 .state = SOURCE_ACTIVE};
+	struct ip_pool_snapshot *pool = xcalloc(1, sizeof(*pool));
+	atomic_init(&pool->refs, 1);
+	arena_init(&pool->arena, 0);
+	pool->sources = &source;
+	pool->plans = &plan;
+	pool->source_count = 1;
+	assert_int_equal(provider_table_builtin(NULL, 0, &pool->providers, &err), 0);
+	f->identity.node = STR("here");
+	f->identity.pool = pool;
+	f->identity.rules = rule_set_load(STR(""), &err);
+	assert_non_null(f->identity.rules);
+	atomic_init(&f->identity.refs, 1);
+}
+
+static struct campaign_snapshot *campaign_new(void)
+{
+	struct content_spec spec = {.subject = STR("Hello"),
+				    .text = STR("Hello\n"),
+				    .from = {.name = STR("News"), .address = STR("me@news.test")}};
+	struct campaign_snapshot *s = campaign_snapshot_new();
+	struct err err;
+	s->id = 1;
+	s->version = 1;
+	s->name = STR("spring");
+	s->from_address = STR("me@news.test");
+	s->from_domain = STR("news.test");
+	s->give_up_after_ms = 3600000;
+	assert_int_equal(content_new(&spec, &s->content, &err), 0);
+	return s;
+}
+
+static struct mx_answer *answer_new(void)
+{
+	struct block {
+		struct mx_answer answer;
+		struct mx_host host;
+		struct ip ip;
+	} *block = xcalloc(1, sizeof(*block));
+	assert_int_equal(ip_parse(STR("127.0.0.1"), &block->ip), 0);
+	block->host = (struct mx_host){
+		.name = STR("mx.peer.test"), .address_count = 1, .addresses = &block->ip};
+	block->answer = (struct mx_answer){
+		.result = MX_OK, .host_count = 1, .hosts = &block->host, .refs = 1};
+	return &block->answer;
+}
+
+static void make_job(struct fixture *f)
+{
+	struct site_access access = {.port = f->peer.port, .tls = TLS_NONE};
+	f->campaign = campaign_new();
+	f->answer = answer_new();
+	f->site = site_new(STR("mx.peer.test"), STR("mx.peer.test"), STR(""), &access);
+	f->person = (struct node_person){.rid = 1,
+					 .address = STR("you@peer.test"),
+					 .domain = STR("peer.test"),
+					 .has_credit = true};
+	f->lease = (struct node_lease){.campaign = 1, .chunk = 1, .count = 1, .people = &f->person};
+	f->job = work_job_new();
+	f->job->lease = &f->lease;
+	f->job->attempt = 1;
+	f->job->rid = 1;
+	f->job->address = f->person.address;
+	f->job->campaign = f->campaign;
+	f->job->answer = f->answer;
+	f->job->has_credit = true;
+	f->job->plan.site = f->site;
+}
+
+static void open_worker(struct fixture *f)
+{
+	struct err err;
+	struct worker_options options = {
+		.control = f->inbox,
+		.composers = f->composers,
+		.shared = &f->shared,
+		.journal = f->journal,
+		.workers = 1,
+		.incarnation = 1,
+		.settings = {.timeouts = smtp_timeouts_default,
+			     .idle_ms = 1000,
+			     .grace_ms = 5000,
+			     .park_ms = 60000,
+			     .flush_ms = 200,
+			     .compose_budget = 1 << 20,
+			     .max_sessions = 10,
+			     .settle.schedule = {.delays_s = {300}, .count = 1}},
+		.identity = &f->identity,
+	};
+	f->worker = worker_open(&options, &err);
+	assert_non_null(f->worker);
+	work_posts_init(&f->posts, worker_inbox(f->worker));
+}
+
+static int setup(void **state)
+{
+	static const unsigned char installation[16] = {1};
+	static struct fixture f;
+	struct err err;
+	f = (struct fixture){.directory = "/tmp/edm-worker-XXXXXX"};
+	assert_non_null(mkdtemp(f.directory));
+	peer_start(&f.peer);
+	f.loop = loop_new();
+	f.inbox = mailbox_open(f.loop, on_letter, &f);
+	f.journal = journal_open(f.directory, installation, &err);
+	assert_non_null(f.journal);
+	f.composers = composers_open(1);
+	hold_identity(&f);
+	make_job(&f);
+	atomic_store(&f.shared.lease_until_ms, clock_now_ms() + 3600000);
+	open_worker(&f);
+	work_letter_send(worker_inbox(f.worker), &f.job->letter, LETTER_OFFER, f.job);
+	*state = &f;
+	return 0;
+}
+
+static void drain(struct fixture *f)
+{
+	work_letter_send(worker_inbox(f->worker), &f->drain, LETTER_DRAIN, NULL);
+	while (!f->is_drained)
+		loop_turn(f->loop, true);
+}
+
+static void remove_directory(const char *directory)
+{
+	char command[128];
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	assert_int_equal(system(command), 0);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	if (!f->is_drained)
+		drain(f);
+	worker_close(f->worker);
+	composers_close(f->composers);
+	mailbox_close(f->inbox);
+	loop_turn(f->loop, false);
+	loop_free(f->loop);
+	pthread_join(f->peer.thread, NULL);
+	close(f->peer.listener);
+	journal_close(f->journal);
+	work_job_free(f->job);
+	campaign_snapshot_unref(f->campaign);
+	site_drop(f->site);
+	mx_answer_drop(f->answer);
+	ip_pool_snapshot_drop(f->identity.pool);
+	rule_set_free(f->identity.rules);
+	remove_directory(f->directory);
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------------- tests */
+
+static void a_message_leaves_under_a_lease(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(sem_wait(&f->peer.has_data), 0);
+	assert_int_equal(sem_post(&f->peer.may_answer), 0);
+	while (f->settled == 0)
+		loop_turn(f->loop, true);
+	assert_int_equal(f->job->result->outcome.verdict.klass, OUTCOME_DELIVERED);
+	drain(f);
+	assert_true(f->peer.has_message);
+}
+
+/* The lease ends between the envelope and the body: the terminator does not leave. */
+static void no_terminator_leaves_without_a_lease(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(sem_wait(&f->peer.has_data), 0);
+	atomic_store(&f->shared.lease_until_ms, 0);
+	assert_int_equal(sem_post(&f->peer.may_answer), 0);
+	assert_int_equal(sem_wait(&f->peer.is_over), 0);
+	assert_false(f->peer.has_message);
+	drain(f);
+	assert_int_equal(f->settled, 0);
+	assert_int_equal(f->returned, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_message_leaves_under_a_lease, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_terminator_leaves_without_a_lease, setup,
+						teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
