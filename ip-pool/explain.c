@@ -57,21 +57,21 @@ void explain_scope(const struct limit_scope *scope, struct buf *out)
 static void say_number(const struct cap *cap, enum limit_kind kind, enum limit_period period,
 		       struct buf *out)
 {
-	const char *plural = cap->count == 1 ? "" : "s";
+	long long n = (long long)cap->count;
+	const char *connections = plural(n, "connection", "connections");
+	const char *messages = plural(n, "message", "messages");
 	switch (kind) {
 	case LIMIT_CONNECTIONS:
-		buf_appendf(out, "%lld connection%s", (long long)cap->count, plural);
+		buf_appendf(out, "%lld %s", n, connections);
 		return;
 	case LIMIT_NEW_CONNECTIONS:
-		buf_appendf(out, "%lld new connection%s/%s", (long long)cap->count, plural,
-			    limit_period_name(period));
+		buf_appendf(out, "%lld new %s/%s", n, connections, limit_period_name(period));
 		return;
 	case LIMIT_MESSAGES:
-		buf_appendf(out, "%lld message%s/%s", (long long)cap->count, plural,
-			    limit_period_name(period));
+		buf_appendf(out, "%lld %s/%s", n, messages, limit_period_name(period));
 		return;
 	case LIMIT_MESSAGES_PER_CONNECTION:
-		buf_appendf(out, "%lld message%s per connection", (long long)cap->count, plural);
+		buf_appendf(out, "%lld %s per connection", n, messages);
 		return;
 	}
 }

@@ -202,13 +202,28 @@ static int pass(struct reading *r, csv_on_row on_row, struct err *err)
 	return rc == 0 ? 0 : -1;
 }
 
+/* Nobody in it is anybody: another encoding or other columns, rather than people to leave out. */
+static int refuse_all(struct reading *r, struct err *err)
+{
+	if (reading_commit_refused(r, err) != 0)
+		return -1;
+	return err_set(
+		err, ERR_INPUT,
+		"nothing was taken: all of the file was refused (%llu %s; the reasons are in "
+		"%s); is --encoding right, and --map?",
+		(unsigned long long)r->counts.rows, plural((int64_t)r->counts.rows, "row", "rows"),
+		reading_preview(r)->refused_path);
+}
+
 int reading_people(struct reading *r, const struct hash_key *key, reading_on_person on_person,
 		   void *ctx, struct err *err)
 {
 	r->key = key;
 	r->on_person = on_person;
 	r->ctx = ctx;
-	return pass(r, give_person, err);
+	if (pass(r, give_person, err) != 0)
+		return -1;
+	return r->counts.rows > 0 && r->counts.refused == r->counts.rows ? refuse_all(r, err) : 0;
 }
 
 static int refuse_listed(void *ctx, const struct csv_row *row)

@@ -68,4 +68,10 @@ bool ascii_is_alnum(char c);
 bool ascii_is_space(char c); /* space, \t, \r, \n */
 char ascii_lower(char c);
 
+/* The form of a noun that goes with the count n: plural(n, "row", "rows"). */
+static inline const char *plural(int64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
 #endif

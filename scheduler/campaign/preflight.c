@@ -161,9 +161,11 @@ static void judge_variables(struct preflight *p, const struct preflight_facts *f
 			    STR_ARG(v->name));
 		else if (v->is_needed && v->lacking > 0)
 			add(p, false, "variable-missing",
-			    "%lld of %lld members looked at have no {{ %.*s }} and get a hole in "
-			    "the text: add | default: \"…\"",
-			    (long long)v->lacking, (long long)v->sampled, STR_ARG(v->name));
+			    "%lld of %lld %s looked at %s a hole in the text for want of "
+			    "{{ %.*s }}: add | default: \"…\"",
+			    (long long)v->lacking, (long long)v->sampled,
+			    plural(v->sampled, "member", "members"),
+			    plural(v->lacking, "gets", "get"), STR_ARG(v->name));
 	}
 }
 

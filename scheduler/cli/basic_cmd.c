@@ -46,8 +46,8 @@ static int report_init(struct cli *cli, bool is_new, int applied)
 	cli_printf(cli, "database: %s%s\n", cli->place.shown, is_new ? " (created)" : "");
 	cli_printf(cli, "data directory: %s\n", cli->place.data_dir);
 	if (applied > 0)
-		cli_printf(cli, "schema: %d migration%s applied\n", applied,
-			   applied == 1 ? "" : "s");
+		cli_printf(cli, "schema: %d %s applied\n", applied,
+			   plural(applied, "migration", "migrations"));
 	else
 		cli_printf(cli, "schema: up to date, nothing to do\n");
 	cli_printf(cli, "next: edm source add ADDRESS --name mx1 --ehlo HOST (see: edm help "

@@ -221,8 +221,9 @@ static int report_created(struct cli *cli, int32_t id, const struct preflight *c
 		return cli_print_json(cli, json_pack("{s:i, s:s, s:s, s:I}", "id", id, "name", name,
 						     "state", campaign_state_name(CAMPAIGN_DRAFT),
 						     "people", (json_int_t)checks->audience));
-	cli_printf(cli, "campaign %s is a draft to at most %s people\n", name,
-		   cli_number(checks->audience, number, sizeof(number)));
+	cli_printf(cli, "campaign %s is a draft to at most %s %s\n", name,
+		   cli_number(checks->audience, number, sizeof(number)),
+		   plural(checks->audience, "person", "people"));
 	for (size_t i = 0; i < checks->count; i++)
 		if (checks->findings[i].is_error)
 			cli_printf(cli, "before it can start: %s\n", checks->findings[i].sentence);
@@ -337,10 +338,12 @@ static int report_edited(struct cli *cli, const struct campaign_row *row, const 
 		   d->request.content != NULL ? ": its content is new" : "");
 	if (row->started_us != 0 && d->request.content != NULL)
 		cli_printf(cli,
-			   "%s people get the new content; %s keep the old one, because they may "
-			   "have got it already\n",
+			   "new content: %s %s; old content, because it may have arrived already: "
+			   "%s %s\n",
 			   cli_number(newest, changed, sizeof(changed)),
-			   cli_number(bound, kept, sizeof(kept)));
+			   plural(newest, "person", "people"),
+			   cli_number(bound, kept, sizeof(kept)),
+			   plural(bound, "person", "people"));
 	return 0;
 }
 

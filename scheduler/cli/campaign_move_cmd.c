@@ -35,8 +35,9 @@ static int refuse_unready(const struct cli *cli, const struct preflight *checks,
 	if (checks->errors == 0)
 		return 0;
 	return err_set(err, ERR_REFUSED,
-		       "campaign %s is not ready: %zu error%s above; nothing was changed",
-		       cli_arg(cli, 0), checks->errors, checks->errors == 1 ? "" : "s");
+		       "campaign %s is not ready: %zu %s above; nothing was changed",
+		       cli_arg(cli, 0), checks->errors,
+		       plural((int64_t)checks->errors, "error", "errors"));
 }
 
 /* Loads the campaign, checks it for a start at start_us (0: now), prints what was found; refuses
@@ -71,9 +72,10 @@ int run_campaign_check(struct cli *cli, struct err *err)
 	} else if (result == 0) {
 		print_findings(cli, &checks);
 		if (checks.errors == 0)
-			cli_printf(cli, "campaign %s is ready to go to at most %s people\n",
+			cli_printf(cli, "campaign %s is ready to go to at most %s %s\n",
 				   cli_arg(cli, 0),
-				   cli_number(checks.audience, number, sizeof(number)));
+				   cli_number(checks.audience, number, sizeof(number)),
+				   plural(checks.audience, "person", "people"));
 	}
 	if (result == 0)
 		result = refuse_unready(cli, &checks, err);
@@ -175,8 +177,9 @@ static int start(struct cli *cli, struct campaign_view *view, struct err *err)
 	const char *name = cli_arg(cli, 0);
 	if (load_for(cli, MOVE_START, view, err) != 0 ||
 	    check_for_start(cli, view, 0, &audience, err) != 0 ||
-	    cli_confirm(cli, err, "Starting campaign %s to at most %s people", name,
-			cli_number(audience, number, sizeof(number))) != 0 ||
+	    cli_confirm(cli, err, "Starting campaign %s to at most %s %s", name,
+			cli_number(audience, number, sizeof(number)),
+			plural(audience, "person", "people")) != 0 ||
 	    apply(cli, view, MOVE_START, err) != 0)
 		return -1;
 	cli_printf(cli,
@@ -199,16 +202,15 @@ int run_campaign_pause(struct cli *cli, struct err *err)
 	struct campaign_view view = {0};
 	char number[32];
 	int result = load_for(cli, MOVE_PAUSE, &view, err);
+	int64_t leased = result == 0 ? view.items[0].counts[RECIPIENT_LEASED] : 0;
 	if (result == 0)
 		result = apply(cli, &view, MOVE_PAUSE, err);
 	if (result == 0)
-		cli_printf(
-			cli,
-			"campaign %s is paused; up to %s messages in hand are given back or "
-			"end now\nto go on: edm campaign resume %s\n",
-			cli_arg(cli, 0),
-			cli_number(view.items[0].counts[RECIPIENT_LEASED], number, sizeof(number)),
-			cli_arg(cli, 0));
+		cli_printf(cli,
+			   "campaign %s is paused; of up to %s %s in hand, what has not begun is "
+			   "given back\nto go on: edm campaign resume %s\n",
+			   cli_arg(cli, 0), cli_number(leased, number, sizeof(number)),
+			   plural(leased, "message", "messages"), cli_arg(cli, 0));
 	campaign_view_done(&view);
 	return result;
 }
@@ -262,12 +264,12 @@ static int cancel(struct cli *cli, struct campaign_view *view, struct err *err)
 	int64_t rest =
 		counts[RECIPIENT_WAITING] + counts[RECIPIENT_LEASED] + counts[RECIPIENT_DEFERRED];
 	const char *name = cli_arg(cli, 0);
-	if (cli_confirm(cli, err,
-			"Cancelling campaign %s for good (%s people still to be sent to, %s "
-			"delivered)",
-			name, cli_number(rest, open, sizeof(open)),
-			cli_number(counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered))) !=
-		    0 ||
+	if (cli_confirm(
+		    cli, err,
+		    "Cancelling campaign %s for good (%s %s still to be sent to, %s "
+		    "delivered)",
+		    name, cli_number(rest, open, sizeof(open)), plural(rest, "person", "people"),
+		    cli_number(counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered))) != 0 ||
 	    apply(cli, view, MOVE_CANCEL, err) != 0)
 		return -1;
 	cli_printf(cli, "campaign %s is cancelled\n", name);
@@ -297,14 +299,16 @@ static int resend(struct cli *cli, struct campaign_view *view, struct err *err)
 			name, state ? state : "bounced,blocked");
 	if (load_for(cli, MOVE_RESEND, view, err) != 0)
 		return -1;
-	cli_number(view->items[0].counts[RECIPIENT_UNKNOWN], number, sizeof(number));
+	count = view->items[0].counts[RECIPIENT_UNKNOWN];
 	if (cli_confirm(cli, err,
-			"Sending once more to %s people of campaign %s who may have got it already",
-			number, name) != 0 ||
+			"Sending once more to %s %s of campaign %s who may have got it already",
+			cli_number(count, number, sizeof(number)),
+			plural(count, "person", "people"), name) != 0 ||
 	    campaign_resend_unknown(cli->db, &view->items[0], &by, &count, err) != 0)
 		return -1;
-	cli_printf(cli, "%s people of campaign %s are sent to once more\n",
-		   cli_number(count, number, sizeof(number)), name);
+	cli_printf(cli, "%s %s of campaign %s will be sent to once more\n",
+		   cli_number(count, number, sizeof(number)), plural(count, "person", "people"),
+		   name);
 	return campaign_tell_nodes(cli, err);
 }
 

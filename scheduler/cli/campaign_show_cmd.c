@@ -7,7 +7,9 @@
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
+#include "scheduler/report/format.h"
 
+#define SHARE_MAX 32
 #define WATCH_TTY_MS 1000
 #define WATCH_LINE_MS 5000
 
@@ -144,9 +146,20 @@ static void print_settings(struct cli *cli, const struct campaign_row *c)
 		   c->priority, time_span(c->give_up_after_s * 1000000, span));
 }
 
+/* As reports have it. */
+static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
+{
+	struct buf text;
+	buf_init(&text, SHARE_MAX - 1);
+	format_share(part, whole, &text);
+	snprintf(dst, SHARE_MAX, "%s", text.data);
+	buf_done(&text);
+	return dst;
+}
+
 static void print_counts(struct cli *cli, const struct campaign_row *c)
 {
-	char number[32];
+	char number[32], share[SHARE_MAX];
 	if (c->started_us == 0)
 		return;
 	cli_printf(cli, "  %-12s %12s%s\n", "audience",
@@ -154,11 +167,9 @@ static void print_counts(struct cli *cli, const struct campaign_row *c)
 		   c->is_complete ? "" : " (being built)");
 	for (int state = 1; state < RECIPIENT_STATE_END; state++)
 		if (c->counts[state] != 0 || state == RECIPIENT_DELIVERED)
-			cli_printf(cli, "  %-12s %12s  %5.1f %%\n", state_words(state),
+			cli_printf(cli, "  %-12s %12s  %7s\n", state_words(state),
 				   cli_number(c->counts[state], number, sizeof(number)),
-				   c->audience > 0
-					   ? (double)c->counts[state] * 100 / (double)c->audience
-					   : 0.0);
+				   share_of(c->counts[state], c->audience, share));
 	if (c->rate > 0)
 		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
 	print_time(cli, "done about", c->eta_us);
@@ -178,7 +189,7 @@ static void print_campaign(struct cli *cli, const struct campaign_row *c)
 
 static int print_list(struct cli *cli, const struct campaign_view *view)
 {
-	char audience[32], delivered[32], when[TIME_TEXT_MAX];
+	char audience[32], delivered[32], share[SHARE_MAX], when[TIME_TEXT_MAX];
 	struct table t;
 	table_init(&t, "NAME|STATE|AUDIENCE|DELIVERED|DONE|SINCE|SUBJECT");
 	for (size_t i = 0; i < view->count; i++) {
@@ -190,8 +201,7 @@ static int print_list(struct cli *cli, const struct campaign_view *view)
 		table_cell(
 			&t, "%s",
 			cli_number(c->counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered)));
-		table_cell(&t, "%.0f %%",
-			   people > 0 ? (double)count_final(c) * 100 / (double)people : 0.0);
+		table_cell(&t, "%s", share_of(count_final(c), people, share));
 		table_cell(&t, "%s", time_words(c->state_since_us, when));
 		table_str(&t, c->subject);
 	}

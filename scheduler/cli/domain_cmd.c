@@ -68,9 +68,9 @@ static int run_remove(struct cli *cli, struct err *err)
 	if (db == NULL || sending_domains_load(db, str_from(cli_arg(cli, 0)), &found, err) != 0)
 		return -1;
 	const struct sending_domain *d = &found.items[0];
-	int result =
-		cli_confirm(cli, err, "Removing sending domain %.*s and retiring its %zu key%s",
-			    STR_ARG(d->name), d->key_count, d->key_count == 1 ? "" : "s");
+	int result = cli_confirm(cli, err, "Removing sending domain %.*s and retiring its %zu %s",
+				 STR_ARG(d->name), d->key_count,
+				 plural((int64_t)d->key_count, "key", "keys"));
 	if (result == 0)
 		result = sending_domain_remove(db, d->name, &change, err);
 	if (result == 0)

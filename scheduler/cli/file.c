@@ -2,7 +2,6 @@
 /* Files of people: options, what is shown before anything moves; see file_private.h. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/utf8.h"
 #include "scheduler/cli/file_private.h"
@@ -129,12 +128,10 @@ int file_open(struct cli *cli, const char *what, struct reading **out, struct er
 	    read_delimiter(cli, &request.delimiter, err) != 0 ||
 	    reading_open(out, &request, err) != 0)
 		return -1;
-	if (cli->wants_json)
-		return 0;
-	print_preview(cli, reading_preview(*out));
+	if (!cli->wants_json)
+		print_preview(cli, reading_preview(*out));
 	fflush(cli->out);
-	bool is_asked = isatty(STDIN_FILENO) && strcmp(request.path, "-") != 0;
-	if (!is_asked || cli_flag(cli, "dry-run") || cli_confirm(cli, err, "%s", what) == 0)
+	if (cli_flag(cli, "dry-run") || cli_confirm(cli, err, "%s", what) == 0)
 		return 0;
 	reading_close(*out);
 	return -1;
@@ -144,16 +141,16 @@ void file_print_refused(struct cli *cli, const struct reading *reading)
 {
 	const struct reading_counts *counts = reading_counts(reading);
 	if (counts->refused > 0)
-		cli_printf(cli, "the refused rows with reasons are in %s: mend and import them\n",
+		cli_printf(cli, "what was refused, with reasons, is in %s: mend and import it\n",
 			   reading_preview(reading)->refused_path);
 	if (counts->typos > 0)
 		cli_printf(cli,
-			   "%llu addresses look misspelt, such as %s (meant: %s?); they were taken "
-			   "as they are\n",
-			   (unsigned long long)counts->typos, counts->typo, counts->typo_meant);
+			   "%llu %s misspelt, such as %s (meant: %s?), and taken as it stands\n",
+			   (unsigned long long)counts->typos,
+			   plural((int64_t)counts->typos, "address looks", "addresses look"),
+			   counts->typo, counts->typo_meant);
 	if (counts->smtputf8 > 0)
-		cli_printf(cli,
-			   "%llu addresses have other than ASCII before the @: few receivers take "
-			   "them\n",
-			   (unsigned long long)counts->smtputf8);
+		cli_printf(cli, "%llu %s other than ASCII before the @: few receivers take that\n",
+			   (unsigned long long)counts->smtputf8,
+			   plural((int64_t)counts->smtputf8, "address has", "addresses have"));
 }

@@ -20,7 +20,7 @@
 	}
 
 /* Opens the file of the first argument as the options say, shows what was found (unless --json) and
- * asks to go on where there is somebody to ask. what: "Importing … into list L". */
+ * asks to go on (cli_confirm), but for a dry run. what: "Importing … into list L". */
 int file_open(struct cli *cli, const char *what, struct reading **out, struct err *err) NODISCARD;
 /* The name of the file for the record. */
 const char *file_name(const struct cli *cli);

@@ -223,9 +223,10 @@ static void print_learnt(struct cli *cli, const json_t *learnt, const json_t *wa
 	if (json_is_null(json_object_get(warmup, "budget_a_day")))
 		cli_printf(cli, "warm-up: over\n");
 	else
-		cli_printf(cli, "warm-up: step %lld of %lld, %lld messages a day%s\n",
+		cli_printf(cli, "warm-up: step %lld of %lld, %lld %s a day%s\n",
 			   number_of(warmup, "step") + 1, number_of(warmup, "steps"),
 			   number_of(warmup, "budget_a_day"),
+			   plural(number_of(warmup, "budget_a_day"), "message", "messages"),
 			   json_is_true(json_object_get(warmup, "held")) ? ", held" : "");
 }
 

@@ -45,27 +45,22 @@ static int parse_spread(const struct cli *cli, struct request *r, struct err *er
 	return 0;
 }
 
-/* Everything the command line names; the names are looked up. */
+/* Everything the command line names. */
 static int parse_request(struct cli *cli, struct request *r, struct err *err)
 {
-	struct ip_pool_snapshot *s = NULL;
+	struct steer_scope scope;
 	*r = (struct request){.rule = {.provider = steer_option(cli, "provider"),
-				       .source = steer_option(cli, "source"),
 				       .node = steer_option(cli, "node")}};
 	limit_values_init(&r->rule.values);
 	for (int i = 0; cli_arg(cli, i) != NULL; i++)
 		if (limit_values_parse(&r->rule.values, str_from(cli_arg(cli, i)), err) != 0)
 			return -1;
 	if (parse_spread(cli, r, err) != 0 || parse_domain(cli, r, err) != 0 ||
-	    steer_load(cli, &s, err) != 0)
+	    steer_scope(cli, &scope, err) != 0)
 		return -1;
-	int result = steer_check_provider(s, r->rule.provider, err);
-	if (result == 0)
-		result = steer_check_source(s, r->rule.source, err);
-	if (result == 0)
-		result = steer_campaign(cli, &r->rule.campaign, err);
-	ip_pool_snapshot_drop(s);
-	return result;
+	r->rule.source = scope.source;
+	r->rule.campaign = scope.campaign;
+	return 0;
 }
 
 /* "lane mx1/qq", "each lane to qq", "campaign spring" …: what the rule is about. */
@@ -74,14 +69,9 @@ static int describe(struct pg_blocking *db, const struct limit_rule *rule, struc
 {
 	switch (limit_rule_level(rule)) {
 	case LEVEL_LANE:
-		if (str_is_empty(rule->source))
-			buf_appendf(out, "each lane to %.*s", STR_ARG(rule->provider));
-		else
-			buf_appendf(out, "lane %.*s/%.*s", STR_ARG(rule->source),
-				    STR_ARG(rule->provider));
-		return 0;
 	case LEVEL_SOURCE:
-		buf_appendf(out, "source %.*s", STR_ARG(rule->source));
+		if (!steer_say_source(rule->source, rule->provider, out))
+			buf_appendf(out, "each lane to %.*s", STR_ARG(rule->provider));
 		return 0;
 	case LEVEL_PROVIDER:
 		buf_appendf(out, "all lanes to %.*s together", STR_ARG(rule->provider));
@@ -142,7 +132,7 @@ static int run_unset(struct cli *cli, struct err *err)
 	if (ended == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "no such limit is set; edm limit show lists those in force");
-	cli_printf(cli, "%d limit%s ended\n", ended, ended == 1 ? "" : "s");
+	cli_printf(cli, "%d %s ended\n", ended, plural(ended, "limit", "limits"));
 	return 0;
 }
 

@@ -63,9 +63,9 @@ static int print_import(struct cli *cli, const struct import_result *r,
 {
 	char number[32];
 	const char *list = cli_option(cli, "list");
-	cli_printf(cli, "%s rows into list %s%s%s\n",
-		   cli_number((int64_t)r->rows, number, sizeof(number)), list,
-		   r->list_made ? " (new)" : "",
+	cli_printf(cli, "%s %s into list %s%s%s\n",
+		   cli_number((int64_t)r->rows, number, sizeof(number)),
+		   plural((int64_t)r->rows, "row", "rows"), list, r->list_made ? " (new)" : "",
 		   cli_flag(cli, "dry-run") ? ": this was a dry run, nothing was changed" : "");
 	print_count(cli, "added", r->added, "");
 	print_count(cli, "updated", r->updated, "");
@@ -287,9 +287,9 @@ static int run_export(struct cli *cli, struct err *err)
 	if (path != NULL && result != 0)
 		(void)remove(path);
 	if (path != NULL && result == 0)
-		cli_printf(cli, "%s members of list %s are in %s\n",
-			   cli_number((int64_t)members, number, sizeof(number)), cli_arg(cli, 0),
-			   path);
+		cli_printf(cli, "%s: %s %s of list %s\n", path,
+			   cli_number((int64_t)members, number, sizeof(number)),
+			   plural((int64_t)members, "member", "members"), cli_arg(cli, 0));
 	return result;
 }
 
@@ -339,12 +339,14 @@ static int run_remove(struct cli *cli, struct err *err)
 	uint64_t members = 0;
 	char number[32];
 	if (cli_database(cli, err) == NULL || count_members(cli, &members, err) != 0 ||
-	    cli_confirm(cli, err, "Removing list %s with its %s members", name,
-			cli_number((int64_t)members, number, sizeof(number))) != 0 ||
+	    cli_confirm(cli, err, "Removing list %s with its %s %s", name,
+			cli_number((int64_t)members, number, sizeof(number)),
+			plural((int64_t)members, "member", "members")) != 0 ||
 	    lists_remove(cli->db, name, &actor, &members, err) != 0)
 		return -1;
-	cli_printf(cli, "list %s is removed with its %s members; suppressions stay\n", name,
-		   cli_number((int64_t)members, number, sizeof(number)));
+	cli_printf(cli, "list %s is removed with its %s %s; suppressions stay\n", name,
+		   cli_number((int64_t)members, number, sizeof(number)),
+		   plural((int64_t)members, "member", "members"));
 	return 0;
 }
 

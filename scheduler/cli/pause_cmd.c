@@ -8,22 +8,18 @@
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
 
-/* The scope the options name; the names are looked up. */
 static int parse_scope(struct cli *cli, struct pause *p, struct err *err)
 {
-	struct ip_pool_snapshot *s = NULL;
+	struct steer_scope scope;
+	if (steer_scope(cli, &scope, err) != 0)
+		return -1;
 	*p = (struct pause){.origin = PAUSE_OPERATOR,
-			    .provider = steer_option(cli, "provider"),
-			    .source = steer_option(cli, "source"),
+			    .provider = scope.provider,
+			    .source = scope.source,
+			    .campaign = scope.campaign,
 			    .who = str_from(cli->actor),
 			    .because = cli_because(cli)};
-	if (steer_load(cli, &s, err) != 0)
-		return -1;
-	int result = steer_check_provider(s, p->provider, err);
-	if (result == 0)
-		result = steer_check_source(s, p->source, err);
-	ip_pool_snapshot_drop(s);
-	return result == 0 ? steer_campaign(cli, &p->campaign, err) : -1;
+	return 0;
 }
 
 /* One scope must be named, and --all stands alone. */
@@ -36,8 +32,7 @@ static int check_named(const struct cli *cli, const char *verb, struct err *err)
 	if (cli_option(cli, "id") != NULL && named > 1)
 		return err_set(err, ERR_USAGE, "--id stands alone: name nothing with it");
 	if (!cli_flag(cli, "all") && named == 0)
-		return err_set(err, ERR_USAGE,
-			       "say what to %s: --all, --provider P, --source S or --campaign C",
+		return err_set(err, ERR_USAGE, "say what to %s: --all, --provider P or --source S",
 			       verb);
 	return 0;
 }
@@ -52,15 +47,25 @@ static int describe(struct cli *cli, const struct pause *p, struct buf *out, str
 			buf_appendf(out, " at %.*s", STR_ARG(p->provider));
 		return 0;
 	}
-	if (!str_is_empty(p->provider) && !str_is_empty(p->source))
-		buf_appendf(out, "lane %.*s/%.*s", STR_ARG(p->source), STR_ARG(p->provider));
-	else if (!str_is_empty(p->source))
-		buf_appendf(out, "source %.*s", STR_ARG(p->source));
-	else if (!str_is_empty(p->provider))
+	if (steer_say_source(p->source, p->provider, out))
+		return 0;
+	if (!str_is_empty(p->provider))
 		buf_appendf(out, "mail to %.*s", STR_ARG(p->provider));
 	else
 		buf_append_cstr(out, "all mail");
 	return 0;
+}
+
+/* A campaign as a whole has a state of its own, which stops its build and shows everywhere. */
+static int refuse_whole_campaign(const struct cli *cli, struct err *err)
+{
+	const char *name = cli_option(cli, "campaign");
+	if (name == NULL || cli_option(cli, "provider") != NULL)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--campaign goes with --provider: the whole campaign is paused by edm "
+		       "campaign pause %s",
+		       name);
 }
 
 static int run_pause(struct cli *cli, struct err *err)
@@ -68,8 +73,9 @@ static int run_pause(struct cli *cli, struct err *err)
 	struct pause p;
 	int64_t for_ms;
 	struct buf scope, left;
-	if (check_named(cli, "pause", err) != 0 || steer_for(cli, &for_ms, err) != 0 ||
-	    parse_scope(cli, &p, err) != 0 || pause_store_add(cli->db, &p, for_ms, err) != 0)
+	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
+	    steer_for(cli, &for_ms, err) != 0 || parse_scope(cli, &p, err) != 0 ||
+	    pause_store_add(cli->db, &p, for_ms, err) != 0)
 		return -1;
 	buf_init(&scope, 1024);
 	buf_init(&left, 64);
@@ -108,7 +114,7 @@ static int run_resume(struct cli *cli, struct err *err)
 	if (lifted == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "nothing is paused by exactly that; edm pauses shows what is");
-	cli_printf(cli, "%d pause%s lifted\n", lifted, lifted == 1 ? "" : "s");
+	cli_printf(cli, "%d %s lifted\n", lifted, plural(lifted, "pause", "pauses"));
 	return 0;
 }
 
@@ -179,7 +185,8 @@ static const struct arg_option pause_options[] = {
 	{"all", NULL, "everything"},
 	{"provider", "P", "mail to this provider or site"},
 	{"source", "S", "mail from this source; with --provider: this lane"},
-	{"campaign", "C", "this campaign; with --provider: there"},
+	{"campaign", "C",
+	 "with --provider: of this campaign, there (all of it: edm campaign pause)"},
 	{"for", "TIME", "only for so long, as in 2h"},
 	{NULL, NULL, NULL},
 };
@@ -196,7 +203,7 @@ static const struct arg_option resume_options[] = {
 const struct cli_verb pause_verbs[] = {
 	{.noun = "pause",
 	 .options = pause_options,
-	 .summary = "Stop mail at once: all, to a provider, from a source, of a campaign",
+	 .summary = "Stop mail at once: all, to a provider, from a source",
 	 .examples = "    edm pause --provider qq --for 2h --because '550 frequency limited'\n"
 		     "    edm pause --source mx1 --provider gmail\n"
 		     "    edm pause --all",

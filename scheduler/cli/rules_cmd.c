@@ -41,10 +41,8 @@ static int run_check(struct cli *cli, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:b, s:i, s:i}", "sound", 1, "rules",
 						     (int)count, "overrides", (int)overrides));
-	cli_printf(cli,
-		   "%zu rules are sound, %zu of them operators'; each wins the replies it stands "
-		   "for\n",
-		   count, overrides);
+	cli_printf(cli, "sound: %zu %s, %zu of operators; each wins the replies it stands for\n",
+		   count, plural((int64_t)count, "rule", "rules"), overrides);
 	return 0;
 }
 

@@ -138,8 +138,9 @@ static int confirm_remove(struct cli *cli, const struct ip_pool_snapshot *s, str
 		return steer_check_source(s, name, err);
 	for (size_t i = 0; i < s->lane_count; i++)
 		lanes += s->lanes[i].source == source->id;
-	return cli_confirm(cli, err, "Removing source %.*s (%.*s) with what its %zu lane%s learnt",
-			   STR_ARG(name), STR_ARG(source->address), lanes, lanes == 1 ? "" : "s");
+	return cli_confirm(cli, err, "Removing source %.*s (%.*s) with what its %zu %s learnt",
+			   STR_ARG(name), STR_ARG(source->address), lanes,
+			   plural((int64_t)lanes, "lane", "lanes"));
 }
 
 static int run_remove(struct cli *cli, struct err *err)

@@ -43,14 +43,36 @@ int steer_check_source(const struct ip_pool_snapshot *s, struct str name, struct
 		       STR_ARG(name));
 }
 
-int steer_campaign(struct cli *cli, int64_t *id_out, struct err *err)
+static int find_campaign(struct cli *cli, int64_t *id_out, struct err *err)
 {
 	const char *name = cli_option(cli, "campaign");
 	*id_out = 0;
-	if (name == NULL)
-		return 0;
-	struct pg_blocking *db = cli_database(cli, err);
-	return db == NULL ? -1 : names_campaign_id(db, str_from(name), id_out, err);
+	return name == NULL ? 0 : names_campaign_id(cli->db, str_from(name), id_out, err);
+}
+
+int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	*out = (struct steer_scope){.provider = steer_option(cli, "provider"),
+				    .source = steer_option(cli, "source")};
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = steer_check_provider(s, out->provider, err);
+	if (result == 0)
+		result = steer_check_source(s, out->source, err);
+	ip_pool_snapshot_drop(s);
+	return result == 0 ? find_campaign(cli, &out->campaign, err) : -1;
+}
+
+bool steer_say_source(struct str source, struct str provider, struct buf *out)
+{
+	if (str_is_empty(source))
+		return false;
+	if (str_is_empty(provider))
+		buf_appendf(out, "source %.*s", STR_ARG(source));
+	else
+		buf_appendf(out, "lane %.*s/%.*s", STR_ARG(source), STR_ARG(provider));
+	return true;
 }
 
 int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err)

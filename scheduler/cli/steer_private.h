@@ -23,8 +23,14 @@ int steer_check_provider(const struct ip_pool_snapshot *s, struct str name,
 /* ERR_NOT_FOUND unless name (empty is fine) is a source in use. */
 int steer_check_source(const struct ip_pool_snapshot *s, struct str name,
 		       struct err *err) NODISCARD;
-/* The id of the campaign --campaign names, 0 without the option. */
-int steer_campaign(struct cli *cli, int64_t *id_out, struct err *err) NODISCARD;
+/* What --provider, --source and --campaign name, looked up; empty and 0 without them. */
+struct steer_scope {
+	struct str provider, source;
+	int64_t campaign;
+};
+int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
+/* "lane mx1/qq" when both are named, else "source mx1"; false and nothing without a source. */
+bool steer_say_source(struct str source, struct str provider, struct buf *out);
 
 /* --for in milliseconds, 0 without it; refuses 0 and more than ten years. */
 int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err) NODISCARD;

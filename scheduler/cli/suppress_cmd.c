@@ -210,8 +210,9 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 						     (json_int_t)r->already, "refused",
 						     (json_int_t)r->refused, "dry_run",
 						     cli_flag(cli, "dry-run")));
-	cli_printf(cli, "%s rows: %s suppressed, %s were so already, %llu refused%s\n",
+	cli_printf(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
+		   plural((int64_t)r->rows, "row", "rows"),
 		   cli_number((int64_t)r->added, added, sizeof(added)),
 		   cli_number((int64_t)r->already, already, sizeof(already)),
 		   (unsigned long long)r->refused,

@@ -42,8 +42,10 @@ static void print_lanes(struct cli *cli, const json_t *live)
 	size_t i;
 	json_t *lane;
 	cli_printf(cli, "\n");
-	table_init(&t, REPORT_SAY(cli, "LANE|NODE|SESSIONS|RATE/S|QUEUED|DELIVERED|WAITS FOR",
-				  "通道|节点|连接|每秒|排队|已送达|等待原因"));
+	table_init(&t, REPORT_SAY(cli,
+				  "LANE|NODE|SESSIONS|DELIVERED|PROVIDER'S RATE/S|PROVIDER'S "
+				  "QUEUE|WAITS FOR",
+				  "通道|节点|连接|已送达|服务商每秒|服务商排队|等待原因"));
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
 		table_cell(&t, "%s/%s", document_text(lane, "source"),
@@ -51,9 +53,9 @@ static void print_lanes(struct cli *cli, const json_t *live)
 		table_str(&t, str_from(document_text(lane, "node")));
 		table_cell(&t, "%lld/%lld", (long long)document_int(lane, "sessions"),
 			   (long long)document_int(lane, "allowed"));
+		report_number(&t, document_int(lane, "delivered"));
 		table_cell(&t, "%.1f", json_number_value(json_object_get(lane, "rate")));
 		report_number(&t, document_int(lane, "queued"));
-		report_number(&t, document_int(lane, "delivered"));
 		table_str_or_dash(&t, str_from(document_text(lane, "waits")));
 	}
 	table_print(&t, cli, REPORT_SAY(cli, "No lane is in use.", "没有正在使用的通道。"));
@@ -80,6 +82,7 @@ static int show(struct cli *cli, bool is_live, struct err *err)
 	json_object_del(live, "pauses");
 	json_object_del(live, "limits");
 	json_object_del(live, "sources");
+	json_object_del(live, "campaigns");
 	if (report_is_json(cli, live))
 		return 0;
 	if (is_live)

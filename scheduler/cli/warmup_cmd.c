@@ -73,7 +73,7 @@ static int steer(struct cli *cli, struct warmup_steering *steering, struct err *
 	int lanes = source_store_steer(cli->db, steering, &change, err);
 	if (lanes < 0)
 		return -1;
-	cli_printf(cli, "%d lane%s of %.*s: %s\n", lanes, lanes == 1 ? "" : "s",
+	cli_printf(cli, "%d %s of %.*s: %s\n", lanes, plural(lanes, "lane", "lanes"),
 		   STR_ARG(steering->source),
 		   steering->steps > 0	? "moved forward"
 		   : steering->held > 0 ? "held on this step"

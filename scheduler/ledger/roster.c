@@ -74,9 +74,10 @@ static int refuse(struct str name, enum node_state state, const struct pg_rows *
 			       "node %.*s is running: stop it first, then remove it",
 			       STR_ARG(name));
 	return err_set(err, ERR_REFUSED,
-		       "node %.*s still holds %lld chunks; another node takes them within a "
+		       "node %.*s still holds %lld %s; another node takes over within a "
 		       "minute, or start it again",
-		       STR_ARG(name), (long long)pg_int(rows, 0, 2));
+		       STR_ARG(name), (long long)pg_int(rows, 0, 2),
+		       plural(pg_int(rows, 0, 2), "chunk", "chunks"));
 }
 
 int roster_move(struct pg_blocking *db, struct str name, enum node_state state,

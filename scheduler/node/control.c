@@ -49,13 +49,7 @@ static void take_returned(struct node *n, struct work_job *job)
 	bool is_of_group =
 		job->plan.site != NULL && str_equals(job->plan.site->queue, hold->need->group);
 	if (job->returned == RETURNED_SUPPRESSED) {
-		struct outcome facts = {.words = OUTCOME_WORDS_LOCAL,
-					.stage = STAGE_LOCAL,
-					.verdict = {.klass = OUTCOME_SUPPRESSED,
-						    .cause = CAUSE_SUPPRESSED,
-						    .scope = SCOPE_RECIPIENT,
-						    .rule = ""}};
-		dispatch_settle(n, job, &facts, 0);
+		dispatch_settle_suppressed(n, job);
 		return;
 	}
 	if (job->returned == RETURNED_ELSEWHERE) {

@@ -105,6 +105,22 @@ void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts
 	dispatch_forget(n, job);
 }
 
+static struct outcome suppressed(void)
+{
+	return (struct outcome){.words = OUTCOME_WORDS_LOCAL,
+				.stage = STAGE_LOCAL,
+				.verdict = {.klass = OUTCOME_SUPPRESSED,
+					    .cause = CAUSE_SUPPRESSED,
+					    .scope = SCOPE_RECIPIENT,
+					    .rule = ""}};
+}
+
+void dispatch_settle_suppressed(struct node *n, struct work_job *job)
+{
+	struct outcome facts = suppressed();
+	dispatch_settle(n, job, &facts, 0);
+}
+
 /* Suppressed since the freeze, past the deadline, or somebody whose message crashes the program:
  * settled without a try. */
 static bool is_admitted(struct node *n, struct work_job *job, struct outcome *facts)
@@ -112,10 +128,7 @@ static bool is_admitted(struct node *n, struct work_job *job, struct outcome *fa
 	const struct node_person *person = &job->lease->people[job->position];
 	*facts = (struct outcome){.words = OUTCOME_WORDS_LOCAL, .stage = STAGE_LOCAL};
 	if (person->is_suppressed) {
-		facts->verdict = (struct verdict){.klass = OUTCOME_SUPPRESSED,
-						  .cause = CAUSE_SUPPRESSED,
-						  .scope = SCOPE_RECIPIENT,
-						  .rule = ""};
+		*facts = suppressed();
 		return false;
 	}
 	int64_t deadline_us = job->campaign->deadline_us;

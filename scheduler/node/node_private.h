@@ -211,6 +211,8 @@ void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 void dispatch_elsewhere(struct node *n, struct work_job *job);
 /* The job ends without a try, with these facts. */
 void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts, int64_t due_us);
+/* Suppressed since the freeze: it ends so. */
+void dispatch_settle_suppressed(struct node *n, struct work_job *job);
 /* The job goes back untried; due_us > 0: to the retry table until then. */
 void dispatch_return(struct node *n, struct work_job *job, int64_t due_us);
 /* The job is settled or returned: forgets it. */

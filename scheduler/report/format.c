@@ -96,6 +96,10 @@ void format_share(int64_t part, int64_t whole, struct buf *out)
 	}
 	/* Rounded down, so that 100 % means everybody. */
 	int64_t tenths = (int64_t)((__int128)part * 1000 / whole);
+	if (tenths == 0 && part > 0) {
+		buf_append_cstr(out, "<0.1 %");
+		return;
+	}
 	buf_appendf(out, "%lld.%lld %%", (long long)(tenths / 10), (long long)(tenths % 10));
 }
 

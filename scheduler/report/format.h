@@ -18,7 +18,8 @@ void format_iso(int64_t us, struct buf *out);
 void format_span(int64_t ms, enum language language, struct buf *out);
 /* "1,234,567"; in Chinese "1,234,567（123.5 万）" from ten thousand on. */
 void format_people(int64_t n, enum language language, struct buf *out);
-/* part of whole in per cent, one digit: "98.7 %"; "-" of nothing. Never "100.0 %" unless all. */
+/* part of whole in per cent, one digit: "98.7 %"; "-" of nothing. Never "100.0 %" unless all, nor
+ * "0.0 %" unless nobody: then "<0.1 %". */
 void format_share(int64_t part, int64_t whole, struct buf *out);
 /* "550 5.1.1 text"; code and enhanced (class × 1,000,000 + subject × 1,000 + detail) are left out
  * when 0. */

@@ -6,7 +6,8 @@
 
 json_t *live_load(struct pg_blocking *db, struct err *err)
 {
-	static const char *const lists[] = {"nodes", "lanes", "sources", "pauses", "limits"};
+	static const char *const lists[] = {"nodes",  "lanes",	"sources",
+					    "pauses", "limits", "campaigns"};
 	json_t *live = document_load(db, "report/live", NULL, err);
 	for (size_t i = 0; live != NULL && i < ARRAY_LEN(lists); i++)
 		if (!json_is_array(json_object_get(live, lists[i])))
@@ -98,6 +99,18 @@ const json_t *live_lane(const json_t *live, const char *source, const char *queu
 		if (strcmp(document_text(lane, "source"), source) == 0 &&
 		    strcmp(document_text(lane, "queue"), queue) == 0)
 			return lane;
+	}
+	return NULL;
+}
+
+const json_t *live_campaign(const json_t *live, const char *name)
+{
+	size_t i;
+	json_t *campaign;
+	json_array_foreach(json_object_get(live, "campaigns"), i, campaign)
+	{
+		if (strcmp(document_text(campaign, "campaign"), name) == 0)
+			return campaign;
 	}
 	return NULL;
 }

@@ -10,7 +10,7 @@
 #include "engine/base/buf.h"
 #include "scheduler/report/document.h"
 
-/* {"now_at", "nodes", "lanes", "sources", "pauses", "limits"}, each a list. */
+/* {"now_at", "nodes", "lanes", "sources", "pauses", "limits", "campaigns"}, each a list. */
 json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
 bool live_has_node(const json_t *live);
 /* What the node called name (NULL = any) says under this key of its gauges: "refused", why the
@@ -30,5 +30,8 @@ const json_t *live_pause(const json_t *live, const struct live_scope *scope);
 const json_t *live_open_lane(const json_t *live, const char *queue, const json_t **waiting_out);
 /* The lane source/queue, or NULL. */
 const json_t *live_lane(const json_t *live, const char *source, const char *queue);
+/* Of a running campaign: its pool, how many active sources that has, and "spent", its limit of
+ * hours or days that is used up (or null); NULL if there is none of the name. */
+const json_t *live_campaign(const json_t *live, const char *name);
 
 #endif

@@ -73,6 +73,41 @@ static void put_wait(const json_t *lane, struct buf *out)
 		    document_text(lane, "waits"));
 }
 
+/* "20 messages in 1 h", "1 小时 20 封" */
+static void say_rate(const struct why_context *w, const json_t *limit, struct buf *out)
+{
+	int64_t n = document_int(limit, "value");
+	if (w->language == LANGUAGE_ZH)
+		format_span(document_int(limit, "period_ms"), w->language, out);
+	else
+		buf_appendf(out, "%lld %s in ", (long long)n, plural(n, "message", "messages"));
+	if (w->language == LANGUAGE_ZH)
+		buf_appendf(out, " %lld 封", (long long)n);
+	else
+		format_span(document_int(limit, "period_ms"), w->language, out);
+}
+
+/* What stops every lane of the campaign alike. Limits of seconds and minutes are what lanes wait
+ * for, and they say so. */
+static bool say_campaign_stop(const struct why_context *w, const json_t *campaign, struct buf *out)
+{
+	const json_t *spent = json_object_get(campaign, "spent");
+	if (campaign != NULL && document_int(campaign, "sources") == 0) {
+		buf_appendf(out,
+			    SAY(w, "no active source in pool %s (edm source show)",
+				"地址池 %s 没有启用的发信源（edm source show）"),
+			    document_text(campaign, "pool"));
+		return true;
+	}
+	if (!json_is_object(spent))
+		return false;
+	put(out, SAY(w, "its limit of ", "其限额每 "));
+	say_rate(w, spent, out);
+	buf_appendf(out, SAY(w, " is used up (limit %lld by %s)", "已用完（限制 %lld，%s 设定）"),
+		    (long long)document_int(spent, "limit_id"), document_text(spent, "set_by"));
+	return true;
+}
+
 bool why_say_hold(const struct why_context *w, const char *group, struct buf *out)
 {
 	const struct live_scope scope = {.campaign = w->campaign, .target = group};
@@ -94,6 +129,8 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 		put(out, stopped);
 		return true;
 	}
+	if (say_campaign_stop(w, live_campaign(w->live, w->campaign), out))
+		return true;
 	if (group == NULL || live_open_lane(w->live, group, &waiting) != NULL || waiting == NULL)
 		return false;
 	put_wait(waiting, out);
@@ -149,6 +186,14 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 	put_refusal(w, node, out);
 }
 
+static void say_attempts(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	int64_t attempts = document_int(person, "attempts");
+	buf_appendf(out, SAY(w, " after %lld %s: %s", "，已尝试 %lld %s：%s"), (long long)attempts,
+		    SAY(w, plural(attempts, "attempt", "attempts"), "次"),
+		    document_text(person, "meaning"));
+}
+
 static void say_deferred(const struct why_context *w, const json_t *person, struct buf *out)
 {
 	put(out, SAY(w, "deferred ", "延迟重试，"));
@@ -157,9 +202,7 @@ static void say_deferred(const struct why_context *w, const json_t *person, stru
 		put(out, SAY(w, ": its lane had no room, no attempt was made",
 			     "：通道暂无空位，尚未投递"));
 	else
-		buf_appendf(out, SAY(w, " after %lld attempts: %s", "，已尝试 %lld 次：%s"),
-			    (long long)document_int(person, "attempts"),
-			    document_text(person, "meaning"));
+		say_attempts(w, person, out);
 }
 
 static void say_delivered(const struct why_context *w, const json_t *person, struct buf *out)

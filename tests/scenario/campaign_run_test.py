@@ -35,7 +35,7 @@ def ready(edm, sink, tmp_path):
     host, port = sink.addresses[0]
     edm("source", "add", "127.0.0.1", "--name", "mx1", "--ehlo", "mx1.example.com")
     edm("route", "set", "*", f"{host}:{port}", "--tls", "none")
-    edm("list", "import", tmp_path / "p.csv", "--list", "l")
+    edm("list", "import", tmp_path / "p.csv", "--list", "l", "--yes")
     edm(
         "campaign",
         "create",

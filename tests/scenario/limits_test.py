@@ -167,14 +167,14 @@ def test_pause_and_resume_of_every_scope(mx1, database):
     mx1("pause", "--provider", "qq")
     mx1("pause", "--source", "mx1")
     mx1("pause", "--source", "mx1", "--provider", "gmail")
-    mx1("pause", "--campaign", "spring")
+    mx1("pause", "--campaign", "spring", "--provider", "qq")
     mx1("pause", "--provider", "mx.example.org")
     assert paused(mx1) == {
         "all mail",
         "mail to qq",
         "source mx1",
         "lane mx1/gmail",
-        "campaign spring",
+        "campaign spring at qq",
         "mail to mx.example.org",
     }
     first = mx1("pauses", "--json").json["pauses"][0]
@@ -190,12 +190,12 @@ def test_pause_and_resume_of_every_scope(mx1, database):
     assert paused(mx1) == {
         "source mx1",
         "lane mx1/gmail",
-        "campaign spring",
+        "campaign spring at qq",
         "mail to mx.example.org",
     }
     assert "3 pauses lifted" in mx1("resume", "--all").out
-    assert paused(mx1) == {"campaign spring"}
-    mx1("resume", "--campaign", "spring")
+    assert paused(mx1) == {"campaign spring at qq"}
+    mx1("resume", "--campaign", "spring", "--provider", "qq")
     assert "nothing is paused" in mx1("pauses").out
     assert database.query(
         "SELECT actor, because FROM event WHERE verb = 'resume' ORDER BY event_id LIMIT 1"
@@ -206,11 +206,13 @@ def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
     for code, words, *args in (
         (2, "say what to pause", "pause"),
         (2, "--all stands alone", "pause", "--all", "--provider", "qq"),
-        (2, "not on one source", "pause", "--campaign", "spring", "--source", "mx1"),
+        (2, "edm campaign pause spring", "pause", "--campaign", "spring"),
+        (2, "not on one source", "pause", "--campaign", "spring", "--provider", "qq", "--source",
+         "mx1"),
         (2, "--for takes a time", "pause", "--all", "--for", "later"),
         (3, "no provider", "pause", "--provider", "qqq"),
         (3, "no source", "pause", "--source", "mx7"),
-        (3, "no campaign", "pause", "--campaign", "autumn"),
+        (3, "no campaign", "pause", "--campaign", "autumn", "--provider", "qq"),
         (2, "say what to resume", "resume"),
         (3, "nothing is paused by exactly that", "resume", "--provider", "qq"),
         (3, "nothing is paused by exactly that", "resume", "--id", "9"),

@@ -22,18 +22,18 @@ def sheet(tmp_path):
 @pytest.fixture
 def customers(edm, sheet):
     """The file imported."""
-    edm("list", "import", sheet, "--list", "customers", "--consent", "店")
+    edm("list", "import", sheet, "--list", "customers", "--consent", "店", "--yes")
     return edm
 
 
 def test_an_import_shows_what_it_found_and_counts_every_row(edm, sheet):
-    out = edm("list", "import", sheet, "--list", "customers").out
+    out = edm("list", "import", sheet, "--list", "customers", "--yes").out
     assert "名单.csv: GB18030, cells between ,, first row is the header" in out
     assert "邮箱 → the address" in out and "姓名 → {{ name }}" in out and "李雷" in out
     assert "4 rows into list customers (new)" in out and "to take it back: edm list undo 1" in out
     refused = sheet.with_name("名单.refused.csv")
     assert "坏的" in refused.read_text("utf-8-sig") and str(refused) in out
-    again = edm("list", "import", sheet, "--list", "customers", "--json").json
+    again = edm("list", "import", sheet, "--list", "customers", "--json", "--yes").json
     assert {k: again[k] for k in ("rows", "added", "unchanged", "duplicates", "refused")} == {
         "rows": 4,
         "added": 0,
@@ -50,7 +50,7 @@ def test_a_dry_run_changes_nothing(edm, sheet, database):
 
 
 def test_a_file_comes_from_standard_input_too(edm):
-    found = edm("list", "import", "-", "--list", "l", "--json", stdin="a@b.example\n").json
+    found = edm("list", "import", "-", "--list", "l", "--json", "--yes", stdin="a@b.example\n").json
     assert found["added"] == 1 and found["list_made"]
 
 
@@ -75,6 +75,37 @@ def test_what_is_no_list_of_people_is_refused(edm, tmp_path):
     assert "cannot" in edm.fails(1, "list", "import", "/nope.csv", "--list", "l")
     (tmp_path / "x.csv").write_text("a,b\nc,d\n")
     assert "address" in edm.fails(1, "list", "import", tmp_path / "x.csv", "--list", "l")
+
+
+def test_an_import_is_not_begun_unasked(edm, sheet, database):
+    for file, options in [(sheet, []), (sheet, ["--json"]), ("-", [])]:
+        words = edm.fails(4, "list", "import", file, "--list", "l", *options, stdin="a@b.example\n")
+        assert "needs --yes where there is nobody to ask" in words
+    words = edm.fails(4, "suppress", "import", sheet, "--cause", "unsubscribed")
+    assert "needs --yes" in words
+    assert database.value("SELECT count(*) FROM list") == 0
+    assert database.value("SELECT count(*) FROM suppression") == 0
+    edm("list", "import", sheet, "--list", "l", "--dry-run")
+
+
+def test_a_file_of_which_nobody_is_taken_is_an_error(edm, tmp_path, database):
+    (tmp_path / "x.csv").write_text("email\nnobody\nat-all\n")
+    words = edm.fails(1, "list", "import", tmp_path / "x.csv", "--list", "l", "--yes")
+    assert "nothing was taken" in words and "2 rows" in words and words.count("\n") == 1
+    assert database.value("SELECT count(*) FROM list") == 0
+    refused = words.split("the reasons are in ")[1].split(")")[0]
+    assert "nobody" in open(refused).read()
+    words = edm.fails(1, "suppress", "import", tmp_path / "x.csv", "--cause", "unsubscribed",
+                      "--yes")
+    assert "nothing was taken" in words
+    assert database.value("SELECT count(*) FROM import") == 0
+
+
+def test_counts_are_in_grammar(edm, tmp_path):
+    (tmp_path / "x.csv").write_text("email\na@b.example\n")
+    out = edm("list", "import", tmp_path / "x.csv", "--list", "l", "--yes").out
+    assert "1 row into list l" in out
+    assert "with its 1 member;" in edm("list", "remove", "l", "--yes").out
 
 
 def test_show_tells_members_attributes_domains_and_imports(customers):
@@ -104,12 +135,10 @@ def test_an_export_can_be_imported_again(customers, tmp_path):
         "bob@example.org": "Bob",
     }
     customers("list", "export", "customers", "--output", tmp_path / "out.csv")
-    assert (
-        customers("list", "import", tmp_path / "out.csv", "--list", "customers", "--json").json[
-            "unchanged"
-        ]
-        == 2
-    )
+    again = customers(
+        "list", "import", tmp_path / "out.csv", "--list", "customers", "--json", "--yes"
+    ).json
+    assert again["unchanged"] == 2
     assert "nope" in customers.fails(3, "list", "export", "nope", "--output", tmp_path / "no.csv")
     assert not (tmp_path / "no.csv").exists()
 
@@ -175,7 +204,7 @@ def test_suppressions_are_added_checked_and_taken_back(customers):
 def test_a_file_of_suppressions_and_its_undo(customers, tmp_path):
     (tmp_path / "gone.csv").write_text("email\nli@qq.com\nbad\n")
     found = customers(
-        "suppress", "import", tmp_path / "gone.csv", "--cause", "unsubscribed", "--json"
+        "suppress", "import", tmp_path / "gone.csv", "--cause", "unsubscribed", "--json", "--yes"
     ).json
     assert (found["added"], found["refused"]) == (1, 1)
     assert (

@@ -36,4 +36,24 @@ SELECT jsonb_build_object(
 			ORDER BY r.kind, r.limit_id)
 	             FROM limit_rule r
 	            WHERE r.ended_at IS NULL AND (r.until IS NULL OR r.until > now())
-	              AND r.campaign_id IS NULL AND r.sending_domain IS NULL));
+	              AND r.campaign_id IS NULL AND r.sending_domain IS NULL),
+	'campaigns', (SELECT jsonb_agg(jsonb_build_object(
+			'campaign', c.name, 'pool', p.pool,
+			'sources', (SELECT count(*) FROM source s
+			             WHERE s.state = 1 AND s.pool = p.pool),
+			'spent', (SELECT jsonb_build_object('limit_id', r.limit_id, 'value', r.n,
+			                 'period_ms', r.period_ms, 'set_by', r.set_by)
+			            FROM limit_rule r, LATERAL (
+			                 SELECT coalesce(sum(n), 0) AS messages FROM (
+			                     SELECT max(messages) AS n FROM limit_usage
+			                      WHERE campaign_id = c.campaign_id
+			                        AND bucket > now() - r.period_ms * interval '1 ms'
+			                      GROUP BY bucket, node_id, incarnation, source_id,
+			                               target, sending_domain_id) t) used
+			           WHERE r.campaign_id = c.campaign_id AND r.ended_at IS NULL
+			             AND (r.until IS NULL OR r.until > now())
+			             AND r.kind = 3 AND r.n <= used.messages
+			             AND (r.period_ms >= 3600000 OR r.n = 0)
+			           ORDER BY r.period_ms DESC LIMIT 1)))
+	                FROM campaign c, LATERAL (SELECT coalesce(c.pool, 'default') AS pool) p
+	               WHERE c.state = 3 AND c.removed_at IS NULL));

@@ -80,6 +80,10 @@ static void test_numbers(void **state)
 	check(&text, "-");
 	format_share(999999, 1000000, &text);
 	check(&text, "99.9 %");
+	format_share(1, 100000, &text);
+	check(&text, "<0.1 %");
+	format_share(0, 100000, &text);
+	check(&text, "0.0 %");
 	format_share(INT64_MAX, INT64_MAX, &text);
 	check(&text, "100.0 %");
 	buf_done(&text);

@@ -24,6 +24,15 @@ static const char paused[] =
 	" \"until\": 1795305783000000},"
 	"{\"provider\": \"qq\", \"source\": \"mx1\", \"who\": \"wu\", \"why\": \"\"}]}";
 
+static const char without_source[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"bulk\", \"sources\": 0, \"spent\": null}]}";
+static const char spent[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"autumn\", \"pool\": \"default\", \"sources\": 0},"
+	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"spent\":"
+	" {\"limit_id\": 7, \"value\": 1, \"period_ms\": 3600000, \"set_by\": \"li\"}}]}";
+
 static void check_hold(const char *live_text, enum campaign_state state, const char *group,
 		       const char *want)
 {
@@ -57,6 +66,10 @@ static void test_what_holds(void **state)
 		{nobody, CAMPAIGN_RUNNING, "qq", "no node is running (edm run starts one)"},
 		{one_node, CAMPAIGN_RUNNING, "qq", "mx1/qq waits 9 s: x"},
 		{stopped, CAMPAIGN_RUNNING, "qq", "no room"},
+		{without_source, CAMPAIGN_RUNNING, "qq",
+		 "no active source in pool bulk (edm source show)"},
+		{spent, CAMPAIGN_RUNNING, NULL,
+		 "its limit of 1 message in 1 h is used up (limit 7 by li)"},
 		/* Another lane of the provider can send. */
 		{one_node, CAMPAIGN_RUNNING, "gmail", ""},
 		{one_node, CAMPAIGN_RUNNING, "tail", ""},
