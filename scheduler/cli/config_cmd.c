@@ -57,7 +57,9 @@ static int print_key(struct cli *cli, const struct conf *c, const char *name, st
 	cli_printf(cli, "%s\nDefault: %s. May be: %s. %s; a running node takes it %s.\n", key->help,
 		   key->preset[0] ? key->preset : "empty", allowed.data,
 		   key->scope == CONF_SHARED ? "Shared by all nodes" : "Each node has its own",
-		   key->is_reloadable ? "at once" : "at its next start");
+		   !key->is_reloadable	       ? "at its next start"
+		   : key->scope == CONF_SHARED ? "within a second"
+					       : "when it is told to read edm.conf (SIGHUP)");
 	buf_done(&allowed);
 	return 0;
 }

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """init, down, sql, version, help: what a newcomer types first."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from support.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -56,3 +61,11 @@ def test_help_lists_its_topics_and_every_page_opens(private):
         assert private("help", topic).out.startswith("# ")
     assert "edm help lists the topics" in private.fails(3, "help", "nothing")
     assert private("version", "--json").json["version"]
+
+
+@pytest.mark.parametrize("verb", ["build", "test", "demo"])
+def test_the_launcher_says_what_its_verbs_do(verb):
+    """… and does none of it: that would take minutes."""
+    run = subprocess.run([ROOT / "edm", verb, "--help"], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 0 and run.stderr == ""
+    assert verb in run.stdout or "check" in run.stdout

@@ -189,3 +189,25 @@ def test_top_does_not_show_what_is_old(edm, spring, database):
     top = edm("top", "--json").json
     assert top["lanes"] == [] and top["nodes"][0]["alive"] is False
     assert "gone" in edm("top").out
+
+
+def test_why_names_what_stops_every_lane_of_a_campaign(edm, spring, database):
+    start_node(database, lane("qq"))
+    database.query("UPDATE edm.campaign SET pool = 'bulk'")
+    assert "no active source in pool bulk" in edm("why", "spring").out
+    assert "bulk 没有启用的发信源" in edm("why", "spring", "--lang", "zh").out
+    database.query("UPDATE edm.campaign SET pool = NULL")
+    assert "no active source" not in edm("why", "spring").out
+    database.query(
+        "INSERT INTO edm.limit_rule(campaign_id, kind, n, period_ms, set_by)"
+        " SELECT campaign_id, 3, 20, 3600000, 'li' FROM edm.campaign"
+    )
+    assert "used up" not in edm("why", "spring").out
+    # Running totals of two lanes: the greatest of each counts.
+    database.query(
+        "INSERT INTO edm.limit_usage SELECT date_trunc('minute', now()), 1, 1, 1, 0, campaign_id,"
+        " n, 0, target FROM edm.campaign, (VALUES ('qq', 3), ('qq', 12), ('gmail', 8)) u(target, n)"
+    )
+    assert "its limit of 20 messages in 1 h is used up" in edm("why", "spring").out
+    database.query("UPDATE edm.limit_usage SET bucket = now() - interval '2 h'")
+    assert "used up" not in edm("why", "spring").out
