@@ -224,6 +224,11 @@ struct upkeep *upkeep_open(struct loop *loop, struct pg *work, const struct upke
 	return u;
 }
 
+void upkeep_set(struct upkeep *u, const struct upkeep_options *options)
+{
+	u->options = *options;
+}
+
 void upkeep_close(struct upkeep *u)
 {
 	if (u == NULL)

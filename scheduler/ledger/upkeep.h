@@ -30,6 +30,8 @@ struct upkeep_options {
 
 struct upkeep *upkeep_open(struct loop *loop, struct pg *work,
 			   const struct upkeep_options *options);
+/* Other waits and another retention from now on. */
+void upkeep_set(struct upkeep *u, const struct upkeep_options *options);
 /* Close the work connection first. NULL is fine. */
 void upkeep_close(struct upkeep *u);
 

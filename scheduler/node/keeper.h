@@ -196,6 +196,9 @@ struct keeper_gauges {
 	const struct err *refusal; /* why; NULL = nothing is refused. The keeper's */
 };
 struct keeper_gauges keeper_gauges(const struct keeper *k);
+/* Settings that a running node takes, as in the options. */
+void keeper_set_upkeep(struct keeper *k, int64_t unknown_retry_after_ms, int64_t overdue_ms,
+		       int32_t keep_outcomes_days);
 /* Flushes what there is, releases all, deregisters; on_done when that is committed or given up
  * after timeout_ms. Everything must have been settled or returned before. */
 void keeper_stop(struct keeper *k, int64_t timeout_ms, void (*on_done)(void *owner), void *owner);

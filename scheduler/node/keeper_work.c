@@ -33,17 +33,33 @@ struct keeper_work {
 	int64_t versions[NODE_CHANGE_COUNT];
 };
 
+static struct upkeep_options upkeep_options_of(const struct keeper *k)
+{
+	return (struct upkeep_options){.id = k->id,
+				       .lease_ms = k->options.times.lease_ms,
+				       .unknown_retry_ms = k->options.unknown_retry_after_ms,
+				       .overdue_ms = k->options.overdue_ms,
+				       .outcome_days = k->options.keep_outcomes_days,
+				       .chunk_days = CHUNK_DAYS};
+}
+
+void keeper_set_upkeep(struct keeper *k, int64_t unknown_retry_after_ms, int64_t overdue_ms,
+		       int32_t keep_outcomes_days)
+{
+	k->options.unknown_retry_after_ms = unknown_retry_after_ms;
+	k->options.overdue_ms = overdue_ms;
+	k->options.keep_outcomes_days = keep_outcomes_days;
+	struct upkeep_options options = upkeep_options_of(k);
+	if (k->background != NULL)
+		upkeep_set(k->background->upkeep, &options);
+}
+
 static struct keeper_work *background_of(struct keeper *k)
 {
 	if (k->background != NULL)
 		return k->background;
 	struct keeper_work *b = xcalloc(1, sizeof(*b));
-	struct upkeep_options options = {.id = k->id,
-					 .lease_ms = k->options.times.lease_ms,
-					 .unknown_retry_ms = k->options.unknown_retry_after_ms,
-					 .overdue_ms = k->options.overdue_ms,
-					 .outcome_days = k->options.keep_outcomes_days,
-					 .chunk_days = CHUNK_DAYS};
+	struct upkeep_options options = upkeep_options_of(k);
 	b->keeper = k;
 	arena_init(&b->pools, 0);
 	b->upkeep = upkeep_open(k->loop, k->work, &options);

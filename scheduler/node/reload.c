@@ -134,6 +134,8 @@ static void take_settings(struct node *n, const struct node_settings *fresh)
 	s->horizon_ms = fresh->horizon_ms;
 	s->leased_budget = fresh->leased_budget;
 	s->alert_command = fresh->alert_command;
+	keeper_set_upkeep(n->keeper, fresh->unknown_retry_after_ms, fresh->overdue_ms,
+			  fresh->keep_outcomes_days);
 	s->smtp_port = fresh->smtp_port;
 	s->tls = fresh->tls;
 	s->dns.policy = fresh->dns.policy;

@@ -185,6 +185,21 @@ def test_shared_settings_arrive_by_themselves(mailing):
     assert 3 * 3600 < wait_s < 5 * 3600
 
 
+def test_the_keeper_takes_new_settings(mailing):
+    """Few who are due again wait to be many, but not for longer than ledger.overdue_ms."""
+    mailing.provider("big", profile={"rcpt": [{"reply": "451 4.3.0 later", "first": 1}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("a", {"big": 3})
+    mailing.edm("config", "set", "retry.schedule", "1s")
+    mailing.edm("config", "set", "ledger.overdue_ms", "10min")
+    mailing.start()
+    mailing.launch(campaign)
+    late = "SELECT count(*) FROM retry WHERE due_at < now() - interval '2 s'"
+    mailing.wait(lambda: mailing.db.value(late) == 3, "three are overdue and wait")
+    mailing.edm("config", "set", "ledger.overdue_ms", "10ms")
+    mailing.finished(campaign, seconds=15)
+
+
 def test_a_bad_file_changes_nothing(mailing):
     """What is wrong is said once; the values of before stay, and later changes are taken."""
     (mailing.directory / "edm.conf").write_text("retry.schedule = 2h\n")

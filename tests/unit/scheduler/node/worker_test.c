@@ -316,6 +316,7 @@ static void a_message_leaves_under_a_lease(void **state)
 		loop_turn(f->loop, true);
 	assert_int_equal(f->job->result->outcome.verdict.klass, OUTCOME_DELIVERED);
 	drain(f);
+	assert_int_equal(sem_wait(&f->peer.is_over), 0);
 	assert_true(f->peer.has_message);
 }
 
