@@ -176,7 +176,7 @@ static void what_hosts_did_passes_on_to_a_successor(void **state)
 	static const struct host_case hosts[] = {{"a", 10}, {"b", 20}};
 	struct site *first = site_with(answer_of(hosts, 2));
 	struct mx_answer *answer = mx_answer_hold(first->answer);
-	site_host_failed(site_host_named(first, STR("a")), 1000);
+	site_host_named(first, STR("a"))->down_until_ms = 2000;
 	site_host_named(first, STR("b"))->plain_until_ms = 9000;
 	/* The one in between never got a job. */
 	struct site *between = successor_of(first, 0, TLS_REQUIRED);
