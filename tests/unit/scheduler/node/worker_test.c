@@ -32,6 +32,7 @@ struct fixture {
 	struct mailbox *inbox;
 	struct journal *journal;
 	struct composers *composers;
+	struct crashes *crashes;
 	struct node_shared shared;
 	struct identity identity;
 	struct campaign_snapshot *campaign;
@@ -258,7 +259,9 @@ static int setup(void **state)
 	f.inbox = mailbox_open(f.loop, on_letter, &f);
 	f.journal = journal_open(f.directory, installation, &err);
 	assert_non_null(f.journal);
-	f.composers = composers_open(1);
+	f.crashes = crashes_open(f.directory, &err);
+	assert_non_null(f.crashes);
+	f.composers = composers_open(1, f.crashes);
 	hold_identity(&f);
 	make_job(&f);
 	atomic_store(&f.shared.lease_until_ms, clock_now_ms() + 3600000);
@@ -289,6 +292,7 @@ static int teardown(void **state)
 		drain(f);
 	worker_close(f->worker);
 	composers_close(f->composers);
+	crashes_close(f->crashes);
 	mailbox_close(f->inbox);
 	loop_turn(f->loop, false);
 	loop_free(f->loop);
