@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define SHARE_WAIT_MS 1000
+#define TURN_MS 1000 /* between two calls of limiter_want_anew */
 
 void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t now)
 {
@@ -229,8 +230,10 @@ static uint64_t begun_of(const struct limiter *l, int meter)
 void limiter_want_anew(struct limiter *l)
 {
 	for (int m = 0; m < LIMIT_METER_COUNT; m++) {
-		l->shares[m].is_short = false;
-		l->shares[m].begun = begun_of(l, m);
+		struct limiter_share *share = &l->shares[m];
+		share->is_short = false;
+		share->pace = begun_of(l, m) - share->begun;
+		share->begun = begun_of(l, m);
 	}
 }
 
@@ -238,13 +241,19 @@ int64_t limiter_wanted(struct limiter *l, int meter, int64_t now)
 {
 	struct limiter_share *share = &l->shares[meter];
 	int64_t counted = limiter_counted(l, meter, now);
-	int64_t fresh = (int64_t)(begun_of(l, meter) - share->begun);
+	uint64_t fresh = begun_of(l, meter) - share->begun;
+	int64_t need = (int64_t)(fresh > share->pace ? fresh : share->pace);
 	share->was_short = share->is_short;
-	if (share->is_short)
+	if (limit_meter_kind(meter) != LIMIT_CONNECTIONS)
+		need *= limit_period_ms(limit_meter_period(meter)) / TURN_MS;
+	bool uses_it_up = counted >= share->part || need + need / 16 >= share->part;
+	if (share->is_short && uses_it_up)
 		return LIMIT_MAX_COUNT;
-	if (fresh <= 0)
+	if (need == 0)
 		return counted;
-	return counted + 1 + (fresh < counted / 8 ? fresh : counted / 8);
+	if (need < counted || limit_meter_kind(meter) == LIMIT_CONNECTIONS)
+		need = counted;
+	return need + need / 16 + 1;
 }
 
 void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version)

@@ -43,6 +43,7 @@ struct limiter_share {
 	bool is_short;	  /* somebody had to wait for this limit since it wants anew */
 	bool was_short;	  /* that is what the last wish said */
 	uint64_t begun;	  /* in all, when it began to want anew */
+	uint64_t pace;	  /* begun in the second before that */
 };
 
 struct limiter {
@@ -105,11 +106,12 @@ void limiter_divide(struct limiter *l, int64_t until_ms);
 void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version);
 /* Its shares may be used until then; before it says so again. */
 void limiter_extend_shares(struct limiter *l, int64_t until_ms);
-/* From now on it wants what is wanted from now on. */
+/* From now on it wants what is wanted from now on. To be called once a second. */
 void limiter_want_anew(struct limiter *l);
 /*
- * What it could use of the cap of a meter: everything if somebody had to wait since it wants anew,
- * else what it counts, and a little more if any began since.
+ * What it could use of the cap of a meter: everything if it uses its share up and somebody had to
+ * wait since it wants anew; else what it counts, or will at its present pace, and a little more;
+ * when none begins, what it counts.
  */
 int64_t limiter_wanted(struct limiter *l, int meter, int64_t now);
 /* What counts against the cap of a meter now. */

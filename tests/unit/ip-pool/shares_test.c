@@ -264,17 +264,35 @@ static void what_is_wanted_is_what_is_used(void **state)
 	int meter = limit_meter(LIMIT_MESSAGES, LIMIT_SECOND);
 	init_with_shares(&l, &thirty_a_second);
 	assert_int_equal(limiter_wanted(&l, meter, 0), 0);
-	for (int i = 0; i < 16; i++)
-		limiter_take_message(&l, 0);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 2);
-	limiter_want_anew(&l);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 16);
-	limiter_take_message(&l, 0);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 17 + 1 + 1);
+	/* Nothing to use, and somebody waits. */
 	l.shares[meter].is_short = true;
 	assert_int_equal(limiter_wanted(&l, meter, 0), LIMIT_MAX_COUNT);
+	limiter_set_share(&l, meter, 30, 1);
+	for (int i = 0; i < 16; i++)
+		limiter_take_message(&l, 0);
+	/* Who waits for the spacing alone is not short. */
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 1);
+	limiter_set_share(&l, meter, 17, 2);
+	assert_int_equal(limiter_wanted(&l, meter, 0), LIMIT_MAX_COUNT);
 	limiter_want_anew(&l);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 17);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 1);
+	limiter_want_anew(&l);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16);
+}
+
+/* Of a minute the pace tells what will be counted. */
+static void a_pace_is_wanted_for_its_whole_period(void **state)
+{
+	(void)state;
+	struct limiter l;
+	struct limit_rule rule = thirty;
+	int meter = limit_meter(LIMIT_MESSAGES, LIMIT_MINUTE);
+	rule.values.messages[LIMIT_MINUTE] = 600;
+	init_with_shares(&l, &(struct limit_rules){&rule, 1});
+	limiter_set_share(&l, meter, 600, 1);
+	limiter_take_message(&l, 0);
+	limiter_take_message(&l, 0);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 120 + 7 + 1);
 }
 
 int main(void)
@@ -286,6 +304,7 @@ int main(void)
 		cmocka_unit_test(what_fades_is_dealt_bit_by_bit),
 		cmocka_unit_test(a_share_is_over_with_its_lease),
 		cmocka_unit_test(what_is_wanted_is_what_is_used),
+		cmocka_unit_test(a_pace_is_wanted_for_its_whole_period),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
