@@ -232,7 +232,9 @@ void limiter_want_anew(struct limiter *l)
 	for (int m = 0; m < LIMIT_METER_COUNT; m++) {
 		struct limiter_share *share = &l->shares[m];
 		share->is_short = false;
-		share->pace = begun_of(l, m) - share->begun;
+		uint64_t fresh = begun_of(l, m) - share->begun;
+		uint64_t faded = share->pace - share->pace / 4;
+		share->pace = fresh == 0 || fresh > faded ? fresh : faded;
 		share->begun = begun_of(l, m);
 	}
 }
@@ -246,14 +248,14 @@ int64_t limiter_wanted(struct limiter *l, int meter, int64_t now)
 	share->was_short = share->is_short;
 	if (limit_meter_kind(meter) != LIMIT_CONNECTIONS)
 		need *= limit_period_ms(limit_meter_period(meter)) / TURN_MS;
-	bool uses_it_up = counted >= share->part || need + need / 16 >= share->part;
+	bool uses_it_up = counted >= share->part || need + need / 10 >= share->part;
 	if (share->is_short && uses_it_up)
 		return LIMIT_MAX_COUNT;
 	if (need == 0)
 		return counted;
 	if (need < counted || limit_meter_kind(meter) == LIMIT_CONNECTIONS)
 		need = counted;
-	return need + need / 16 + 1;
+	return need + need / 8 + 1;
 }
 
 void limiter_set_share(struct limiter *l, int meter, int64_t part, uint64_t version)

@@ -43,7 +43,7 @@ struct limiter_share {
 	bool is_short;	  /* somebody had to wait for this limit since it wants anew */
 	bool was_short;	  /* that is what the last wish said */
 	uint64_t begun;	  /* in all, when it began to want anew */
-	uint64_t pace;	  /* begun in the second before that */
+	uint64_t pace;	  /* begun a second before that; it fades slowly, unless none begin */
 };
 
 struct limiter {

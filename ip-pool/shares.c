@@ -90,6 +90,19 @@ static int64_t water_level(const struct share_table *t, int64_t pool, int64_t *r
 	return low;
 }
 
+/* When nobody is short each who wants has an equal part of the rest, to grow into. */
+static int64_t spare_of(const struct share_table *t, int64_t level, int64_t rest)
+{
+	int64_t wanting = 0;
+	LIST_EACH (it, &t->holders) {
+		int64_t wanted = LIST_ITEM(it, struct share_holder, node)->wanted;
+		if (wanted > level)
+			return 0;
+		wanting += wanted > 0;
+	}
+	return wanting > 0 ? rest / wanting : 0;
+}
+
 static void tell(struct share_holder *h, int64_t part)
 {
 	h->told = part;
@@ -119,9 +132,11 @@ static int64_t shrink(struct share_table *t, int64_t pool)
 	int64_t rest;
 	int64_t held = 0;
 	int64_t level = water_level(t, pool, &rest);
+	int64_t spare = spare_of(t, level, rest);
 	LIST_EACH (it, &t->holders) {
 		struct share_holder *h = LIST_ITEM(it, struct share_holder, node);
 		h->target = h->wanted < level ? h->wanted : level;
+		h->target += h->wanted > 0 ? spare : 0;
 		if (h->wanted > level && rest > 0) {
 			h->target++;
 			rest--;

@@ -43,8 +43,9 @@ void share_want(struct share_table *t, uint32_t holder, int64_t wanted);
 /* It goes by what it was told under that version (0: nothing yet), and counts so much now. */
 void share_confirm(struct share_table *t, uint32_t holder, uint64_t version, int64_t counted);
 /*
- * Deals anew: equal parts to all who want (what one does not want goes to the others), shrinking
- * first. Then told is what each is to be sent. Call it each second and after confirmations.
+ * Deals anew: equal parts to all who want (what one does not want goes to the others; what nobody
+ * wants is room for all of them), shrinking first. Then told is what each is to be sent. Call it
+ * each second and after confirmations.
  */
 void share_deal(struct share_table *t, int64_t now);
 /* What all of them may count now, at most. */

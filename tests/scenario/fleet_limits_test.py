@@ -56,7 +56,7 @@ def test_messages_a_second(fleet, scope):
         check_explained(fleet)
         return
     fleet.mailing.limit(source="s-mx2", rate=(10, "s"))
-    fleet.steady(4)
+    fleet.steady(6)
     span = fleet.steady(6)
     judge("uneven", span, fleet.log().mails(), 60, 1.0)
     fleet.mailing.edm("pause", "--source", "s-mx2")

@@ -168,6 +168,16 @@ static void shares_are_dealt_fairly(void **state)
 	share_confirm(&t, 1, version, 0);
 	share_deal(&t, 2000);
 	assert_int_equal(share_told(&t, 2, &unused), 8);
+	/* What nobody wants is room for those who want some. */
+	share_want(&t, 0, 0);
+	share_want(&t, 2, 3);
+	share_confirm(&t, 0, 0, 0);
+	share_deal(&t, 3000);
+	assert_int_equal(share_told(&t, 2, &unused), 8);
+	(void)share_told(&t, 0, &version);
+	share_confirm(&t, 0, version, 0);
+	share_deal(&t, 3000);
+	assert_int_equal(share_told(&t, 2, &unused), 10);
 	share_table_done(&t);
 }
 
@@ -271,11 +281,11 @@ static void what_is_wanted_is_what_is_used(void **state)
 	for (int i = 0; i < 16; i++)
 		limiter_take_message(&l, 0);
 	/* Who waits for the spacing alone is not short. */
-	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 1);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 2 + 1);
 	limiter_set_share(&l, meter, 17, 2);
 	assert_int_equal(limiter_wanted(&l, meter, 0), LIMIT_MAX_COUNT);
 	limiter_want_anew(&l);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 1 + 1);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 16 + 2 + 1);
 	limiter_want_anew(&l);
 	assert_int_equal(limiter_wanted(&l, meter, 0), 16);
 }
@@ -292,7 +302,7 @@ static void a_pace_is_wanted_for_its_whole_period(void **state)
 	limiter_set_share(&l, meter, 600, 1);
 	limiter_take_message(&l, 0);
 	limiter_take_message(&l, 0);
-	assert_int_equal(limiter_wanted(&l, meter, 0), 120 + 7 + 1);
+	assert_int_equal(limiter_wanted(&l, meter, 0), 120 + 15 + 1);
 }
 
 int main(void)
