@@ -50,7 +50,7 @@ static const struct duty duties[] = {
 	{"ledger/add_partitions", HOUR, NO_LIMIT, NULL, NULL},
 	{"ledger/reap_nodes", SECOND, NO_LIMIT, fill_reap_nodes, on_reaped_nodes},
 	{"ledger/reap_chunks", SECOND, NO_LIMIT, fill_reap_chunks, on_reaped_chunks},
-	{"ledger/free_dead", 5 * SECOND, NO_LIMIT, NULL, NULL},
+	{"ledger/free_meant", 5 * SECOND, NO_LIMIT, NULL, NULL},
 	{"ledger/expire_doubts", 2 * SECOND, NO_LIMIT, fill_expire_doubts, NULL},
 	{"ledger/settle_ended", SECOND, SETTLE_CHUNKS_MAX, fill_settle_ended, NULL},
 	{REOPEN, 10 * MINUTE, NO_LIMIT, NULL, NULL},

@@ -225,16 +225,9 @@ static void a_finished_campaign_goes_on_after_a_late_word(void **state)
 	upkeep_close(u);
 }
 
-/* What waits for a node that is gone is freed, also when the one that reaped it did not get to it,
- * and what comes in later. */
-static void nothing_waits_for_a_dead_node(void **state)
+/* Runs every duty of the upkeep once, and closes the world's connection. */
+static void run_upkeep(struct fixture *f)
 {
-	struct fixture *f = *state;
-	struct member_id dead = world_register(&f->w, "mx2");
-	world_sql(&f->w,
-		  "UPDATE node SET lease_until = '-infinity', reaped_at = now() WHERE node_id = %d",
-		  (int)dead.node);
-	world_sql(&f->w, "UPDATE chunk SET meant_for = %d", (int)dead.node);
 	struct upkeep_options options = {
 		.id = f->id, .lease_ms = WORLD_LEASE_MS, .chunk_days = 30, .owner = f};
 	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
@@ -242,11 +235,54 @@ static void nothing_waits_for_a_dead_node(void **state)
 	for (size_t i = 0; upkeep_duty(u, i, &runs) != NULL; i++)
 		while (upkeep_duty(u, i, &runs) != NULL && runs == 0)
 			loop_turn(f->w.loop, true);
-	assert_int_equal(
-		world_number(&f->w, "SELECT count(*) FROM chunk WHERE meant_for IS NOT NULL"), 0);
 	pg_close(f->w.pg);
 	f->w.pg = NULL;
 	upkeep_close(u);
+}
+
+/* What waits for a node that is gone is freed, also when the one that reaped it did not get to it,
+ * and what comes in later. */
+static void nothing_waits_for_a_dead_node(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id dead = world_register(&f->w, "mx2");
+	world_sql(&f->w, "INSERT INTO source(name, address, ehlo) VALUES ('s', '127.0.0.2', 's')");
+	world_sql(&f->w,
+		  "UPDATE node SET lease_until = '-infinity', reaped_at = now() WHERE node_id = %d",
+		  (int)dead.node);
+	world_sql(&f->w, "UPDATE chunk SET meant_for = %d", (int)dead.node);
+	run_upkeep(f);
+	assert_int_equal(
+		world_number(&f->w, "SELECT count(*) FROM chunk WHERE meant_for IS NOT NULL"), 0);
+}
+
+/* mx2 has a source that may send, mx3 a paused and a drained one; all chunks are meant for this
+ * node. How many still are after an upkeep. */
+static int64_t meant_after_upkeep(struct fixture *f, struct member_id node)
+{
+	world_sql(&f->w, "INSERT INTO source(name, address, ehlo, node_name, state) VALUES "
+			 "('a', '127.0.0.2', 'a', 'mx2', 1), ('b', '127.0.0.3', 'b', 'mx3', 1), "
+			 "('c', '127.0.0.4', 'c', 'mx3', 2)");
+	world_sql(&f->w, "INSERT INTO pause(scope, source_name, origin, who, why) VALUES "
+			 "(3, 'b', 1, 'li', 'moving')");
+	world_sql(&f->w, "UPDATE chunk SET meant_for = %d", (int)node.node);
+	run_upkeep(f);
+	return world_number(&f->w, "SELECT count(*) FROM chunk WHERE meant_for IS NOT NULL");
+}
+
+static void what_waits_for_a_node_that_may_send_waits_on(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id able = world_register(&f->w, "mx2");
+	assert_int_equal(meant_after_upkeep(f, able), 1);
+}
+
+/* Its last source was paused or drained after the packing. */
+static void nothing_waits_for_a_node_without_a_source(void **state)
+{
+	struct fixture *f = *state;
+	struct member_id unable = world_register(&f->w, "mx3");
+	assert_int_equal(meant_after_upkeep(f, unable), 0);
 }
 
 /* Who would rather be tried from its address again is not packed for it. */
@@ -292,6 +328,8 @@ int main(void)
 		TEST(every_duty_runs_and_the_dead_are_reaped),
 		TEST(a_finished_campaign_goes_on_after_a_late_word),
 		TEST(nothing_waits_for_a_dead_node),
+		TEST(what_waits_for_a_node_that_may_send_waits_on),
+		TEST(nothing_waits_for_a_node_without_a_source),
 		TEST(nobody_is_packed_for_a_dead_node),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
