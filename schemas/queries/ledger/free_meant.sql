@@ -1,5 +1,5 @@
--- Chunks that wait for a node that is gone (reaped, removed), drained, or has no source left that may
--- send, may go to any. Run again and again: one may be packed for it yet by who did not see it go.
+-- Chunks that wait for a node that is gone (reaped, removed), drained, or without a source that may
+-- send, may go to any. Run again and again: one may be packed yet by who did not see it go.
 UPDATE chunk c SET meant_for = NULL
   FROM node x
  WHERE x.node_id = c.meant_for AND c.state = 0
