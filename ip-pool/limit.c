@@ -249,11 +249,10 @@ int limit_rule_check(const struct limit_rule *rule, struct err *err)
 			"or messages-per-connection=N");
 	if (check_fields(rule, level, err) != 0)
 		return -1;
-	if ((level == LEVEL_CAMPAIGN || level == LEVEL_DOMAIN) &&
-	    (v->connections != LIMIT_NONE || states_any(v->new_connections)))
+	if ((level == LEVEL_CAMPAIGN || level == LEVEL_DOMAIN) && states_any(v->new_connections))
 		return err_set(err, ERR_USAGE,
-			       "connections are shared by campaigns and sending domains: limit the "
-			       "rate of this %s instead",
+			       "new connections are shared by campaigns and sending domains: limit "
+			       "connections (in use at once) or the rate of this %s instead",
 			       level_names[level]);
 	if (v->messages_per_connection != LIMIT_NONE && level != LEVEL_LANE)
 		return err_set(err, ERR_USAGE,

@@ -168,7 +168,7 @@ int limit_parse_duration(struct str text, int64_t *ms_out, struct err *err) NODI
 enum limit_level limit_rule_level(const struct limit_rule *rule);
 /*
  * Refuses what cannot work, with a sentence (ERR_USAGE): no values; --total without a provider or
- * with a source; a campaign or a domain with connections, since connections are shared by them all;
+ * with a source; a campaign or a domain with new connections, which they all share;
  * messages per connection anywhere but on a lane; fields of two levels at once.
  */
 int limit_rule_check(const struct limit_rule *rule, struct err *err) NODISCARD;

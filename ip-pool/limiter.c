@@ -67,10 +67,33 @@ static void wait_for_share(struct limiter_wait *wait, int64_t now)
 		wait->at_ms = now + SHARE_WAIT_MS;
 }
 
+/* Its connections are those that carry a message of it just now. */
+static bool counts_carriers(const struct limiter *l)
+{
+	return l->scope.level == LEVEL_CAMPAIGN || l->scope.level == LEVEL_DOMAIN;
+}
+
+static bool carriers_allow(struct limiter *l, int64_t now, struct limiter_wait *wait)
+{
+	if (!counts_carriers(l))
+		return true;
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
+	if (cap.count == LIMIT_NONE || l->messages.in_flight < cap.count)
+		return true;
+	*wait = (struct limiter_wait){.at_ms = LIMITER_ON_EVENT,
+				      .level = l->scope.level,
+				      .kind = LIMIT_CONNECTIONS,
+				      .cap = cap};
+	wait_for_share(wait, now);
+	return false;
+}
+
 int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out)
 {
 	refresh(l, now);
 	struct limiter_wait wait = {.level = l->scope.level, .kind = LIMIT_MESSAGES};
+	if (!carriers_allow(l, now, wait_out))
+		return wait_out->at_ms;
 	struct cap caps[LIMIT_PERIOD_COUNT];
 	message_caps(l, caps, now);
 	wait.at_ms = tally_ready_at(&l->messages, caps, now, &wait.period);
@@ -224,7 +247,10 @@ void limiter_extend_shares(struct limiter *l, int64_t until_ms)
 
 static uint64_t begun_of(const struct limiter *l, int meter)
 {
-	return limit_meter_kind(meter) == LIMIT_MESSAGES ? l->messages.begun : l->connects.begun;
+	enum limit_kind kind = limit_meter_kind(meter);
+	bool is_messages =
+		kind == LIMIT_MESSAGES || (kind == LIMIT_CONNECTIONS && counts_carriers(l));
+	return is_messages ? l->messages.begun : l->connects.begun;
 }
 
 void limiter_want_anew(struct limiter *l)
@@ -275,7 +301,7 @@ int64_t limiter_counted(struct limiter *l, int meter, int64_t now)
 	case LIMIT_MESSAGES_PER_CONNECTION:
 		break;
 	}
-	return limiter_open_connections(l, now);
+	return counts_carriers(l) ? l->messages.in_flight : limiter_open_connections(l, now);
 }
 
 bool limiter_has_surplus(struct limiter *l, int64_t now)

@@ -8,6 +8,9 @@
  * until T after its final reply. take and give are all or nothing over several limiters: see
  * permit.h, which is what workers call.
  *
+ * A connection belongs to no campaign and no sending domain: what their limit of connections counts
+ * is those at work for them, that is, their messages between MAIL and the final reply.
+ *
  * Limits wider than the worker arrive as shares (shares.h): of a divided limiter each cap is
  * tightened to this worker's share of it, nothing until the first is told and nothing after the
  * end of the lease it was told under. Owned by one worker; pure.

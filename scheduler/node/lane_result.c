@@ -194,6 +194,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	judge(ls, slot, &outcome);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &outcome, &reaction);
+	worker_message_ended(w, &slot->path);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
 		worker_queue_site_failed(ls, &outcome);
 	worker_touch(q);

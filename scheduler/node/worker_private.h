@@ -204,6 +204,8 @@ void worker_save_tick(struct worker *w, int64_t now);
 void worker_want_room(struct lane *lane);
 /* A connection ended: queues that waited for that may try, before the one it was of. */
 void worker_has_room(struct worker *w);
+/* A message over this path has ended: who waits for its campaign or sending domain looks again. */
+void worker_message_ended(struct worker *w, const struct permit_path *path);
 
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);

@@ -288,6 +288,9 @@ static bool lane_allows(const struct job *plan, void *context)
 	if (at <= now)
 		return true;
 	worker_note_short(w, &path, &wait);
+	/* A message of the campaign may end in another queue. */
+	if (wait.kind == LIMIT_CONNECTIONS)
+		lane->queue->wants_room = true;
 	wake_at(lane->queue, at);
 	return false;
 }

@@ -74,3 +74,15 @@ void worker_has_room(struct worker *w)
 		worker_touch(q);
 	}
 }
+
+void worker_message_ended(struct worker *w, const struct permit_path *path)
+{
+	static const enum limit_level levels[] = {LEVEL_DOMAIN, LEVEL_CAMPAIGN};
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		const struct limiter *l = path->shared[levels[i]];
+		if (l != NULL && l->caps.connections.count != LIMIT_NONE) {
+			worker_has_room(w);
+			return;
+		}
+	}
+}

@@ -99,7 +99,7 @@ def test_bad_limits_are_refused_and_change_nothing(mx1, database):
         (2, "--each-source goes with --provider", "set", "--each-source", "connections=5"),
         (2, "sum over all sources", "set", "--total", "connections=5"),
         (2, "stands alone", "set", "--campaign", "spring", "--provider", "qq", "rate=1/s"),
-        (2, "shared by campaigns", "set", "--campaign", "spring", "connections=5"),
+        (2, "shared by campaigns", "set", "--campaign", "spring", "new-connections=5/min"),
         (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "soon"),
         (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "0s"),
         (2, "--domain 'a b'", "set", "--domain", "a b", "rate=1/s"),

@@ -87,6 +87,22 @@ def test_connections_over_workers(mailing, workers):
 
 
 @WORKERS
+def test_connections_at_work_for_a_campaign(mailing, workers):
+    """Connections are shared: what counts is how many carry a message of the campaign at once."""
+    for name in PROVIDERS:
+        mailing.provider(name, profile={"delay_ms": {"dot": 40}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {name: 40 for name in PROVIDERS})
+    mailing.limit(campaign="c", connections=4)
+    mailing.start(workers=workers)
+    mailing.launch(campaign)
+    log = mailing.finished(campaign)
+    print(workers, "workers, at work at once", log.at_work_peak())
+    assert len(log.accepted()) == 160
+    assert 2 <= log.at_work_peak() <= 4
+
+
+@WORKERS
 def test_new_connections(mailing, workers):
     campaign = spread(mailing, 60, messages_per_connection=3)
     mailing.limit(source="s1", new_connections=(10, "s"))
@@ -114,13 +130,15 @@ def test_a_change_while_mail_flows(mailing):
     closed = [float(e["time_us"]) / 1e6 for e in log.events if e["event"] == "close"]
     assert log.open_peak(since=set_at + 1) == 4
     assert len([at for at in closed if at > set_at - 0.5]) == 8
-    mailing.limit(provider="big", connections=9, rate=(50, "s"))
+    mailing.limit(provider="big", connections=9)
     raised_at = time.time()
     mailing.wait(lambda: mailing.log().open_peak(since=raised_at) >= 5, "more connections")
-    mailing.wait(lambda: time.time() > raised_at + 3, "three seconds of mail")
+    mailing.limit(provider="big", rate=(50, "s"))
+    slowed_at = time.time()
+    mailing.wait(lambda: time.time() > slowed_at + 3, "three seconds of mail")
     log = mailing.log()
     assert log.open_peak(since=raised_at) <= 9
-    late = [at for at in log.mails() if at > raised_at + 1]
+    late = [at for at in log.mails() if at > slowed_at + 1]
     print("after the change: a second at most", peak(late, 1.0),
           "open", log.open_peak(since=raised_at))
     assert 30 <= peak(late, 1.0) <= 50

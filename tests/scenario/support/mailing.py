@@ -66,6 +66,17 @@ class Log:
                 peak_seen = max(peak_seen, open_now)
         return max(before, peak_seen)
 
+    def at_work_peak(self, **wanted):
+        """The most connections that carried a message at once: from its MAIL until it was
+        accepted."""
+        changes = [(at, 1) for at in self.mails(**wanted)]
+        changes += [(at, -1) for at, _ in self._select("accepted", **wanted)]
+        now, most = 0, 0
+        for _, change in sorted(changes):
+            now += change
+            most = max(most, now)
+        return most
+
     def messages_per_connection(self, **wanted):
         counts = {}
         for _, event in self._select("mail", **wanted):

@@ -94,6 +94,9 @@ static void rules_that_cannot_work_are_refused(void **state)
 	r = rule("", "", "connections=5");
 	assert_int_equal(limit_rule_level(&r), LEVEL_NODE);
 	r.campaign = 4;
+	assert_int_equal(limit_rule_check(&r, &err), 0);
+	r = rule("", "", "new-connections=5/min");
+	r.campaign = 4;
 	assert_int_equal(limit_rule_check(&r, &err), -1);
 	r = rule("", "", "rate=5/s");
 	r.campaign = 4;

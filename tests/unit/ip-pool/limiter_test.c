@@ -331,6 +331,29 @@ static void connections_count_until_their_end(void **state)
 	assert_true(limiter_connection_ready_at(&w.limiter, w.now + 2000, &wait) == w.now + 2000);
 }
 
+/* A campaign's connections are those that carry a message of it. */
+static void a_campaigns_connections_are_those_at_work_for_it(void **state)
+{
+	(void)state;
+	struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 7};
+	struct limit_rule rule = {.id = 1, .campaign = 7, .until_ms = LIMIT_FOREVER};
+	struct limit_rules rules = {&rule, 1};
+	struct limiter l;
+	struct limiter_wait wait;
+	limit_values_init(&rule.values);
+	rule.values.connections = 2;
+	limiter_init(&l, &scope, 0);
+	limiter_bind(&l, &rules, NULL, 0);
+	limiter_take_message(&l, 0);
+	assert_int_equal(limiter_message_ready_at(&l, 1, &wait), 1);
+	limiter_take_message(&l, 1);
+	assert_true(limiter_message_ready_at(&l, 2, &wait) == LIMITER_ON_EVENT);
+	assert_int_equal(wait.kind, LIMIT_CONNECTIONS);
+	assert_int_equal(limiter_counted(&l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), 2), 2);
+	limiter_end_message(&l, 3);
+	assert_int_equal(limiter_message_ready_at(&l, 3, &wait), 3);
+}
+
 static void a_rule_that_ends_gives_way(void **state)
 {
 	(void)state;
@@ -360,6 +383,7 @@ int main(void)
 		cmocka_unit_test(usage_is_exported_once),
 		cmocka_unit_test(a_permit_given_back_costs_nothing),
 		cmocka_unit_test(connections_count_until_their_end),
+		cmocka_unit_test(a_campaigns_connections_are_those_at_work_for_it),
 		cmocka_unit_test(a_rule_that_ends_gives_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
