@@ -109,8 +109,9 @@ def test_a_node_that_is_alone_and_a_second_that_joins(fleet):
     span = fleet.steady(5)
     judge("with another", span, fleet.log().mails(), 60, 1.0)
     fleet.nodes["mx1"].stop()
+    fleet.steady(3)
     span = fleet.steady(5)
-    judge("after it left", span, fleet.log().mails(), 60, 1.0, share=0.8)
+    judge("after it left", span, fleet.log().mails(), 60, 1.0)
 
 
 def test_sleepers(fleet):
@@ -143,18 +144,15 @@ def test_sleepers(fleet):
     assert not fleet.nodes["mx2"].events("node_fenced")
 
 
-def test_a_minute_with_a_kill_and_a_sleep(fleet):
+def test_a_minute_with_a_kill(fleet):
+    """What the killed one may have sent counts for a minute; then all is used again."""
     campaign = world(fleet)
     fleet.mailing.limit(provider="big", total=True, rate=(600, "min"))
     start(fleet, campaign, "mx1", "mx2")
     fleet.steady(10)
     fleet.nodes["mx1"].kill()
-    fleet.steady(2)
     fleet.node("mx1")
-    fleet.steady(10)
-    fleet.nodes["mx2"].freeze()
-    fleet.steady(13)
-    fleet.nodes["mx2"].thaw()
-    fleet.steady(30)
+    fleet.wait_for_mail("mx1", seconds=90)
+    fleet.steady(5)
     span = fleet.steady(10)
-    judge("a minute", span, fleet.log().mails(), 600, 60.0, share=0.4)
+    judge("a minute", span, fleet.log().mails(), 600, 60.0, share=0.8)
