@@ -245,12 +245,17 @@ void limiter_extend_shares(struct limiter *l, int64_t until_ms)
 	l->shares_until_ms = until_ms;
 }
 
-static uint64_t begun_of(const struct limiter *l, int meter)
+static const struct tally *tally_of(const struct limiter *l, int meter)
 {
 	enum limit_kind kind = limit_meter_kind(meter);
 	bool is_messages =
 		kind == LIMIT_MESSAGES || (kind == LIMIT_CONNECTIONS && counts_carriers(l));
-	return is_messages ? l->messages.begun : l->connects.begun;
+	return is_messages ? &l->messages : &l->connects;
+}
+
+static uint64_t begun_of(const struct limiter *l, int meter)
+{
+	return tally_of(l, meter)->begun;
 }
 
 void limiter_want_anew(struct limiter *l)
@@ -272,6 +277,9 @@ int64_t limiter_wanted(struct limiter *l, int meter, int64_t now)
 	uint64_t fresh = begun_of(l, meter) - share->begun;
 	int64_t need = (int64_t)(fresh > share->pace ? fresh : share->pace);
 	share->was_short = share->is_short;
+	/* What an earlier process may have sent is still over it: nothing could be used. */
+	if (tally_is_spent(tally_of(l, meter), limit_meter_period(meter), now))
+		return counted;
 	if (limit_meter_kind(meter) != LIMIT_CONNECTIONS)
 		need *= limit_period_ms(limit_meter_period(meter)) / TURN_MS;
 	bool uses_it_up = counted >= share->part || need + need / 10 >= share->part;

@@ -196,6 +196,11 @@ void tally_distrust(struct tally *t, int64_t last_alive_ms)
 	}
 }
 
+bool tally_is_spent(const struct tally *t, enum limit_period period, int64_t now)
+{
+	return now < t->windows[period].spent_until_ms;
+}
+
 int64_t tally_count(struct tally *t, enum limit_period period, int64_t now)
 {
 	forget(&t->windows[period], period, now);

@@ -60,6 +60,8 @@ void tally_add(struct tally *t, int64_t at_ms, int64_t n, int64_t now);
  * have happened until last_alive_ms.
  */
 void tally_distrust(struct tally *t, int64_t last_alive_ms);
+/* True while this period is taken as fully spent. */
+bool tally_is_spent(const struct tally *t, enum limit_period period, int64_t now);
 /* Events counted in this period's window at now, begun ones included. */
 int64_t tally_count(struct tally *t, enum limit_period period, int64_t now);
 /* Events ended since the last call; for the rows of limit_usage. */

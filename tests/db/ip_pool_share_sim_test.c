@@ -96,7 +96,8 @@ static void set_node(struct world *w, const struct sim_node *s, const char *sql)
 
 static void make_limiter(struct world *w, struct sim_node *s)
 {
-	static const struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 1};
+	static const struct limit_scope scope = {
+		.level = LEVEL_PROVIDER, .provider = STR_INIT("qq"), .site = STR_INIT("qq")};
 	limiter_init(&s->limiter, &scope, w->now);
 	limiter_divide(&s->limiter, 0);
 	limiter_bind(&s->limiter, &w->rules, NULL, w->now);
@@ -360,7 +361,8 @@ static double used(const struct world *w, int64_t ms)
 static void world_init(struct world *w, const struct story *story, uint64_t seed)
 {
 	*w = (struct world){.story = story, .prng = seed, .now = 1000000};
-	w->rule = (struct limit_rule){.id = RULE, .campaign = 1, .until_ms = LIMIT_FOREVER};
+	w->rule = (struct limit_rule){
+		.id = RULE, .provider = STR("qq"), .is_total = true, .until_ms = LIMIT_FOREVER};
 	limit_values_init(&w->rule.values);
 	if (counts_connections(w))
 		w->rule.values.connections = story->limit;

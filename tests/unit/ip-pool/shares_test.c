@@ -303,6 +303,11 @@ static void a_pace_is_wanted_for_its_whole_period(void **state)
 	limiter_take_message(&l, 0);
 	limiter_take_message(&l, 0);
 	assert_int_equal(limiter_wanted(&l, meter, 0), 120 + 15 + 1);
+	/* What may have been sent before a kill fills it: it could use nothing. */
+	l.shares[meter].is_short = true;
+	limiter_distrust(&l, 0, 0, 0, 0);
+	assert_int_equal(limiter_wanted(&l, meter, 59999), 2);
+	assert_true(limiter_wanted(&l, meter, 60000) > 2);
 }
 
 int main(void)
