@@ -418,7 +418,7 @@ static void seconds_never_pass_the_limit(void **state)
 					   .steps = 8000,
 					   .latency_ms = 300,
 					   .sleep_ms = 30000,
-					   .least = 0.3};
+					   .least = 0.15};
 	tell(&story, 1);
 	tell(&story, 2);
 }

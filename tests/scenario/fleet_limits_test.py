@@ -7,6 +7,7 @@ import pytest
 from support.fleet import judge
 
 PEOPLE = 30_000
+RATE = 120
 
 
 def world(fleet, **profile):
@@ -35,34 +36,34 @@ def check_explained(fleet):
     shares = fleet.mailing.edm("limit", "explain", "s-mx1/big", "--json").json["shares"]
     print([(s["scope"], s["node"], s["share"], s["left_ms"]) for s in shares])
     assert [s["node"] for s in shares] == ["mx1", "mx2"]
-    assert sum(s["share"] for s in shares) <= 60 and min(s["share"] for s in shares) > 0
+    assert sum(s["share"] for s in shares) <= RATE and min(s["share"] for s in shares) > 0
     for share in shares:
-        assert (share["kind"], share["per"], share["limit"]) == ("rate", "s", 60)
+        assert (share["kind"], share["per"], share["limit"]) == ("rate", "s", RATE)
         assert share["origin"] == "slice" and 0 < share["left_ms"] <= 10_000
     text = fleet.mailing.edm("limit", "explain", "s-mx1/big").out
-    assert "rate=60/s: mx1 has a share of" in text
+    assert f"rate={RATE}/s: mx1 has a share of" in text
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=NAMES)
 def test_messages_a_second(fleet, scope):
     """Even work; of the campaign also one node that can use little, then the other alone."""
     campaign = world(fleet)
-    fleet.mailing.limit(**scope, rate=(60, "s"))
+    fleet.mailing.limit(**scope, rate=(RATE, "s"))
     start(fleet, campaign, "mx1", "mx2", workers=2 if "campaign" in scope else 1)
     fleet.steady(3)
     span = fleet.steady(6)
-    judge("even", span, fleet.log().mails(), 60, 1.0)
+    judge("even", span, fleet.log().mails(), RATE, 1.0)
     if "campaign" not in scope:
         check_explained(fleet)
         return
     fleet.mailing.limit(source="s-mx2", rate=(10, "s"))
     fleet.steady(6)
     span = fleet.steady(6)
-    judge("uneven", span, fleet.log().mails(), 60, 1.0)
+    judge("uneven", span, fleet.log().mails(), RATE, 1.0)
     fleet.mailing.edm("pause", "--source", "s-mx2")
     fleet.steady(4)
     span = fleet.steady(5)
-    judge("one at work", span, fleet.log().mails(), 60, 1.0)
+    judge("one at work", span, fleet.log().mails(), RATE, 1.0)
 
 
 def test_connections(fleet):
