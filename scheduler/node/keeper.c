@@ -22,6 +22,12 @@ int64_t keeper_now_us(const struct keeper *k)
 	return member_database_us(k->member, clock_now_us());
 }
 
+size_t keeper_room(const struct keeper *k)
+{
+	size_t taken = k->open_count + k->promised;
+	return taken < (size_t)k->options.max_open ? (size_t)k->options.max_open - taken : 0;
+}
+
 /* -------------------------------------------------------------------------------------- heartbeat
  */
 

@@ -110,7 +110,10 @@ static void finish_claim(struct keeper *k)
 {
 	size_t claimed = k->claimed;
 	k->is_claiming = false;
+	k->promised = 0;
 	k->claimed = 0;
+	keeper_wake_wishes(k);
+	keeper_flush_soon(k);
 	k->options.events->on_claimed(k->options.owner, claimed);
 }
 
@@ -186,6 +189,20 @@ static void on_leases(void *owner, const struct lease_reply *reply)
 	read_next(k);
 }
 
+/* How many of each chunk the claim may open, so that all together stay under U. */
+static int promise_credits(struct keeper *k, const struct claim_row *rows, size_t count)
+{
+	size_t chunks = 0;
+	for (size_t i = 0; i < count; i++)
+		chunks += (size_t)rows[i].count;
+	must(chunks > 0);
+	size_t each = keeper_room(k) / chunks;
+	if (each > (size_t)k->options.first_credits)
+		each = (size_t)k->options.first_credits;
+	k->promised = each * chunks;
+	return (int)each;
+}
+
 void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
 {
 	must(!k->is_claiming);
@@ -195,8 +212,9 @@ void keeper_claim(struct keeper *k, const struct claim_row *rows, size_t count)
 	for (size_t i = 0; i < count; i++)
 		wants[i] = (struct claim_want){rows[i].campaign, rows[i].group, rows[i].count};
 	k->is_claiming = true;
-	ledger_claim(k->ledger, k->id, (struct claim_wants){wants, count, k->options.first_credits},
-		     on_leases, k);
+	ledger_claim(k->ledger, k->id,
+		     (struct claim_wants){wants, count, promise_credits(k, rows, count)}, on_leases,
+		     k);
 	crash_point(CRASH_CLAIM_SENT);
 	free(wants);
 }

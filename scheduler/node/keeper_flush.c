@@ -112,7 +112,7 @@ static void choose_open(struct keeper *k, struct tenure *t)
 		if (positions_has(&t->asked, i) &&
 		    (positions_has(&t->done, i) || positions_has(&t->returned, i)))
 			positions_take(&t->asked, i);
-		if (!positions_has(&t->wanted, i) || k->open_count >= (size_t)k->options.max_open)
+		if (!positions_has(&t->wanted, i) || keeper_room(k) == 0)
 			continue;
 		positions_add(&t->asked, i);
 		positions_add(&t->fresh, i);
@@ -256,9 +256,8 @@ bool keeper_has_news(const struct tenure *t)
 	for (unsigned i = 0; i < t->open.size; i++)
 		if (positions_has(&t->returned, i) && positions_has(&t->open, i))
 			return true;
-	/* Wishes are news only while there is room for them: see wake_wishes. */
-	bool has_room = t->keeper->open_count < (size_t)t->keeper->options.max_open;
-	return (has_room && positions_count(&t->wanted) > 0) ||
+	/* Wishes are news only while there is room for them: see keeper_wake_wishes. */
+	return (keeper_room(t->keeper) > 0 && positions_count(&t->wanted) > 0) ||
 	       (t->out == 0 && positions_count(&t->returned) > 0);
 }
 
@@ -365,10 +364,9 @@ static void read_fences(struct keeper *k)
 	free(keys);
 }
 
-/* Room came free under U: those who wish for credits are heard again. */
-static void wake_wishes(struct keeper *k)
+void keeper_wake_wishes(struct keeper *k)
 {
-	if (k->wanted_count == 0 || k->open_count >= (size_t)k->options.max_open)
+	if (k->wanted_count == 0 || keeper_room(k) == 0)
 		return;
 	LIST_EACH (it, &k->tenures) {
 		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
@@ -394,7 +392,7 @@ static void take_answers(struct keeper *k, const struct flush_reply *reply)
 		return;
 	}
 	k->is_flying = false;
-	wake_wishes(k);
+	keeper_wake_wishes(k);
 	keeper_flush_soon(k);
 }
 

@@ -60,6 +60,7 @@ struct keeper {
 	char *database_url;
 	struct list tenures, dirty;
 	size_t tenure_count, waiting_count, wanted_count, open_count;
+	size_t promised;     /* of U, to the claim under way */
 	struct flush *flush; /* filled, or under way when is_flying */
 	bool is_flying;
 	bool is_fencing;    /* fences are to be read again after a pause */
@@ -97,7 +98,12 @@ struct keeper {
 /* Database time now; 0 before the first heartbeat was answered. */
 int64_t keeper_now_us(const struct keeper *k);
 
+/* Credits that U still leaves. */
+size_t keeper_room(const struct keeper *k);
+
 /* ---- keeper_flush.c */
+/* Room came free under U: those who wish for credits are heard again. */
+void keeper_wake_wishes(struct keeper *k);
 /* The tenure has something to tell. */
 void keeper_dirty(struct tenure *t);
 /* Sends a flush if it is time, or arms the timer. */

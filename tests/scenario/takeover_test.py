@@ -93,3 +93,16 @@ def test_the_journal_never_comes(bereft, check):
     dead.stop()
     assert campaign.count("unknown") == doubtful
     check(world, campaign).at_end()
+
+
+def test_no_more_is_open_than_u(make_world):
+    """Nor by what a claim opens at once, of each chunk some."""
+    most = 32
+    world = make_world(domains=6)
+    campaign = world.campaign("open", world.people(PEOPLE))
+    world.dns.stop()
+    world.node(f"ledger.max_open={most}").start()
+    campaign.start()
+    campaign.wait_for_count("leased", PEOPLE)
+    opened = world.database.value("SELECT sum(bit_count(open_map & ~done_map))::int FROM chunk")
+    assert 0 < opened <= most
