@@ -9,6 +9,8 @@ import storm
 
 SEED = 20261122
 MESSAGES = 40  # between two kills at most
+RATE = 100  # a second, of each source: people must last for all the kills
+SOURCES = 4
 PEOPLE = 2 * MESSAGES * len(points.NAMES)
 
 
@@ -16,7 +18,9 @@ PEOPLE = 2 * MESSAGES * len(points.NAMES)
 def run(make_world):
     """Runs a storm over a campaign; the Storm afterwards."""
     def run_storm(policy, people, wishes):
-        world = make_world(domains=10, profile=storm.PROFILE)
+        world = make_world(domains=10, sources=0, profile=storm.PROFILE)
+        for _ in range(SOURCES):
+            world.source(rate=RATE)
         campaign = world.campaign("storm", world.people(people), unknown=policy)
         one = storm.Storm(world, campaign, world.node(*storm.SETTINGS))
         found = one.run(wishes)
