@@ -27,6 +27,7 @@ struct member {
 	bool is_waiting;    /* one is in flight */
 	bool is_fenced;
 	bool is_draining;
+	bool is_outdated;
 	_Atomic int64_t holds_until; /* boot ms */
 	_Atomic int64_t offset_us;   /* database time − boot time */
 };
@@ -132,6 +133,11 @@ static void on_good_beat(struct member *m, const struct pg_rows *rows)
 	if (draining && !m->is_draining && m->events.on_draining != NULL)
 		m->events.on_draining(m->events.owner);
 	m->is_draining = draining;
+	if (!pg_is_null(rows, 0, 3) && !m->is_outdated) {
+		m->is_outdated = true;
+		if (m->events.on_outdated != NULL)
+			m->events.on_outdated(m->events.owner, pg_text(rows, 0, 3));
+	}
 	if (m->events.on_beat != NULL)
 		m->events.on_beat(m->events.owner, pg_int(rows, 0, 2));
 }
@@ -164,6 +170,7 @@ static void beat(struct timer *t)
 	pg_add_int4(&params, m->id.node);
 	pg_add_int4(&params, m->id.incarnation);
 	pg_add_int8(&params, m->times.lease_ms);
+	pg_add_text(&params, STR(EDM_VERSION));
 	m->is_waiting = true;
 	m->sent_ms = clock_now_ms();
 	pg_call(m->beat, "ledger/heartbeat", &params, on_beat_reply, m);

@@ -53,6 +53,9 @@ struct member_events {
 	void (*on_beat)(void *owner, int64_t held);
 	/* The node row says draining: claim nothing more. Once. */
 	void (*on_draining)(void *owner);
+	/* The schema has been migrated for a newer engine, needed or later: claim nothing more and
+	 * end. Once. needed is valid during the call. */
+	void (*on_outdated)(void *owner, struct str needed);
 	/* The incarnation is gone. Once; no more heartbeats are sent. */
 	void (*on_fenced)(void *owner);
 	void *owner;

@@ -193,6 +193,14 @@ static void on_draining(void *owner)
 	node_drain(owner);
 }
 
+static void on_outdated(void *owner, const struct err *err)
+{
+	struct node *n = owner;
+	log_error_event(LOG_ERROR, "node_outdated", err);
+	n->failure = *err;
+	node_drain(n);
+}
+
 static void on_work(void *owner, const struct keeper_round *round)
 {
 	struct node *n = owner;
@@ -321,6 +329,7 @@ const struct keeper_events node_keeper_events = {
 	.on_beat = on_beat,
 	.on_lost = on_lost,
 	.on_draining = on_draining,
+	.on_outdated = on_outdated,
 	.on_work = on_work,
 	.on_lease = on_lease,
 	.on_claimed = on_claimed,

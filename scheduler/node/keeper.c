@@ -55,6 +55,17 @@ static void on_draining(void *owner)
 	k->options.events->on_draining(k->options.owner);
 }
 
+static void on_outdated(void *owner, struct str needed)
+{
+	struct keeper *k = owner;
+	struct err err = {0};
+	err_set(&err, ERR_REFUSED,
+		"this database has been migrated by a newer edm and needs at least %.*s; this is "
+		"%s: it gives back what it has and stops; upgrade this program",
+		STR_ARG(needed), EDM_VERSION);
+	k->options.events->on_outdated(k->options.owner, &err);
+}
+
 static void on_fenced(void *owner)
 {
 	struct keeper *k = owner;
@@ -142,6 +153,7 @@ static struct member *open_member(struct keeper *k, int64_t registered_ms)
 					       .registered_at_ms = registered_ms,
 					       .events = {.on_beat = on_beat,
 							  .on_draining = on_draining,
+							  .on_outdated = on_outdated,
 							  .on_fenced = on_fenced,
 							  .owner = k}};
 	return member_open(k->loop, k->beat, &options);

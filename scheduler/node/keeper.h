@@ -132,6 +132,8 @@ struct keeper_events {
 	void (*on_lost)(void *owner, const struct err *err);
 	/* An operator drains this node: end what is under way and stop. */
 	void (*on_draining)(void *owner);
+	/* The schema is of a newer engine: end what is under way and stop; err says it. */
+	void (*on_outdated)(void *owner, const struct err *err);
 	/* About once a second, and at once after a NOTIFY. */
 	void (*on_work)(void *owner, const struct keeper_round *round);
 	void (*on_lease)(void *owner, struct node_lease *lease);

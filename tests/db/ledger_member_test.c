@@ -16,7 +16,8 @@
 struct fixture {
 	struct world w;
 	struct member_id id;
-	int beats, drainings, fences, reaped;
+	int beats, drainings, fences, reaped, outdated;
+	char needed[32]; /* engine, as last told */
 	int64_t held;
 };
 
@@ -74,6 +75,13 @@ static void on_fenced(void *owner)
 	((struct fixture *)owner)->fences++;
 }
 
+static void on_outdated(void *owner, struct str needed)
+{
+	struct fixture *f = owner;
+	f->outdated++;
+	must(str_to_cstr(needed, f->needed, sizeof(f->needed)) == 0);
+}
+
 static struct member *open_member(struct fixture *f)
 {
 	struct member_options options = {
@@ -82,6 +90,7 @@ static struct member *open_member(struct fixture *f)
 		.registered_at_ms = loop_now_ms(f->w.loop),
 		.events = {.on_beat = on_beat,
 			   .on_draining = on_draining,
+			   .on_outdated = on_outdated,
 			   .on_fenced = on_fenced,
 			   .owner = f},
 	};
@@ -145,6 +154,30 @@ static void draining_is_told_once(void **state)
 	while (f->beats == before)
 		loop_turn(f->w.loop, true);
 	assert_int_equal(f->drainings, 1);
+	close_member(f, m);
+}
+
+static void a_schema_that_needs_a_newer_engine_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct member *m = open_member(f);
+	world_sql(&f->w, "INSERT INTO migration(version, name, min_engine) VALUES "
+			 "(9998, 'allowed', '" EDM_VERSION "'), (9999, 'later', '0.100.0')");
+	for (int before = f->beats; f->beats < before + 2;)
+		loop_turn(f->w.loop, true);
+	assert_int_equal(f->outdated, 1);
+	assert_string_equal(f->needed, "0.100.0");
+	assert_true(member_holds(m, clock_now_ms()));
+	close_member(f, m);
+}
+
+static void a_schema_that_allows_this_engine_is_no_news(void **state)
+{
+	struct fixture *f = *state;
+	world_sql(&f->w, "INSERT INTO migration(version, name, min_engine) VALUES "
+			 "(9998, 'allowed', '" EDM_VERSION "'), (9999, 'older', '0.0.99')");
+	struct member *m = open_member(f);
+	assert_int_equal(f->outdated, 0);
 	close_member(f, m);
 }
 
@@ -325,6 +358,8 @@ int main(void)
 		TEST(a_heartbeat_keeps_the_lease_and_tells_the_time),
 		TEST(an_expired_lease_revives_and_a_taken_incarnation_does_not),
 		TEST(draining_is_told_once),
+		TEST(a_schema_that_needs_a_newer_engine_is_told_once),
+		TEST(a_schema_that_allows_this_engine_is_no_news),
 		TEST(every_duty_runs_and_the_dead_are_reaped),
 		TEST(a_finished_campaign_goes_on_after_a_late_word),
 		TEST(nothing_waits_for_a_dead_node),

@@ -1,5 +1,6 @@
 -- Renews the lease, expired or not, as long as nobody has taken the incarnation away; tells how
--- many chunks the database thinks this node holds. $1 node, $2 incarnation, $3 lease in ms.
+-- many chunks the database thinks this node holds, and the oldest engine that may still run if
+-- that is a newer one. $1 node, $2 incarnation, $3 lease in ms, $4 this engine ("0.1.0").
 -- No row: fenced.
 WITH beat AS (
 	UPDATE node SET
@@ -11,5 +12,8 @@ WITH beat AS (
 )
 SELECT beat.state, clock_timestamp() AS now,
        (SELECT count(*) FROM chunk
-         WHERE state = 1 AND node_id = $1::int AND incarnation = $2::int) AS held
+         WHERE state = 1 AND node_id = $1::int AND incarnation = $2::int) AS held,
+       (SELECT array_to_string(max(m.needed), '.')
+          FROM (SELECT string_to_array(min_engine, '.')::int[] AS needed FROM migration) m
+         WHERE m.needed > string_to_array($4::text, '.')::int[]) AS needed
   FROM beat;
