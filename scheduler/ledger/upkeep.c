@@ -45,9 +45,11 @@ static void fill_outcome_days(const struct upkeep *u, struct pg_params *params);
 static void fill_chunk_days(const struct upkeep *u, struct pg_params *params);
 static void fill_doubt_days(const struct upkeep *u, struct pg_params *params);
 
-/* In this order at the start: outcomes need their partition before anything is settled. */
+/* In this order at the start: outcomes need their partition before anything is settled. That is
+ * looked at often, because without one nothing is: a machine that slept, or whose clock was set, is
+ * in another day all at once. */
 static const struct duty duties[] = {
-	{"ledger/add_partitions", HOUR, NO_LIMIT, NULL, NULL},
+	{"ledger/add_partitions", 2 * SECOND, NO_LIMIT, NULL, NULL},
 	{"ledger/reap_nodes", SECOND, NO_LIMIT, fill_reap_nodes, on_reaped_nodes},
 	{"ledger/reap_chunks", SECOND, NO_LIMIT, fill_reap_chunks, on_reaped_chunks},
 	{"ledger/free_meant", 5 * SECOND, NO_LIMIT, NULL, NULL},

@@ -351,6 +351,30 @@ static void nobody_is_packed_for_a_dead_node(void **state)
 			 1);
 }
 
+static int64_t partitions_of_today(struct fixture *f)
+{
+	return world_number(&f->w, "SELECT count(*) FROM pg_class WHERE relname = 'outcome_' || "
+				   "to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')");
+}
+
+/* The machine slept for a month, or its clock was set: the day is another one all at once. */
+static void a_day_without_a_partition_soon_has_one(void **state)
+{
+	struct fixture *f = *state;
+	struct upkeep_options options = {
+		.id = f->id, .lease_ms = WORLD_LEASE_MS, .chunk_days = 30, .owner = f};
+	struct upkeep *u = upkeep_open(f->w.loop, f->w.pg, &options);
+	run_more(f, u, "ledger/add_partitions", 1);
+	world_sql(&f->w, "SELECT outcome_partition_drop('outcome_' || "
+			 "to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD'))");
+	assert_int_equal(partitions_of_today(f), 0);
+	run_more(f, u, "ledger/add_partitions", 1);
+	assert_int_equal(partitions_of_today(f), 1);
+	pg_close(f->w.pg);
+	f->w.pg = NULL;
+	upkeep_close(u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +390,7 @@ int main(void)
 		TEST(what_waits_for_a_node_that_may_send_waits_on),
 		TEST(nothing_waits_for_a_node_without_a_source),
 		TEST(nobody_is_packed_for_a_dead_node),
+		TEST(a_day_without_a_partition_soon_has_one),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
