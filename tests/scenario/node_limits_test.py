@@ -130,15 +130,16 @@ def test_a_change_while_mail_flows(mailing):
     closed = [float(e["time_us"]) / 1e6 for e in log.events if e["event"] == "close"]
     assert log.open_peak(since=set_at + 1) == 4
     assert len([at for at in closed if at > set_at - 0.5]) == 8
+    # One after the other: at 50 a second nobody needs more connections than there are.
     mailing.limit(provider="big", connections=9)
     raised_at = time.time()
     mailing.wait(lambda: mailing.log().open_peak(since=raised_at) >= 5, "more connections")
     mailing.limit(provider="big", rate=(50, "s"))
-    slowed_at = time.time()
-    mailing.wait(lambda: time.time() > slowed_at + 3, "three seconds of mail")
+    limited_at = time.time()
+    mailing.wait(lambda: time.time() > limited_at + 3, "three seconds of mail")
     log = mailing.log()
     assert log.open_peak(since=raised_at) <= 9
-    late = [at for at in log.mails() if at > slowed_at + 1]
+    late = [at for at in log.mails() if at > limited_at + 1]
     print("after the change: a second at most", peak(late, 1.0),
           "open", log.open_peak(since=raised_at))
     assert 30 <= peak(late, 1.0) <= 50

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Pause and cancel: within a second no transaction begins any more, and nobody is forgotten."""
+"""Pause and cancel: within a second no transaction begins any more, and nobody is forgotten.
+
+A second is told by the transactions themselves, each of which takes DOT_MS at least: so a machine
+that is short of time has as much of it as it needs.
+"""
+import collections
 import time
 
 from support.waiting import until
 
 PEOPLE = 4000
-SLOW = {"delay_ms": {"dot": 60}}
-LAG_US = 1_000_000
+DOT_MS = 60
+SLOW = {"delay_ms": {"dot": DOT_MS}}
+IN_A_SECOND = 1000 // DOT_MS
 
 
 def under_way(make_world, name):
@@ -19,8 +25,11 @@ def under_way(make_world, name):
     return world, campaign
 
 
-def begun_after(world, wall_us):
-    return [e for e in world.sink.events("mail") if int(e["time_us"]) > wall_us]
+def most_begun_after(world, wall_us):
+    """Transactions begun since on the connection that has begun most."""
+    counts = collections.Counter(e["connection"] for e in world.sink.events("mail")
+                                 if int(e["time_us"]) > wall_us)
+    return max(counts.values(), default=0)
 
 
 def wait_until_nobody_is(campaign, *states):
@@ -32,7 +41,7 @@ def test_pause_and_resume(make_world, check):
     campaign.pause()
     paused_us = time.time_ns() // 1000
     wait_until_nobody_is(campaign, "leased")
-    assert begun_after(world, paused_us + LAG_US) == []
+    assert most_begun_after(world, paused_us) <= IN_A_SECOND
     states = check(world, campaign).sums()
     assert set(states.values()) == {"delivered", "waiting"}
     campaign.resume()
@@ -46,6 +55,6 @@ def test_cancel(make_world, check):
     campaign.cancel()
     cancelled_us = time.time_ns() // 1000
     wait_until_nobody_is(campaign, "leased", "waiting")
-    assert begun_after(world, cancelled_us + LAG_US) == []
+    assert most_begun_after(world, cancelled_us) <= IN_A_SECOND
     assert set(check(world, campaign).at_end().values()) == {"delivered", "cancelled"}
     assert campaign.state == "cancelled"
