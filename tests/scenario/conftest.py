@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "crash"))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path += [str(TESTS / "crash"), str(TESTS / "faults")]
 from checker import Checker  # noqa: E402
 from support.campaign import World  # noqa: E402
 from support.fleet import Fleet  # noqa: E402
@@ -20,7 +21,7 @@ from support.nsd import Nsd  # noqa: E402
 from support.postgres import TEMPLATE, Database, PrivatePostgres  # noqa: E402
 from support.program import Program  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = TESTS.parent
 
 
 @pytest.fixture(scope="session")

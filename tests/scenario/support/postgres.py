@@ -20,11 +20,13 @@ PR_SET_PDEATHSIG = 1
 
 
 class PrivatePostgres:
-    """One cluster in a directory of its own."""
+    """One cluster in a directory of its own; below `base`, if one is named."""
 
-    def __init__(self):
+    def __init__(self, base=None, **settings):
         self.bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
-        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-", dir=self._base()))
+        self.dir = Path(tempfile.mkdtemp(prefix="edm-pg-", dir=base or self._base()))
+        self.settings = {"max_wal_size": "4GB", "shared_buffers": "256MB", **settings}
+        self.env = {}  # what the server sees beside ours
         self.user = self._unprivileged_user()
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
@@ -62,31 +64,37 @@ class PrivatePostgres:
                 stdout=log,
                 stderr=log,
                 cwd=self.dir,
+                env={**os.environ, **self.env},
                 preexec_fn=self._before_exec,
             )
 
-    def init(self):
+    def init(self, *options):
         initdb = self._spawn(
             "initdb", "-D", self.dir / "data", "-A", "trust", "-U", "edm", "-E", "UTF8",
-            "--locale=C", "-N",
+            "--locale=C", "-N", *options,
         )
         assert initdb.wait() == 0, (self.dir / "log").read_text()
 
     def start(self):
-        self.process = self._spawn(
-            "postgres",
-            "-D", self.dir / "data",
-            "-c", f"unix_socket_directories={self.dir}",
-            "-c", "listen_addresses=",
-            "-c", "max_wal_size=4GB",
-            "-c", "shared_buffers=256MB",
-        )  # fmt: skip
+        settings = {"unix_socket_directories": self.dir, "listen_addresses": "", **self.settings}
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        self.process = self._spawn("postgres", "-D", self.dir / "data", *options)
         self.connect("postgres").close()
 
     def stop(self, how=signal.SIGINT):
         """SIGINT stops in order; SIGQUIT is a crash."""
         self.process.send_signal(how)
         self.process.wait()
+
+    def signal(self, number):
+        """To the server and each of its processes: SIGSTOP hangs it, SIGCONT lets it go on."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in [pid, *map(int, children)]:
+            try:
+                os.kill(each, number)
+            except ProcessLookupError:
+                pass  # it ended meanwhile
 
     def remove(self):
         self.stop(signal.SIGQUIT)
