@@ -224,6 +224,7 @@ static void a_claim_whose_reply_was_lost_is_found_and_given_back(void **state)
 	pg_add_int4(&params, id.node);
 	pg_add_int4(&params, id.incarnation);
 	pg_add_int8(&params, WORLD_LEASE_MS);
+	pg_add_text(&params, STR("0.1.0"));
 	assert_int_equal(pg_run(w->conn, "ledger/heartbeat", &params, &rows, &err), 0);
 	assert_int_equal(pg_int(rows, 0, 2), 1);
 	pg_rows_free(rows);
