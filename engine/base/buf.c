@@ -37,13 +37,27 @@ char *buf_reserve(struct buf *b, size_t n)
 	}
 	size_t need = b->len + n + 1;
 	if (need > b->cap) {
-		size_t cap = b->cap ? b->cap : FIRST_CAP;
-		while (cap < need)
-			cap += cap / 2;
+		/* Half as much again, or just what somebody knows that he needs. */
+		size_t cap = b->cap ? b->cap + b->cap / 2 : FIRST_CAP;
+		if (cap < need)
+			cap = need;
 		b->data = xrealloc(b->data, cap);
 		b->cap = cap;
 	}
 	return b->data + b->len;
+}
+
+/* By a copy: shrunk where it is, it would leave holes that fit nobody. */
+void buf_fit(struct buf *b)
+{
+	size_t need = b->len + 1;
+	if (b->data == NULL || b->cap == need)
+		return;
+	char *data = xmalloc(need);
+	memcpy(data, b->data, need);
+	free(b->data);
+	b->data = data;
+	b->cap = need;
 }
 
 void buf_add(struct buf *b, size_t n)

@@ -31,6 +31,8 @@ void buf_clear(struct buf *b);
 /* Makes room for n more bytes and returns where they go (advance with buf_add), NULL when past max.
  */
 char *buf_reserve(struct buf *b, size_t n);
+/* Gives back what it holds more than it needs. */
+void buf_fit(struct buf *b);
 /* Counts n bytes written after buf_reserve. */
 void buf_add(struct buf *b, size_t n);
 void buf_append(struct buf *b, const void *ptr, size_t len);

@@ -8,13 +8,16 @@
 
 struct loop {
 	uv_loop_t uv;
-	uv_timer_t ticker;  /* armed for the earliest timer */
-	uv_check_t check;   /* end of poll: hooks run here, and after timers */
-	uv_async_t stopper; /* loop_stop from another thread */
-	struct heap timers; /* struct timer by due time */
-	struct list hooks;  /* struct turn_hook */
-	int64_t now_ms;	    /* CLOCK_BOOTTIME at the start of this turn's callbacks */
-	int64_t armed_ms;   /* what ticker is set to, or INT64_MAX */
+	uv_timer_t ticker;	   /* armed for the earliest timer */
+	uv_check_t check;	   /* end of poll: hooks run here, and after timers */
+	uv_prepare_t prepare;	   /* end of a turn: about to sleep */
+	uv_async_t stopper;	   /* loop_stop from another thread */
+	struct heap timers;	   /* struct timer by due time */
+	struct list hooks;	   /* struct turn_hook */
+	int64_t now_ms;		   /* CLOCK_BOOTTIME at the start of this turn's callbacks */
+	uint64_t turn_ns, idle_ns; /* the clock, and the time asleep, when the last turn ended */
+	struct lag lag;
+	int64_t armed_ms; /* what ticker is set to, or INT64_MAX */
 };
 
 static void arm_ticker(struct loop *l);
@@ -72,6 +75,17 @@ static void on_check(uv_check_t *check)
 	run_hooks(l);
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct loop *l = prepare->data;
+	uint64_t now_ns = uv_hrtime();
+	uint64_t idle_ns = uv_metrics_idle_time(&l->uv);
+	if (l->turn_ns != 0)
+		lag_note(&l->lag, (int64_t)(now_ns - l->turn_ns - (idle_ns - l->idle_ns)) / 1000);
+	l->turn_ns = now_ns;
+	l->idle_ns = idle_ns;
+}
+
 static void on_stop(uv_async_t *stopper)
 {
 	uv_stop(stopper->loop);
@@ -81,17 +95,22 @@ struct loop *loop_new(void)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 	must(uv_loop_init(&l->uv) == 0);
+	must(uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME) == 0);
+	must(uv_prepare_init(&l->uv, &l->prepare) == 0);
 	must(uv_timer_init(&l->uv, &l->ticker) == 0);
 	must(uv_check_init(&l->uv, &l->check) == 0);
 	must(uv_async_init(&l->uv, &l->stopper, on_stop) == 0);
 	l->uv.data = l;
 	l->ticker.data = l;
 	l->check.data = l;
+	l->prepare.data = l;
 	l->armed_ms = INT64_MAX;
 	heap_init(&l->timers);
 	list_init(&l->hooks);
 	uv_check_start(&l->check, on_check);
 	uv_unref((uv_handle_t *)&l->check);
+	uv_prepare_start(&l->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&l->prepare);
 	loop_refresh_ms(l);
 	return l;
 }
@@ -102,6 +121,7 @@ void loop_free(struct loop *l)
 		return;
 	uv_close((uv_handle_t *)&l->ticker, NULL);
 	uv_close((uv_handle_t *)&l->check, NULL);
+	uv_close((uv_handle_t *)&l->prepare, NULL);
 	uv_close((uv_handle_t *)&l->stopper, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
 	must(uv_loop_close(&l->uv) == 0);
@@ -155,6 +175,11 @@ void timer_clear(struct loop *l, struct timer *t)
 bool timer_is_set(const struct timer *t)
 {
 	return heap_has(&t->node);
+}
+
+struct lag *loop_lag(struct loop *l)
+{
+	return &l->lag;
 }
 
 void loop_add_hook(struct loop *l, struct turn_hook *hook)

@@ -14,6 +14,7 @@
 
 #include "engine/base/heap.h"
 #include "engine/base/list.h"
+#include "engine/loop/lag.h"
 
 struct loop;
 
@@ -51,6 +52,9 @@ void timer_set(struct loop *l, struct timer *t, int64_t at_ms);
 /* Disarms t if it is armed. */
 void timer_clear(struct loop *l, struct timer *t);
 bool timer_is_set(const struct timer *t);
+
+/* How long its turns are. */
+struct lag *loop_lag(struct loop *l);
 
 void loop_add_hook(struct loop *l, struct turn_hook *hook);
 void loop_remove_hook(struct turn_hook *hook);

@@ -43,6 +43,21 @@ static void append_failure(struct buf *out, const char *key, const struct err *e
 	buf_append_char(out, ',');
 }
 
+/* One a worker. */
+static void append_loops(const struct node *n, struct buf *out)
+{
+	const char *before = "\"loops\":[";
+	for (size_t i = 0; i < n->worker_count; i++) {
+		const struct work_status *status = n->statuses[i];
+		if (status == NULL)
+			continue;
+		buf_appendf(out, "%s{\"lag_p999_ms\":%.1f,\"lag_max_ms\":%.1f}", before,
+			    (double)status->lag_us / 1000, (double)status->longest_us / 1000);
+		before = ",";
+	}
+	buf_append_cstr(out, *before == ',' ? "]," : "\"loops\":[],");
+}
+
 static void append_gauges(const struct node *n, struct buf *out)
 {
 	struct keeper_gauges g = keeper_gauges(n->keeper);
@@ -78,6 +93,7 @@ void live_tick(struct node *n)
 	buf_init(&live, LIVE_MAX);
 	buf_append_char(&live, '{');
 	append_gauges(n, &live);
+	append_loops(n, &live);
 	append_lanes(n, &live);
 	buf_append_char(&live, '}');
 	pg_params_init(&params);

@@ -79,7 +79,8 @@ struct work_queue_status {
 struct work_status {
 	size_t worker;
 	size_t sessions;
-	bool is_journal_broken; /* nothing more is sent: the node must stop */
+	int64_t lag_us, longest_us; /* its loop: p99.9 of the turns, and the longest of a second */
+	bool is_journal_broken;	    /* nothing more is sent: the node must stop */
 	struct err journal; /* ERR_NONE, or why it cannot be written: nothing is sent until then */
 	struct buf lanes;   /* JSON objects of the lanes, separated by commas, for node_live */
 	size_t queue_count;

@@ -141,6 +141,8 @@ void worker_send_status(struct worker *w)
 	struct work_status *s = xcalloc(1, sizeof(*s) + w->queues.count * sizeof(s->queues[0]));
 	s->worker = w->options.index;
 	s->sessions = w->sessions;
+	s->lag_us = lag_of_thousand_us(loop_lag(w->loop), 999);
+	s->longest_us = lag_take_longest_us(loop_lag(w->loop));
 	s->is_journal_broken = w->is_journal_broken;
 	s->journal = w->journal_failure;
 	buf_init(&s->lanes, LANES_JSON_MAX);
