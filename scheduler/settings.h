@@ -38,7 +38,7 @@
 	  "How long a recipient in hand waits for its lane before it goes back.")                  \
 	X(BUDGET_LEASED, "budget.leased", INT, "100000", 1000, 10000000, NODE, true,               \
 	  "Recipients in hand at most.")                                                           \
-	X(BUDGET_COMPOSE, "budget.compose", SIZE, "32M", 1048576, 4294967296, NODE, true,          \
+	X(BUDGET_COMPOSE, "budget.compose", SIZE, "16M", 1048576, 4294967296, NODE, true,          \
 	  "Bytes of composed messages not yet handed to the kernel, at most.")                     \
 	X(BUDGET_SESSIONS, "budget.sessions", INT, "4000", 1, 200000, NODE, true,                  \
 	  "SMTP connections of the node at most.")                                                 \
@@ -127,7 +127,8 @@
 	X(LEDGER_FIRST_CREDITS, "ledger.first_credits", INT, "32", 1, 1000, NODE, false,           \
 	  "Recipients of a chunk that may be sent to as soon as it is claimed (K).")               \
 	X(LEDGER_MAX_OPEN, "ledger.max_open", INT, "8192", 32, 1000000, NODE, false,               \
-	  "Recipients that may be under way and not accounted for at most (U).")                   \
+	  "Recipients that may be under way and not accounted for at most (U): half as many "      \
+	  "again as budget.sessions, or more.")                                                    \
 	X(LEDGER_OVERDUE_MS, "ledger.overdue_ms", DURATION, "5s", 10, 600000, SHARED, true,        \
 	  "Retries are packed to chunks at the latest when the oldest is so late.")                \
 	X(KEEP_OUTCOMES_DAYS, "keep.outcomes_days", INT, "400", 1, 36500, SHARED, true,            \

@@ -6,8 +6,9 @@
 #include "ip-pool/pool.h"
 #include "scheduler/node/node_private.h"
 
-/* A need starts with room for so many chunks, until its rate is known. */
-#define FIRST_CHUNKS 4
+/* People in hand that a connection is worth: with fewer, a queue of slow receivers would not open
+ * one more (MESSAGES_WORTH in worker_queue.c), and go on as slowly. */
+#define PEOPLE_A_CONNECTION 12
 
 struct need_key {
 	int32_t campaign;
@@ -112,10 +113,9 @@ static size_t room_of(const struct node *n, const struct need *need,
 	int64_t horizon_ms = n->options.settings.horizon_ms;
 	if (need->shut_until_ms > now + horizon_ms && !is_to_be_given_up(need, campaign, now))
 		return 0;
-	size_t room = planner_room(need->rate_per_s, horizon_ms);
-	bool is_new = need->settled < FIRST_CHUNKS * PLAN_CHUNK_SIZE;
-	return is_new && room < FIRST_CHUNKS * PLAN_CHUNK_SIZE ? FIRST_CHUNKS * PLAN_CHUNK_SIZE
-							       : room;
+	/* As many connections are busy as messages are settled in the time that one takes. */
+	int64_t worth_ms = PEOPLE_A_CONNECTION * (int64_t)need->transfer_ms;
+	return planner_room(need->rate_per_s, horizon_ms + worth_ms);
 }
 
 /* A node without a source of the campaign's pool leaves its people to others. */

@@ -13,6 +13,8 @@
 /* Jobs a thread takes at once: few enough that a signed batch is back within some milliseconds. */
 #define BATCH_MAX 8u
 #define NICENESS 5
+/* What a message is taken to be before there was one, bytes. */
+#define FIRST_SIZE 16384u
 
 struct composers {
 	pthread_mutex_t lock;
@@ -22,7 +24,8 @@ struct composers {
 	bool is_closing; /* guarded by lock */
 	atomic_llong bytes;
 	struct crashes *crashes;
-	atomic_size_t slots; /* of crashes that are taken */
+	atomic_size_t slots;	 /* of crashes that are taken */
+	atomic_size_t last_size; /* of the message made last */
 	int thread_count;
 	pthread_t threads[];
 };
@@ -54,7 +57,7 @@ static void fail(struct work_job *job, const struct err *err)
 	*job->compose_error = *err;
 }
 
-static void compose_one(struct composers *c, struct personaliser *p, struct work_job *job)
+static void compose_one(struct personaliser *p, struct work_job *job)
 {
 	struct addressee person = {.rid = job->rid,
 				   .address = job->address,
@@ -71,7 +74,17 @@ static void compose_one(struct composers *c, struct personaliser *p, struct work
 	if (personalise(p, job->campaign, &person, &made, &err) != 0)
 		fail(job, &err);
 	crash_slot_leave();
-	atomic_fetch_add(&c->bytes, (long long)job->draft->message.text.cap);
+}
+
+static void deliver(struct composers *c, struct work_job *job)
+{
+	struct work_draft *draft = job->draft;
+	buf_fit(&draft->message.text);
+	size_t size = draft->message.text.cap;
+	atomic_fetch_add(&c->bytes, (long long)size - (long long)draft->counted);
+	atomic_store(&c->last_size, size);
+	draft->counted = size;
+	work_letter_send(job->compose_reply_to, &job->compose_letter, LETTER_COMPOSE, job);
 }
 
 static void sign_all(struct work_job *const *batch, size_t n)
@@ -99,11 +112,10 @@ static void *composer_main(void *arg)
 	size_t n;
 	while ((n = take_batch(c, batch)) > 0) {
 		for (size_t i = 0; i < n; i++)
-			compose_one(c, p, batch[i]);
+			compose_one(p, batch[i]);
 		sign_all(batch, n);
 		for (size_t i = 0; i < n; i++)
-			work_letter_send(batch[i]->compose_reply_to, &batch[i]->compose_letter,
-					 LETTER_COMPOSE, batch[i]);
+			deliver(c, batch[i]);
 	}
 	crash_slot_done();
 	personaliser_free(p);
@@ -120,6 +132,7 @@ struct composers *composers_open(int threads, struct crashes *crashes)
 	atomic_init(&c->bytes, 0);
 	c->crashes = crashes;
 	atomic_init(&c->slots, 0);
+	atomic_init(&c->last_size, FIRST_SIZE);
 	c->thread_count = threads;
 	for (int i = 0; i < threads; i++)
 		must(pthread_create(&c->threads[i], NULL, composer_main, c) == 0);
@@ -146,6 +159,8 @@ void composers_offer(struct composers *c, struct work_job *job, struct mailbox *
 	must(!job->is_compose_out && !job->is_composed);
 	job->is_compose_out = true;
 	work_job_draft(job);
+	job->draft->counted = atomic_load(&c->last_size);
+	atomic_fetch_add(&c->bytes, (long long)job->draft->counted);
 	job->compose_reply_to = reply_to;
 	job->compose_letter.kind = LETTER_COMPOSE;
 	job->compose_letter.letter.content = job;
@@ -164,6 +179,6 @@ int64_t composers_bytes(struct composers *c)
 
 void composers_release(struct composers *c, struct work_job *job)
 {
-	atomic_fetch_sub(&c->bytes, (long long)job->draft->message.text.cap);
+	atomic_fetch_sub(&c->bytes, (long long)job->draft->counted);
 	work_job_uncompose(job);
 }

@@ -25,7 +25,8 @@ struct composers *composers_open(int threads, struct crashes *crashes);
 void composers_close(struct composers *c);
 /* Sends the job's compose letter; it comes back to reply_to as LETTER_COMPOSE. */
 void composers_offer(struct composers *c, struct work_job *job, struct mailbox *reply_to);
-/* Bytes of messages composed and not yet released: the node-wide budget is held against this. */
+/* Bytes of messages composed, or being composed (as long as the one before), and not yet released:
+ * the node-wide budget is held against this. */
 int64_t composers_bytes(struct composers *c);
 /* The job's message is of no more use: forgets it and its bytes. */
 void composers_release(struct composers *c, struct work_job *job);

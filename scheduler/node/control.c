@@ -5,6 +5,9 @@
 
 #include "scheduler/node/node_private.h"
 
+/* The last message is this part of what messages take. */
+#define TRANSFER_PARTS 32.0
+
 void control_recall(struct node *n, const struct work_recall *recall)
 {
 	for (size_t i = 0; i < n->worker_count; i++) {
@@ -34,7 +37,9 @@ static void count_usage(struct node *n, const struct work_job *job)
 static void take_settled(struct node *n, struct work_job *job)
 {
 	count_usage(n, job);
-	hold_of(job->lease)->need->settled++;
+	struct need *need = hold_of(job->lease)->need;
+	need->settled++;
+	need->transfer_ms += (job->result->transfer_ms - need->transfer_ms) / TRANSFER_PARTS;
 	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
 	dispatch_forget(n, job);
 }

@@ -33,6 +33,7 @@ struct need {
 	uint64_t settled;
 	uint64_t settled_before; /* at the last tick */
 	double rate_per_s;
+	double transfer_ms; /* from permit to final reply, smoothed */
 	size_t ready_chunks;
 	int64_t shut_until_ms;	  /* its lanes will not go before */
 	int64_t refused_since_ms; /* the receiver's side keeps its lanes shut; 0 = not now */

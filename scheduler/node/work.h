@@ -106,6 +106,7 @@ struct work_draft {
 	struct message message;
 	struct buf mail_from;
 	struct str slices[2]; /* of message, while a session has it */
+	size_t counted;	      /* bytes counted for it: while it is being made, of the one before */
 };
 
 struct work_job {
