@@ -5,9 +5,6 @@
 
 #include "scheduler/node/node_private.h"
 
-/* The last message is this part of what messages take. */
-#define TRANSFER_PARTS 32.0
-
 void control_recall(struct node *n, const struct work_recall *recall)
 {
 	for (size_t i = 0; i < n->worker_count; i++) {

@@ -101,6 +101,7 @@ struct worker_queue {
 	uint64_t settled;	 /* jobs that ended here */
 	uint64_t settled_before; /* at the last tick, for the rate */
 	double rate_per_s;	 /* settled, smoothed */
+	double transfer_ms;	 /* what messages take, smoothed */
 	int64_t used_ms;	 /* last time it had a job or a session */
 };
 

@@ -221,8 +221,11 @@ void worker_queue_ready(struct worker_queue *q, struct job *plan)
 
 static size_t window_of(const struct worker_queue *q)
 {
-	double flush_s = (double)q->worker->options.settings.flush_ms / 1000.0;
-	double window = 2.0 * (double)q->sessions + 2.0 * flush_s * q->rate_per_s + WINDOW_MIN;
+	double flush_ms = (double)q->worker->options.settings.flush_ms;
+	/* The part of the connections that come free before the next flush. */
+	double share = q->transfer_ms > flush_ms ? flush_ms / q->transfer_ms : 1.0;
+	double window = 2.0 * (double)q->sessions * share +
+			2.0 * flush_ms / 1000.0 * q->rate_per_s + WINDOW_MIN;
 	return window < WINDOW_MAX ? (size_t)window : WINDOW_MAX;
 }
 

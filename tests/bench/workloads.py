@@ -23,8 +23,7 @@ TRIES = 3
 MESSAGE_SECONDS = 0.02  # a run may take this long a message before it counts as hung
 DOT_MS = 3000
 STARTTLS = ["PIPELINING", "SIZE 52428800", "8BITMIME", "ENHANCEDSTATUSCODES", "STARTTLS"]
-MESSAGES, MESSAGES_PER_CONNECTION = 3, 4  # limit_rule.kind
-EACH_SOURCE, TOTAL = 1, 2                 # limit_rule.spread
+MESSAGES, TOTAL = 3, 2  # limit_rule.kind, limit_rule.spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +67,7 @@ def installation(options, work, people):
         world.sources(work.sources)
         world.people(people, work.campaigns)
         if work.per_connection:
-            world.limit(MESSAGES_PER_CONNECTION, work.per_connection, EACH_SOURCE)
+            world.providers(f"messages-per-connection={work.per_connection}")
         profile = dict(work.profile)
         if work.tls:
             profile["extensions"] = STARTTLS
@@ -186,10 +185,11 @@ def connections(options, work):
         world.sources(count // (worlds.CONNECTIONS_OF_LANE * work.sites) + 1)
         start_node(world, dataclasses.replace(
             work, settings=(f"budget.sessions={count}", f"ledger.max_open={count * 3 // 2}",
-                            *work.settings)))
+                            f"budget.leased={count * 16}", *work.settings)))
         empty = meter.resident_mb(world.node.pid)
         campaign = start_campaigns(world, work)
-        world.wait_for(lambda: world.gauge("sessions") >= count, 300, f"{count} connections")
+        world.wait_for(lambda: world.gauge("sessions") >= count * 0.95, 120,
+                       f"{count} connections")
         begun, costs, started = world.moved(worlds.DELIVERED), Costs(world), time.monotonic()
         longest = []
 

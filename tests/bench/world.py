@@ -139,6 +139,11 @@ class World:
             self.query("INSERT INTO source(name, address, ehlo) VALUES (%s, %s, %s)",
                        f"s{i}", f"127.2.{i // 250}.{i % 250 + 1}", f"s{i}.news.test")
 
+    def providers(self, *limits):
+        """Each site a provider of its own, with these limits."""
+        for i in range(self.sites):
+            self.edm("provider", "set", f"p{i}", "--mx", f".d{i}.test", *limits)
+
     def limit(self, kind, n, spread, campaign=None):
         self.query("INSERT INTO limit_rule(kind, n, period_ms, spread, campaign_id) "
                    "VALUES (%s, %s, 1000, %s, %s)", kind, n, spread, campaign)
