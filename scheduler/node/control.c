@@ -55,7 +55,11 @@ static void take_returned(struct node *n, struct work_job *job)
 		return;
 	}
 	if (job->returned == RETURNED_ELSEWHERE) {
-		dispatch_elsewhere(n, job);
+		dispatch_again(n, job, job->site_number + 1);
+		return;
+	}
+	if (job->returned == RETURNED_REROUTED) {
+		dispatch_again(n, job, 0);
 		return;
 	}
 	if (job->returned != RETURNED_PARKED) {

@@ -174,13 +174,13 @@ void dispatch_job(struct node *n, struct work_job *job)
 		lookup_job(n, job);
 }
 
-void dispatch_elsewhere(struct node *n, struct work_job *job)
+void dispatch_again(struct node *n, struct work_job *job, size_t site_number)
 {
 	mx_answer_drop(job->answer);
 	site_drop(job->plan.site);
 	job->answer = NULL;
 	job->plan.site = NULL;
-	job->site_number++;
+	job->site_number = site_number;
 	job->has_other_site = false;
 	job->is_recalled = false;
 	job->returned = RETURNED_NOT;

@@ -16,21 +16,6 @@
 /* Domains learnt and not yet told; what is above is learnt another time. */
 #define LEARNT_MAX 5000u
 
-static enum tls_mode tls_of_route(enum route_tls tls)
-{
-	switch (tls) {
-	case ROUTE_TLS_NONE:
-		return TLS_NONE;
-	case ROUTE_TLS_OPPORTUNISTIC:
-		return TLS_OPPORTUNISTIC;
-	case ROUTE_TLS_REQUIRED:
-		return TLS_REQUIRED;
-	case ROUTE_TLS_VERIFIED:
-		return TLS_VERIFIED;
-	}
-	return TLS_OPPORTUNISTIC;
-}
-
 static const struct route *route_of(const struct node *n, struct str domain)
 {
 	return route_find(n->identity->pool->routes, n->identity->pool->route_count, domain);
@@ -55,15 +40,15 @@ static struct site_access access_of(struct node *n, const struct route *route, s
 	if (route == NULL)
 		return (struct site_access){.port = n->options.settings.smtp_port,
 					    .tls = n->options.settings.tls};
-	struct site_access access = {.port = route->port, .tls = tls_of_route(route->tls)};
-	if (route->auth_user.len == 0)
+	struct site_access access = site_access_of(route);
+	if (access.user.len == 0)
 		return access;
 	const struct secret_opener *secrets = &n->options.secrets;
 	if (secrets->open(secrets->context, route->sealed_password, password, &err) != 0) {
 		log_error_event(LOG_ERROR, "route_password", &err);
+		access.user = STR("");
 		return access;
 	}
-	access.user = route->auth_user;
 	access.password = buf_str(password);
 	return access;
 }
@@ -82,6 +67,7 @@ static struct site *make_site(struct node *n, struct str name, const struct mx_a
 	struct site *site = site_new(name, queue, provider ? provider->name : STR(""), &access);
 	site->takes_verp = provider == NULL || provider->verp;
 	site->worker = hash_str(queue) % n->worker_count;
+	site->is_routed = route != NULL;
 	site->round = n->site_round;
 	if (password.data != NULL)
 		explicit_bzero(password.data, password.len);
@@ -90,7 +76,7 @@ static struct site *make_site(struct node *n, struct str name, const struct mx_a
 }
 
 /* Held against the routes and profiles once after each change of them; replaced only if it differs
- * now. Jobs that have the old one keep it. */
+ * now. Workers hand back the jobs that routes have taken from the old one. */
 static struct site *renew_site(struct node *n, struct site *known, struct site *fresh)
 {
 	if (site_is_like(known, fresh)) {
@@ -125,7 +111,7 @@ static struct site *site_of(struct node *n, const struct mx_answer *answer,
 	struct buf key;
 	buf_init(&key, 16384);
 	if (route != NULL)
-		buf_appendf(&key, "%.*s:%u", STR_ARG(route->host), (unsigned)route->port);
+		buf_appendf(&key, SITE_OF_ROUTE, SITE_OF_ROUTE_ARGS(route));
 	else
 		buf_append_str(&key, answer->site);
 	struct site *site = site_named(n, buf_str(&key), answer, route);

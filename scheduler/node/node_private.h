@@ -208,8 +208,8 @@ bool dispatch_may_go(struct node *n, struct work_job *job);
 /* The job's site is known: off to the worker. */
 void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 			struct mx_answer *answer);
-/* Its site is dead: on to the next one of its domain. */
-void dispatch_elsewhere(struct node *n, struct work_job *job);
+/* On to this site of its domain: the one it was at is dead, or routes have changed. */
+void dispatch_again(struct node *n, struct work_job *job, size_t site_number);
 /* The job ends without a try, with these facts. */
 void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts, int64_t due_us);
 /* Suppressed since the freeze: it ends so. */

@@ -51,6 +51,7 @@ static void tell_workers(struct node *n)
 	for (size_t i = 0; i < n->worker_count; i++) {
 		struct work_reload *reload = xcalloc(1, sizeof(*reload));
 		reload->number = n->reloads;
+		reload->site_round = n->site_round;
 		reload->identity = identity_hold(n->identity);
 		reload->settings = n->options.settings.worker;
 		reload_letter_free(work_post(&n->posts[i], LETTER_RELOAD, reload));

@@ -28,6 +28,7 @@ struct site *site_new(struct str key, struct str queue, struct str provider,
 	s->access = *access;
 	s->access.user = copy_of(access->user);
 	s->access.password = copy_of(access->password);
+	s->access.sealed = copy_of(access->sealed);
 	s->shuffle = random_u64() | 1;
 	list_init(&s->dead);
 	return s;
@@ -58,23 +59,65 @@ void site_drop(struct site *s)
 	free((void *)(uintptr_t)s->provider.ptr);
 	free((void *)(uintptr_t)s->access.user.ptr);
 	free_secret(s->access.password);
+	free((void *)(uintptr_t)s->access.sealed.ptr);
 	free(s);
+}
+
+static bool is_same_access(const struct site_access *a, const struct site_access *b)
+{
+	return a->port == b->port && a->tls == b->tls && str_equals(a->user, b->user) &&
+	       str_equals(a->password, b->password) && str_equals(a->sealed, b->sealed);
 }
 
 bool site_is_like(const struct site *s, const struct site *other)
 {
 	return str_equals(s->key, other->key) && str_equals(s->queue, other->queue) &&
 	       str_equals(s->provider, other->provider) && s->takes_verp == other->takes_verp &&
-	       s->worker == other->worker && s->access.port == other->access.port &&
-	       s->access.tls == other->access.tls &&
-	       str_equals(s->access.user, other->access.user) &&
-	       str_equals(s->access.password, other->access.password);
+	       s->is_routed == other->is_routed && s->worker == other->worker &&
+	       is_same_access(&s->access, &other->access);
+}
+
+static enum tls_mode tls_of_route(enum route_tls tls)
+{
+	switch (tls) {
+	case ROUTE_TLS_NONE:
+		return TLS_NONE;
+	case ROUTE_TLS_OPPORTUNISTIC:
+		return TLS_OPPORTUNISTIC;
+	case ROUTE_TLS_REQUIRED:
+		return TLS_REQUIRED;
+	case ROUTE_TLS_VERIFIED:
+		return TLS_VERIFIED;
+	}
+	return TLS_OPPORTUNISTIC;
+}
+
+struct site_access site_access_of(const struct route *route)
+{
+	return (struct site_access){.port = route->port,
+				    .tls = tls_of_route(route->tls),
+				    .user = route->auth_user,
+				    .sealed = route->sealed_password};
+}
+
+bool site_fits(const struct site *s, const struct route *route)
+{
+	char name[512];
+	if (route == NULL || !s->is_routed)
+		return route == NULL && !s->is_routed;
+	snprintf(name, sizeof(name), SITE_OF_ROUTE, SITE_OF_ROUTE_ARGS(route));
+	struct site_access wanted = site_access_of(route);
+	wanted.password = s->access.password;
+	/* A password that did not open: the site goes without AUTH. */
+	if (s->access.user.len == 0)
+		wanted.user = s->access.user;
+	return str_equals(s->key, str_from(name)) && is_same_access(&wanted, &s->access);
 }
 
 void site_succeed(struct site *s, struct site *before)
 {
 	must(s->before == NULL && s->answer == NULL);
-	if (s->worker == before->worker)
+	if (s->worker == before->worker && is_same_access(&s->access, &before->access))
 		s->before = site_hold(before);
 }
 

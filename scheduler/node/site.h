@@ -18,6 +18,7 @@
 #include "engine/base/map.h"
 #include "engine/dns/mx.h"
 #include "engine/smtp/dialog.h"
+#include "ip-pool/route.h"
 
 /* One host of a site as its worker sees it: hosts[i] of the answer. */
 struct site_host {
@@ -34,6 +35,7 @@ struct site_access {
 	uint16_t port;
 	enum tls_mode tls;
 	struct str user, password; /* AUTH when user is not empty */
+	struct str sealed;	   /* the password as the route has it */
 };
 
 struct site {
@@ -43,7 +45,8 @@ struct site {
 	struct str queue;    /* name of its provider queue: the provider, else the key */
 	struct str provider; /* empty: of the tail */
 	bool takes_verp;
-	size_t worker; /* index of the owner */
+	bool is_routed; /* named by a static route, not by DNS */
+	size_t worker;	/* index of the owner */
 	struct site_access access;
 	uint64_t round; /* control's: of the routes and profiles it was last held against */
 
@@ -59,13 +62,22 @@ struct site {
 	char last_text[128];	  /* … and what it said or did */
 };
 
+/* The name of the site that a static route leads to. */
+#define SITE_OF_ROUTE "%.*s:%u"
+#define SITE_OF_ROUTE_ARGS(route) STR_ARG((route)->host), (unsigned)(route)->port
+
+/* What a static route asks for; the password is not opened yet. Borrows the route's strings. */
+struct site_access site_access_of(const struct route *route);
 /* Copies the strings; one reference. */
 struct site *site_new(struct str key, struct str queue, struct str provider,
 		      const struct site_access *access);
 /* Whether both are the same but for what hosts did. */
 bool site_is_like(const struct site *s, const struct site *other);
+/* Whether mail of a domain with this route (NULL: by DNS) still belongs to the site. */
+bool site_fits(const struct site *s, const struct route *route);
 /* s takes the place of before, which had its key: what is known of hosts passes on with the first
- * addresses, if the worker is the same. */
+ * addresses, if worker and access are the same. What failed with another password or another kind
+ * of TLS says nothing. */
 void site_succeed(struct site *s, struct site *before);
 struct site *site_hold(struct site *s);
 void site_drop(struct site *s);

@@ -84,6 +84,7 @@ enum work_returned {
 	RETURNED_SUPPRESSED, /* a recall by rid wanted it */
 	RETURNED_PARKED,     /* its lane will not go for long: due_ms says when */
 	RETURNED_ELSEWHERE,  /* its site is dead, and its domain has another */
+	RETURNED_REROUTED,   /* a route has taken its domain elsewhere, or changed the way there */
 	RETURNED_DRAINED,    /* the node stops */
 };
 

@@ -197,15 +197,41 @@ static void take_recalls(struct worker *w, struct work_recalls *recalls)
 	work_recalls_free(recalls);
 }
 
+/* Its domain goes another way now. */
+static bool is_rerouted(const struct job *plan, void *context)
+{
+	const struct ip_pool_snapshot *pool = context;
+	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	struct str domain = job->lease->people[job->position].domain;
+	return !site_fits(plan->site, route_find(pool->routes, pool->route_count, domain));
+}
+
+static void return_rerouted(struct worker *w)
+{
+	struct list out;
+	struct list *node;
+	list_init(&out);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		provider_queue_recall(&queue_at(n)->jobs, is_rerouted, w->identity->pool, &out);
+	while ((node = list_pop_front(&out)) != NULL)
+		worker_return(
+			w, CONTAINER_OF(LIST_ITEM(node, struct job, node), struct work_job, plan),
+			RETURNED_REROUTED);
+}
+
 static void take_reload(struct worker *w, struct work_reload *reload)
 {
 	struct identity *old = w->identity;
+	bool is_other_way = reload->site_round != w->site_round;
 	w->identity = reload->identity;
 	w->options.settings = reload->settings;
 	w->reload = reload->number;
+	w->site_round = reload->site_round;
 	worker_limiters_bind(w);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
 		worker_queue_bind(queue_at(n));
+	if (is_other_way)
+		return_rerouted(w);
 	worker_send_wish(w);
 	identity_drop(old);
 	free(reload);

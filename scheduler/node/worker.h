@@ -62,6 +62,7 @@ struct worker_options {
 /* A new identity or new settings. Freed by the worker. */
 struct work_reload {
 	uint64_t number;	   /* of this reload, from 1 */
+	uint64_t site_round;	   /* grows when routes, profiles or the way to them changed */
 	struct identity *identity; /* a reference */
 	struct worker_settings settings;
 };

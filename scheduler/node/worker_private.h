@@ -136,6 +136,7 @@ struct worker {
 	struct work_letter drained_letter;
 	int64_t drain_until_ms;	 /* draining: what is under way then is given up */
 	uint64_t reload;	 /* number of the last one */
+	uint64_t site_round;	 /* of the last one */
 	int64_t shares_until_ms; /* shares of limits over all nodes may be used until then */
 	int64_t lanes_saved_ms;
 	bool has_lane_news; /* a lane was cut or rests: saved at the next tick */

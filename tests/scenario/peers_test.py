@@ -11,6 +11,7 @@ from support.waiting import until
 SOURCE = "127.0.41.1"
 DOMAINS = ("d0.test", "d1.test")
 NAMES = [f"reader{i}" for i in range(40)]
+STAYS = "park_ms=1h"  # who waits at a site comes back because the route changed, or not at all
 LETTER = "<p>{{ name }}，您好：</p>\n<p>.一行以点开头</p>\n" + "<p>春茶到了。</p>\n" * 200
 
 
@@ -107,7 +108,7 @@ def test_a_wrong_password_costs_nobody(edm, draft, node, tmp_path):
                 "--auth", "edm", "--password-file", tmp_path / file)
 
         route("wrong")
-        running = node()
+        running = node(STAYS)
         edm("campaign", "start", "spring", "--yes")
         running.wait_for("connection_failed", stage="auth")
         route("right")
@@ -120,7 +121,7 @@ def test_a_certificate_that_is_not_right_gets_no_mail_where_it_must_be(edm, draf
     with AioSmtpd("127.0.41.5") as relay:
         draft(["anna@d0.test"])
         edm("route", "set", "*", f"{relay.address}:{relay.port}", "--tls", "verified")
-        running = node()  # without the authority that signed it
+        running = node(STAYS)  # without the authority that signed it
         edm("campaign", "start", "spring", "--yes")
         running.wait_for("connection_failed", words="tls")
         assert relay.envelopes() == []

@@ -179,19 +179,64 @@ static void what_hosts_did_passes_on_to_a_successor(void **state)
 	site_host_named(first, STR("a"))->down_until_ms = 2000;
 	site_host_named(first, STR("b"))->plain_until_ms = 9000;
 	/* The one in between never got a job. */
-	struct site *between = successor_of(first, 0, TLS_REQUIRED);
-	struct site *last = successor_of(between, 0, TLS_NONE);
+	enum tls_mode tls = first->access.tls;
+	struct site *between = successor_of(first, 0, tls);
+	struct site *last = successor_of(between, 0, tls);
 	assert_null(site_host_named(last, STR("a")));
 	site_refresh(last, answer);
 	assert_true(site_host_named(last, STR("a"))->down_until_ms > 1000);
 	assert_int_equal(site_host_named(last, STR("b"))->plain_until_ms, 9000);
 	assert_null(last->before);
 	/* Another worker may not look at what is not its own. */
-	struct site *elsewhere = successor_of(last, 1, TLS_NONE);
+	struct site *elsewhere = successor_of(last, 1, tls);
 	site_refresh(elsewhere, answer);
 	assert_int_equal(site_host_named(elsewhere, STR("a"))->down_until_ms, 0);
 	site_drop(elsewhere);
 	mx_answer_drop(answer);
+}
+
+static void what_failed_with_another_access_is_forgotten(void **state)
+{
+	(void)state;
+	static const struct host_case hosts[] = {{"a", 10}};
+	struct site *first = site_with(answer_of(hosts, 1));
+	struct mx_answer *answer = mx_answer_hold(first->answer);
+	site_host_named(first, STR("a"))->down_until_ms = 2000;
+	first->access.tls = TLS_VERIFIED;
+	struct site *next = successor_of(first, 0, TLS_OPPORTUNISTIC);
+	site_refresh(next, answer);
+	assert_int_equal(site_host_named(next, STR("a"))->down_until_ms, 0);
+	site_drop(next);
+	mx_answer_drop(answer);
+}
+
+static void a_site_fits_the_route_it_was_made_of(void **state)
+{
+	(void)state;
+	static const struct route made_of = {.domain = STR_INIT("*"),
+					     .host = STR_INIT("relay.test"),
+					     .port = 587,
+					     .tls = ROUTE_TLS_VERIFIED,
+					     .auth_user = STR_INIT("edm"),
+					     .sealed_password = STR_INIT("x1")};
+	struct route others[] = {made_of, made_of, made_of, made_of, made_of};
+	others[0].host = STR("other.test");
+	others[1].port = 25;
+	others[2].tls = ROUTE_TLS_NONE;
+	others[3].auth_user = STR("li");
+	others[4].sealed_password = STR("x2");
+	struct site_access access = site_access_of(&made_of);
+	access.password = STR("secret");
+	struct site *s = site_new(STR("relay.test:587"), STR("relay.test:587"), STR(""), &access);
+	s->is_routed = true;
+	assert_true(site_fits(s, &made_of));
+	assert_false(site_fits(s, NULL));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_false(site_fits(s, &others[i]));
+	s->is_routed = false;
+	assert_true(site_fits(s, NULL));
+	assert_false(site_fits(s, &made_of));
+	site_drop(s);
 }
 
 static void sites_are_alike_but_for_their_hosts(void **state)
@@ -225,6 +270,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_hosts_did_passes_on_to_a_successor),
+		cmocka_unit_test(what_failed_with_another_access_is_forgotten),
+		cmocka_unit_test(a_site_fits_the_route_it_was_made_of),
 		cmocka_unit_test(sites_are_alike_but_for_their_hosts),
 		cmocka_unit_test(hosts_go_by_preference_and_those_down_are_left_out),
 		cmocka_unit_test(failures_double_the_wait_and_a_greeting_ends_it),
