@@ -4,8 +4,6 @@ and uneven work, when a node is killed and comes back, and when one sleeps and w
 
 import pytest
 
-from support.fleet import judge
-
 PEOPLE = 30_000
 RATE = 120
 
@@ -50,20 +48,16 @@ def test_messages_a_second(fleet, scope):
     campaign = world(fleet)
     fleet.mailing.limit(**scope, rate=(RATE, "s"))
     start(fleet, campaign, "mx1", "mx2", workers=2 if "campaign" in scope else 1)
-    fleet.steady(3)
-    span = fleet.steady(6)
-    judge("even", span, fleet.log().mails(), RATE, 1.0)
+    fleet.judge("even", RATE)
     if "campaign" not in scope:
         check_explained(fleet)
         return
     fleet.mailing.limit(source="s-mx2", rate=(10, "s"))
-    fleet.steady(6)
-    span = fleet.steady(6)
-    judge("uneven", span, fleet.log().mails(), RATE, 1.0)
+    fleet.let_pass(1)
+    fleet.judge("uneven", RATE)
     fleet.mailing.edm("pause", "--source", "s-mx2")
-    fleet.steady(4)
-    span = fleet.steady(5)
-    judge("one at work", span, fleet.log().mails(), RATE, 1.0)
+    fleet.let_pass(1)
+    fleet.judge("one at work", RATE)
 
 
 def test_connections(fleet):
@@ -71,48 +65,35 @@ def test_connections(fleet):
     campaign = world(fleet, connections=20)
     fleet.mailing.limit(provider="big", total=True, connections=12)
     start(fleet, campaign, "mx1", "mx2", "mx3")
-    fleet.steady(4)
-    span = fleet.steady(4)
-    print("open at most", span.log.open_peak(), "on average", round(span.open_average(), 1))
-    assert span.log.open_peak() <= 12 and span.open_average() >= 0.9 * 12
-    fleet.nodes["mx3"].kill()
-    fleet.steady(14)  # longer than its lease
-    span = fleet.steady(2)
-    print("without the dead", round(span.open_average(), 1))
-    assert span.open_average() <= 9
+    fleet.judge_open("three", 12)
+    dead = fleet.nodes["mx3"]
+    dead.kill()
+    fleet.nodes["mx1"].wait_for("node_reaped", 40, node="mx3")
+    fleet.wait_for_mail("mx1")
+    open_now = fleet.log().open_now()
+    print("without the dead", open_now)
+    assert open_now < 12
     fleet.node("mx3")
-    fleet.wait_for_mail("mx3")
-    fleet.steady(4)
-    span = fleet.steady(4)
-    print("open at most", span.log.open_peak(), "on average", round(span.open_average(), 1))
-    assert span.log.open_peak() <= 12 and span.open_average() >= 0.9 * 12
+    fleet.judge_open("with it again", 12)
 
 
 def test_new_connections(fleet):
     campaign = world(fleet, messages_per_connection=1)
     fleet.mailing.limit(provider="big", total=True, new_connections=(20, "s"))
     start(fleet, campaign, "mx1", "mx2")
-    fleet.steady(3)
-    span = fleet.steady(6)
-    judge("new connections", span, fleet.log().connects(), 20, 1.0)
+    fleet.judge("new connections", 20, fleet.connects)
 
 
 def test_a_node_that_is_alone_and_a_second_that_joins(fleet):
     campaign = world(fleet)
     fleet.mailing.limit(provider="big", total=True, rate=(60, "s"))
     start(fleet, campaign, "mx1")
-    fleet.steady(1)
-    span = fleet.steady(4)
-    judge("alone", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("alone", 60)
     fleet.node("mx2")
     fleet.wait_for_mail("mx2")
-    fleet.steady(3)
-    span = fleet.steady(5)
-    judge("with another", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("with another", 60)
     fleet.nodes["mx1"].stop()
-    fleet.steady(3)
-    span = fleet.steady(5)
-    judge("after it left", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("after it left", 60)
 
 
 def test_sleepers(fleet):
@@ -120,28 +101,23 @@ def test_sleepers(fleet):
     campaign = world(fleet)
     fleet.mailing.limit(campaign="c", rate=(60, "s"))
     start(fleet, campaign, "mx1", "mx2")
-    fleet.steady(10)  # a node reaps others only after a whole lease
+    fleet.let_pass(10)  # a node reaps others only after a whole lease
     fleet.nodes["mx2"].freeze()
     fleet.nodes["mx1"].wait_for("node_reaped", 40, node="mx2")
-    fleet.steady(3)
-    span = fleet.steady(4)
-    judge("one sleeps", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("one sleeps", 60)
     fleet.nodes["mx2"].thaw()
     assert fleet.nodes["mx2"].wait_for_end() == 4
-    judge("it woke up", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("it woke up", 60)
     fleet.node("mx2")
     fleet.wait_for_mail("mx2")
-    fleet.steady(3)
     for name in ("mx1", "mx2"):
         fleet.nodes[name].freeze()
-    fleet.steady(13)
+    fleet.let_pass(13)
     fleet.nodes["mx1"].thaw()
     fleet.wait_for_mail("mx1", 150)  # it has the whole limit by now
     fleet.nodes["mx2"].thaw()
     fleet.wait_for_mail("mx2")
-    fleet.steady(3)
-    span = fleet.steady(4)
-    judge("both slept", span, fleet.log().mails(), 60, 1.0)
+    fleet.judge("both slept", 60)
     assert not fleet.nodes["mx2"].events("node_fenced")
 
 
@@ -150,10 +126,7 @@ def test_a_minute_with_a_kill(fleet):
     campaign = world(fleet)
     fleet.mailing.limit(provider="big", total=True, rate=(600, "min"))
     start(fleet, campaign, "mx1", "mx2")
-    fleet.steady(10)
     fleet.nodes["mx1"].kill()
     fleet.node("mx1")
     fleet.wait_for_mail("mx1", seconds=90)
-    fleet.steady(5)
-    span = fleet.steady(10)
-    judge("a minute", span, fleet.log().mails(), 600, 60.0, share=0.8)
+    fleet.judge("a minute", 600, period_s=60.0, of=0.8)

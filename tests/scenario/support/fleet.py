@@ -4,7 +4,7 @@
     fleet = Fleet(mailing)                    # the fixture `fleet` makes one
     fleet.mailing.provider("big")
     node = fleet.node("mx1")                  # with a source of its own, started
-    fleet.steady(6)                           # lets six seconds of mail pass: a Span
+    fleet.judge("both", cap=120)              # comes to use it, and no second held more
 """
 
 import time
@@ -13,30 +13,6 @@ from support.mailing import peak
 from support.node import Node
 from support.program import Program
 from support.waiting import until
-
-
-class Span:
-    """What the receiver saw between two times."""
-
-    def __init__(self, log, since, until_):
-        self.since, self.until = since, until_
-        self.log = log
-
-    def rate(self, times):
-        """Events a second."""
-        return sum(self.since <= at < self.until for at in times) / (self.until - self.since)
-
-    def open_average(self, **wanted):
-        """Connections open, on average over the span."""
-        total = 0.0
-        ends = {e["connection"]: float(e["time_us"]) / 1e6
-                for e in self.log.events if e["event"] == "close"}
-        for event in self.log.events:
-            if event["event"] == "connect" and all(event[k] == v for k, v in wanted.items()):
-                begin = max(self.since, float(event["time_us"]) / 1e6)
-                end = min(self.until, ends.get(event["connection"], self.until))
-                total += max(0.0, end - begin)
-        return total / (self.until - self.since)
 
 
 class Fleet:
@@ -72,21 +48,38 @@ class Fleet:
         self.wait(lambda: len(self.log().mails(client=client)) >= seen + count,
                   f"{count} messages of {name}", seconds)
 
-    def steady(self, seconds):
+    def mails(self):
+        return self.log().mails()
+
+    def connects(self):
+        return self.log().connects()
+
+    def judge(self, what, cap, times=None, period_s=1.0, of=0.9):
+        """From now on most of the cap comes to be used, and no window ever held more than it.
+
+        times() gives the times of what counts (default: of all MAILs); the use is told in windows
+        of a second."""
+        times = times or self.mails
+        since, wanted = time.time(), of * cap / period_s
+        used = until(lambda: (n := peak([at for at in times() if at >= since], 1.0)) >= wanted and n,
+                     60, f"{what}: {wanted:.0f} a second")
+        most = peak(times(), period_s)
+        print(f"{what}: at most {most} of {cap}, {used} in a second after {time.time() - since:.1f} s")
+        assert most <= cap, f"{what}: {most} > {cap}"
+
+    def judge_open(self, what, cap):
+        """From now on all connections of the cap come to be used, and there are never more."""
+        since = time.time()
+        until(lambda: self.log().open_peak(since=since) >= cap, 60, f"{what}: {cap} open")
+        assert self.log().open_peak() <= cap
+
+    def let_pass(self, seconds):
         """Lets so many seconds of mail pass."""
         since = time.time()
-        self.wait(lambda: time.time() >= since + seconds, "time passes", seconds + 10)
-        return Span(self.log(), since, since + seconds)
+        until(lambda: time.time() >= since + seconds, seconds + 10, "time passes")
 
     def close(self):
         for node in self.nodes.values():
             if node.is_alive:
                 node.kill()
 
-
-def judge(what, span, times, cap, period_s, share=0.9):
-    """The cap was kept in every window, and used well in the span."""
-    most, rate = peak(times, period_s), span.rate(times) * period_s
-    print(f"{what}: at most {most} of {cap}, used {rate / cap:.0%}")
-    assert most <= cap, f"{what}: {most} > {cap}"
-    assert rate >= share * cap, f"{what}: only {rate:.1f} of {cap}"

@@ -66,6 +66,10 @@ class Log:
                 peak_seen = max(peak_seen, open_now)
         return max(before, peak_seen)
 
+    def open_now(self, **wanted):
+        """Connections that have not ended."""
+        return len(self.connects(**wanted)) - len(list(self._select("close", **wanted)))
+
     def at_work_peak(self, **wanted):
         """The most connections that carried a message at once: from its MAIL until it was
         accepted."""
