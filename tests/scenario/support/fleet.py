@@ -61,10 +61,13 @@ class Fleet:
         of a second."""
         times = times or self.mails
         since, wanted = time.time(), of * cap / period_s
-        used = until(lambda: (n := peak([at for at in times() if at >= since], 1.0)) >= wanted and n,
-                     60, f"{what}: {wanted:.0f} a second")
+
+        def used():
+            return peak([at for at in times() if at >= since], 1.0)
+
+        until(lambda: used() >= wanted, 60, f"{what}: {wanted:.0f} a second, not {used()}")
         most = peak(times(), period_s)
-        print(f"{what}: at most {most} of {cap}, {used} in a second after {time.time() - since:.1f} s")
+        print(f"{what}: at most {most} of {cap}, used after {time.time() - since:.1f} s")
         assert most <= cap, f"{what}: {most} > {cap}"
 
     def judge_open(self, what, cap):
