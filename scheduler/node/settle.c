@@ -125,11 +125,9 @@ static void decide_unknown(const struct settle_policy *policy, const struct sett
 	retry_unknown(out, f->campaign != NULL && f->campaign->unknown == UNKNOWN_RETRY, due_us);
 }
 
-void settle_decide(const struct settle_policy *policy, const struct settle_facts *f,
-		   struct settle_strings *strings, struct settlement *out)
+static void decide(const struct settle_policy *policy, const struct settle_facts *f,
+		   struct settlement *out)
 {
-	fill_facts(f, out);
-	fill_reply(f->outcome, strings, out);
 	switch (f->outcome->verdict.klass) {
 	case OUTCOME_DELIVERED:
 		out->state = RECIPIENT_DELIVERED;
@@ -160,4 +158,27 @@ void settle_decide(const struct settle_policy *policy, const struct settle_facts
 		decide_retry(policy, f, out);
 		break;
 	}
+}
+
+/* Delivered, or refused for good in the receiver's own words. */
+static bool receiver_ended_it(const struct settlement *s)
+{
+	return s->state == RECIPIENT_DELIVERED ||
+	       ((s->state == RECIPIENT_BOUNCED || s->state == RECIPIENT_REJECTED) &&
+		s->words == OUTCOME_WORDS_REMOTE);
+}
+
+void settle_decide(const struct settle_policy *policy, const struct settle_facts *f,
+		   struct settle_strings *strings, struct settlement *out)
+{
+	fill_facts(f, out);
+	fill_reply(f->outcome, strings, out);
+	decide(policy, f, out);
+	if ((f->person->flags & RETRY_AFTER_UNKNOWN) == 0 || out->state == RECIPIENT_DEFERRED ||
+	    receiver_ended_it(out))
+		return;
+	/* An earlier try may have arrived: nothing that was decided without the receiver tells. */
+	out->state = RECIPIENT_UNKNOWN;
+	if (!f->was_tried)
+		out->attempt = (int16_t)f->person->attempts;
 }

@@ -2,7 +2,8 @@
 /*
  * From the outcome of an attempt to what becomes of the recipient: a final state, or a retry and
  * when. Pure. The worker decides it before the outcome is journalled, so that a restart flushes the
- * very same decision.
+ * very same decision. Whoever may have the message from an earlier try (RETRY_AFTER_UNKNOWN) ends
+ * as unknown, unless the receiver itself takes it or refuses it for good.
  */
 #ifndef EDM_SCHEDULER_NODE_SETTLE_H
 #define EDM_SCHEDULER_NODE_SETTLE_H

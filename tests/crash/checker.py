@@ -53,6 +53,8 @@ SELECT DISTINCT rid, address
 """
 # What may have given a recipient another copy: attempts that ended as unknown.
 AMBIGUOUS = "SELECT rid, count(*) FROM outcome WHERE campaign_id = %s AND class = 8 GROUP BY 1"
+# In the receiver's own words, and final.
+REFUSED = "SELECT rid, state FROM outcome WHERE campaign_id = %s AND state IN (5, 6) AND words = 1"
 
 
 def some(names, count=5):
@@ -144,6 +146,11 @@ class Checker:
         assert not unexplained, f"unknown, and no kill found it open: {some(unexplained)}"
         return sum(ambiguous.values())
 
+    def refused(self):
+        """The state by address of those whom a receiver refused for good."""
+        return {self.addresses[rid]: STATES[state]
+                for rid, state in self.db.query(REFUSED, self.campaign.id)}
+
     def _addresses_of(self, keys):
         chunks = dict(self.db.query(PEOPLE_AT, self.campaign.id, [key.chunk for key in keys]))
         return {self.addresses[chunks[key.chunk][key.position]] for key in keys}
@@ -153,8 +160,9 @@ class Checker:
     def at_end(self):
         """Everybody is final, and what the database says is what receivers saw; the states found.
 
-        Under hold nobody has two copies; under retry only who was unknown in between, and whoever
-        was may end as anything."""
+        Under hold nobody has two copies; under retry only who was unknown in between. Whoever was
+        accepted is delivered or unknown; only who was unknown in between may have been refused by
+        the receiver since."""
         found, copies = self.sums(), self.copies()
         under_way = {who: state for who, state in found.items()
                      if state in ("waiting", "leased", "deferred")}
@@ -164,8 +172,10 @@ class Checker:
         excuses = self.ambiguous()
         held = self.db.value("SELECT unknown_policy FROM campaign WHERE campaign_id = %s",
                              self.campaign.id) == 1
+        refused = {} if held else self.refused()
         silent = {who: found[who] for who in copies
-                  if found[who] not in ("delivered", "unknown") and (held or who not in excuses)}
+                  if found[who] not in ("delivered", "unknown")
+                  and not (who in excuses and refused.get(who) == found[who])}
         assert not silent, f"accepted, and not told: {some(silent)}"
         twice = {who: n for who, n in copies.items()
                  if n > 1 + (0 if held else excuses.get(who, 0))}

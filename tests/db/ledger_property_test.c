@@ -186,6 +186,8 @@ static void finish(struct game *g)
 		continue;
 	world_sql(&g->w, "UPDATE campaign SET state = 6");
 	world_settle_ended(&g->w);
+	world_pack(&g->w); /* who may have the message */
+	world_settle_ended(&g->w);
 	world_check(&g->w);
 	static const enum recipient_state gone[] = {RECIPIENT_WAITING, RECIPIENT_LEASED,
 						    RECIPIENT_DEFERRED};

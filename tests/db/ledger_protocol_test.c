@@ -462,6 +462,44 @@ static void a_deadline_expires_who_is_left(void **state)
 	assert_int_equal(world_count(w, RECIPIENT_EXPIRED), 2000 - (int64_t)lease.people);
 }
 
+/* Who waits for the try after an unknown one may have the message: whatever ends the campaign, they
+ * are unknown, some in retry and some packed already. */
+static void who_may_have_it_stays_unknown(struct world *w, const char *end,
+					  enum recipient_state others)
+{
+	struct lease lease;
+	struct member_id id = begin(w, 2, &lease);
+	world_reap(w, id);
+	world_sql(w, "UPDATE doubt SET until = now()");
+	assert_int_equal(world_expire_doubts(w), WORLD_FIRST_CREDITS);
+	world_sql(w, "UPDATE retry SET due_at = now() + interval '15 min' * CASE WHEN rid IN"
+		     " (SELECT rid FROM retry ORDER BY rid LIMIT 10) THEN -1 ELSE 1 END");
+	assert_int_equal(world_pack(w), 10);
+	world_sql(w, "UPDATE campaign SET %s", end);
+	world_settle_ended(w);
+	world_check(w);
+	assert_int_equal(world_pack(w), WORLD_FIRST_CREDITS - 10);
+	world_settle_ended(w);
+	assert_int_equal(world_count(w, RECIPIENT_UNKNOWN), WORLD_FIRST_CREDITS);
+	assert_int_equal(world_count(w, others), 2000 - WORLD_FIRST_CREDITS);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM unknown u JOIN chunk_data d"
+					 " USING (campaign_id, chunk_no)"
+					 " WHERE d.rids[u.position + 1] = u.rid AND attempt = 1"),
+			 WORLD_FIRST_CREDITS);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM retry"), 0);
+}
+
+static void cancelled_while_it_waits_for_the_second_try(void **state)
+{
+	who_may_have_it_stays_unknown(*state, "state = 6", RECIPIENT_CANCELLED);
+}
+
+static void expired_while_it_waits_for_the_second_try(void **state)
+{
+	who_may_have_it_stays_unknown(*state, "deadline = now() - interval '1 s'",
+				      RECIPIENT_EXPIRED);
+}
+
 static void a_campaign_is_finished_when_nobody_is_left(void **state)
 {
 	struct world *w = *state;
@@ -566,6 +604,8 @@ int main(void)
 		TEST(policy_retry_sends_the_unknown_once_more),
 		TEST(a_cancelled_campaign_is_settled_chunk_by_chunk),
 		TEST(a_deadline_expires_who_is_left),
+		TEST(cancelled_while_it_waits_for_the_second_try),
+		TEST(expired_while_it_waits_for_the_second_try),
 		TEST(a_campaign_is_finished_when_nobody_is_left),
 		TEST(a_name_is_taken_while_its_node_is_alive),
 		TEST(nobody_is_reaped_before_the_reaper_has_lived_a_lease),

@@ -2,8 +2,9 @@
 -- is $2 ms overdue. The group is that of today: the domain's route, else its provider, else the
 -- domain where it was big enough to be a group at the freeze, else the tail. A source that is
 -- preferred but may not send (drained, removed, paused, its node gone or drained) is preferred no
--- longer. One packer at a time; rows are in retry or in a chunk, never in both. $1 people at most
--- in one run.
+-- longer. Of a campaign that ended only those are packed who may have the message: settle_ended
+-- makes them unknown. One packer at a time; rows are in retry or in a chunk, never in both. $1
+-- people at most in one run.
 -- Returns chunks made and people packed.
 WITH turn AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtext('edm.pack')) AS ours
@@ -19,7 +20,8 @@ WITH turn AS MATERIALIZED (
 	   AND (r.node_id IS NULL OR EXISTS (
 		SELECT FROM node x
 		 WHERE x.node_id = r.node_id AND x.state = 1 AND x.lease_until > '-infinity'))
-	 WHERE turn.ours AND r.due_at <= now() AND p.state = 3
+	 WHERE turn.ours AND r.due_at <= now()
+	   AND (p.state = 3 OR r.flags & 1 <> 0 AND (p.state = 6 OR p.deadline <= now()))
 	 ORDER BY r.due_at LIMIT $1::int
 	   FOR UPDATE OF r SKIP LOCKED
 ), grouped AS MATERIALIZED (

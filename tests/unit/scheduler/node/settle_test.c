@@ -174,6 +174,44 @@ static void unknown_is_held_or_tried_once_more(void **state)
 	settle_strings_done(&f.strings);
 }
 
+/* Whoever may have the message is unknown, unless the receiver itself says what is final. */
+static void who_may_have_it_ends_as_unknown(void **state)
+{
+	static const struct {
+		enum outcome_class klass;
+		enum outcome_words words;
+		enum recipient_state want;
+	} cases[] = {
+		{OUTCOME_DELIVERED, OUTCOME_WORDS_REMOTE, RECIPIENT_DELIVERED},
+		{OUTCOME_BOUNCED, OUTCOME_WORDS_REMOTE, RECIPIENT_BOUNCED},
+		{OUTCOME_REJECTED, OUTCOME_WORDS_REMOTE, RECIPIENT_REJECTED},
+		{OUTCOME_BOUNCED, OUTCOME_WORDS_DNS, RECIPIENT_UNKNOWN},
+		{OUTCOME_REJECTED, OUTCOME_WORDS_LOCAL, RECIPIENT_UNKNOWN},
+		{OUTCOME_SUPPRESSED, OUTCOME_WORDS_LOCAL, RECIPIENT_UNKNOWN},
+		{OUTCOME_EXPIRED, OUTCOME_WORDS_LOCAL, RECIPIENT_UNKNOWN},
+		{OUTCOME_CANCELLED, OUTCOME_WORDS_LOCAL, RECIPIENT_UNKNOWN},
+		{OUTCOME_DEFERRED, OUTCOME_WORDS_REMOTE, RECIPIENT_UNKNOWN}, /* given up */
+		{OUTCOME_BLOCKED, OUTCOME_WORDS_REMOTE, RECIPIENT_UNKNOWN},
+		{OUTCOME_UNREACHED, OUTCOME_WORDS_TCP, RECIPIENT_UNKNOWN},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+		prepare(&f, cases[i].klass);
+		f.outcome.words = cases[i].words;
+		f.person.flags = RETRY_AFTER_UNKNOWN;
+		f.person.attempts = 1;
+		f.person.age_s = 172800;
+		f.facts.was_tried = false;
+		decide(&f);
+		assert_int_equal(f.got.state, cases[i].want);
+		assert_int_equal(f.got.klass, cases[i].klass);
+		if (cases[i].want == RECIPIENT_UNKNOWN)
+			assert_int_equal(f.got.attempt, 1);
+		settle_strings_done(&f.strings);
+	}
+}
+
 static void give_up_ends_it(void **state)
 {
 	(void)state;
@@ -197,6 +235,7 @@ int main(void)
 		cmocka_unit_test(who_had_an_intent_keeps_the_version),
 		cmocka_unit_test(greylisted_comes_back_from_the_same_source),
 		cmocka_unit_test(unknown_is_held_or_tried_once_more),
+		cmocka_unit_test(who_may_have_it_ends_as_unknown),
 		cmocka_unit_test(give_up_ends_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
