@@ -603,6 +603,7 @@ void worker_close(struct worker *w)
 	pthread_join(w->thread, NULL);
 	/* Letters that came after its end are delivered here, with what they may touch. */
 	mailbox_close(w->inbox);
+	mailbox_drain(w->options.control); /* what it posted there is part of it */
 	worker_limiters_free(w);
 	identity_drop(w->identity);
 	loop_free(w->loop);

@@ -44,7 +44,8 @@ struct fixture {
 	struct site *site;
 	struct mx_answer *answer;
 	struct work_job *job;
-	unsigned settled, returned;
+	struct worker_settings settings;
+	unsigned settled, returned, wishes;
 	bool is_drained;
 	char directory[64];
 };
@@ -132,8 +133,11 @@ static void on_letter(void *owner, struct letter *letter)
 	case LETTER_STATUS:
 		work_status_free(mailbox_take(f->inbox, letter));
 		break;
-	case LETTER_LANES:
 	case LETTER_SHARES:
+		f->wishes++;
+		free(mailbox_take(f->inbox, letter));
+		break;
+	case LETTER_LANES:
 		free(mailbox_take(f->inbox, letter));
 		break;
 	default:
@@ -225,6 +229,16 @@ static void make_job(struct fixture *f)
 static void open_worker(struct fixture *f)
 {
 	struct err err;
+	f->settings = (struct worker_settings){
+		.timeouts = smtp_timeouts_default,
+		.idle_ms = 1000,
+		.grace_ms = 5000,
+		.park_ms = 60000,
+		.flush_ms = 200,
+		.compose_budget = 1 << 20,
+		.max_sessions = 10,
+		.settle.schedule = {.delays_s = {300}, .count = 1},
+	};
 	struct worker_options options = {
 		.control = f->inbox,
 		.composers = f->composers,
@@ -232,14 +246,7 @@ static void open_worker(struct fixture *f)
 		.journal = f->journal,
 		.workers = 1,
 		.incarnation = 1,
-		.settings = {.timeouts = smtp_timeouts_default,
-			     .idle_ms = 1000,
-			     .grace_ms = 5000,
-			     .park_ms = 60000,
-			     .flush_ms = 200,
-			     .compose_budget = 1 << 20,
-			     .max_sessions = 10,
-			     .settle.schedule = {.delays_s = {300}, .count = 1}},
+		.settings = f->settings,
 		.identity = &f->identity,
 	};
 	f->worker = worker_open(&options, &err);
@@ -311,13 +318,18 @@ static int teardown(void **state)
 
 /* --------------------------------------------------------------------------------------- tests */
 
-static void a_message_leaves_under_a_lease(void **state)
+static void deliver(struct fixture *f)
 {
-	struct fixture *f = *state;
 	assert_int_equal(sem_wait(&f->peer.has_data), 0);
 	assert_int_equal(sem_post(&f->peer.may_answer), 0);
 	while (f->settled == 0)
 		loop_turn(f->loop, true);
+}
+
+static void a_message_leaves_under_a_lease(void **state)
+{
+	struct fixture *f = *state;
+	deliver(f);
 	assert_int_equal(f->job->result->outcome.verdict.klass, OUTCOME_DELIVERED);
 	drain(f);
 	assert_int_equal(sem_wait(&f->peer.is_over), 0);
@@ -338,12 +350,30 @@ static void no_terminator_leaves_without_a_lease(void **state)
 	assert_int_equal(f->returned, 1);
 }
 
+/* What it says when it hears a letter that came after its end is heard before it is gone. */
+static void last_words_are_heard(void **state)
+{
+	struct fixture *f = *state;
+	deliver(f);
+	drain(f);
+	struct work_reload *reload = xcalloc(1, sizeof(*reload));
+	*reload = (struct work_reload){.identity = identity_hold(&f->identity),
+				       .settings = f->settings,
+				       .number = 1};
+	assert_null(work_post(&f->posts, LETTER_RELOAD, reload));
+	unsigned before = f->wishes;
+	worker_close(f->worker);
+	f->worker = NULL;
+	assert_int_equal(f->wishes, before + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_message_leaves_under_a_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_terminator_leaves_without_a_lease, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
