@@ -318,3 +318,13 @@ bool limiter_has_surplus(struct limiter *l, int64_t now)
 	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
 	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
 }
+
+bool limiter_is_blank(struct limiter *l, int64_t now)
+{
+	refresh(l, now);
+	for (int m = 0; m < LIMIT_METER_COUNT; m++)
+		if (caps_of_meter(&l->caps, m)->count != LIMIT_NONE)
+			return false;
+	return limiter_open_connections(l, now) == 0 && tally_is_blank(&l->messages, now) &&
+	       tally_is_blank(&l->connects, now);
+}

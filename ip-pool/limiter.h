@@ -119,6 +119,8 @@ void limiter_want_anew(struct limiter *l);
 int64_t limiter_wanted(struct limiter *l, int meter, int64_t now);
 /* What counts against the cap of a meter now. */
 int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
+/* Nothing counts at now, and there is no limit: a new one would say the same. */
+bool limiter_is_blank(struct limiter *l, int64_t now);
 /* True if the connections that are not being closed are more than its cap. */
 bool limiter_has_surplus(struct limiter *l, int64_t now);
 #endif

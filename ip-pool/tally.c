@@ -207,6 +207,16 @@ int64_t tally_count(struct tally *t, enum limit_period period, int64_t now)
 	return t->in_flight + t->windows[period].sum;
 }
 
+bool tally_is_blank(struct tally *t, int64_t now)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		enum limit_period period = (enum limit_period)p;
+		if (tally_count(t, period, now) > 0 || tally_is_spent(t, period, now))
+			return false;
+	}
+	return true;
+}
+
 int64_t tally_export(struct tally *t)
 {
 	int64_t n = t->unexported;

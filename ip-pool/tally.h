@@ -64,6 +64,8 @@ void tally_distrust(struct tally *t, int64_t last_alive_ms);
 bool tally_is_spent(const struct tally *t, enum limit_period period, int64_t now);
 /* Events counted in this period's window at now, begun ones included. */
 int64_t tally_count(struct tally *t, enum limit_period period, int64_t now);
+/* Nothing is counted at now in any period, nor taken as spent: as good as a new one. */
+bool tally_is_blank(struct tally *t, int64_t now);
 /* Events ended since the last call; for the rows of limit_usage. */
 int64_t tally_export(struct tally *t);
 

@@ -49,7 +49,8 @@ static void on_loaded(void *owner, struct campaign_snapshot *snapshot, const str
 			dispatch_return(n, job_at(node),
 					node_wall_us(n, loop_now_ms(n->loop) + LOAD_RETRY_MS));
 	}
-	if (snapshot == NULL)
+	/* Nobody would tell that it is stale: its campaign ended or changed meanwhile. */
+	if (snapshot == NULL || text->is_stale || campaign_of(n, text->campaign) == NULL)
 		text_free(text);
 }
 

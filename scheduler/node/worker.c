@@ -509,6 +509,7 @@ static void evict_unused(struct worker *w, int64_t now)
 		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS)
 			worker_queue_free(q);
 	}
+	worker_limiters_evict(w, now);
 }
 
 static void on_tick(struct timer *timer)

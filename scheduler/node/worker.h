@@ -118,8 +118,8 @@ struct worker;
 struct worker *worker_open(const struct worker_options *options, struct err *err);
 /* Where letters to it go. */
 struct mailbox *worker_inbox(struct worker *w);
-/* After LETTER_DRAINED: joins the thread, delivers what is in control's box, as its letters end with
- * it, and frees it. Control's thread. NULL is fine. */
+/* After LETTER_DRAINED, on control's thread: joins the worker's, delivers what is in control's box,
+ * as its letters end with it, and frees it. NULL is fine. */
 void worker_close(struct worker *w);
 
 #endif

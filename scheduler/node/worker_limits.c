@@ -153,17 +153,33 @@ void worker_limiters_bind(struct worker *w)
 			     &w->identity->pool->limits, NULL, now);
 }
 
-void worker_limiters_free(struct worker *w)
+static void drop(struct worker *w, struct shared_limiter *l)
 {
+	map_remove(&w->limiters, &l->node);
+	buf_done(&l->key);
+	free(l->strings);
+	free(l);
+}
+
+void worker_limiters_evict(struct worker *w, int64_t now)
+{
+	size_t before = w->limiters.count;
 	struct map_node *n = map_next(&w->limiters, NULL);
 	while (n != NULL) {
-		struct map_node *next = map_next(&w->limiters, n);
 		struct shared_limiter *l = CONTAINER_OF(n, struct shared_limiter, node);
-		buf_done(&l->key);
-		free(l->strings);
-		free(l);
-		n = next;
+		n = map_next(&w->limiters, n);
+		if (l->limiter.scope.level == LEVEL_CAMPAIGN && limiter_is_blank(&l->limiter, now))
+			drop(w, l);
 	}
+	if (w->limiters.count < before)
+		w->limits_round++;
+}
+
+void worker_limiters_free(struct worker *w)
+{
+	struct map_node *n;
+	while ((n = map_next(&w->limiters, NULL)) != NULL)
+		drop(w, CONTAINER_OF(n, struct shared_limiter, node));
 	map_done(&w->limiters);
 }
 

@@ -122,8 +122,8 @@ struct worker {
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
 	struct map queues;     /* struct worker_queue by name */
-	struct map limiters;   /* struct shared_limiter by scope; none leaves */
-	uint32_t limits_round; /* grows with every change of the rules, from 1 */
+	struct map limiters;   /* struct shared_limiter by scope; of campaigns they leave */
+	uint32_t limits_round; /* grows when lanes must find their limiters anew, from 1 */
 	struct list dirty;     /* queues to pump at the end of the turn */
 	struct journal_stream *journal;
 	struct list committing; /* slots whose intent the next write puts into the journal */
@@ -179,6 +179,8 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 void worker_limiters_open(struct worker *w);
 /* Puts the identity's rules in force in all of them. */
 void worker_limiters_bind(struct worker *w);
+/* Drops those of campaigns that nothing counts against any more. */
+void worker_limiters_evict(struct worker *w, int64_t now);
 void worker_limiters_free(struct worker *w);
 /* Everything a message of this campaign asks on the lane. */
 struct permit_path worker_path(struct lane *lane, const struct campaign_snapshot *campaign);

@@ -370,6 +370,32 @@ static void a_rule_that_ends_gives_way(void **state)
 	assert_int_equal(w.limiter.caps.connections.origin, ORIGIN_DEFAULT);
 }
 
+/* What nothing counts against any more need not be kept. */
+static void blank_a_day_after_the_last_message(void **state)
+{
+	(void)state;
+	struct limiter l;
+	struct limit_scope scope = {.level = LEVEL_CAMPAIGN, .campaign = 7};
+	static const struct limit_rules none;
+	limiter_init(&l, &scope, 0);
+	limiter_bind(&l, &none, NULL, 0);
+	assert_true(limiter_is_blank(&l, 0));
+	limiter_take_message(&l, 1000);
+	assert_false(limiter_is_blank(&l, 1000 + 3 * limit_period_ms(LIMIT_DAY)));
+	limiter_end_message(&l, 2000);
+	assert_false(limiter_is_blank(&l, 1999 + limit_period_ms(LIMIT_DAY)));
+	assert_true(limiter_is_blank(&l, 2000 + 2 * limit_period_ms(LIMIT_DAY)));
+}
+
+static void not_blank_while_there_is_a_limit(void **state)
+{
+	(void)state;
+	static struct world w;
+	world_init(&w, 3, LIMIT_SECOND, 1);
+	set_limit(&w, 1);
+	assert_false(limiter_is_blank(&w.limiter, w.now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +411,8 @@ int main(void)
 		cmocka_unit_test(connections_count_until_their_end),
 		cmocka_unit_test(a_campaigns_connections_are_those_at_work_for_it),
 		cmocka_unit_test(a_rule_that_ends_gives_way),
+		cmocka_unit_test(blank_a_day_after_the_last_message),
+		cmocka_unit_test(not_blank_while_there_is_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

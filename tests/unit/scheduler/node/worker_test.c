@@ -357,9 +357,8 @@ static void last_words_are_heard(void **state)
 	deliver(f);
 	drain(f);
 	struct work_reload *reload = xcalloc(1, sizeof(*reload));
-	*reload = (struct work_reload){.identity = identity_hold(&f->identity),
-				       .settings = f->settings,
-				       .number = 1};
+	*reload = (struct work_reload){
+		.identity = identity_hold(&f->identity), .settings = f->settings, .number = 1};
 	assert_null(work_post(&f->posts, LETTER_RELOAD, reload));
 	unsigned before = f->wishes;
 	worker_close(f->worker);
