@@ -9,6 +9,7 @@
 #include "engine/base/crash.h"
 #include "engine/base/log.h"
 #include "scheduler/node/keeper_private.h"
+#include "scheduler/node/settle.h"
 
 /* A flush with credits only leaves this much after the one before, so that it carries several. */
 #define CREDITS_MS 20
@@ -70,35 +71,12 @@ void keeper_on_flush_timer(struct timer *timer)
 /* --------------------------------------------------------------------------------------- building
  */
 
-/* Into the retry table without a try: no outcome, the attempt unchanged. */
-static struct settlement parked(const struct node_person *person, unsigned position, int64_t due_us,
-				int64_t now_us)
-{
-	return (struct settlement){
-		.position = position,
-		.rid = (int64_t)person->rid,
-		.domain_id = person->domain_id,
-		.attempt = (int16_t)person->attempts,
-		.version = person->version,
-		.state = RECIPIENT_DEFERRED,
-		.at_us = now_us,
-		.age_s = person->age_s,
-		.retry = {.due_at_us = due_us,
-			  .attempts = (int16_t)person->attempts,
-			  .flags = person->flags,
-			  .age_s = person->age_s,
-			  .version = person->version,
-			  .source_id = (int32_t)person->source,
-			  .address = person->address,
-			  .attributes = person->attributes},
-	};
-}
-
 void keeper_park(struct tenure *t, uint16_t position, int64_t due_us)
 {
 	struct entry *e = xcalloc(1, sizeof(*e));
 	list_init(&e->node);
-	e->s = parked(&t->lease.people[position], position, due_us, keeper_now_us(t->keeper));
+	e->s = settle_parked(&t->lease.people[position], position, t->keeper->id.node, due_us,
+			     keeper_now_us(t->keeper));
 	list_push_back(&t->waiting, &e->node);
 	t->keeper->waiting_count++;
 }

@@ -182,3 +182,28 @@ void settle_decide(const struct settle_policy *policy, const struct settle_facts
 	if (!f->was_tried)
 		out->attempt = (int16_t)f->person->attempts;
 }
+
+struct settlement settle_parked(const struct node_person *person, unsigned position, int32_t node,
+				int64_t due_us, int64_t now_us)
+{
+	return (struct settlement){
+		.position = position,
+		.rid = (int64_t)person->rid,
+		.domain_id = person->domain_id,
+		.attempt = (int16_t)person->attempts,
+		.version = person->version,
+		.state = RECIPIENT_DEFERRED,
+		.at_us = now_us,
+		.age_s = person->age_s,
+		.retry = {.due_at_us = due_us,
+			  .attempts = (int16_t)person->attempts,
+			  .flags = person->flags,
+			  .age_s = person->age_s,
+			  .version = person->version,
+			  .source_id = (int32_t)person->source,
+			  .prefer_until_us = person->prefer_until_us,
+			  .node = person->source != 0 ? node : 0,
+			  .address = person->address,
+			  .attributes = person->attributes},
+	};
+}

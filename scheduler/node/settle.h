@@ -48,4 +48,9 @@ void settle_strings_done(struct settle_strings *s);
 void settle_decide(const struct settle_policy *policy, const struct settle_facts *facts,
 		   struct settle_strings *strings, struct settlement *out);
 
+/* Into the retry table without a try, due at due_us (database time, as now_us): no outcome, the
+ * attempt unchanged. Who prefers a source of this node goes on preferring it. */
+struct settlement settle_parked(const struct node_person *person, unsigned position, int32_t node,
+				int64_t due_us, int64_t now_us);
+
 #endif

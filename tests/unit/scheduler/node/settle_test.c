@@ -159,6 +159,26 @@ static void greylisted_comes_back_from_the_same_source(void **state)
 	settle_strings_done(&f.strings);
 }
 
+static void parked_comes_back_from_the_same_source(void **state)
+{
+	(void)state;
+	struct node_person person = {.rid = 42,
+				     .attempts = 2,
+				     .flags = RETRY_AFTER_UNKNOWN,
+				     .source = 2,
+				     .prefer_until_us = NOW_US + SECOND_US};
+	struct settlement s = settle_parked(&person, 9, 7, NOW_US + 300 * SECOND_US, NOW_US);
+	assert_int_equal(s.klass, 0);
+	assert_int_equal(s.retry.attempts, 2);
+	assert_int_equal(s.retry.flags, RETRY_AFTER_UNKNOWN);
+	assert_int_equal(s.retry.source_id, 2);
+	assert_int_equal(s.retry.node, 7);
+	assert_true(s.retry.prefer_until_us == person.prefer_until_us);
+	person.source = 0;
+	s = settle_parked(&person, 9, 7, NOW_US, NOW_US);
+	assert_int_equal(s.retry.node, 0);
+}
+
 static void unknown_is_held_or_tried_once_more(void **state)
 {
 	(void)state;
@@ -234,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_throttle_costs_neither_attempt_nor_age),
 		cmocka_unit_test(who_had_an_intent_keeps_the_version),
 		cmocka_unit_test(greylisted_comes_back_from_the_same_source),
+		cmocka_unit_test(parked_comes_back_from_the_same_source),
 		cmocka_unit_test(unknown_is_held_or_tried_once_more),
 		cmocka_unit_test(who_may_have_it_ends_as_unknown),
 		cmocka_unit_test(give_up_ends_it),
