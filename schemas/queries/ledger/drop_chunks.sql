@@ -3,7 +3,7 @@
 WITH old AS MATERIALIZED (
 	SELECT c.campaign_id, c.chunk_no
 	  FROM campaign p JOIN chunk c USING (campaign_id)
-	 WHERE p.state IN (5, 6)
+	 WHERE p.state IN (5, 6) AND clock_is_steady()
 	   AND NOT EXISTS (SELECT 1 FROM unknown u
 	                    WHERE u.campaign_id = c.campaign_id AND u.chunk_no = c.chunk_no)
 	   AND coalesce(p.finished_at, p.state_since) < now() - $1::int * interval '1 day'
