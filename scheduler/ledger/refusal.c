@@ -54,7 +54,7 @@ static struct refusal_answer wait_for(struct refusals *r, enum refusal_step step
 }
 
 struct refusal_answer refusals_take(struct refusals *r, const struct err *err, size_t targets,
-				    size_t people)
+				    size_t people, bool has_usage)
 {
 	struct refusal_answer answer = {REFUSAL_SMALLER, 0};
 	if (!refusal_is_of_data(err))
@@ -63,8 +63,8 @@ struct refusal_answer refusals_take(struct refusals *r, const struct err *err, s
 		r->targets_max = targets / 2;
 		return answer;
 	}
-	if (people > 1) {
-		r->people_max = people / 2;
+	if (people > 1 || has_usage) {
+		r->people_max = people > 1 ? people / 2 : 1;
 		return answer;
 	}
 	if (people == 0 || r->aside_in_row >= REFUSAL_ASIDE_MAX)

@@ -158,9 +158,9 @@ static void tell_refused(struct keeper *k, const struct err *err)
 
 void keeper_on_refused(struct keeper *k, const struct err *err)
 {
-	size_t people = flush_people(k->flush) + (k->has_usage ? 1 : 0);
+	size_t people = flush_people(k->flush);
 	struct refusal_answer answer =
-		refusals_take(&k->refusals, err, flush_targets(k->flush), people);
+		refusals_take(&k->refusals, err, flush_targets(k->flush), people, k->has_usage);
 	int64_t go_ms = loop_now_ms(k->loop) + answer.wait_ms;
 	k->refusal = *err;
 	switch (answer.step) {
@@ -168,6 +168,8 @@ void keeper_on_refused(struct keeper *k, const struct err *err)
 		tell_refused(k, err);
 		break;
 	case REFUSAL_SMALLER:
+		if (people == 0)
+			tell_refused(k, err); /* nobody will be named for it */
 		take_off_all(k, true);
 		break;
 	case REFUSAL_SET_ASIDE:

@@ -49,7 +49,7 @@ static void what_passes_is_waited_for_ever_longer(void **state)
 	(void)state;
 	refusals_init(&r);
 	for (int i = 0; i < 20; i++) {
-		struct refusal_answer a = refusals_take(&r, &full, 10, 100);
+		struct refusal_answer a = refusals_take(&r, &full, 10, 100, false);
 		assert_int_equal(a.step, REFUSAL_AGAIN);
 		assert_true(a.wait_ms >= last && a.wait_ms > 0 && a.wait_ms <= 10000);
 		last = a.wait_ms;
@@ -57,7 +57,7 @@ static void what_passes_is_waited_for_ever_longer(void **state)
 	assert_int_equal(last, 10000);
 	assert_true(refusals_are_over(&r));
 	refusals_passed(&r);
-	assert_true(refusals_take(&r, &full, 10, 100).wait_ms < 1000);
+	assert_true(refusals_take(&r, &full, 10, 100, false).wait_ms < 1000);
 }
 
 enum { CHUNKS = 200, PEOPLE = 50, BAD = 777 };
@@ -91,7 +91,8 @@ static void one_bad_person_is_found_and_the_others_go(void **state)
 		if (next > BAD || next + people <= BAD) {
 			refusals_passed(&r);
 			next += people;
-		} else if (refusals_take(&r, &bad, targets, people).step == REFUSAL_SET_ASIDE) {
+		} else if (refusals_take(&r, &bad, targets, people, false).step ==
+			   REFUSAL_SET_ASIDE) {
 			assert_int_equal(people, 1);
 			assert_int_equal(next, BAD);
 			aside++;
@@ -110,15 +111,30 @@ static void when_all_are_refused_it_waits(void **state)
 	(void)state;
 	refusals_init(&r);
 	struct refusal_answer a;
-	while ((a = refusals_take(&r, &bad, 1, 1)).step == REFUSAL_SET_ASIDE)
+	while ((a = refusals_take(&r, &bad, 1, 1, false)).step == REFUSAL_SET_ASIDE)
 		aside++;
 	assert_int_equal(aside, REFUSAL_ASIDE_MAX);
 	assert_int_equal(a.step, REFUSAL_LATER);
 	assert_true(a.wait_ms > 0);
 	refusals_passed(&r);
-	assert_int_equal(refusals_take(&r, &bad, 1, 1).step, REFUSAL_SET_ASIDE);
+	assert_int_equal(refusals_take(&r, &bad, 1, 1, false).step, REFUSAL_SET_ASIDE);
 	/* Credits alone: there is nobody to set aside. */
-	assert_int_equal(refusals_take(&r, &bad, 1, 0).step, REFUSAL_LATER);
+	assert_int_equal(refusals_take(&r, &bad, 1, 0, false).step, REFUSAL_LATER);
+}
+
+/* Counts of messages went along: they stay away first, whoever is in the flush. */
+static void usage_is_left_out_before_anybody_is_set_aside(void **state)
+{
+	static const size_t rows[] = {0, 1};
+	struct err bad = refused("22003");
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct refusals r;
+		refusals_init(&r);
+		assert_int_equal(refusals_take(&r, &bad, 1, rows[i], true).step, REFUSAL_SMALLER);
+		assert_false(refusals_are_over(&r));
+		assert_true(r.people_max > 0);
+	}
 }
 
 static void full_size_comes_back(void **state)
@@ -127,8 +143,8 @@ static void full_size_comes_back(void **state)
 	struct err bad = refused("22003");
 	(void)state;
 	refusals_init(&r);
-	refusals_take(&r, &bad, 2, 2);
-	refusals_take(&r, &bad, 1, 2);
+	refusals_take(&r, &bad, 2, 2, false);
+	refusals_take(&r, &bad, 1, 2, false);
 	assert_false(refusals_are_over(&r));
 	assert_int_equal(r.targets_max, 1);
 	assert_int_equal(r.people_max, 1);
@@ -145,6 +161,7 @@ int main(void)
 		cmocka_unit_test(what_passes_is_waited_for_ever_longer),
 		cmocka_unit_test(one_bad_person_is_found_and_the_others_go),
 		cmocka_unit_test(when_all_are_refused_it_waits),
+		cmocka_unit_test(usage_is_left_out_before_anybody_is_set_aside),
 		cmocka_unit_test(full_size_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
