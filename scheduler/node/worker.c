@@ -580,6 +580,7 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	map_init(&w->limiters);
 	w->limits_round = 1;
 	list_init(&w->dirty);
+	list_init(&w->waiting_room);
 	list_init(&w->committing);
 	list_init(&w->settled);
 	list_init(&w->written_committing);

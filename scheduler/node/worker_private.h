@@ -96,7 +96,8 @@ struct worker_queue {
 	struct list dead_sites; /* struct site (dead) with jobs here, each a reference */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
-	bool wants_room;	 /* waits for a connection of another queue to end */
+	struct list waits_room;	 /* worker.waiting_room while it waits for a connection of another
+				    queue to end */
 	int64_t open_after_ms;	 /* no new connection is tried before */
 	uint64_t settled;	 /* jobs that ended here */
 	uint64_t settled_before; /* at the last tick, for the rate */
@@ -121,10 +122,11 @@ struct worker {
 	struct work_posts posts;       /* to control */
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
-	struct map queues;     /* struct worker_queue by name */
-	struct map limiters;   /* struct shared_limiter by scope; of campaigns they leave */
-	uint32_t limits_round; /* grows when lanes must find their limiters anew, from 1 */
-	struct list dirty;     /* queues to pump at the end of the turn */
+	struct map queues;	  /* struct worker_queue by name */
+	struct map limiters;	  /* struct shared_limiter by scope; of campaigns they leave */
+	uint32_t limits_round;	  /* grows when lanes must find their limiters anew, from 1 */
+	struct list dirty;	  /* queues to pump at the end of the turn */
+	struct list waiting_room; /* queues that wait for a connection of another to end */
 	struct journal_stream *journal;
 	struct list committing; /* slots whose intent the next write puts into the journal */
 	struct list settled;	/* jobs (by plan.node) whose outcome it puts there */
@@ -206,6 +208,8 @@ void worker_save_tick(struct worker *w, int64_t now);
 /* The lane has work and may not open a connection (lane->wait says why): if other queues hold what
  * it waits for, one of them gives a connection up. */
 void worker_want_room(struct lane *lane);
+/* The queue looks again when a connection of another, or what it carries, has ended. */
+void worker_wait_for_room(struct worker_queue *q);
 /* A connection ended: queues that waited for that may try, before the one it was of. */
 void worker_has_room(struct worker *w);
 /* A message over this path has ended: who waits for its campaign or sending domain looks again. */

@@ -45,6 +45,7 @@ struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
 	q->provider = str_of(xstrndup(site->provider.ptr, site->provider.len), site->provider.len);
 	provider_queue_init(&q->jobs);
 	list_init(&q->dirty);
+	list_init(&q->waits_room);
 	list_init(&q->idle);
 	list_init(&q->retired);
 	list_init(&q->dead_sites);
@@ -68,6 +69,7 @@ void worker_queue_free(struct worker_queue *q)
 		lane_free(LIST_ITEM(it, struct lane, retired));
 	timer_clear(q->worker->loop, &q->wake);
 	list_remove(&q->dirty);
+	list_remove(&q->waits_room);
 	map_remove(&q->worker->queues, &q->by_name);
 	provider_queue_done(&q->jobs);
 	LIST_EACH (it, &q->dead_sites)
@@ -293,7 +295,7 @@ static bool lane_allows(const struct job *plan, void *context)
 	worker_note_short(w, &path, &wait);
 	/* A message of the campaign may end in another queue. */
 	if (wait.kind == LIMIT_CONNECTIONS)
-		lane->queue->wants_room = true;
+		worker_wait_for_room(lane->queue);
 	wake_at(lane->queue, at);
 	return false;
 }

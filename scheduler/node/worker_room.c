@@ -38,13 +38,19 @@ static struct lane_session *idle_of(const struct lane *lane)
 	return NULL;
 }
 
+void worker_wait_for_room(struct worker_queue *q)
+{
+	if (list_is_empty(&q->waits_room))
+		list_push_back(&q->worker->waiting_room, &q->waits_room);
+}
+
 void worker_want_room(struct lane *lane)
 {
 	struct worker *w = lane->queue->worker;
 	struct room room = {.wanting = lane};
 	if (!waits_for_room(lane))
 		return;
-	lane->queue->wants_room = true;
+	worker_wait_for_room(lane->queue);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
 		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
 		for (size_t i = 0; i < q->source_count; i++)
@@ -65,11 +71,9 @@ void worker_want_room(struct lane *lane)
 
 void worker_has_room(struct worker *w)
 {
-	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
-		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
-		if (!q->wants_room)
-			continue;
-		q->wants_room = false;
+	struct list *node;
+	while ((node = list_pop_front(&w->waiting_room)) != NULL) {
+		struct worker_queue *q = CONTAINER_OF(node, struct worker_queue, waits_room);
 		q->open_after_ms = 0;
 		worker_touch(q);
 	}
