@@ -245,6 +245,7 @@ static struct node *node_new(const struct node_options *options)
 	lookups_init(n);
 	map_init(&n->sites);
 	map_init(&n->wide_limits);
+	map_init(&n->wide_names);
 	list_init(&n->holds);
 	n->tick = (struct timer){.on_due = on_tick, .owner = n};
 	n->plan = (struct timer){.on_due = on_plan, .owner = n};

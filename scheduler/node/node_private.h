@@ -148,6 +148,7 @@ struct node {
 	uint64_t site_round; /* grows with every change of what sites are made of */
 	struct map needs, texts, campaigns, lookups, sites;
 	struct map wide_limits;	  /* struct wide_limit (slices.c) */
+	struct map wide_names;	  /* the same, as the database names them */
 	uint64_t reloads;	  /* sent to the workers so far */
 	struct wish_seen *wishes; /* by worker */
 	struct node_shares shares;

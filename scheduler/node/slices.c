@@ -30,8 +30,10 @@ struct wide_worker {
 };
 
 struct wide_limit {
-	struct map_node node; /* node.wide_limits by scope and meter */
+	struct map_node node;	 /* node.wide_limits by scope and meter */
+	struct map_node by_name; /* node.wide_names by name and meter */
 	struct wide_scope scope;
+	struct str name; /* the scope's, the same on all nodes; owned */
 	int meter;
 	struct share_table table;
 	struct cap cap;	 /* in force now; LIMIT_NONE: no rule */
@@ -82,6 +84,40 @@ static bool is_limit(const struct map_node *node, const void *key)
 	return w->meter == k->meter && is_same_scope(&w->scope, k->scope);
 }
 
+/* "campaign/7", "domain/shop.example/qq", "provider/qq"; owned by the caller. */
+static struct str name_of(const struct wide_scope *scope)
+{
+	struct buf name;
+	buf_init(&name, 1024);
+	buf_append_cstr(&name, limit_level_name(scope->level));
+	if (scope->level == LEVEL_CAMPAIGN)
+		buf_appendf(&name, "/%lld", (long long)scope->campaign);
+	else if (scope->level == LEVEL_DOMAIN)
+		buf_appendf(&name, "/%s/%s", scope->domain, scope->site);
+	else
+		buf_appendf(&name, "/%s", scope->site);
+	struct str own = str_of(xstrndup(name.data, name.len), name.len);
+	buf_done(&name);
+	return own;
+}
+
+struct name_key {
+	struct str name;
+	int meter;
+};
+
+static uint64_t hash_of_name(const struct name_key *key)
+{
+	return hash_str(key->name) + (uint64_t)key->meter;
+}
+
+static bool is_named(const struct map_node *node, const void *key)
+{
+	const struct wide_limit *w = CONTAINER_OF(node, struct wide_limit, by_name);
+	const struct name_key *k = key;
+	return w->meter == k->meter && str_equals(w->name, k->name);
+}
+
 static struct wide_limit *wide_at(struct map_node *node)
 {
 	return CONTAINER_OF(node, struct wide_limit, node);
@@ -105,7 +141,9 @@ static struct wide_limit *wide_limit_of(struct node *n, const struct wide_scope 
 		w->table.turn_ms = period_ms;
 	for (uint32_t i = 0; i < n->worker_count; i++)
 		share_join(&w->table, i);
+	w->name = name_of(scope);
 	map_put(&n->wide_limits, &w->node, hash);
+	map_put(&n->wide_names, &w->by_name, hash_of_name(&(struct name_key){w->name, meter}));
 	return w;
 }
 
@@ -266,18 +304,6 @@ static void note_known_rule(struct node *n)
 		n->shares.known_rule = rules->rules[rules->count - 1].id;
 }
 
-/* The limit's name, the same on all nodes. */
-static void append_scope(const struct wide_scope *scope, struct buf *out)
-{
-	buf_append_cstr(out, limit_level_name(scope->level));
-	if (scope->level == LEVEL_CAMPAIGN)
-		buf_appendf(out, "/%lld", (long long)scope->campaign);
-	else if (scope->level == LEVEL_DOMAIN)
-		buf_appendf(out, "/%s/%s", scope->domain, scope->site);
-	else
-		buf_appendf(out, "/%s", scope->site);
-}
-
 /* Of a long period a node that is not alone takes little ahead. */
 static int64_t wanted_ahead(struct wide_limit *w, int64_t wanted, int64_t counted)
 {
@@ -292,8 +318,7 @@ static int64_t wanted_ahead(struct wide_limit *w, int64_t wanted, int64_t counte
 	return wanted < counted + ahead ? wanted : counted + ahead;
 }
 
-/* What there is to ask of the limit; its scope is appended to names. */
-static struct share_ask ask_of(const struct node *n, struct wide_limit *w, struct buf *names)
+static struct share_ask ask_of(const struct node *n, struct wide_limit *w)
 {
 	int64_t counted = 0, wanted = 0;
 	for (size_t i = 0; i < n->worker_count; i++) {
@@ -303,9 +328,7 @@ static struct share_ask ask_of(const struct node *n, struct wide_limit *w, struc
 	if (wanted > w->cap.count)
 		wanted = w->cap.count;
 	bool is_leaving = n->shares.is_leaving;
-	size_t before = names->len;
-	append_scope(&w->scope, names);
-	return (struct share_ask){.scope = str_of(names->data + before, names->len - before),
+	return (struct share_ask){.scope = w->name,
 				  .meter = w->meter,
 				  .rule = w->cap.rule,
 				  .limit = w->cap.count,
@@ -321,21 +344,14 @@ static bool is_asked(const struct node *n, const struct wide_limit *w)
 
 static void take_given(struct node *n, const struct share_given *given)
 {
-	for (struct map_node *m = map_next(&n->wide_limits, NULL); m;
-	     m = map_next(&n->wide_limits, m)) {
-		struct wide_limit *w = wide_at(m);
-		struct buf name;
-		if (w->meter != given->meter || !is_asked(n, w))
-			continue;
-		buf_init(&name, 1024);
-		append_scope(&w->scope, &name);
-		if (str_equals(buf_str(&name), given->scope)) {
-			n->shares.is_urgent |= given->part < w->part;
-			w->part = given->part;
-			w->version = given->version;
-		}
-		buf_done(&name);
-	}
+	struct name_key key = {given->scope, given->meter};
+	struct map_node *node = map_get(&n->wide_names, hash_of_name(&key), is_named, &key);
+	struct wide_limit *w = node ? CONTAINER_OF(node, struct wide_limit, by_name) : NULL;
+	if (w == NULL || !is_asked(n, w))
+		return;
+	n->shares.is_urgent |= given->part < w->part;
+	w->part = given->part;
+	w->version = given->version;
 }
 
 static void ask(struct node *n);
@@ -379,20 +395,14 @@ static void ask(struct node *n)
 				    .incarnation = keeper_id(n->keeper).incarnation,
 				    .is_leaving = n->shares.is_leaving};
 	struct share_ask *asks = xcalloc(n->wide_limits.count + 1, sizeof(asks[0]));
-	struct arena memory;
 	struct pg_params params;
 	size_t count = 0;
-	arena_init(&memory, 0);
 	for (struct map_node *m = map_next(&n->wide_limits, NULL); m;
 	     m = map_next(&n->wide_limits, m)) {
-		struct buf name;
 		if (!is_asked(n, wide_at(m)))
 			continue;
-		buf_init(&name, 1024);
-		asks[count] = ask_of(n, wide_at(m), &name);
-		asks[count].scope = arena_str(&memory, asks[count].scope);
+		asks[count] = ask_of(n, wide_at(m));
 		count += asks[count].wanted > 0 || asks[count].held > 0 || wide_at(m)->part > 0;
-		buf_done(&name);
 	}
 	note_known_rule(n);
 	asker.known_rule = n->shares.known_rule;
@@ -405,7 +415,6 @@ static void ask(struct node *n)
 	share_store_params(&params, &asker, asks, count);
 	pg_call(n->load, SHARE_STORE_ASK, &params, on_given, n);
 	pg_params_done(&params);
-	arena_done(&memory);
 	free(asks);
 }
 
@@ -435,9 +444,12 @@ void slices_free(struct node *n)
 	while ((m = map_next(&n->wide_limits, NULL)) != NULL) {
 		struct wide_limit *w = wide_at(m);
 		map_remove(&n->wide_limits, m);
+		map_remove(&n->wide_names, &w->by_name);
+		free((void *)(uintptr_t)w->name.ptr);
 		share_table_done(&w->table);
 		free(w->workers);
 		free(w);
 	}
 	map_done(&n->wide_limits);
+	map_done(&n->wide_names);
 }
