@@ -312,6 +312,27 @@ int64_t limiter_counted(struct limiter *l, int meter, int64_t now)
 	return counts_carriers(l) ? l->messages.in_flight : limiter_open_connections(l, now);
 }
 
+static bool is_used(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT], int64_t now)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		enum limit_period period = (enum limit_period)p;
+		if (caps[p].count != LIMIT_NONE &&
+		    (tally_count(t, period, now) > 0 || tally_is_spent(t, period, now)))
+			return true;
+	}
+	return false;
+}
+
+bool limiter_remembers(struct limiter *l, int64_t now)
+{
+	struct cap messages[LIMIT_PERIOD_COUNT], connects[LIMIT_PERIOD_COUNT];
+	refresh(l, now);
+	message_caps(l, messages, now);
+	connect_caps(l, connects, now);
+	return limiter_open_connections(l, now) > 0 || is_used(&l->messages, messages, now) ||
+	       is_used(&l->connects, connects, now);
+}
+
 bool limiter_has_surplus(struct limiter *l, int64_t now)
 {
 	refresh(l, now);

@@ -121,6 +121,9 @@ int64_t limiter_wanted(struct limiter *l, int meter, int64_t now);
 int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
 /* Nothing counts at now, and there is no limit: a new one would say the same. */
 bool limiter_is_blank(struct limiter *l, int64_t now);
+/* True if something counts against a cap in force, or may: with the limiter it would be forgotten.
+ */
+bool limiter_remembers(struct limiter *l, int64_t now);
 /* True if the connections that are not being closed are more than its cap. */
 bool limiter_has_surplus(struct limiter *l, int64_t now);
 #endif

@@ -261,6 +261,13 @@ bool lane_has_surplus(const struct permit_path *path, int64_t now)
 	return false;
 }
 
+bool lane_remembers(struct lane_limits *l, int64_t now)
+{
+	refresh_warmup(l, now);
+	return l->health.rests_until_ms > now || controller_held_until(&l->controller, now) > now ||
+	       limiter_remembers(&l->limiter, now);
+}
+
 struct permit lane_take_message(const struct permit_path *path, int64_t now)
 {
 	struct permit permit = {.is_granted = false};

@@ -90,6 +90,10 @@ void lane_end_connection(const struct permit_path *path, bool was_leaving);
  * or the receiver wanted fewer. One that is idle is to be closed. */
 bool lane_has_surplus(const struct permit_path *path, int64_t now);
 
+/* True while a lane made anew could send what this one may not yet: it counts, rests or holds off.
+ */
+bool lane_remembers(struct lane_limits *l, int64_t now);
+
 struct permit lane_take_message(const struct permit_path *path, int64_t now);
 /* Its MAIL was not sent. */
 void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now);

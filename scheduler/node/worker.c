@@ -9,7 +9,8 @@
 #include "scheduler/node/worker_private.h"
 
 #define TICK_MS 1000
-/* Tail queues nobody used for this long are dropped. */
+/* Tail queues nobody used for this long are dropped, when no limit or rest is forgotten with
+ * them. */
 #define QUEUE_IDLE_MS 15000
 
 static struct worker_queue *queue_at(struct map_node *node)
@@ -499,6 +500,17 @@ static void give_up(struct worker *w)
 	}
 }
 
+static bool is_any_remembered(const struct worker_queue *q, int64_t now)
+{
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL && lane_remembers(&q->lanes[i]->limits, now))
+			return true;
+	LIST_EACH (it, &q->retired)
+		if (lane_remembers(&LIST_ITEM(it, struct lane, retired)->limits, now))
+			return true;
+	return false;
+}
+
 static void evict_unused(struct worker *w, int64_t now)
 {
 	struct map_node *n = map_next(&w->queues, NULL);
@@ -506,7 +518,8 @@ static void evict_unused(struct worker *w, int64_t now)
 		struct worker_queue *q = queue_at(n);
 		n = map_next(&w->queues, n);
 		if (q->provider.len == 0 && q->sessions == 0 &&
-		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS)
+		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS &&
+		    !is_any_remembered(q, now))
 			worker_queue_free(q);
 	}
 	worker_limiters_evict(w, now);

@@ -434,6 +434,38 @@ static void pauses_are_explained(void **state)
 	}
 }
 
+/* Whoever drops a lane with nothing to do must not give it a new window, rest or back-off. */
+static void a_lane_is_kept_while_it_counts_or_rests(void **state)
+{
+	struct fixture f;
+	struct outcome fine = reply(OUTCOME_DELIVERED, 0, 0);
+	struct outcome blocked = reply(OUTCOME_BLOCKED, ACTION_PAUSE_LANE, 60000);
+	int64_t now = NOW;
+	(void)state;
+	init(&f);
+	assert_false(lane_remembers(&f.lane, now));
+	struct permit permit = lane_take_message(&f.path, now);
+	(void)lane_end_message(&f.path, &permit, &fine, now);
+	assert_false(lane_remembers(&f.lane, now)); /* nobody has limited it */
+
+	limit(&f, LEVEL_LANE, "rate=5/h");
+	permit = lane_take_message(&f.path, now);
+	assert_true(permit.is_granted);
+	(void)lane_end_message(&f.path, &permit, &fine, now);
+	assert_true(lane_remembers(&f.lane, now + 3500000));
+	now += 3700000;
+	assert_false(lane_remembers(&f.lane, now));
+
+	init(&f);
+	permit = lane_take_message(&f.path, now);
+	struct lane_reaction reaction = lane_end_message(&f.path, &permit, &blocked, now);
+	assert_true(lane_remembers(&f.lane, reaction.rests_until_ms - 1));
+
+	init(&f);
+	permit = lane_take_connection(&f.path, now);
+	assert_true(permit.is_granted && lane_remembers(&f.lane, now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_burst_that_fails_is_one_failure),
 		cmocka_unit_test(a_failure_of_one_host_is_not_the_lanes),
 		cmocka_unit_test(a_pause_holds_until_it_ends),
+		cmocka_unit_test(a_lane_is_kept_while_it_counts_or_rests),
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),
 		cmocka_unit_test(lane_state_survives_as_json),
