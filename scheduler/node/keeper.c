@@ -138,6 +138,8 @@ static struct keeper *keeper_new(struct loop *loop, const struct keeper_options 
 	list_init(&k->flying);
 	list_init(&k->fresh);
 	map_init(&k->usage);
+	list_init(&k->usage_dirty);
+	list_init(&k->usage_flying);
 	k->flush = flush_new();
 	k->flush_timer = (struct timer){.on_due = keeper_on_flush_timer, .owner = k};
 	k->work_timer = (struct timer){.on_due = keeper_on_work_timer, .owner = k};

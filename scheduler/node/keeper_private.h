@@ -90,6 +90,8 @@ struct keeper {
 	void (*on_stopped)(void *owner);
 	void *stop_owner;
 	struct map usage; /* struct usage_total (keeper_usage.c) */
+	struct list usage_dirty, usage_flying;
+	int64_t usage_swept_us; /* when totals were last dropped */
 	struct past *past;
 	struct keeper_work *background; /* keeper_work.c's */
 };

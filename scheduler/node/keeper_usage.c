@@ -13,9 +13,10 @@
 
 struct usage_total {
 	struct map_node node; /* keeper.usage */
-	struct usage usage;   /* of the minute it was last counted in; target stands in text */
-	bool is_dirty;	      /* counted since it was last put into a flush */
-	bool is_flying;	      /* in the flush under way */
+	struct list
+		line; /* keeper.usage_dirty, or .usage_flying: in the flush under way; or nowhere */
+	struct usage usage; /* of the minute it was last counted in; target stands in text */
+	bool is_dirty;	    /* counted since it was last put into a flush */
 	char text[];
 };
 
@@ -36,6 +37,7 @@ static struct usage_total *total_of(struct keeper *k, const struct node_usage *u
 	if (node != NULL)
 		return CONTAINER_OF(node, struct usage_total, node);
 	struct usage_total *t = xcalloc(1, sizeof(*t) + u->target.len);
+	list_init(&t->line);
 	if (u->target.len > 0)
 		memcpy(t->text, u->target.ptr, u->target.len);
 	t->usage = (struct usage){.source_id = (int32_t)u->source,
@@ -52,45 +54,61 @@ void keeper_usage(struct keeper *k, const struct node_usage *u)
 	int64_t minute_us = keeper_now_us(k) / MINUTE_US * MINUTE_US;
 	if (t->usage.minute_us != minute_us) {
 		/* What is not flushed of the minute before goes on counting a little longer. */
-		if (!t->is_dirty && !t->is_flying)
+		if (list_is_empty(&t->line))
 			t->usage.messages = 0;
 		t->usage.minute_us = minute_us;
 	}
 	t->usage.messages += u->messages;
 	t->is_dirty = true;
+	if (list_is_empty(&t->line))
+		list_push_back(&k->usage_dirty, &t->line);
 }
 
 static void drop(struct keeper *k, struct usage_total *t)
 {
 	map_remove(&k->usage, &t->node);
+	list_remove(&t->line);
 	free(t);
 }
 
-void keeper_add_usage(struct keeper *k)
+/* Totals of lanes that have nothing to tell any more. */
+static void drop_old(struct keeper *k)
 {
-	int64_t old_us = keeper_now_us(k) - 2 * MINUTE_US;
+	int64_t now_us = keeper_now_us(k);
+	if (now_us - k->usage_swept_us < MINUTE_US)
+		return;
+	k->usage_swept_us = now_us;
 	struct map_node *node = map_next(&k->usage, NULL);
 	while (node != NULL) {
 		struct usage_total *t = CONTAINER_OF(node, struct usage_total, node);
 		node = map_next(&k->usage, node);
-		if (t->is_dirty) {
-			flush_usage(k->flush, &t->usage);
-			k->has_usage = t->is_flying = true;
-			t->is_dirty = false;
-		} else if (t->usage.minute_us < old_us) {
+		if (list_is_empty(&t->line) && t->usage.minute_us < now_us - 2 * MINUTE_US)
 			drop(k, t);
-		}
+	}
+}
+
+void keeper_add_usage(struct keeper *k)
+{
+	struct list *node;
+	drop_old(k);
+	while ((node = list_pop_front(&k->usage_dirty)) != NULL) {
+		struct usage_total *t = LIST_ITEM(node, struct usage_total, line);
+		flush_usage(k->flush, &t->usage);
+		t->is_dirty = false;
+		list_push_back(&k->usage_flying, &t->line);
+		k->has_usage = true;
 	}
 }
 
 void keeper_land_usage(struct keeper *k, bool is_accepted)
 {
+	struct list *node;
 	k->has_usage = false;
-	for (struct map_node *n = map_next(&k->usage, NULL); n; n = map_next(&k->usage, n)) {
-		struct usage_total *t = CONTAINER_OF(n, struct usage_total, node);
-		if (t->is_flying && !is_accepted)
-			t->is_dirty = true;
-		t->is_flying = false;
+	while ((node = list_pop_front(&k->usage_flying)) != NULL) {
+		struct usage_total *t = LIST_ITEM(node, struct usage_total, line);
+		t->is_dirty |= !is_accepted;
+		if (t->is_dirty)
+			list_push_back(&k->usage_dirty, &t->line);
 	}
 }
 
