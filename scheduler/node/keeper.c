@@ -379,10 +379,9 @@ void keeper_return(struct keeper *k, struct node_lease *lease, uint16_t position
 	struct tenure *t = tenure_at(lease);
 	take_back(t, position);
 	/* A chunk of which something is set aside is not given back. */
-	if (t->is_fenced || !list_is_empty(&t->aside))
-		keeper_park(t, position, keeper_now_us(k));
-	else if (due_us > 0)
-		keeper_park(t, position, due_us);
+	bool has_no_chunk = t->is_fenced || !list_is_empty(&t->aside);
+	if (due_us > 0 || has_no_chunk)
+		keeper_park(t, position, due_us > 0 ? due_us : keeper_now_us(k));
 	else
 		positions_add(&t->returned, position);
 	after_take_back(t);

@@ -74,7 +74,7 @@ struct keeper_need {
 	int64_t ready_chunks;
 };
 
-/* A campaign that runs, is paused or was cancelled while this node has a lease of it. */
+/* A campaign that runs or is paused. */
 struct keeper_campaign {
 	int32_t id;
 	int32_t version; /* grows with every change: load it anew */
