@@ -17,18 +17,6 @@ const char *source_state_name(enum source_state state)
 	return "?";
 }
 
-int source_state_parse(struct str name, enum source_state *out)
-{
-#define X(suffix, number, text)                                                                    \
-	if (str_equals(name, STR(text))) {                                                         \
-		*out = SOURCE_##suffix;                                                            \
-		return 0;                                                                          \
-	}
-	SOURCE_STATES(X)
-#undef X
-	return -1;
-}
-
 int source_parse_address(struct str text, struct sockaddr_storage *out)
 {
 	struct ip ip;

@@ -41,7 +41,6 @@ struct source {
 };
 
 const char *source_state_name(enum source_state state);
-int source_state_parse(struct str name, enum source_state *out) NODISCARD;
 /* An IPv4 or IPv6 literal, with port 0, for bind(); -1 if it is none. */
 int source_parse_address(struct str text, struct sockaddr_storage *out) NODISCARD;
 /* A name as used in lanes and options: a–z 0–9 and "-", 1 to 63, starting with a letter or digit.

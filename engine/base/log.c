@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Logfmt sink; the level and descriptor are the only globals, both atomic. See log.h. */
+/* Logfmt sink; the level is the only global, and atomic. See log.h. */
 #include "engine/base/log.h"
 
 #include <stdatomic.h>
@@ -12,7 +12,6 @@
 #define LINE_MAX_BYTES 4096u
 
 static _Atomic(int) current_level = LOG_INFO;
-static _Atomic(int) current_fd = 2;
 
 static const char *const level_names[] = {
 #define X(suffix, name) name,
@@ -23,11 +22,6 @@ static const char *const level_names[] = {
 void log_set_level(enum log_level level)
 {
 	atomic_store(&current_level, (int)level);
-}
-
-void log_set_fd(int fd)
-{
-	atomic_store(&current_fd, fd);
 }
 
 int log_level_parse(struct str name, enum log_level *out)
@@ -121,7 +115,7 @@ void log_end(struct log_line *l)
 	l->text.is_truncated = false;
 	buf_append(&l->text, &newline, 1);
 	/* A log that cannot be written has nowhere to complain to. */
-	ssize_t written = write(atomic_load(&current_fd), l->text.data, l->text.len);
+	ssize_t written = write(STDERR_FILENO, l->text.data, l->text.len);
 	(void)written;
 	buf_done(&l->text);
 }

@@ -40,8 +40,6 @@ struct log_line {
 
 /* Sets what is written from now on: this level and those above it. Default LOG_INFO. */
 void log_set_level(enum log_level level);
-/* Sets the file descriptor lines go to (default 2). */
-void log_set_fd(int fd);
 /* The level called name, or -1. */
 int log_level_parse(struct str name, enum log_level *out) NODISCARD;
 /* Starts a line; false (and nothing to end) when the level is off. */

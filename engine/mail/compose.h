@@ -56,8 +56,6 @@ struct str content_variable(const struct content *c, size_t index);
 bool content_variable_is_needed(const struct content *c, size_t index);
 /* Bytes of the attachments and all else that every message of c shares (struct message, tail). */
 size_t content_shared_size(const struct content *c);
-/* The address in From. */
-struct str content_from_address(const struct content *c);
 
 struct header_field {
 	struct str name;

@@ -504,8 +504,3 @@ size_t content_shared_size(const struct content *c)
 {
 	return c->tail.lines.len;
 }
-
-struct str content_from_address(const struct content *c)
-{
-	return c->from;
-}

@@ -276,15 +276,3 @@ enum dkim_txt_verdict dkim_txt_check(const struct signer *signer, struct str val
 		return DKIM_TXT_DIFFERS;
 	return list_has(flags, STR("y")) ? DKIM_TXT_TESTING : DKIM_TXT_MATCHES;
 }
-
-const char *dkim_txt_verdict_name(enum dkim_txt_verdict verdict)
-{
-	switch (verdict) {
-#define X(suffix, name)                                                                            \
-	case DKIM_TXT_##suffix:                                                                    \
-		return name;
-		DKIM_TXT_VERDICTS(X)
-#undef X
-	}
-	return "";
-}

@@ -96,6 +96,5 @@ enum dkim_txt_verdict {
  * not usable for mail with SHA-256, REVOKED = empty p=, DIFFERS = another key, TESTING = it matches
  * but t=y tells receivers to ignore it. */
 enum dkim_txt_verdict dkim_txt_check(const struct signer *signer, struct str value);
-const char *dkim_txt_verdict_name(enum dkim_txt_verdict verdict);
 
 #endif

@@ -448,8 +448,3 @@ struct session_facts session_facts(const struct session *s)
 	facts.tls_resumed = is_open && stream_is_resumed(s->stream);
 	return facts;
 }
-
-void *session_owner(const struct session *s)
-{
-	return s->owner;
-}

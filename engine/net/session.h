@@ -97,6 +97,5 @@ void session_quit(struct session *s);
 void session_close(struct session *s);
 /* Valid until on_closed has returned. */
 struct session_facts session_facts(const struct session *s);
-void *session_owner(const struct session *s);
 
 #endif

@@ -74,24 +74,6 @@ static void copy_value(struct pg_copy *copy, size_t size)
 	buf_append_be32(&copy->out, (uint32_t)size);
 }
 
-void pg_copy_bool(struct pg_copy *copy, bool v)
-{
-	copy_value(copy, 1);
-	buf_append_u8(&copy->out, v);
-}
-
-void pg_copy_int2(struct pg_copy *copy, int16_t v)
-{
-	copy_value(copy, 2);
-	buf_append_be16(&copy->out, (uint16_t)v);
-}
-
-void pg_copy_int4(struct pg_copy *copy, int32_t v)
-{
-	copy_value(copy, 4);
-	buf_append_be32(&copy->out, (uint32_t)v);
-}
-
 void pg_copy_int8(struct pg_copy *copy, int64_t v)
 {
 	copy_value(copy, 8);
@@ -115,11 +97,6 @@ void pg_copy_time(struct pg_copy *copy, int64_t us)
 {
 	copy_value(copy, 8);
 	buf_append_be64(&copy->out, (uint64_t)(us - EPOCH_US));
-}
-
-void pg_copy_null(struct pg_copy *copy)
-{
-	copy_value(copy, UINT32_MAX);
 }
 
 /* Reads what the server made of the COPY. */

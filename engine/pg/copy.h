@@ -24,14 +24,10 @@ struct pg_copy *pg_copy_start(struct pg_blocking *conn, const char *name, struct
 struct pg_copy *pg_copy_start_text(struct pg_blocking *conn, const char *sql, struct err *err);
 /* Starts a row; exactly columns values must follow. */
 void pg_copy_row(struct pg_copy *copy, int columns);
-void pg_copy_bool(struct pg_copy *copy, bool v);
-void pg_copy_int2(struct pg_copy *copy, int16_t v);
-void pg_copy_int4(struct pg_copy *copy, int32_t v);
 void pg_copy_int8(struct pg_copy *copy, int64_t v);
 void pg_copy_text(struct pg_copy *copy, struct str v);	/* text, bytea, json */
 void pg_copy_jsonb(struct pg_copy *copy, struct str v); /* JSON text */
 void pg_copy_time(struct pg_copy *copy, int64_t us);	/* microseconds since 1970, UTC */
-void pg_copy_null(struct pg_copy *copy);
 /* Ends the COPY and frees it. A failure of any row or of the connection since the start shows
  * here. */
 int pg_copy_end(struct pg_copy *copy, int64_t *rows_out, struct err *err) NODISCARD;

@@ -254,11 +254,3 @@ void pg_array_null(struct pg_array *a)
 	a->has_null = true;
 	buf_append_be32(&a->bytes, UINT32_MAX);
 }
-
-void pg_array_concat(struct pg_array *a, const struct pg_array *from)
-{
-	must(a->type == from->type);
-	a->count += from->count;
-	a->has_null = a->has_null || from->has_null;
-	buf_append(&a->bytes, from->bytes.data + HEADER_SIZE, from->bytes.len - HEADER_SIZE);
-}

@@ -96,7 +96,5 @@ void pg_array_text(struct pg_array *a, struct str v); /* PG_TEXT or PG_BYTEA */
 void pg_array_time(struct pg_array *a, int64_t us);
 void pg_array_bits(struct pg_array *a, struct pg_bits v);
 void pg_array_null(struct pg_array *a);
-/* Appends every element of from, which has the same type. */
-void pg_array_concat(struct pg_array *a, const struct pg_array *from);
 
 #endif

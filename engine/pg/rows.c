@@ -123,18 +123,6 @@ void pg_uuid(const struct pg_rows *rows, int row, int col, unsigned char out[16]
 	memcpy(out, v.ptr, v.len);
 }
 
-double pg_float(const struct pg_rows *rows, int row, int col)
-{
-	must(PQftype(rows->result, col) == OID_FLOAT8);
-	struct str v = value(rows, row, col);
-	if (v.len == 0)
-		return 0;
-	uint64_t bits = read_be64(v.ptr);
-	double out;
-	memcpy(&out, &bits, sizeof(out));
-	return out;
-}
-
 int64_t pg_time(const struct pg_rows *rows, int row, int col)
 {
 	must(PQftype(rows->result, col) == PG_TIME);

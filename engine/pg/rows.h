@@ -36,7 +36,6 @@ bool pg_bool(const struct pg_rows *rows, int row, int col);
 struct str pg_text(const struct pg_rows *rows, int row, int col);
 struct str pg_bytes(const struct pg_rows *rows, int row, int col);
 void pg_uuid(const struct pg_rows *rows, int row, int col, unsigned char out[16]);
-double pg_float(const struct pg_rows *rows, int row, int col);
 /* timestamptz in microseconds since 1970-01-01 UTC; ±infinity is INT64_MAX, INT64_MIN; NULL 0. */
 int64_t pg_time(const struct pg_rows *rows, int row, int col);
 struct pg_bits pg_bits(const struct pg_rows *rows, int row, int col);

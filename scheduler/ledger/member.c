@@ -32,29 +32,6 @@ struct member {
 	_Atomic int64_t offset_us;   /* database time − boot time */
 };
 
-int membership_find(struct pg_blocking *conn, const char *name, struct node_row *out,
-		    struct err *err)
-{
-	struct pg_params params;
-	struct pg_rows *rows = NULL;
-	pg_params_init(&params);
-	pg_add_text(&params, str_from(name));
-	int rc = pg_run(conn, "ledger/node_by_name", &params, &rows, err);
-	pg_params_done(&params);
-	if (rc != 0)
-		return -1;
-	int found = pg_rows_count(rows);
-	if (found > 0) {
-		out->node = pg_int32(rows, 0, 0);
-		out->incarnation = pg_int32(rows, 0, 1);
-		out->state = pg_int32(rows, 0, 2);
-		pg_uuid(rows, 0, 3, out->journal);
-		out->is_alive = pg_bool(rows, 0, 8);
-	}
-	pg_rows_free(rows);
-	return found;
-}
-
 /* The sentence of a refused registration. */
 static int refuse(struct pg_blocking *conn, const char *name, struct err *err)
 {

@@ -28,19 +28,6 @@ struct registration {
 	int64_t lease_ms;
 };
 
-/* A node row as another sees it. */
-struct node_row {
-	int32_t node;
-	int32_t incarnation;
-	int32_t state; /* 1 active, 2 draining, 3 removed */
-	unsigned char journal[16];
-	bool is_alive; /* its lease holds */
-};
-
-/* Reads the node called name: 1 found, 0 none, -1 err. */
-int membership_find(struct pg_blocking *conn, const char *name, struct node_row *out,
-		    struct err *err) NODISCARD;
-
 /* Registers under a new incarnation, at start, before the loop runs: after the journal was settled
  * and before the first claim. ERR_REFUSED with the reason when the name is taken. */
 int member_register(struct pg_blocking *conn, const struct registration *r, struct member_id *out,

@@ -34,19 +34,3 @@ int stats_states(struct pg_blocking *conn, int32_t campaign, struct state_counts
 	pg_rows_free(rows);
 	return 0;
 }
-
-int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct build_progress *out,
-			 struct err *err)
-{
-	struct pg_rows *rows = NULL;
-	if (run_for_campaign(conn, "ledger/build_progress", campaign, &rows, err) != 0)
-		return -1;
-	*out = (struct build_progress){.is_frozen = pg_rows_count(rows) > 0};
-	if (out->is_frozen) {
-		out->is_complete = pg_bool(rows, 0, 0);
-		out->built = pg_int(rows, 0, 3);
-		out->expected = pg_int(rows, 0, 4);
-	}
-	pg_rows_free(rows);
-	return 0;
-}

@@ -20,14 +20,4 @@ void state_counts_load(struct state_counts *out, const struct pg_rows *rows);
 int stats_states(struct pg_blocking *conn, int32_t campaign, struct state_counts *out,
 		 struct err *err) NODISCARD;
 
-struct build_progress {
-	bool is_frozen;
-	bool is_complete;
-	int64_t built;	  /* people in batches that are committed */
-	int64_t expected; /* members at the freeze, people of several lists counted in each */
-};
-
-int stats_build_progress(struct pg_blocking *conn, int32_t campaign, struct build_progress *out,
-			 struct err *err) NODISCARD;
-
 #endif

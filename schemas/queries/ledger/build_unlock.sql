@@ -1,2 +1,0 @@
--- $1 campaign.
-SELECT pg_advisory_unlock(hashtext('edm.build'), $1::int);
