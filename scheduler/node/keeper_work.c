@@ -125,12 +125,20 @@ static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaig
 /* -------------------------------------------------------------------------------- what there is to
  * do */
 
+/* One statement of the round was answered: with rows? Whoever lost the connection asks again. */
+static bool has_read(struct keeper_work *b, const struct pg_reply *reply)
+{
+	b->keeper->work_calls--;
+	if (reply->fate == PG_REFUSED)
+		log_error_event(LOG_ERROR, "work_refused", reply->err);
+	return reply->fate == PG_DONE;
+}
+
 static void on_suppressed_rows(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
 	struct keeper *k = b->keeper;
-	k->work_calls--;
-	size_t count = reply->fate == PG_DONE ? (size_t)pg_rows_count(reply->rows) : 0;
+	size_t count = has_read(b, reply) ? (size_t)pg_rows_count(reply->rows) : 0;
 	if (count == 0)
 		return;
 	must(str_to_cstr(pg_text(reply->rows, 0, 0), b->suppressed_from,
@@ -156,14 +164,14 @@ static void on_needs(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
 	struct keeper *k = b->keeper;
-	k->work_calls--;
+	bool has_rows = has_read(b, reply);
 	b->is_reading = false;
 	if (k->is_stopping)
 		return;
 	if (b->is_stale)
 		read_soon(k, b);
 	b->is_stale = false;
-	if (reply->fate != PG_DONE)
+	if (!has_rows)
 		return;
 	size_t count = (size_t)pg_rows_count(reply->rows);
 	struct keeper_need *needs = xcalloc(count, sizeof(needs[0]));
@@ -201,16 +209,15 @@ static void take_version(struct keeper_work *b, struct str kind, int64_t version
 static void on_changes(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
-	b->keeper->work_calls--;
-	for (int i = 0; reply->fate == PG_DONE && i < pg_rows_count(reply->rows); i++)
+	bool has_rows = has_read(b, reply);
+	for (int i = 0; has_rows && i < pg_rows_count(reply->rows); i++)
 		take_version(b, pg_text(reply->rows, i, 0), pg_int(reply->rows, i, 1));
 }
 
 static void on_campaigns(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
-	b->keeper->work_calls--;
-	if (reply->fate != PG_DONE)
+	if (!has_read(b, reply))
 		return;
 	size_t count = (size_t)pg_rows_count(reply->rows);
 	free(b->campaigns);
@@ -230,10 +237,8 @@ static void on_campaigns(void *owner, const struct pg_reply *reply)
 static void on_moved(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_work *b = owner;
-	b->keeper->work_calls--;
+	(void)has_read(b, reply);
 	b->moving--;
-	if (reply->fate == PG_REFUSED)
-		log_error_event(LOG_ERROR, "work_refused", reply->err);
 }
 
 static void move(struct keeper_work *b, const char *name)
