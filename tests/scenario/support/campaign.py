@@ -32,6 +32,7 @@ CAMPAIGN_STATES = {1: "draft", 2: "scheduled", 3: "running", 4: "paused", 5: "fi
 UNKNOWN_POLICIES = {"hold": 1, "retry": 2}
 NET = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}"
 FIRST_SOURCE = 100
+SOURCES = 150  # addresses; whoever adds more has removed the first ones
 PARAGRAPHS = 120  # of the body: about 6 kB
 
 
@@ -71,7 +72,7 @@ class World:
         number = self.database.value("SELECT count(*) FROM source")
         self.database.query(
             "INSERT INTO source(name, address, ehlo, node_name) VALUES (%s, %s, %s, %s)",
-            f"s{number}", f"{NET}.{FIRST_SOURCE + number}", f"s{number}.news.test", node)
+            f"s{number}", f"{NET}.{FIRST_SOURCE + number % SOURCES}", f"s{number}.news.test", node)
         if rate:
             self.program("limit", "set", "--source", f"s{number}", f"rate={rate}/s")
 
