@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "schemas/embedded.h"
 
@@ -12,6 +13,11 @@
 /* Any number of ours; held by whoever migrates. */
 #define LOCK_SQL "SELECT pg_advisory_lock(76410001)"
 #define UNLOCK_SQL "SELECT pg_advisory_unlock(76410001)"
+/* A lock that is waited for holds up everybody who comes after it: not for long, and then again
+ * after a while, in which flushes go through. */
+#define LOCK_TIMEOUT_SQL "SET LOCAL lock_timeout = '500ms'"
+#define PAUSE_SQL "SELECT pg_sleep(0.5)"
+#define BUSY_MOST_MS 60000
 
 struct migration {
 	const struct embedded_file *file;
@@ -116,7 +122,8 @@ static int apply_body(void *owner, struct err *err)
 	const struct application *a = owner;
 	const struct migration *m = a->migration;
 	struct pg_params params;
-	if (pg_run_text(a->db, m->file->data, err) != 0)
+	if (pg_query(a->db, LOCK_TIMEOUT_SQL, NULL, NULL, err) != 0 ||
+	    pg_run_text(a->db, m->file->data, err) != 0)
 		return -1;
 	pg_params_init(&params);
 	pg_add_int4(&params, m->version);
@@ -153,6 +160,25 @@ static int check_unchanged(struct pg_blocking *db, const struct migration *m, st
 	return result;
 }
 
+/* Tables are in use by running nodes: each attempt is one transaction and leaves nothing. */
+static int apply_one(struct application *a, struct err *err)
+{
+	int64_t until_ms = clock_now_ms() + BUSY_MOST_MS;
+	while (pg_transaction(a->db, apply_body, a, err) != 0) {
+		bool is_busy = pg_err_is(err, "55P03") || pg_err_is(err, "40P01");
+		if (is_busy && clock_now_ms() >= until_ms)
+			err_set(err, ERR_REFUSED,
+				"tables are busy: none was free within a minute; run edm init "
+				"again");
+		if (err->kind != ERR_DATABASE || !is_busy)
+			return err_prefix(err, "migration %04d_%s", a->migration->version,
+					  a->migration->name);
+		if (pg_query(a->db, PAUSE_SQL, NULL, NULL, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int apply_missing(struct pg_blocking *db, int have, int *applied_out, struct err *err)
 {
 	size_t count;
@@ -169,8 +195,8 @@ static int apply_missing(struct pg_blocking *db, int have, int *applied_out, str
 			continue;
 		}
 		struct application a = {db, &m};
-		if (pg_transaction(db, apply_body, &a, err) != 0)
-			return err_prefix(err, "migration %04d_%s", m.version, m.name);
+		if (apply_one(&a, err) != 0)
+			return -1;
 		(*applied_out)++;
 	}
 	return 0;

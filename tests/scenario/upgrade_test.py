@@ -17,6 +17,16 @@ END $$
 """
 
 
+# A step back: what is undone are triggers on tables in use.
+A_STEP_BACK = """
+DROP FUNCTION clock_is_steady;
+DROP TABLE change;
+DROP FUNCTION count_change CASCADE;
+DELETE FROM migration WHERE version >= 8;
+"""
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'source'::regclass"
+
+
 def under_way(make_world, rate=300):
     world = make_world(domains=8, profile={"delay_ms": {"dot": [5, 50]}})
     campaign = world.campaign("upgrade", world.people(PEOPLE))
@@ -91,3 +101,22 @@ def test_init_waits_for_another_that_migrates(edm, database):
     database.query("SELECT pg_advisory_unlock(76410001)")
     other.join(30)
     assert done.is_set()
+
+
+def test_a_busy_table_is_waited_for_and_nobody_waits_behind(database, edm):
+    database.query(A_STEP_BACK)
+    results = []
+    busy = database.server.connect(database.name)
+    busy.cursor().execute("BEGIN; LOCK edm.source IN ROW EXCLUSIVE MODE")
+    step = threading.Thread(target=lambda: results.append(edm.run("init")))
+    step.start()
+    try:
+        until(lambda: database.value(WAITING) > 0, 30, "it waits")
+        database.query("SET statement_timeout = '10s'")
+        database.query("UPDATE source SET weight = weight")
+        assert results == []
+    finally:
+        busy.close()
+        step.join()
+    assert results[0].code == 0, results[0].err
+    assert database.value("SELECT count(*) FROM change") > 0
