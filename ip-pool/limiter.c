@@ -217,8 +217,7 @@ void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 {
 	if (connections > 0) {
 		add_ghosts(l, connections, until_ms, now);
-		tally_add(&l->messages, now, connections, now);
-		l->messages.unexported += connections; /* the next restart must know, too */
+		tally_add(&l->messages, until_ms, connections, now);
 	}
 	tally_distrust(&l->messages, last_alive_ms);
 	tally_distrust(&l->connects, last_alive_ms);
@@ -227,11 +226,6 @@ void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
 {
 	tally_add(&l->messages, at_ms, n, now);
-}
-
-int64_t limiter_export_usage(struct limiter *l)
-{
-	return tally_export(&l->messages);
 }
 
 void limiter_divide(struct limiter *l, int64_t until_ms)

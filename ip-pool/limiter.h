@@ -92,15 +92,13 @@ void limiter_give_connection(struct limiter *l);
 
 /*
  * After an unclean stop: connections (at most so many) may be open until until_ms, each may have
- * begun a message nobody recorded (they are exported as usage), and seconds and minutes count as
- * spent by last_alive_ms.
+ * begun a message nobody recorded, which counts as ended by then, and seconds and minutes count as
+ * spent by last_alive_ms. until_ms may be in the past: of a limiter made later.
  */
 void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 		      int64_t last_alive_ms, int64_t now);
 /* Usage of the past from limit_usage: n messages that ended at at_ms or before. */
 void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now);
-/* Messages ended since the last call, to be appended to limit_usage. */
-int64_t limiter_export_usage(struct limiter *l);
 
 /* Its caps are shared from now on, and its shares may be used until until_ms (LIMIT_FOREVER: of
  * those of this node alone): nothing may begin until a share is told. */

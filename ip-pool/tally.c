@@ -154,7 +154,6 @@ void tally_end(struct tally *t, int64_t now)
 {
 	must(t->in_flight > 0);
 	t->in_flight--;
-	t->unexported++;
 	tally_add(t, now, 1, now);
 }
 
@@ -215,11 +214,4 @@ bool tally_is_blank(struct tally *t, int64_t now)
 			return false;
 	}
 	return true;
-}
-
-int64_t tally_export(struct tally *t)
-{
-	int64_t n = t->unexported;
-	t->unexported = 0;
-	return n;
 }

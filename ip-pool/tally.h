@@ -35,9 +35,8 @@ struct tally_window {
 
 struct tally {
 	struct tally_window windows[LIMIT_PERIOD_COUNT];
-	int64_t in_flight;  /* begun and not ended */
-	int64_t unexported; /* ended since the last tally_export */
-	uint64_t begun;	    /* in all */
+	int64_t in_flight; /* begun and not ended */
+	uint64_t begun;	   /* in all */
 };
 
 void tally_init(struct tally *t, int64_t now);
@@ -66,7 +65,5 @@ bool tally_is_spent(const struct tally *t, enum limit_period period, int64_t now
 int64_t tally_count(struct tally *t, enum limit_period period, int64_t now);
 /* Nothing is counted at now in any period, nor taken as spent: as good as a new one. */
 bool tally_is_blank(struct tally *t, int64_t now);
-/* Events ended since the last call; for the rows of limit_usage. */
-int64_t tally_export(struct tally *t);
 
 #endif

@@ -14,6 +14,7 @@
 struct past {
 	bool was_unclean;
 	int64_t last_alive_ms;
+	int64_t begun_ms; /* when the process that reads it began */
 	struct usage_list usage;
 	struct past_usage *rows; /* by target, then time */
 	bool is_loaded;
@@ -32,6 +33,7 @@ struct past *past_open(struct pg_blocking *db, const char *node_name, int64_t le
 	if (status != 0)
 		return NULL;
 	struct past *p = xcalloc(1, sizeof(*p));
+	p->begun_ms = clock_now_ms();
 	if (pg_rows_count(rows) > 0) {
 		p->was_unclean = pg_bool(rows, 0, 0);
 		p->last_alive_ms = clock_now_ms() - pg_int(rows, 0, 1);
@@ -130,10 +132,11 @@ void past_apply(const struct past_view *view, const struct past_extent *extent, 
 	}
 	if (!p->was_unclean)
 		return;
-	limiter_distrust(l, extent->connections, now + extent->close_ms, p->last_alive_ms, now);
+	int64_t over_ms = p->begun_ms + extent->close_ms;
+	limiter_distrust(l, extent->connections, over_ms, p->last_alive_ms, now);
 	/* The next envelope may have ridden with a body. */
 	if (extent->may_overlap)
-		limiter_add_usage(l, now, extent->connections, now);
+		limiter_add_usage(l, over_ms, extent->connections, now);
 }
 
 void past_targets(const struct past_view *view, uint32_t source,

@@ -29,8 +29,8 @@ void past_free(struct past *p);
 /*
  * Counts the past for a limiter just made, which is bound: of a lane or a source pass the source's
  * id, else 0. After an unclean stop what seconds and minutes hold counts as spent, and connections
- * (how many the lane may have had; 0 for others) may be open until close_ms from now, each with a
- * message nobody wrote down.
+ * (how many the lane may have had; 0 for others) may be open until close_ms after this process
+ * began, each with a message nobody wrote down.
  */
 struct past_extent {
 	uint32_t source;
