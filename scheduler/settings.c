@@ -39,32 +39,36 @@ struct conf *settings_new(void)
 	return conf_new(settings_table, SETTING_COUNT);
 }
 
-/* A rule between two keys: the first stays at or below part of the second. */
+/* A rule between two keys: low stays at or below times/parts of high. */
 struct bound {
 	enum setting low, high;
-	int64_t part; /* of high */
+	int64_t times, parts;
+	const char *of; /* the same in words */
 	const char *why;
 };
 
 static const struct bound bounds[] = {
-	{SETTING_LEDGER_BEAT_MS, SETTING_LEDGER_LEASE_MS, 3, "a lease must outlive two lost beats"},
-	{SETTING_LEDGER_MARGIN_MS, SETTING_LEDGER_LEASE_MS, 2,
+	{SETTING_LEDGER_BEAT_MS, SETTING_LEDGER_LEASE_MS, 1, 3, "a third of ",
+	 "a lease must outlive two lost beats"},
+	{SETTING_LEDGER_MARGIN_MS, SETTING_LEDGER_LEASE_MS, 1, 2, "half of ",
 	 "nothing would be left of a lease to send in"},
-	{SETTING_LEDGER_FIRST_CREDITS, SETTING_LEDGER_MAX_OPEN, 1, "a claim opens so many at once"},
-	{SETTING_DNS_TTL_MIN_MS, SETTING_DNS_TTL_MAX_MS, 1, "the least is above the most"},
-	{SETTING_DNS_ATTEMPT_MS, SETTING_DNS_TOTAL_MS, 1, "no attempt would end in time"},
+	{SETTING_LEDGER_FIRST_CREDITS, SETTING_LEDGER_MAX_OPEN, 1, 1, "",
+	 "a claim opens so many at once"},
+	{SETTING_BUDGET_SESSIONS, SETTING_LEDGER_MAX_OPEN, 2, 3, "two thirds of ",
+	 "connections would wait for people that may be under way"},
+	{SETTING_DNS_TTL_MIN_MS, SETTING_DNS_TTL_MAX_MS, 1, 1, "", "the least is above the most"},
+	{SETTING_DNS_ATTEMPT_MS, SETTING_DNS_TOTAL_MS, 1, 1, "", "no attempt would end in time"},
 };
 
 int settings_check(const struct conf *c, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
 		const struct bound *b = &bounds[i];
-		if (conf_number(c, b->low) <= conf_number(c, b->high) / b->part)
+		if (conf_number(c, b->low) * b->parts <= conf_number(c, b->high) * b->times)
 			continue;
-		const char *part = b->part == 1 ? "" : b->part == 2 ? "half of " : "a third of ";
 		return err_set(err, ERR_CONFIG, "%s = %s (%s) is above %s%s = %s (%s): %s",
 			       settings_table[b->low].name, conf_text(c, b->low).ptr,
-			       conf_place(c, b->low), part, settings_table[b->high].name,
+			       conf_place(c, b->low), b->of, settings_table[b->high].name,
 			       conf_text(c, b->high).ptr, conf_place(c, b->high), b->why);
 	}
 	return 0;

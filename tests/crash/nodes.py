@@ -16,7 +16,8 @@ from support.waiting import until
 
 NAMES = ("mx1", "mx2", "mx3")
 MAX_OPEN = 512  # U
-SETTINGS = ("unknown.retry_after_ms=1s", "close_ms=100ms", f"ledger.max_open={MAX_OPEN}")
+SETTINGS = ("unknown.retry_after_ms=1s", "close_ms=100ms", "budget.sessions=300",
+            f"ledger.max_open={MAX_OPEN}")
 CAMPAIGNS = 2  # of a round
 # Messages a second of each of the two sources of a node: a round is to last a while.
 RATE = 250

@@ -198,7 +198,7 @@ def test_doctor_finds_dangers(setup, dns):
     (setup.data / "node.key").write_bytes(b"k" * 32)
     (setup.data / "node.key").chmod(0o644)
     level, found = setup.doctor(f"dns.servers={dns.servers}", "timeout.dot_ms=1s",
-                                "budget.sessions=200000")
+                                "budget.sessions=200000", "ledger.max_open=300000")
     assert level == "fail"
     assert found["key file"][0][0] == "fail" and "chmod 600" in found["key file"][0][1]
     assert found["settings"][0][0] == "warn" and "5 minutes" in found["settings"][0][1]
@@ -248,5 +248,6 @@ def test_the_verb_doctor(build, tmp_path, dns, empty_database):
     text = edm("doctor", *low).out
     assert "ok    dns: the name servers answer" in text
     assert "warn  sources: " in text
-    assert "fail" in edm.fails(1, "doctor", "--set", servers, "--set", "budget.sessions=200000")
+    many = ("--set", "budget.sessions=200000", "--set", "ledger.max_open=300000")
+    assert "fail" in edm.fails(1, "doctor", "--set", servers, *many)
     assert "workers" in edm.fails(1, "doctor", "--set", "workers=many")

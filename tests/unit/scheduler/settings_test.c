@@ -85,6 +85,10 @@ static void rules_between_keys(void **state)
 		{"ledger.margin_ms=6s",
 		 "ledger.margin_ms = 6s (--set) is above half of ledger.lease_ms = 10s (default): "
 		 "nothing would be left of a lease to send in"},
+		{"budget.sessions=5461", ""},
+		{"budget.sessions=5462",
+		 "budget.sessions = 5462 (--set) is above two thirds of ledger.max_open = 8192 "
+		 "(default): connections would wait for people that may be under way"},
 		{"dns.ttl_max_ms=1s",
 		 "dns.ttl_min_ms = 30s (default) is above dns.ttl_max_ms = 1s (--set): "
 		 "the least is above the most"},
