@@ -32,6 +32,7 @@ struct need *need_of(struct node *n, int32_t campaign, struct str group)
 	struct need *need = xcalloc(1, sizeof(*need));
 	need->campaign = campaign;
 	need->group = str_of(xstrndup(group.ptr, group.len), group.len);
+	need->queue = str_of(xstrndup(group.ptr, group.len), group.len);
 	map_put(&n->needs, &need->by_key, hash);
 	return need;
 }
@@ -40,6 +41,7 @@ static void need_free(struct node *n, struct need *need)
 {
 	map_remove(&n->needs, &need->by_key);
 	free((void *)(uintptr_t)need->group.ptr);
+	free((void *)(uintptr_t)need->queue.ptr);
 	free(need);
 }
 
@@ -81,6 +83,14 @@ int32_t need_refused_s(const struct need *need, int64_t now)
 	return (int32_t)((need->refused_ms + present_ms) / 1000);
 }
 
+void need_goes_to(struct need *need, struct str queue)
+{
+	if (str_equals(need->queue, queue))
+		return;
+	free((void *)(uintptr_t)need->queue.ptr);
+	need->queue = str_of(xstrndup(queue.ptr, queue.len), queue.len);
+}
+
 void claims_on_status(struct node *n, const struct work_status *status)
 {
 	int64_t now = loop_now_ms(n->loop);
@@ -89,7 +99,7 @@ void claims_on_status(struct node *n, const struct work_status *status)
 		struct map_node *node;
 		for (node = map_next(&n->needs, NULL); node; node = map_next(&n->needs, node)) {
 			struct need *need = CONTAINER_OF(node, struct need, by_key);
-			if (!str_equals(need->group, name))
+			if (!str_equals(need->queue, name))
 				continue;
 			need->shut_until_ms = status->queues[i].next_ms;
 			note_refusal(need, status->queues[i].is_refused, now);

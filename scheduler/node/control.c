@@ -48,8 +48,6 @@ static void take_settled(struct node *n, struct work_job *job)
 static void take_returned(struct node *n, struct work_job *job)
 {
 	struct hold *hold = hold_of(job->lease);
-	bool is_of_group =
-		job->plan.site != NULL && str_equals(job->plan.site->queue, hold->need->group);
 	if (job->returned == RETURNED_SUPPRESSED) {
 		dispatch_settle_suppressed(n, job);
 		return;
@@ -66,9 +64,9 @@ static void take_returned(struct node *n, struct work_job *job)
 		dispatch_return(n, job, 0);
 		return;
 	}
-	if (is_of_group && hold->need->shut_until_ms < job->due_ms)
+	if (job->is_of_group && hold->need->shut_until_ms < job->due_ms)
 		hold->need->shut_until_ms = job->due_ms;
-	dispatch_return(n, job, is_of_group ? 0 : node_wall_us(n, job->due_ms));
+	dispatch_return(n, job, job->is_of_group ? 0 : node_wall_us(n, job->due_ms));
 }
 
 static void send_credit(struct node *n, struct work_job *job)

@@ -188,11 +188,24 @@ void dispatch_again(struct node *n, struct work_job *job, size_t site_number)
 	dispatch_job(n, job);
 }
 
+/* A group is named by its provider or route, as its queue is, or by its one domain, whose queue is
+ * that of its site. While there is another site to go to, nobody waits for this one. */
+static bool is_of_group(const struct work_job *job)
+{
+	struct need *need = hold_of(job->lease)->need;
+	const struct site *site = job->plan.site;
+	if (str_equals(job->lease->people[job->position].domain, need->group) &&
+	    !job->has_other_site)
+		need_goes_to(need, site->queue);
+	return str_equals(site->queue, need->queue);
+}
+
 void dispatch_to_worker(struct node *n, struct work_job *job, struct site *site,
 			struct mx_answer *answer)
 {
 	job->plan.site = site_hold(site);
 	job->answer = mx_answer_hold(answer);
+	job->is_of_group = is_of_group(job);
 	job->takes_verp = site->takes_verp;
 	work_letter_send(worker_inbox(n->workers[site->worker]), &job->letter, LETTER_OFFER, job);
 }

@@ -29,7 +29,8 @@ struct need {
 	struct map_node by_key; /* node.needs by campaign and group */
 	int32_t campaign;
 	struct str group;
-	size_t held; /* jobs out */
+	struct str queue; /* that its people wait in, so their lanes are its own; owned */
+	size_t held;	  /* jobs out */
 	uint64_t settled;
 	uint64_t settled_before; /* at the last tick */
 	double rate_per_s;
@@ -242,6 +243,8 @@ struct need *need_of(struct node *n, int32_t campaign, struct str group);
  * towards give-up. */
 int32_t need_refused_s(const struct need *need, int64_t now);
 void claims_on_work(struct node *n, const struct keeper_need *needs, size_t count);
+/* Its people wait in that queue. */
+void need_goes_to(struct need *need, struct str queue);
 void claims_on_status(struct node *n, const struct work_status *status);
 void claims_plan(struct node *n);
 void claims_tick(struct node *n);

@@ -137,7 +137,8 @@ struct work_job {
 	size_t site_number;  /* which of its domain's sites, from 0, the best */
 	bool has_other_site; /* there is one after it */
 
-	bool takes_verp; /* the provider takes an envelope sender that differs from From */
+	bool is_of_group; /* its queue is its group's: parked, it waits in its chunk */
+	bool takes_verp;  /* the provider takes an envelope sender that differs from From */
 
 	/* Filled in by the composer. */
 	struct mailbox *compose_reply_to;

@@ -51,7 +51,7 @@ static bool is_refused(const struct worker_queue *q, const struct work_job *job,
 	if (q->block.verdict.klass != OUTCOME_BLOCKED || !worker_queue_is_refused(q, now))
 		return false;
 	int64_t age_ms = (int64_t)job->lease->people[job->position].age_s * 1000;
-	return !str_equals(job->lease->group, q->name) || age_ms >= job->campaign->give_up_after_ms;
+	return !job->is_of_group || age_ms >= job->campaign->give_up_after_ms;
 }
 
 static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)

@@ -317,3 +317,27 @@ def test_who_waits_for_a_paused_lane_is_parked_and_comes_back(mailing):
     mailing.db.query("UPDATE retry SET due_at = now() - interval '10 s'")
     log = mailing.finished(campaign)
     assert len({e["rcpt"] for e in log.accepted()}) == len(log.accepted()) == 40
+
+
+def test_nobody_is_claimed_for_a_big_domain_whose_lane_rests(mailing):
+    """It is of no provider, so its group has the domain's name and its queue the site's."""
+    mailing.provider("big")
+    mailing.dns.domain("alone.test", mx=[(10, "mx.alone.test", mailing.addresses["big"])])
+    mailing.db.query("INSERT INTO recipient_domain(name) VALUES ('alone.test')")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"alone": 3000, "big": 1})
+    mailing.edm("pause", "--source", "s1")
+    mailing.start(park_ms=500)
+    mailing.launch(campaign)
+    claims = "SELECT sum(epoch) FROM chunk WHERE group_name = 'alone.test'"
+    leased = "SELECT count(*) FROM chunk WHERE group_name = 'alone.test' AND state = 1"
+    mailing.wait(lambda: mailing.db.value(claims) and mailing.db.value(leased) == 0,
+                 "what was claimed is given back")
+    before = mailing.db.value(claims)
+    later = mailing.db.value("SELECT now() + interval '5 s'")
+    mailing.wait(lambda: mailing.db.value("SELECT min(beat_at) FROM node") > later, "two beats")
+    assert mailing.db.value(claims) == before
+    assert mailing.db.value("SELECT count(*) FROM retry") <= 1, "they wait in their chunks"
+    mailing.edm("resume", "--all")
+    mailing.finished(campaign)
+    assert mailing.states(campaign) == {"delivered": 3001}
