@@ -21,6 +21,8 @@
 #define PREFERRING_MAX 256u
 /* How long to leave it when the node has composed as many bytes as it may hold. */
 #define COMPOSE_PAUSE_MS 5
+/* Messages a second that are none: halves never end. */
+#define RATE_GONE 0.01
 
 static bool has_name(const struct map_node *node, const void *key)
 {
@@ -542,6 +544,8 @@ void worker_queue_tick(struct worker_queue *q, int64_t now)
 	double settled = (double)(q->settled - q->settled_before);
 	q->settled_before = q->settled;
 	q->rate_per_s = q->rate_per_s > 0 ? 0.5 * q->rate_per_s + 0.5 * settled : settled;
+	if (q->rate_per_s < RATE_GONE)
+		q->rate_per_s = 0;
 	if (provider_queue_total(&q->jobs) > q->jobs.taken_count)
 		worker_queue_park(q, now);
 	worker_queue_unprefer(q);
