@@ -6,6 +6,7 @@ import resource
 import struct
 from contextlib import contextmanager
 
+from support.preload import preloading
 from support.waiting import until
 
 DECADE_S = 10 * 365 * 86400
@@ -47,8 +48,8 @@ class WallClock:
     def __init__(self, world, directory):
         self.file = pathlib.Path(directory, "offset")
         self.file.write_bytes(bytes(MAPPED))
-        self.env = {"LD_PRELOAD": str(world.build / "faults/wall_clock.so"),
-                    "EDM_WALL_OFFSET": str(self.file)}
+        self.env = preloading(world.build / "faults/wall_clock.so",
+                              EDM_WALL_OFFSET=str(self.file))
 
     def step(self, seconds):
         """From now on it differs from the true one by so much."""

@@ -43,4 +43,6 @@ def test_kills_at_random_moments(run):
     wishes = points.plan(random.Random(SEED), kills, MESSAGES, ["dot", "dot_sent", "reply_read"])
     one = run("retry", MESSAGES * kills * 4, wishes)
     assert len(one.kills) == kills
-    assert one.check.figures()["unknown"] == 0
+    # There is one more try: only who was hit twice may stay unknown.
+    hit_twice = sum(n > 1 for n in one.check.ambiguous().values())
+    assert one.check.figures()["unknown"] <= hit_twice

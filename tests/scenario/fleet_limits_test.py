@@ -66,9 +66,8 @@ def test_connections(fleet):
     fleet.mailing.limit(provider="big", total=True, connections=12)
     start(fleet, campaign, "mx1", "mx2", "mx3")
     fleet.judge_open("three", 12)
-    dead = fleet.nodes["mx3"]
-    dead.kill()
-    fleet.nodes["mx1"].wait_for("node_reaped", 40, node="mx3")
+    fleet.nodes["mx3"].kill()
+    fleet.wait_for_reaped("mx3")
     fleet.wait_for_mail("mx1")
     open_now = fleet.log().open_now()
     print("without the dead", open_now)
@@ -103,7 +102,7 @@ def test_sleepers(fleet):
     start(fleet, campaign, "mx1", "mx2")
     fleet.let_pass(10)  # a node reaps others only after a whole lease
     fleet.nodes["mx2"].freeze()
-    fleet.nodes["mx1"].wait_for("node_reaped", 40, node="mx2")
+    fleet.wait_for_reaped("mx2")
     fleet.judge("one sleeps", 60)
     fleet.nodes["mx2"].thaw()
     assert fleet.nodes["mx2"].wait_for_end() == 4

@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from journals import HEADER, INTENT, last_words
+from support.preload import preloading
 from support.waiting import until
 
 PEOPLE = 1500
@@ -85,9 +86,8 @@ def test_killed_without_room(make_world, check):
 @pytest.fixture
 def watched(build, tmp_path):
     """The environment of a node whose syncs are written down and can be held."""
-    options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    return {"LD_PRELOAD": str(build / "tools/libwatch_sync.so"), "ASAN_OPTIONS": options,
-            "EDM_SYNC_LOG": str(tmp_path / "sync.log"), "EDM_SYNC_GATE": str(tmp_path / "gate")}
+    return preloading(build / "tools/libwatch_sync.so", EDM_SYNC_LOG=str(tmp_path / "sync.log"),
+                      EDM_SYNC_GATE=str(tmp_path / "gate"))
 
 
 def synced(env):

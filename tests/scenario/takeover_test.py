@@ -98,7 +98,7 @@ def test_the_journal_never_comes(bereft, check):
 def test_no_more_is_open_than_u(make_world):
     """Nor by what a claim opens at once, of each chunk some."""
     most = 32
-    world = make_world(domains=6)
+    world = make_world(domains=PEOPLE // 1000)  # each so big that it is a group of its own
     campaign = world.campaign("open", world.people(PEOPLE))
     world.dns.stop()
     world.node(f"ledger.max_open={most}", f"budget.sessions={most // 2}").start()

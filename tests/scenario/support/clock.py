@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A machine with another clock, for a node: world.node(**hour_ahead(build))."""
 import datetime
-import os
 import subprocess
 
+from support.preload import preloading
+
 HOUR_S = 3600
-# Sanitizers want to be loaded first.
-SANITIZERS = ("ASAN_OPTIONS", "verify_asan_link_order=0")
 
 
 def _other_boot_time():
@@ -18,11 +17,8 @@ def _other_boot_time():
 
 def hour_ahead(build):
     """The options of a node whose wall clock is an hour ahead, and its time since boot as well."""
-    name, option = SANITIZERS
-    options = ":".join(filter(None, [os.environ.get(name), option]))
     return {"wrap": _other_boot_time(),
-            "env": {"LD_PRELOAD": str(build / "tools/clock_shift.so"),
-                    "EDM_CLOCK_SHIFT_S": str(HOUR_S), name: options}}
+            "env": preloading(build / "tools/clock_shift.so", EDM_CLOCK_SHIFT_S=str(HOUR_S))}
 
 
 def hours_ahead(event):

@@ -48,6 +48,11 @@ class Fleet:
         self.wait(lambda: len(self.log().mails(client=client)) >= seen + count,
                   f"{count} messages of {name}", seconds)
 
+    def wait_for_reaped(self, name):
+        """Until one of the others has found that the node is gone."""
+        self.wait(lambda: self.mailing.db.value(
+            "SELECT reaped_at IS NOT NULL FROM node WHERE name = %s", name), f"{name} reaped", 60)
+
     def mails(self):
         return self.log().mails()
 
