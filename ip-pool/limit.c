@@ -261,12 +261,24 @@ int limit_rule_check(const struct limit_rule *rule, struct err *err)
 	return 0;
 }
 
-static bool names_provider(struct str name, const struct limit_scope *scope)
+/* A route's site is "host:port": its host alone names it too, whatever the port. */
+static bool names_site(struct str name, struct str site)
+{
+	size_t end = site.len;
+	while (end > 0 && ascii_is_digit(site.ptr[end - 1]))
+		end--;
+	if (str_equals_nocase(name, site))
+		return true;
+	return end > 1 && end < site.len && site.ptr[end - 1] == ':' &&
+	       str_equals_nocase(name, str_slice(site, 0, end - 1));
+}
+
+bool limit_names_target(struct str name, const struct limit_scope *scope)
 {
 	if (str_is_empty(name))
 		return true;
 	if (str_is_empty(scope->provider))
-		return str_equals(name, tail) || str_equals_nocase(name, scope->site);
+		return str_equals(name, tail) || names_site(name, scope->site);
 	return str_equals(name, scope->provider);
 }
 
@@ -281,14 +293,15 @@ bool limit_rule_matches(const struct limit_rule *rule, const struct limit_scope 
 		return false;
 	switch (scope->level) {
 	case LEVEL_LANE:
-		return names_provider(rule->provider, scope) && names(rule->source, scope->source);
+		return limit_names_target(rule->provider, scope) &&
+		       names(rule->source, scope->source);
 	case LEVEL_SOURCE:
 		return names(rule->source, scope->source);
 	case LEVEL_PROVIDER:
-		return names_provider(rule->provider, scope);
+		return limit_names_target(rule->provider, scope);
 	case LEVEL_DOMAIN:
 		return str_equals_nocase(rule->domain, scope->domain) &&
-		       names_provider(rule->provider, scope);
+		       limit_names_target(rule->provider, scope);
 	case LEVEL_CAMPAIGN:
 		return rule->campaign == scope->campaign;
 	case LEVEL_NODE:

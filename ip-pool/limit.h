@@ -172,6 +172,9 @@ enum limit_level limit_rule_level(const struct limit_rule *rule);
  * messages per connection anywhere but on a lane; fields of two levels at once.
  */
 int limit_rule_check(const struct limit_rule *rule, struct err *err) NODISCARD;
+/* Whether name means the scope's provider or site. Empty: any; "tail": every site without a
+ * provider; the host of a static route: its site on whatever port. */
+bool limit_names_target(struct str name, const struct limit_scope *scope);
 /* True if the rule acts on a limiter of this scope (whether or not it has ended). */
 bool limit_rule_matches(const struct limit_rule *rule, const struct limit_scope *scope);
 

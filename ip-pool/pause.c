@@ -18,12 +18,7 @@ static bool names_lane(const struct pause *p, const struct limit_scope *lane)
 {
 	if (!str_is_empty(p->source) && !str_equals(p->source, lane->source))
 		return false;
-	if (str_is_empty(p->provider))
-		return true;
-	if (str_is_empty(lane->provider))
-		return str_equals(p->provider, STR("tail")) ||
-		       str_equals_nocase(p->provider, lane->site);
-	return str_equals(p->provider, lane->provider);
+	return limit_names_target(p->provider, lane);
 }
 
 bool pause_stops_lane(const struct pause *p, const struct limit_scope *lane)

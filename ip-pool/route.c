@@ -2,6 +2,8 @@
 /* Static routes. Pure. */
 #include "ip-pool/route.h"
 
+#include <stdio.h>
+
 const char *route_tls_name(enum route_tls tls)
 {
 	switch (tls) {
@@ -74,4 +76,19 @@ const struct route *route_find(const struct route *routes, size_t count, struct 
 			any = &routes[i];
 	}
 	return any;
+}
+
+bool route_leads_to(const struct route *routes, size_t count, struct str name)
+{
+	char port[8];
+	for (size_t i = 0; i < count; i++) {
+		struct str host = routes[i].host;
+		int len = snprintf(port, sizeof(port), ":%u", (unsigned)routes[i].port);
+		bool begins_so = name.len >= host.len &&
+				 str_equals_nocase(str_slice(name, 0, host.len), host);
+		struct str rest = begins_so ? str_slice(name, host.len, name.len) : STR("-");
+		if (str_is_empty(rest) || str_equals(rest, str_of(port, (size_t)len)))
+			return true;
+	}
+	return false;
 }

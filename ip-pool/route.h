@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Static routes: recipient domain → host:port, before DNS. The host is the site. "*" is the route
- * of every domain that has none of its own. Immutable rows of a snapshot; any thread.
+ * Static routes: recipient domain → host:port, before DNS. That is the site; limits and pauses may
+ * name it by its host alone. "*" is the route of every domain that has none of its own. Immutable
+ * rows of a snapshot; any thread.
  */
 #ifndef EDM_IP_POOL_ROUTE_H
 #define EDM_IP_POOL_ROUTE_H
@@ -37,5 +38,8 @@ int route_parse_target(struct str text, struct str *host_out, uint16_t *port_out
 		       struct err *err) NODISCARD;
 /* The route of a domain (lower case), that of "*", or NULL. */
 const struct route *route_find(const struct route *routes, size_t count, struct str domain);
+
+/* Whether one of them leads to the site called name: "host:port", or the host alone. */
+bool route_leads_to(const struct route *routes, size_t count, struct str name);
 
 #endif

@@ -13,9 +13,10 @@
 /* ------------------------------------------------------------------------------------ set, unset
  */
 
-/* A request as it was typed: a rule, and the memory of its sending domain. */
+/* A request as it was typed: a rule, what was found of its names, the memory of its domain. */
 struct request {
 	struct limit_rule rule;
+	struct steer_scope scope;
 	char domain[ADDRESS_DOMAIN_MAX + 1];
 };
 
@@ -48,7 +49,6 @@ static int parse_spread(const struct cli *cli, struct request *r, struct err *er
 /* Everything the command line names. */
 static int parse_request(struct cli *cli, struct request *r, struct err *err)
 {
-	struct steer_scope scope;
 	*r = (struct request){.rule = {.provider = steer_option(cli, "provider"),
 				       .node = steer_option(cli, "node")}};
 	limit_values_init(&r->rule.values);
@@ -56,10 +56,10 @@ static int parse_request(struct cli *cli, struct request *r, struct err *err)
 		if (limit_values_parse(&r->rule.values, str_from(cli_arg(cli, i)), err) != 0)
 			return -1;
 	if (parse_spread(cli, r, err) != 0 || parse_domain(cli, r, err) != 0 ||
-	    steer_scope(cli, &scope, err) != 0)
+	    steer_scope(cli, &r->scope, err) != 0)
 		return -1;
-	r->rule.source = scope.source;
-	r->rule.campaign = scope.campaign;
+	r->rule.source = r->scope.source;
+	r->rule.campaign = r->scope.campaign;
 	return 0;
 }
 
@@ -117,6 +117,7 @@ static int run_set(struct cli *cli, struct err *err)
 	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, &r, err) != 0 ||
 	    limit_store_set(cli->db, &r.rule, for_ms, &change, err) != 0)
 		return -1;
+	steer_warn_unknown(&r.scope);
 	return report_set(cli, &r.rule, for_ms, err);
 }
 

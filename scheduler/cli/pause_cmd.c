@@ -8,15 +8,14 @@
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
 
-static int parse_scope(struct cli *cli, struct pause *p, struct err *err)
+static int parse_scope(struct cli *cli, struct steer_scope *scope, struct pause *p, struct err *err)
 {
-	struct steer_scope scope;
-	if (steer_scope(cli, &scope, err) != 0)
+	if (steer_scope(cli, scope, err) != 0)
 		return -1;
 	*p = (struct pause){.origin = PAUSE_OPERATOR,
-			    .provider = scope.provider,
-			    .source = scope.source,
-			    .campaign = scope.campaign,
+			    .provider = scope->provider,
+			    .source = scope->source,
+			    .campaign = scope->campaign,
 			    .who = str_from(cli->actor),
 			    .because = cli_because(cli)};
 	return 0;
@@ -70,13 +69,15 @@ static int refuse_whole_campaign(const struct cli *cli, struct err *err)
 
 static int run_pause(struct cli *cli, struct err *err)
 {
+	struct steer_scope named;
 	struct pause p;
 	int64_t for_ms;
 	struct buf scope, left;
 	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
-	    steer_for(cli, &for_ms, err) != 0 || parse_scope(cli, &p, err) != 0 ||
+	    steer_for(cli, &for_ms, err) != 0 || parse_scope(cli, &named, &p, err) != 0 ||
 	    pause_store_add(cli->db, &p, for_ms, err) != 0)
 		return -1;
+	steer_warn_unknown(&named);
 	buf_init(&scope, 1024);
 	buf_init(&left, 64);
 	int result = describe(cli, &p, &scope, err);
@@ -94,10 +95,11 @@ static int run_pause(struct cli *cli, struct err *err)
 static int lift(struct cli *cli, struct err *err)
 {
 	struct change change = steer_change(cli);
+	struct steer_scope named;
 	struct pause p;
 	int64_t id = 0;
 	if (args_number(&cli->args, "id", ARG_RANGE(1, INT32_MAX), &id, err) != 0 ||
-	    parse_scope(cli, &p, err) != 0)
+	    parse_scope(cli, &named, &p, err) != 0)
 		return -1;
 	p.id = id;
 	return cli_flag(cli, "all") ? pause_store_lift_all(cli->db, &change, err)

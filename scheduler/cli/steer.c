@@ -26,7 +26,8 @@ struct str steer_option(const struct cli *cli, const char *name)
 int steer_check_provider(const struct ip_pool_snapshot *s, struct str name, struct err *err)
 {
 	if (str_is_empty(name) || str_equals(name, STR("tail")) || str_find_char(name, '.') > 0 ||
-	    provider_find(s->providers, name) != NULL)
+	    provider_find(s->providers, name) != NULL ||
+	    route_leads_to(s->routes, s->route_count, name))
 		return 0;
 	return err_set(
 		err, ERR_NOT_FOUND,
@@ -43,6 +44,37 @@ int steer_check_source(const struct ip_pool_snapshot *s, struct str name, struct
 		       STR_ARG(name));
 }
 
+/* Whether mail has a reason to go to what name says: only for a site that is asked for by its host
+ * is that ever in doubt. */
+static int is_known(struct cli *cli, const struct ip_pool_snapshot *s, struct str name,
+		    bool *known_out, struct err *err)
+{
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	*known_out = true;
+	if (str_is_empty(name) || str_equals(name, STR("tail")) ||
+	    provider_find(s->providers, name) != NULL ||
+	    route_leads_to(s->routes, s->route_count, name))
+		return 0;
+	pg_params_init(&p);
+	pg_add_text(&p, name);
+	int result = pg_run(cli->db, "setup/known_site", &p, &rows, err);
+	pg_params_done(&p);
+	if (result == 0)
+		*known_out = pg_bool(rows, 0, 0);
+	pg_rows_free(rows);
+	return result;
+}
+
+void steer_warn_unknown(const struct steer_scope *scope)
+{
+	if (scope->is_unknown_site)
+		fprintf(stderr,
+			"warning: %.*s is no provider, no route leads there, and it is nobody's "
+			"mail exchanger as far as is known; this holds when mail goes there\n",
+			STR_ARG(scope->provider));
+}
+
 static int find_campaign(struct cli *cli, int64_t *id_out, struct err *err)
 {
 	const char *name = cli_option(cli, "campaign");
@@ -53,6 +85,7 @@ static int find_campaign(struct cli *cli, int64_t *id_out, struct err *err)
 int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
 {
 	struct ip_pool_snapshot *s = NULL;
+	bool is_site_known = true;
 	*out = (struct steer_scope){.provider = steer_option(cli, "provider"),
 				    .source = steer_option(cli, "source")};
 	if (steer_load(cli, &s, err) != 0)
@@ -60,6 +93,9 @@ int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
 	int result = steer_check_provider(s, out->provider, err);
 	if (result == 0)
 		result = steer_check_source(s, out->source, err);
+	if (result == 0)
+		result = is_known(cli, s, out->provider, &is_site_known, err);
+	out->is_unknown_site = !is_site_known;
 	ip_pool_snapshot_drop(s);
 	return result == 0 ? find_campaign(cli, &out->campaign, err) : -1;
 }

@@ -17,7 +17,8 @@ int steer_load(struct cli *cli, struct ip_pool_snapshot **out, struct err *err) 
 /* The value of the option as a slice; empty if it was not given. */
 struct str steer_option(const struct cli *cli, const char *name);
 
-/* ERR_NOT_FOUND unless name (empty is fine) is a provider, "tail", or a site (has a dot). */
+/* ERR_NOT_FOUND unless name (empty is fine) is a provider, "tail", or a site (has a dot, or a
+ * route leads there). */
 int steer_check_provider(const struct ip_pool_snapshot *s, struct str name,
 			 struct err *err) NODISCARD;
 /* ERR_NOT_FOUND unless name (empty is fine) is a source in use. */
@@ -27,8 +28,11 @@ int steer_check_source(const struct ip_pool_snapshot *s, struct str name,
 struct steer_scope {
 	struct str provider, source;
 	int64_t campaign;
+	bool is_unknown_site; /* provider is a host to which nothing goes as far as is known */
 };
 int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
+/* A line on standard error if the site is unknown. */
+void steer_warn_unknown(const struct steer_scope *scope);
 /* "lane mx1/qq" when both are named, else "source mx1"; false and nothing without a source. */
 bool steer_say_source(struct str source, struct str provider, struct buf *out);
 

@@ -56,6 +56,21 @@ def test_limits_of_every_scope(mx1, database):
     ]
 
 
+def test_a_name_that_nothing_goes_to_is_taken_with_a_warning(mx1, database):
+    mx1("route", "set", "a.example", "127.0.0.9:2525")
+    mx1("route", "set", "b.example", "relay:25")
+    database.query("INSERT INTO recipient_domain(name, last_mx) VALUES ('c.example', 'mx.c.test')")
+    for name in ("qq", "tail", "127.0.0.9", "127.0.0.9:2525", "relay", "MX.c.test"):
+        assert mx1("limit", "set", "--provider", name, "rate=50/s").err == ""
+        assert mx1("pause", "--provider", name).err == ""
+    for name in ("typo.example", "127.0.0.9:252", "127.0.0"):
+        warning = f"warning: {name} is no provider, no route leads there"
+        assert warning in mx1("limit", "set", "--provider", name, "rate=50/s").err
+        assert warning in mx1("pause", "--provider", name).err
+        assert mx1("limit", "unset", "--provider", name).err == ""
+        assert mx1("resume", "--provider", name).err == ""
+
+
 def test_a_limit_for_two_hours(mx1):
     mx1("limit", "set", "--provider", "gmail", "rate=2/s", "--for", "2h")
     (rule,) = [r for r in mx1("limit", "show", "--json").json["limits"] if r["provider"] == "gmail"]

@@ -155,3 +155,22 @@ def test_who_prefers_a_source_is_in_nobodys_way(mailing):
     assert len(log.accepted(client=staying, mail_from="news@later.test")) == 50
     assert mailing.states(later) == {"delivered": 50}
     assert mailing.states(campaign)["delivered"] < 300
+
+
+def test_a_pause_names_a_routed_site_by_its_host(mailing):
+    """… whose name has a port. It holds at once, and for that site alone."""
+    mailing.provider("big", profile={"delay_ms": {"dot": 20}}, connections=2)
+    mailing.provider("other")
+    mailing.source("s1")
+    host = mailing.addresses["big"]
+    mailing.edm("route", "set", "big.test", f"{host}:{mailing.port}")
+    mailing.edm("pause", "--provider", host)
+    mailing.edm("limit", "set", "--provider", host, "connections=1")
+    campaign = mailing.campaign("c", {"big": 50, "other": 50})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.accepted(50, listener=mailing.addresses["other"])
+    assert mailing.log().connects(listener=host) == []
+    mailing.edm("resume", "--provider", host)
+    log = mailing.finished(campaign)
+    assert len(log.accepted(listener=host)) == 50 and log.open_peak(listener=host) == 1

@@ -157,6 +157,42 @@ static void pauses_stop_what_they_name(void **state)
 	assert_null(pause_of_campaign(&campaign, 1, 4, &qq, 5));
 }
 
+/* The host of a route names its site, whatever the port. */
+static void a_routed_site_is_named_by_its_host(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *site;
+		bool want;
+	} cases[] = {
+		{"127.77.1.1", "127.77.1.1:26025", true},
+		{"127.77.1.1:26025", "127.77.1.1:26025", true},
+		{"Relay.Example.com", "relay.example.com:587", true},
+		{"2001:db8::1", "2001:db8::1:587", true},
+		{"mx.a.org", "mx.a.org", true},
+		{"tail", "127.77.1.1:26025", true},
+		{"127.77.1.1:2602", "127.77.1.1:26025", false},
+		{"127.77.1.1:25", "127.77.1.1:26025", false},
+		{"127.77.1", "127.77.1.1", false},
+		{"127.77.1.", "127.77.1.1", false},
+		{"127.77.1.2", "127.77.1.1:26025", false},
+	};
+	const struct route routes[] = {{.host = STR("relay.example.com"), .port = 587},
+				       {.host = STR("2001:db8::1"), .port = 25}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct limit_scope scope = {.level = LEVEL_LANE, .site = str_from(cases[i].site)};
+		struct pause pause = {.provider = str_from(cases[i].name), .until_ms = 10};
+		struct limit_rule rule = {.provider = str_from(cases[i].name)};
+		assert_int_equal(pause_stops_lane(&pause, &scope), cases[i].want);
+		assert_int_equal(limit_rule_matches(&rule, &scope), cases[i].want);
+	}
+	assert_true(route_leads_to(routes, 2, STR("Relay.example.com")));
+	assert_true(route_leads_to(routes, 2, STR("relay.example.com:587")));
+	assert_true(route_leads_to(routes, 2, STR("2001:db8::1")));
+	assert_false(route_leads_to(routes, 2, STR("relay.example.com:58")));
+	assert_false(route_leads_to(routes, 2, STR("relay.example")));
+}
+
 static void route_targets_are_parsed(void **state)
 {
 	(void)state;
@@ -200,6 +236,7 @@ int main(void)
 		cmocka_unit_test(pools_hold_usable_sources),
 		cmocka_unit_test(sources_are_checked),
 		cmocka_unit_test(pauses_stop_what_they_name),
+		cmocka_unit_test(a_routed_site_is_named_by_its_host),
 		cmocka_unit_test(route_targets_are_parsed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
