@@ -14,6 +14,7 @@
 /* What a running node's callbacks need. */
 struct running {
 	struct cli *cli;
+	char name[64]; /* of the node */
 	struct secrets secrets;
 	const char *sets[ARGS_MAX_OPTIONS];
 	struct configure_options options;
@@ -122,6 +123,12 @@ static int make_settings(void *context, const struct pg_rows *shared, struct nod
 	return result;
 }
 
+static int keep_name(void *context, struct err *err)
+{
+	const struct running *running = context;
+	return node_name_keep(running->cli->place.data_dir, running->name, err);
+}
+
 static void forget(struct running *running)
 {
 	node_configuration_done(&running->fresh[0]);
@@ -134,15 +141,14 @@ static void forget(struct running *running)
 
 static int run_node(struct cli *cli, struct err *err)
 {
-	char name[64];
 	struct running running = {.cli = cli};
 	set_options(&running);
 	buf_init(&running.file, CONF_FILE_MAX);
 	buf_init(&running.next_file, CONF_FILE_MAX);
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || place_make_data_dir(&cli->place, err) != 0 ||
-	    node_name_choose(cli->place.data_dir, cli_option(cli, "node"), name, sizeof(name),
-			     err) != 0 ||
+	    node_name_choose(cli->place.data_dir, cli_option(cli, "node"), running.name,
+			     sizeof(running.name), err) != 0 ||
 	    secrets_load(cli->place.data_dir, true, &running.secrets, err) != 0 ||
 	    read_configuration(&running, db, err) != 0) {
 		forget(&running);
@@ -153,8 +159,9 @@ static int run_node(struct cli *cli, struct err *err)
 	struct node_options options = {
 		.database_url = cli->place.database_url,
 		.data_dir = cli->place.data_dir,
-		.name = name,
+		.name = running.name,
 		.settings = running.start.settings,
+		.on_joined = keep_name,
 		.read_files = read_files,
 		.make_settings = make_settings,
 		.secrets = {.open = open_secret, .context = &running},

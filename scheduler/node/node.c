@@ -215,7 +215,7 @@ static int open_parts(struct node *n, struct err *err)
 	n->resolver = resolver_open(n->loop, &s->dns, err);
 	if (n->resolver == NULL)
 		return -1;
-	if (open_ledger(n, err) != 0)
+	if (open_ledger(n, err) != 0 || n->options.on_joined(n->options.context, err) != 0)
 		return -1;
 	open_load(n);
 	n->workers = xcalloc(s->workers, sizeof(n->workers[0]));

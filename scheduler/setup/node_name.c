@@ -48,8 +48,19 @@ int node_name_choose(const char *data_dir, const char *given, char *out, size_t 
 	if (!is_name(str_from(host)))
 		snprintf(host, sizeof(host), "node1");
 	snprintf(out, size, "%s", given ? given : host);
+	return 0;
+}
+
+int node_name_keep(const char *data_dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	char kept[128];
+	snprintf(path, sizeof(path), "%s/node.name", data_dir);
+	read_name(path, kept, sizeof(kept));
+	if (strcmp(kept, name) == 0)
+		return 0;
 	FILE *f = fopen(path, "w");
-	if (f == NULL || fprintf(f, "%s\n", out) < 0 || fclose(f) != 0)
+	if (f == NULL || fprintf(f, "%s\n", name) < 0 || fclose(f) != 0)
 		return err_set(err, ERR_SYSTEM, "cannot write %s", path);
 	return 0;
 }

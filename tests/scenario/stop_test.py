@@ -44,3 +44,17 @@ def test_a_stop_while_names_are_looked_up(make_world, check):
     campaign.wait_for_count("leased", 200)
     node.stop()
     assert set(check(world, campaign).sums().values()) <= {"waiting", "deferred"}
+
+
+def test_a_refused_start_changes_nothing(make_world):
+    """Nor does it rename the machine: the next plain start is the node that it was."""
+    world = make_world(domains=1, sources=1)
+    node = world.node(name="first").start()
+    other = world.node(name="third")
+    other.program = node.program
+    other.launch()
+    assert other.wait_for_end() == 4, other.tail()
+    node.stop()
+    node.name = None
+    assert node.start().wait_for("node_running")["node"] == "first"
+    assert world.database.query("SELECT name FROM node") == [("first",)]
