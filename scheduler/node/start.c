@@ -98,6 +98,42 @@ static int settle_and_join(struct start *s, struct pg_blocking *db, struct err *
 	return result;
 }
 
+/* "n1 is drained (ann: kernel update); …", or 0 if it is not. */
+static int refuse_drained(const char *name, struct pg_blocking *db, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(name));
+	int rc = pg_run(db, "ledger/who_drained", &params, &rows, err);
+	pg_params_done(&params);
+	if (rc == 0 && pg_rows_count(rows) > 0) {
+		struct str because = pg_text(rows, 0, 1);
+		rc = err_set(err, ERR_REFUSED,
+			     "%s is drained (%.*s%s%.*s); edm node drain %s --undo", name,
+			     STR_ARG(pg_text(rows, 0, 0)), str_is_empty(because) ? "" : ": ",
+			     STR_ARG(because), name);
+	}
+	pg_rows_free(rows);
+	return rc;
+}
+
+/* A drained node has said what its journal knew and had its leases released; it begins nothing. */
+static int leave_if_drained(const struct start *s, struct pg_blocking *db, struct err *err)
+{
+	struct pg_params params;
+	struct err ignored;
+	if (refuse_drained(s->node_name, db, err) == 0)
+		return 0;
+	pg_params_init(&params);
+	pg_add_int4(&params, s->id.node);
+	pg_add_int4(&params, s->id.incarnation);
+	/* If that fails the lease just runs out. */
+	(void)(pg_run(db, "ledger/leave", &params, NULL, &ignored) == 0);
+	pg_params_done(&params);
+	return -1;
+}
+
 int keeper_start(struct start *s, struct err *err)
 {
 	struct pg_blocking *db = pg_open_blocking(s->database_url, "edm start", err);
@@ -111,6 +147,8 @@ int keeper_start(struct start *s, struct err *err)
 		result = read_past(s, db, err);
 	if (result == 0)
 		result = settle_and_join(s, db, err);
+	if (result == 0)
+		result = leave_if_drained(s, db, err);
 	if (result == 0)
 		result = past_load(s->past, db, s->id.node, err);
 	pg_close_blocking(db);

@@ -2,7 +2,7 @@
 /*
  * The start of a node, blocking, before its loop runs: lock the journal → settle what the process
  * before us left, under its identity → register → settle once more, because a claim of the old
- * process may have committed meanwhile → forget the old segments.
+ * process may have committed meanwhile → forget the old segments. A drained node leaves again.
  */
 #ifndef EDM_SCHEDULER_NODE_START_H
 #define EDM_SCHEDULER_NODE_START_H
@@ -26,7 +26,7 @@ struct start {
 	int64_t registered_ms; /* boot clock when the registration was sent */
 };
 
-/* ERR_REFUSED when the name or the journal is in use. */
+/* ERR_REFUSED when the name or the journal is in use, or the node is drained. */
 int keeper_start(struct start *s, struct err *err) NODISCARD;
 
 #endif

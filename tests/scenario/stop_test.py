@@ -58,3 +58,23 @@ def test_a_refused_start_changes_nothing(make_world):
     node.name = None
     assert node.start().wait_for("node_running")["node"] == "first"
     assert world.database.query("SELECT name FROM node") == [("first",)]
+
+
+def test_a_drained_node_does_not_start(make_world, check):
+    """It still tells what its journal knew, and says who drained it."""
+    world = make_world(domains=4, sources=1, profile={"delay_ms": {"dot": 20}})
+    campaign = world.campaign("drained", world.people(400))
+    node = world.node(name="n1").start()
+    campaign.start()
+    campaign.wait_for_count("delivered", 50)
+    node.kill()
+    world.program("node", "drain", "n1", "--because", "kernel update")
+    node.launch()
+    assert node.wait_for_end() == 4, node.tail()
+    assert "edm: n1 is drained (tester: kernel update); edm node drain n1 --undo" in node.tail(1)
+    assert campaign.count("leased") == 0
+    assert world.database.value("SELECT lease_until <= now() FROM node")
+    world.program("node", "drain", "n1", "--undo")
+    node.start()
+    campaign.wait_for("finished")
+    check(world, campaign).at_end()
