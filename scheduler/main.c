@@ -129,6 +129,13 @@ static int keep_name(void *context, struct err *err)
 	return node_name_keep(running->cli->place.data_dir, running->name, err);
 }
 
+/* On a thread of the pool. */
+static int revive_database(void *context, struct err *err)
+{
+	const struct running *running = context;
+	return place_start_database(&running->cli->place, false, err);
+}
+
 static void forget(struct running *running)
 {
 	node_configuration_done(&running->fresh[0]);
@@ -162,6 +169,7 @@ static int run_node(struct cli *cli, struct err *err)
 		.name = running.name,
 		.settings = running.start.settings,
 		.on_joined = keep_name,
+		.revive_database = cli->place.is_private ? revive_database : NULL,
 		.read_files = read_files,
 		.make_settings = make_settings,
 		.secrets = {.open = open_secret, .context = &running},

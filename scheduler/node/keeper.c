@@ -191,6 +191,11 @@ const struct past *keeper_past(const struct keeper *k)
 	return k->past;
 }
 
+bool keeper_is_away(const struct keeper *k)
+{
+	return k->is_away;
+}
+
 struct journal *keeper_journal(struct keeper *k)
 {
 	return k->journal;

@@ -198,6 +198,8 @@ struct keeper_gauges {
 	const struct err *refusal; /* why; NULL = nothing is refused. The keeper's */
 };
 struct keeper_gauges keeper_gauges(const struct keeper *k);
+/* Whether one of its connections is down. */
+bool keeper_is_away(const struct keeper *k);
 /* Settings that a running node takes, as in the options. */
 void keeper_set_upkeep(struct keeper *k, int64_t unknown_retry_after_ms, int64_t overdue_ms,
 		       int32_t keep_outcomes_days);

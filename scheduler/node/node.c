@@ -146,6 +146,7 @@ static void on_tick(struct timer *timer)
 	claims_tick(n);
 	slices_deal(n);
 	live_tick(n);
+	revive_tick(n);
 	sites_evict(n);
 	lookups_tell(n);
 	texts_expire(n);
@@ -268,6 +269,7 @@ static void node_free(struct node *n)
 	keeper_close(n->keeper);
 	pg_close(n->load);
 	reload_free(n);
+	revive_free(n);
 	texts_free(n);
 	lookups_free(n);
 	sites_free(n);

@@ -42,6 +42,9 @@ struct node_options {
 	struct node_settings settings;
 	/* The name is this node's now; -1 ends the start. */
 	int (*on_joined)(void *context, struct err *err);
+	/* Starts the database, which does not answer, on a thread of the pool; one call at a time.
+	 * NULL: it is not ours to start. */
+	int (*revive_database)(void *context, struct err *err);
 	/* Reads the files of the settings again, on a thread of the pool; one call at a time. */
 	int (*read_files)(void *context, struct err *err);
 	/* The settings of the files as read last and these rows of setup/settings; -1: the old ones

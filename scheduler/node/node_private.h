@@ -7,7 +7,8 @@
  *   text      one content version of a campaign, loaded or being loaded
  *   lookup    a recipient domain whose mail exchangers are being asked for, with the jobs waiting
  *
- * node.c life, signals · reload.c what changed · control.c letters and ledger events · dispatch.c
+ * node.c life, signals · reload.c what changed · revive.c the private
+ * database · control.c letters and ledger events · dispatch.c
  * from a lease to the workers · lookup.c domains and sites · claims.c needs and claims · texts.c
  * snapshots · live.c what the world sees
  */
@@ -100,6 +101,14 @@ struct reload {
 	int64_t not_before_ms;
 };
 
+/* The private database being started again (revive.c). */
+struct revival {
+	bool is_under_way;
+	bool is_told; /* it failed in this outage, and that was said */
+	uv_work_t work;
+	struct err err; /* of the last one */
+};
+
 /* Under which reload a worker last spoke of its limits. */
 struct wish_seen {
 	bool has_spoken;
@@ -146,6 +155,7 @@ struct node {
 	size_t worker_count, drained_count;
 	struct identity *identity; /* NULL until loaded */
 	struct reload reload;
+	struct revival revival;
 	uint64_t site_round; /* grows with every change of what sites are made of */
 	struct map needs, texts, campaigns, lookups, sites;
 	struct map wide_limits;	  /* struct wide_limit (slices.c) */
@@ -189,6 +199,12 @@ void reload_on_versions(struct node *n, const int64_t *versions);
 void reload_all(struct node *n);
 /* Connections are closed. */
 void reload_free(struct node *n);
+
+/* ---- revive.c */
+/* Once a second. */
+void revive_tick(struct node *n);
+/* Waits for what is under way. */
+void revive_free(struct node *n);
 
 /* ---- control.c */
 extern const struct keeper_events node_keeper_events;

@@ -8,7 +8,9 @@
 #include <glob.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +19,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "engine/pg/blocking.h"
 
 #define ROOT_HOME "/var/lib/edm"
 /* sizeof(sun_path) less "/.s.PGSQL.5432" and a NUL. */
 #define SOCKET_DIR_MAX 92u
+/* A start is tried for so long, and again after this. */
+#define START_MS 30000
+#define START_AGAIN_MS 100
 #define RUN_ARGS_MAX 24u /* of a program: its name, arguments, the NULL behind them */
 
 struct cluster {
@@ -131,6 +137,16 @@ static void become_user(const struct cluster *c)
 		_exit(126);
 }
 
+/* What a node ignores and its threads block is not for the server to inherit. */
+static void accept_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+}
+
 /* Runs a program of PostgreSQL as the server's user, its output in home/log. It finds its sisters
  * by the path it was called by. args: its name, arguments, NULL; RUN_ARGS_MAX at most. */
 static int run_program(const struct cluster *c, const char *const args[], struct err *err)
@@ -144,6 +160,7 @@ static int run_program(const struct cluster *c, const char *const args[], struct
 		return err_errno(err, errno, "cannot start %s", args[0]);
 	if (pid == 0) {
 		become_user(c);
+		accept_signals();
 		int in = open("/dev/null", O_RDONLY);
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 		if (in < 0 || fd < 0 || dup2(in, 0) < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 ||
@@ -275,6 +292,20 @@ static int create_database(const struct cluster *c, struct err *err)
 	return result;
 }
 
+/* What a killed server leaves holds its memory for a moment, and one that recovers does not answer
+ * yet: tried for START_MS. */
+static int start_server(const struct cluster *c, const char *data, struct err *err)
+{
+	const char *start[] = {"pg_ctl", "start", "-w", "-s", "-D", data, NULL};
+	int64_t until_ms = clock_now_ms() + START_MS;
+	while (!is_answering(c, "postgres") && run_program(c, start, err) != 0) {
+		if (clock_now_ms() >= until_ms)
+			return -1;
+		poll(NULL, 0, START_AGAIN_MS);
+	}
+	return 0;
+}
+
 static int start_locked(const char *data_dir, bool create, struct cluster *c, struct err *err)
 {
 	char data[PATH_MAX + 32];
@@ -292,10 +323,7 @@ static int start_locked(const char *data_dir, bool create, struct cluster *c, st
 		if (make_cluster(c, err) != 0)
 			return -1;
 	}
-	const char *start[] = {"pg_ctl", "start", "-w", "-s", "-D", data, NULL};
-	if (!is_answering(c, "postgres") && run_program(c, start, err) != 0)
-		return -1;
-	return create_database(c, err);
+	return start_server(c, data, err) == 0 ? create_database(c, err) : -1;
 }
 
 int private_pg_start(const char *data_dir, bool create, struct err *err)

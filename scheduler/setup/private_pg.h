@@ -6,7 +6,7 @@
  * It stands in data_dir/postgres (data/, run/ with the socket, log). PostgreSQL refuses to be root
  * and cannot live below a 0700 directory of root's, so for root it stands in /var/lib/edm/<id>,
  * owned by an unprivileged user, and data_dir/postgres is a link. Starts are serialised by a lock
- * file. Blocking; for the command line and for start-up.
+ * file. Blocking; for the command line, for start-up, and for a thread of a node's pool.
  */
 #ifndef EDM_SCHEDULER_SETUP_PRIVATE_PG_H
 #define EDM_SCHEDULER_SETUP_PRIVATE_PG_H
