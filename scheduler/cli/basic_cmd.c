@@ -102,6 +102,8 @@ static int run_down(struct cli *cli, struct err *err)
 		return err_set(err, ERR_REFUSED,
 			       "down stops the private database only; %s is not edm's to stop",
 			       cli->place.shown);
+	if (place_check_access(&cli->place, err) != 0)
+		return -1;
 	if (!private_pg_exists(dir))
 		return err_set(err, ERR_NOT_FOUND, "there is no private database in %s", dir);
 	if (check_no_node(cli, err) != 0)

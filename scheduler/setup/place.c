@@ -111,10 +111,22 @@ int place_make_data_dir(const struct place *p, struct err *err)
 	return 0;
 }
 
-int place_start_database(struct place *p, bool create, struct err *err)
+int place_check_access(const struct place *p, struct err *err)
+{
+	if (access(p->data_dir, X_OK) != 0 && errno == EACCES)
+		return err_set(err, ERR_SYSTEM,
+			       "permission denied: this user may not look into the data directory "
+			       "%s",
+			       p->data_dir);
+	return 0;
+}
+
+int place_start_database(const struct place *p, bool create, struct err *err)
 {
 	if (!p->is_private)
 		return 0;
+	if (place_check_access(p, err) != 0)
+		return -1;
 	if (!create && !private_pg_exists(p->data_dir))
 		return err_set(
 			err, ERR_NOT_FOUND,

@@ -27,8 +27,10 @@ int place_find(const char *database, const char *data, struct place *out,
 void place_done(struct place *p);
 /* Makes the data directory if it is not there. */
 int place_make_data_dir(const struct place *p, struct err *err) NODISCARD;
+/* ERR_SYSTEM when this user may not look into the data directory: what is in there is not known. */
+int place_check_access(const struct place *p, struct err *err) NODISCARD;
 /* The private database runs afterwards: it is made (create) and started when needed; without create
  * a missing one is ERR_NOT_FOUND ("run edm init"). Nothing for any other database. */
-int place_start_database(struct place *p, bool create, struct err *err) NODISCARD;
+int place_start_database(const struct place *p, bool create, struct err *err) NODISCARD;
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """init, down, sql, version, help: what a newcomer types first."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def test_init_makes_a_private_database_and_down_removes_it(private):
     assert "needs --yes" in private.fails(4, "down", "--purge")
     private("down", "--purge", "--yes")
     assert "no private database" in private.fails(3, "down")
+
+
+def test_a_data_directory_of_somebody_else(build, tmp_path):
+    """Nobody may look into it: whether there is a database is not known."""
+    data = tmp_path / "closed"
+    data.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+    user = {"user": "nobody"} if os.geteuid() == 0 else {}
+    for words in (["node", "list"], ["down"]):
+        run = subprocess.run([build / "bin/edm", *words, "--data", data], capture_output=True,
+                             text=True, timeout=20, cwd="/", **user)
+        assert run.returncode == 1 and "permission denied" in run.stderr, run.stderr
+        assert str(data) in run.stderr and "edm init" not in run.stderr
 
 
 def test_init_of_a_named_database(build, tmp_path, empty_database):
