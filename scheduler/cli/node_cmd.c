@@ -8,25 +8,37 @@
 
 static json_t *node_json(const struct roster_node *n)
 {
-	return json_pack("{s:o, s:s, s:b, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+	return json_pack("{s:o, s:s, s:b, s:b, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "name",
 			 json_of_str(n->name), "state", node_state_name(n->state), "running",
-			 n->is_alive, "host", json_of_str(n->host), "pid", (json_int_t)n->pid,
-			 "version", json_of_str(n->version), "up_ms",
+			 n->is_alive, "stopped", n->has_left, "host", json_of_str(n->host), "pid",
+			 (json_int_t)n->pid, "version", json_of_str(n->version), "up_ms",
 			 (json_int_t)(n->is_alive ? n->alive_for_ms : 0), "last_beat_ago_ms",
 			 (json_int_t)n->last_beat_ago_ms, "connections", (json_int_t)n->sessions,
 			 "leases", (json_int_t)n->leases, "sources", (json_int_t)n->sources);
+}
+
+/* What an operator made of it as long as it runs, else how it ended. */
+static struct str state_of(const struct roster_node *n)
+{
+	if (n->is_alive)
+		return str_from(node_state_name(n->state));
+	if (!n->has_left)
+		return STR("gone");
+	return n->state == NODE_STATE_DRAINING ? STR("drained") : STR("stopped");
 }
 
 static void node_row(struct table *t, const struct roster_node *n)
 {
 	struct buf since;
 	buf_init(&since, 128);
-	buf_append_cstr(&since, n->is_alive ? "running for " : "last heard of ");
+	buf_append_cstr(&since, n->is_alive   ? "running for "
+				: n->has_left ? "stopped "
+					      : "last heard of ");
 	explain_duration(n->is_alive ? n->alive_for_ms : n->last_beat_ago_ms, &since);
 	if (!n->is_alive)
 		buf_append_cstr(&since, " ago");
 	table_str(t, n->name);
-	table_str(t, str_from(node_state_name(n->state)));
+	table_str(t, state_of(n));
 	table_str(t, buf_str(&since));
 	table_str_or_dash(t, n->host);
 	table_cell(t, "%lld", (long long)n->pid);
@@ -56,6 +68,12 @@ static int print_nodes(struct cli *cli, const struct roster *r, struct str name)
 	return 0;
 }
 
+static int refuse_unknown(struct str name, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "there is no node \"%.*s\"; see: edm node list",
+		       STR_ARG(name));
+}
+
 static int run_show(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
@@ -65,8 +83,7 @@ static int run_show(struct cli *cli, struct err *err)
 		return -1;
 	int result;
 	if (!str_is_empty(name) && roster_find(&r, name) == NULL)
-		result = err_set(err, ERR_NOT_FOUND,
-				 "there is no node \"%.*s\"; see: edm node list", STR_ARG(name));
+		result = refuse_unknown(name, err);
 	else
 		result = print_nodes(cli, &r, name);
 	roster_done(&r);

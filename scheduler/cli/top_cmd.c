@@ -11,6 +11,15 @@
 #define REFRESH_MS 1000
 #define CLEAR_SCREEN "\x1b[H\x1b[2J"
 
+static const char *state_of(const struct cli *cli, const json_t *node)
+{
+	if (json_is_true(json_object_get(node, "alive")))
+		return document_text(node, "node_state");
+	if (json_is_true(json_object_get(node, "stopped")))
+		return REPORT_SAY(cli, "stopped", "已停止");
+	return REPORT_SAY(cli, "gone", "失联");
+}
+
 static void print_nodes(struct cli *cli, const json_t *live)
 {
 	struct table t;
@@ -21,10 +30,8 @@ static void print_nodes(struct cli *cli, const json_t *live)
 	json_array_foreach(json_object_get(live, "nodes"), i, node)
 	{
 		const json_t *gauges = json_object_get(node, "gauges");
-		bool is_alive = json_is_true(json_object_get(node, "alive"));
 		table_str(&t, str_from(document_text(node, "node")));
-		table_str(&t, str_from(is_alive ? document_text(node, "node_state")
-						: REPORT_SAY(cli, "gone", "失联")));
+		table_str(&t, str_from(state_of(cli, node)));
 		report_number(&t, document_int(gauges, "sessions"));
 		report_number(&t, document_int(gauges, "held"));
 		report_number(&t, document_int(gauges, "leases"));

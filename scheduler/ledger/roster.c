@@ -28,7 +28,8 @@ static void read_node(struct arena *arena, const struct pg_rows *rows, int row,
 				  .last_beat_ago_ms = pg_int(rows, row, 8),
 				  .sessions = pg_int(rows, row, 9),
 				  .leases = pg_int(rows, row, 10),
-				  .sources = pg_int(rows, row, 11)};
+				  .sources = pg_int(rows, row, 11),
+				  .has_left = pg_bool(rows, row, 12)};
 }
 
 int roster_load(struct pg_blocking *db, struct roster *out, struct err *err)

@@ -29,6 +29,7 @@ struct roster_node {
 	enum node_state state;
 	int64_t pid;
 	bool is_alive;	      /* its lease holds */
+	bool has_left;	      /* it stopped in order */
 	int64_t alive_for_ms; /* since the present row of heartbeats began */
 	int64_t last_beat_ago_ms;
 	int64_t sessions; /* SMTP connections, as it last said */

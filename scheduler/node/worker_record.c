@@ -78,7 +78,10 @@ static void append_json_str(struct buf *out, const char *key, struct str value)
 static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 {
 	struct buf sentence;
-	if (lane->wait_until_ms <= now)
+	const struct worker_queue *q = lane->queue;
+	bool has_mail = q->jobs.queued_count + q->jobs.ahead_count > 0;
+	/* Who has no mail asks for no share, and waits for none. */
+	if (lane->wait_until_ms <= now || (!has_mail && lane->wait.cap.origin == ORIGIN_SLICE))
 		return;
 	buf_init(&sentence, 512);
 	explain_wait(&lane->wait, &lane->limits.limiter.scope, now, &sentence);

@@ -102,6 +102,28 @@ def test_nodes_are_listed_drained_and_removed(edm, database):
     assert len(events(database, "node activate")) == len(events(database, "node remove")) == 1
 
 
+def test_a_node_that_stopped_is_told_from_one_that_is_gone(edm, database):
+    for name, ended in (("killed", "-1 minute"), ("stopped", "-7 minutes")):
+        add_node(database, name, ended)
+    add_node(database, "drained", "-1 hour")
+    database.query("UPDATE node SET beat_at = lease_until WHERE name <> 'killed';"
+                   "UPDATE node SET state = 2 WHERE name = 'drained';"
+                   "INSERT INTO node_live(node_id, incarnation, live)"
+                   " SELECT node_id, 0, '{\"lanes\": [{\"source\": \"mx1\", \"queue\": \"qq\"}]}'"
+                   " FROM node")
+    nodes = {n["name"]: n for n in edm("node", "list", "--json").json["nodes"]}
+    assert {name: n["stopped"] for name, n in nodes.items()} == {
+        "killed": False, "stopped": True, "drained": True}
+    rows = {line.split()[0]: line for line in edm("node", "list").out.splitlines()}
+    assert rows["killed"].split()[1:4] == ["gone", "last", "heard"]
+    assert rows["stopped"].split()[1:3] == ["stopped", "stopped"]
+    assert rows["drained"].split()[1:3] == ["drained", "stopped"]
+    top = edm("top", "--once").out
+    assert "No lane is in use" in top
+    assert {line.split()[1] for line in top.splitlines() if line.startswith("stopped")} == {
+        "stopped"}
+
+
 def test_a_node_that_holds_chunks_is_not_removed(edm, database):
     add_node(database, "n2", "-1 hour")
     database.query(

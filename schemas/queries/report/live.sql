@@ -6,6 +6,7 @@ SELECT jsonb_build_object(
 			'node', n.name, 'node_id', n.node_id,
 			'node_state', CASE n.state WHEN 1 THEN 'active' ELSE 'draining' END,
 			'host', n.host, 'alive', n.lease_until > now(),
+			'stopped', n.lease_until <= now() AND n.lease_until = n.beat_at,
 			'beat_at', time_us(n.beat_at), 'live_at', time_us(l.at),
 			'gauges', coalesce(l.live, '{}') - 'lanes') ORDER BY n.name)
 	            FROM node n LEFT JOIN node_live l
@@ -16,7 +17,7 @@ SELECT jsonb_build_object(
 	                           ORDER BY v.lane ->> 'source', v.lane ->> 'queue')
 	            FROM node n JOIN node_live l USING (node_id, incarnation)
 	           CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'lanes') v(lane)
-	           WHERE l.at > now() - interval '10 s'),
+	           WHERE l.at > now() - interval '10 s' AND n.lease_until > now()),
 	'sources', (SELECT jsonb_agg(jsonb_build_object('source', s.name, 'source_state', s.state,
 	                                                'node', s.node_name) ORDER BY s.name)
 	              FROM source s WHERE s.state <> 3),
