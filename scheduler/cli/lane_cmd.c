@@ -104,8 +104,11 @@ static void add_level(struct question *q, json_t *list, enum limit_level level)
 	add_cap(q, list, &v);
 }
 
+/* A lane that has not sent yet, but whose warm-up was steered, has learnt nothing. */
 static json_t *learnt_json(const struct lane_record *lane)
 {
+	if (lane == NULL || lane->state.controller.connections <= 0)
+		return json_null();
 	const struct controller_state *c = &lane->state.controller;
 	return json_pack("{s:f, s:f, s:f, s:f, s:I}", "connections", c->connections,
 			 "connections_ceiling", c->connections_ceiling, "messages_a_second",
@@ -154,12 +157,11 @@ static int collect(struct cli *cli, struct question *q, struct err *err)
 	add_level(q, caps, LEVEL_SOURCE);
 	add_level(q, caps, LEVEL_PROVIDER);
 	add_level(q, caps, LEVEL_NODE);
-	q->answer =
-		json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "source",
-			  json_of_str(q->source->name), "target", json_of_str(q->target), "tail",
-			  q->provider == NULL, "source_state", source_state_name(q->source->state),
-			  "caps", caps, "learnt", lane ? learnt_json(lane) : json_null(), "warmup",
-			  warmup_json(q, lane), "paused", pause_json(q));
+	q->answer = json_pack(
+		"{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "source", json_of_str(q->source->name),
+		"target", json_of_str(q->target), "tail", q->provider == NULL, "source_state",
+		source_state_name(q->source->state), "caps", caps, "learnt", learnt_json(lane),
+		"warmup", warmup_json(q, lane), "paused", pause_json(q));
 	if (lane_live_read(cli->db, q->source->name, q->target, &live, err) != 0)
 		return -1;
 	json_object_set_new(q->answer, "live", live ? live : json_null());

@@ -55,6 +55,18 @@ static int run_plan(struct cli *cli, struct err *err)
 /* --------------------------------------------------------------------------------- hold, advance
  */
 
+/* Without a plan there are no steps; releasing does no harm. */
+static int check_plan(const struct ip_pool_snapshot *s, const struct warmup_steering *steering,
+		      struct err *err)
+{
+	const struct source *source = ip_pool_source(s, steering->source);
+	if (steering->held == 0 || s->plans[source - s->sources].count > 0)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		       "source %.*s is not warming up; edm warmup plan %.*s --target N begins it",
+		       STR_ARG(steering->source), STR_ARG(steering->source));
+}
+
 static int steer(struct cli *cli, struct warmup_steering *steering, struct err *err)
 {
 	struct change change = steer_change(cli);
@@ -67,6 +79,8 @@ static int steer(struct cli *cli, struct warmup_steering *steering, struct err *
 	int result = steer_check_source(s, steering->source, err);
 	if (result == 0)
 		result = steer_check_provider(s, steering->target, err);
+	if (result == 0)
+		result = check_plan(s, steering, err);
 	ip_pool_snapshot_drop(s);
 	if (result != 0)
 		return -1;

@@ -268,7 +268,6 @@ def test_bad_warmups_are_refused(mx1):
         (2, "say one of --target", "plan", "mx1", "--target", 100, "--off"),
         (2, "", "plan", "mx1", "--steps", "100,50"),
         (3, "no source", "plan", "mx7", "--target", 100),
-        (3, "no lanes yet", "advance", "mx1"),
         (3, "no source", "hold", "mx7/qq"),
         (3, "no provider", "hold", "mx1/qqq"),
         (2, "--steps takes a whole number", "advance", "mx1/qq", "--steps", "0"),
@@ -276,3 +275,14 @@ def test_bad_warmups_are_refused(mx1):
     ):
         assert words in mx1.fails(code, "warmup", *args)
     assert mx1("warmup", "show", "--json").json["warmup"] == []
+
+
+def test_a_warmup_without_a_plan_is_not_steered(mx1, database):
+    for verb in ("hold", "advance"):
+        assert "source mx1 is not warming up" in mx1.fails(4, "warmup", verb, "mx1/qq")
+    assert database.value("SELECT count(*) FROM lane_state") == 0
+    mx1("warmup", "plan", "mx1", "--steps", "50,100")
+    assert "no lanes yet" in mx1.fails(3, "warmup", "advance", "mx1")
+    mx1("warmup", "hold", "mx1/qq")
+    assert mx1("limit", "explain", "mx1/qq", "--json").json["learnt"] is None
+    assert "learnt" not in mx1("limit", "explain", "mx1/qq").out
