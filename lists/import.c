@@ -355,6 +355,17 @@ static int undo(void *owner, struct err *err)
 	return rc;
 }
 
+int import_check_undo(struct pg_blocking *db, int32_t import_id, struct err *err)
+{
+	struct undoing u = {.db = db, .import_id = import_id};
+	struct buf object;
+	int32_t list_id;
+	buf_init(&object, 512);
+	int rc = find_import(&u, &list_id, &object, err);
+	buf_done(&object);
+	return rc;
+}
+
 int import_undo(struct pg_blocking *db, int32_t import_id, const struct lists_actor *actor,
 		struct import_undone *undone, struct err *err)
 {

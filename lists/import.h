@@ -86,6 +86,8 @@ struct import_undone {
 	uint64_t left_list; /* left alone: they unsubscribed or complained since */
 };
 
+/* Whether it could be taken back: the errors of import_undo, before anybody is asked. */
+int import_check_undo(struct pg_blocking *db, int32_t import_id, struct err *err) NODISCARD;
 /* Takes import import_id back. NOT_FOUND; REFUSED when it was undone before or is one of
  * suppressions (suppression_remove takes those back). */
 int import_undo(struct pg_blocking *db, int32_t import_id, const struct lists_actor *actor,

@@ -49,7 +49,7 @@ static int parse_rid(const struct hash_key *key, struct str text, int64_t *rid_o
 	struct address address;
 	enum address_reason reason = address_parse(text, &address);
 	if (reason != ADDRESS_OK)
-		return err_set(err, ERR_INPUT, "\"%.*s\" is no address: %s",
+		return err_set(err, ERR_USAGE, "\"%.*s\" is no address: %s",
 			       STR_ARG(utf8_clip(text, 120)), address_reason_sentence(reason));
 	*rid_out = person_rid(&address, key);
 	return 0;

@@ -276,7 +276,11 @@ int conf_set_argument(struct conf *c, const char *text, struct err *err)
 		return err_set(err, ERR_USAGE, "--set %s: write key=value", text);
 	struct str name = str_trim(str_take_until(&value, '='));
 	struct conf_source from = {CONF_ARGUMENT, "--set"};
-	return conf_set(c, from, name, str_trim(value), err);
+	if (conf_set(c, from, name, str_trim(value), err) == 0)
+		return 0;
+	if (err != NULL)
+		err->kind = ERR_USAGE; /* it was typed just now */
+	return -1;
 }
 
 static int set_line(struct conf *c, const char *place, struct str line, struct err *err)

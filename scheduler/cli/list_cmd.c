@@ -302,7 +302,7 @@ static int run_undo(struct cli *cli, struct err *err)
 		return err_set(err, ERR_USAGE,
 			       "'%s' is no import: edm list show LIST has their numbers",
 			       cli_arg(cli, 0));
-	if (cli_database(cli, err) == NULL ||
+	if (cli_database(cli, err) == NULL || import_check_undo(cli->db, (int32_t)id, err) != 0 ||
 	    cli_confirm(cli, err, "Taking import %lld back", (long long)id) != 0 ||
 	    import_undo(cli->db, (int32_t)id, &actor, &undone, err) != 0)
 		return -1;

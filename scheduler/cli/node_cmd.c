@@ -90,6 +90,16 @@ static int run_show(struct cli *cli, struct err *err)
 	return result;
 }
 
+static int check_exists(struct pg_blocking *db, struct str name, struct err *err)
+{
+	struct roster r;
+	if (roster_load(db, &r, err) != 0)
+		return -1;
+	bool exists = roster_find(&r, name) != NULL;
+	roster_done(&r);
+	return exists ? 0 : refuse_unknown(name, err);
+}
+
 static int run_drain(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
@@ -111,7 +121,7 @@ static int run_remove(struct cli *cli, struct err *err)
 	struct str name = str_from(cli_arg(cli, 0));
 	struct change change = steer_change(cli);
 	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL ||
+	if (db == NULL || check_exists(db, name, err) != 0 ||
 	    cli_confirm(cli, err,
 			"Removing node %.*s; what it alone knew of its last moments, in its "
 			"journal, is used only if it starts again",

@@ -94,3 +94,7 @@ def test_interrupted_while_it_sends(environment, tmp_path):
 ])
 def test_refusals(demo, options, want):
     assert want in demo(2, *options)
+
+
+def test_a_demo_that_is_not_there_is_not_stopped(demo, tmp_path):
+    assert "there is no demo" in demo(3, "--stop", "--data", tmp_path / "none")

@@ -93,9 +93,7 @@ def test_nodes_are_listed_drained_and_removed(edm, database):
     edm("node", "remove", "n2", "--yes")
     assert [n["name"] for n in edm("node", "list", "--json").json["nodes"]] == ["n1"]
     for verb in ("show", "drain", "remove"):
-        assert "there is no node" in edm.fails(
-            3, "node", verb, "n2", *["--yes"] * (verb == "remove")
-        )
+        assert "there is no node" in edm.fails(3, "node", verb, "n2")
     assert [event[:3] for event in events(database, "node drain")] == [
         ("tester", "node:n1", "kernel update")
     ]

@@ -250,4 +250,5 @@ def test_the_verb_doctor(build, tmp_path, dns, empty_database):
     assert "warn  sources: " in text
     many = ("--set", "budget.sessions=200000", "--set", "ledger.max_open=300000")
     assert "fail" in edm.fails(1, "doctor", "--set", servers, *many)
-    assert "workers" in edm.fails(1, "doctor", "--set", "workers=many")
+    assert "workers" in edm.fails(2, "doctor", "--set", "workers=many")
+    assert "no key foo" in edm.fails(2, "run", "--set", "foo=1")

@@ -84,6 +84,7 @@ static void values_are_checked_one_by_one(void **state)
 		int rc = conf_set_argument(c, cases[i].text, &err);
 		assert_int_equal(rc, cases[i].want_error == NULL ? 0 : -1);
 		assert_string_equal(err.text, cases[i].want_error ? cases[i].want_error : "");
+		assert_int_equal(err.kind, cases[i].want_error ? ERR_USAGE : ERR_NONE);
 		assert_int_equal(conf_number(c, cases[i].key), cases[i].want);
 		conf_drop(c);
 	}
