@@ -2,6 +2,10 @@
 /*
  * libcsv with line numbers and bounds; see csv.h. The text goes to libcsv one line of the file at a
  * time, which is how a row's first line is known: libcsv itself does not say where it is.
+ *
+ * libcsv takes a quote inside a quoted cell that is neither doubled nor at its end for text, and
+ * the cell for open: one such cell would swallow the file. So what follows a closing quote is moved
+ * inside of it before libcsv sees it (tidy).
  */
 #include "lists/csv.h"
 
@@ -12,6 +16,16 @@
 #include "engine/base/buf.h"
 
 #define BOM "\xEF\xBB\xBF"
+#define PIECE 65536u /* of a line, tidied at a time */
+
+/* Where in a cell the text is that tidy has seen. */
+enum place {
+	PLACE_START,  /* nothing of it yet, but perhaps blanks */
+	PLACE_BARE,   /* in a cell without quotes */
+	PLACE_QUOTED, /* between its quotes */
+	PLACE_CLOSED, /* a quote that may be its last, perhaps blanks: they are held back */
+	PLACE_TAIL,   /* in what follows the quotes; libcsv believes they are still open */
+};
 
 struct csv_reader {
 	struct csv_parser parser;
@@ -24,6 +38,9 @@ struct csv_reader {
 	bool is_in_line;   /* the line has begun: a byte order mark is part of it now */
 	bool was_cr;	   /* the last line ended in CR: a LF now belongs to it */
 	bool has_stopped;
+	enum place place;
+	struct buf held;		 /* of PLACE_CLOSED */
+	struct buf tidied;		 /* the piece as libcsv gets it */
 	struct buf text;		 /* the cells of the open row, end to end */
 	size_t ends[CSV_CELLS_MAX];	 /* where each ends in text */
 	struct str cells[CSV_CELLS_MAX]; /* filled for the callback */
@@ -41,6 +58,8 @@ struct csv_reader *csv_reader_new(char delimiter, csv_on_row on_row, void *ctx)
 	r->delimiter = delimiter;
 	r->line = 1;
 	buf_init(&r->text, CSV_ROW_MAX);
+	buf_init(&r->held, PIECE);
+	buf_init(&r->tidied, 4 * PIECE);
 	return r;
 }
 
@@ -50,6 +69,8 @@ void csv_reader_free(struct csv_reader *r)
 		return;
 	csv_free(&r->parser);
 	buf_done(&r->text);
+	buf_done(&r->held);
+	buf_done(&r->tidied);
 	free(r);
 }
 
@@ -97,6 +118,101 @@ static bool is_blank(const struct csv_reader *r, struct str line)
 	return true;
 }
 
+static bool ends_cell(const struct csv_reader *r, char c)
+{
+	return c == r->delimiter || c == '\n' || c == '\r';
+}
+
+static bool is_cell_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static void put(struct csv_reader *r, char c)
+{
+	if (c == '"' && r->place == PLACE_TAIL)
+		buf_append_char(&r->tidied, '"');
+	buf_append_char(&r->tidied, c);
+}
+
+/* A quote in a quoted cell, and what follows it. */
+static void tidy_closed(struct csv_reader *r, char c)
+{
+	if (!ends_cell(r, c) && is_cell_blank(c)) {
+		buf_append_char(&r->held, c);
+		return;
+	}
+	bool is_doubled = c == '"' && r->held.len == 1;
+	if (ends_cell(r, c) || is_doubled) {
+		buf_append_str(&r->tidied, buf_str(&r->held));
+		r->place = is_doubled ? PLACE_QUOTED : PLACE_START;
+	} else {
+		buf_append_str(&r->tidied, str_slice(buf_str(&r->held), 1, r->held.len));
+		r->place = PLACE_TAIL;
+	}
+	buf_clear(&r->held);
+	put(r, c);
+}
+
+static void tidy_char(struct csv_reader *r, char c)
+{
+	bool is_end = ends_cell(r, c);
+	switch (r->place) {
+	case PLACE_START:
+		if (!is_end && !is_cell_blank(c))
+			r->place = c == '"' ? PLACE_QUOTED : PLACE_BARE;
+		break;
+	case PLACE_BARE:
+		if (is_end)
+			r->place = PLACE_START;
+		break;
+	case PLACE_QUOTED:
+		if (c == '"') {
+			buf_append_char(&r->held, c);
+			r->place = PLACE_CLOSED;
+			return;
+		}
+		break;
+	case PLACE_CLOSED:
+		tidy_closed(r, c);
+		return;
+	case PLACE_TAIL:
+		if (is_end) {
+			buf_append_char(&r->tidied, '"');
+			r->place = PLACE_START;
+		}
+		break;
+	}
+	put(r, c);
+}
+
+/* A piece of a line as libcsv is to see it. */
+static struct str tidy(struct csv_reader *r, struct str piece)
+{
+	char last = piece.ptr[piece.len - 1];
+	bool is_plain = r->place <= PLACE_BARE && str_find_char(piece, '"') < 0;
+	if (is_plain && (last == '\n' || last == '\r')) {
+		r->place = PLACE_START;
+		return piece;
+	}
+	buf_clear(&r->tidied);
+	for (size_t i = 0; i < piece.len; i++)
+		tidy_char(r, piece.ptr[i]);
+	return buf_str(&r->tidied);
+}
+
+static int parse(struct csv_reader *r, struct str piece, struct err *err)
+{
+	struct str tidied = tidy(r, piece);
+	size_t done = csv_parse(&r->parser, tidied.ptr, tidied.len, on_cell, on_end_of_row, r);
+	if (r->has_stopped)
+		return -1;
+	if (done != tidied.len || r->text.is_truncated ||
+	    csv_get_buffer_size(&r->parser) > CSV_CELL_MAX)
+		return too_long(r, err);
+	return 0;
+}
+
 /* One line, with its end if that was read. */
 static int feed_line(struct csv_reader *r, struct str line, struct err *err)
 {
@@ -109,12 +225,9 @@ static int feed_line(struct csv_reader *r, struct str line, struct err *err)
 		r->row_is_open = true;
 		r->row_line = r->line;
 	}
-	size_t done = csv_parse(&r->parser, line.ptr, line.len, on_cell, on_end_of_row, r);
-	if (r->has_stopped)
-		return -1;
-	if (done != line.len || r->text.is_truncated ||
-	    csv_get_buffer_size(&r->parser) > CSV_CELL_MAX)
-		return too_long(r, err);
+	for (size_t at = 0; at < line.len; at += PIECE)
+		if (parse(r, str_slice(line, at, at + PIECE), err) != 0)
+			return -1;
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  *
  * A row knows the line of the file it begins on: quoted cells may hold line ends, lines may end in
  * LF, CR LF or CR, and blank lines are passed over. A byte order mark at the beginning of any row
- * is dropped (files get glued together). Blanks around unquoted cells are dropped. One thread at a
- * time.
+ * is dropped (files get glued together). Blanks around unquoted cells are dropped. Text behind a
+ * closing quote belongs to the cell: "Ann" Smith is Ann Smith. One thread at a time.
  */
 #ifndef EDM_LISTS_CSV_H
 #define EDM_LISTS_CSV_H

@@ -77,6 +77,14 @@ def test_what_is_no_list_of_people_is_refused(edm, tmp_path):
     assert "address" in edm.fails(1, "list", "import", tmp_path / "x.csv", "--list", "l")
 
 
+def test_a_closed_quote_with_text_behind_it_spoils_its_own_row_alone(edm, tmp_path):
+    (tmp_path / "x.csv").write_text(
+        'email,name\n"a 7"@a.test,q\nb@a.test,"Ann" Smith\nc@a.test,x\n')
+    found = edm("list", "import", tmp_path / "x.csv", "--list", "l", "--json", "--yes").json
+    assert (found["added"], found["refused"]) == (2, 1)
+    assert "Ann Smith" in edm("list", "export", "l").out
+
+
 def test_an_import_is_not_begun_unasked(edm, sheet, database):
     for file, options in [(sheet, []), (sheet, ["--json"]), ("-", [])]:
         words = edm.fails(4, "list", "import", file, "--list", "l", *options, stdin="a@b.example\n")
