@@ -320,45 +320,61 @@ static int apply_overrides(struct mapping *m, const struct mapping_request *requ
 	return 0;
 }
 
-/* How many of the rows hold an address in column. */
-static size_t count_addresses(const struct mapping_request *request, size_t column)
+static bool has_address(const struct mapping_request *request, size_t column)
 {
-	size_t count = 0;
 	for (size_t i = 0; i < request->row_count; i++)
 		if (column < request->rows[i].count && is_address(request->rows[i].cells[column]))
-			count++;
-	return count;
+			return true;
+	return false;
 }
 
-/* The first column called so, else the one that holds most addresses, else m->count. */
-static size_t find_email(const struct mapping *m, const struct mapping_request *request)
+static size_t called_email(const struct mapping *m)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (m->columns[i].role == COLUMN_EMAIL)
 			return i;
-	size_t best = m->count, best_count = 0;
-	for (size_t i = 0; i < m->count; i++) {
-		size_t count = count_addresses(request, i);
-		if (m->columns[i].role != COLUMN_IGNORED && count > best_count) {
-			best = i;
-			best_count = count;
-		}
+	return m->count;
+}
+
+/* From column from on, the first that holds an address and was not left out; else m->count. */
+static size_t with_addresses(const struct mapping *m, const struct mapping_request *request,
+			     size_t from)
+{
+	for (size_t i = from; i < m->count; i++)
+		if (m->columns[i].role != COLUMN_IGNORED && has_address(request, i))
+			return i;
+	return m->count;
+}
+
+static int refuse_email(const struct mapping *m, const char *what, struct err *err)
+{
+	char names[300];
+	list_columns(m, names, sizeof(names));
+	return err_set(err, ERR_INPUT,
+		       "%s; the columns are %s: name the right one with --map COLUMN=email", what,
+		       names);
+}
+
+/* The first column called so, else the only one that holds addresses. */
+static int find_email(const struct mapping *m, const struct mapping_request *request,
+		      size_t *email_out, struct err *err)
+{
+	size_t email = called_email(m);
+	if (email == m->count) {
+		email = with_addresses(m, request, 0);
+		if (email == m->count)
+			return refuse_email(m, "no column holds e-mail addresses", err);
+		if (with_addresses(m, request, email + 1) != m->count)
+			return refuse_email(m, "more than one column holds e-mail addresses", err);
 	}
-	return best;
+	*email_out = email;
+	return 0;
 }
 
 static int settle_email(struct mapping *m, const struct mapping_request *request, struct err *err)
 {
-	m->email = find_email(m, request);
-	if (m->email == m->count) {
-		char names[300];
-		list_columns(m, names, sizeof(names));
-		return err_set(
-			err, ERR_INPUT,
-			"no column holds e-mail addresses; the columns are %s: name the right "
-			"one with --map COLUMN=email",
-			names);
-	}
+	if (find_email(m, request, &m->email, err) != 0)
+		return -1;
 	for (size_t i = 0; i < m->count; i++)
 		if (m->columns[i].role == COLUMN_EMAIL)
 			m->columns[i].role = COLUMN_ATTRIBUTE;

@@ -3,7 +3,8 @@
  * Which column of a file is what: the e-mail address, an attribute (and its name), or nothing.
  *
  * A first row without any address is the header. The address column is the one named so in Chinese
- * or English (邮箱, 电子邮件, E-mail, …), else the only one that holds addresses. The usual
+ * or English (邮箱, 电子邮件, E-mail, …), else the only one that holds addresses; of several, --map
+ * must name one. The usual
  * headers get their usual names (姓名 → name, 名 → first_name, 手机 → phone, 公司 → company …),
  * any other becomes an attribute under its own name, cleaned until a template can write it:
  * letters, digits and _ (Chinese letters stay), lower case, no digit first; "E-Mail 2" is

@@ -135,6 +135,49 @@ static void overrides_win_and_mistakes_are_explained(void **state)
 	}
 }
 
+static void two_address_columns_are_not_guessed_between(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rows;
+		struct mapping_override override;
+		const char *want; /* NULL: refused */
+	} cases[] = {
+		{"work|home\na@b.cn|c@d.cn", {STR_INIT("home"), STR_INIT("email")}, "h work @"},
+		{"work|home\na@b.cn|c@d.cn", {STR_INIT("home"), STR_INIT("-")}, "h @ -"},
+		{"work|home\na@b.cn|c@d.cn", {STR_INIT("home"), STR_INIT("x")}, NULL},
+		{"work|home|email\na@b.cn|c@d.cn|e@f.cn",
+		 {STR_INIT("1"), STR_INIT("x")},
+		 "h x home @"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		static struct sample s;
+		struct arena arena;
+		struct mapping m;
+		struct buf got;
+		struct err err = {0};
+		arena_init(&arena, 0);
+		sample_parse(&s, cases[i].rows);
+		struct mapping_request request = {.rows = s.rows,
+						  .row_count = s.count,
+						  .overrides = &cases[i].override,
+						  .override_count = 1};
+		int rc = mapping_build(&m, &request, &arena, &err);
+		assert_int_equal(rc, cases[i].want == NULL ? -1 : 0);
+		if (rc == 0) {
+			describe(&m, &got);
+			assert_string_equal(got.data, cases[i].want);
+			buf_done(&got);
+		} else {
+			assert_string_equal(err.text,
+					    "more than one column holds e-mail addresses; the "
+					    "columns are work, home: name the right one with --map "
+					    "COLUMN=email");
+		}
+		arena_done(&arena);
+	}
+}
+
 static void no_address_column_is_one_clear_sentence(void **state)
 {
 	(void)state;
@@ -188,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_understood),
 		cmocka_unit_test(overrides_win_and_mistakes_are_explained),
+		cmocka_unit_test(two_address_columns_are_not_guessed_between),
 		cmocka_unit_test(no_address_column_is_one_clear_sentence),
 		cmocka_unit_test(cells_lose_blanks_and_guards),
 	};
