@@ -113,8 +113,9 @@ static int read_head(struct reading *r, const struct reading_request *request, s
 	if (mapping_build(&r->mapping, &mapping, &r->arena, err) != 0)
 		return -1;
 	size_t first = r->mapping.has_header ? 1 : 0;
-	if (first < r->head_count)
-		r->preview.first = r->head[first];
+	if (first == r->head_count)
+		return err_set(err, ERR_INPUT, "the file holds a header and no rows");
+	r->preview.first = r->head[first];
 	return 0;
 }
 

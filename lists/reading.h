@@ -29,7 +29,7 @@ struct reading_preview {
 	/* The first rows that are not ASCII: wrong characters here mean a wrong encoding. */
 	struct csv_row samples[READING_SAMPLES];
 	size_t sample_count;
-	struct csv_row first; /* the first row of data; count 0 if there is none */
+	struct csv_row first; /* the first row of data */
 	const char *refused_path;
 };
 
@@ -48,7 +48,8 @@ struct reading;
 typedef int (*reading_on_person)(void *ctx, uint64_t line, const struct person *person,
 				 struct err *err);
 
-/* Opens and detects; reads as far as the samples. Errors: those of sheet_open and mapping_build. */
+/* Opens and detects; reads as far as the samples. Errors: those of sheet_open and mapping_build,
+ * and ERR_INPUT when nothing follows the header. */
 int reading_open(struct reading **out, const struct reading_request *request,
 		 struct err *err) NODISCARD;
 /* Removes a refused file that was not committed. */

@@ -77,6 +77,14 @@ def test_what_is_no_list_of_people_is_refused(edm, tmp_path):
     assert "address" in edm.fails(1, "list", "import", tmp_path / "x.csv", "--list", "l")
 
 
+def test_a_file_without_people_is_refused(edm, tmp_path, database):
+    (tmp_path / "x.csv").write_text("email,name\n")
+    for words in (["list", "import", "--list", "l"], ["suppress", "import", "--cause", "bounced"]):
+        told = edm.fails(1, *words[:2], tmp_path / "x.csv", *words[2:], "--yes")
+        assert "a header and no rows" in told
+    assert database.value("SELECT count(*) FROM list") == 0
+
+
 def test_a_closed_quote_with_text_behind_it_spoils_its_own_row_alone(edm, tmp_path):
     (tmp_path / "x.csv").write_text(
         'email,name\n"a 7"@a.test,q\nb@a.test,"Ann" Smith\nc@a.test,x\n')
