@@ -72,21 +72,38 @@ static bool noun_exists(const struct cli_verb *const *verbs, const char *noun)
 	return false;
 }
 
-/* The verb that argv names; *used_out is how many words it took. */
-static const struct cli_verb *verb_find(const struct cli_verb *const *verbs, int argc, char **argv,
+/* The verb that words begin with (the last is NULL); *used_out is how many it took. */
+static const struct cli_verb *verb_find(const struct cli_verb *const *verbs, char **words,
 					int *used_out)
 {
+	const char *noun = strcmp(words[0], "--version") == 0 ? "version" : words[0];
 	for (; *verbs != NULL; verbs++) {
 		for (const struct cli_verb *v = *verbs; v->noun != NULL; v++) {
-			if (strcmp(v->noun, argv[1]) != 0)
+			if (strcmp(v->noun, noun) != 0)
 				continue;
-			if (v->verb != NULL && (argc < 3 || strcmp(v->verb, argv[2]) != 0))
+			if (v->verb != NULL && (words[1] == NULL || strcmp(v->verb, words[1]) != 0))
 				continue;
-			*used_out = v->verb == NULL ? 2 : 3;
+			*used_out = v->verb == NULL ? 1 : 2;
 			return v;
 		}
 	}
 	return NULL;
+}
+
+/* How many words global options before the verb take. */
+static int count_leading(int argc, char **argv)
+{
+	int at = 1;
+	while (at < argc && str_starts_with(str_from(argv[at]), STR("--"))) {
+		struct str rest = str_from(argv[at] + 2);
+		bool has_value = str_find_char(rest, '=') >= 0;
+		const struct arg_option *option =
+			option_in(args_global_options, str_take_until(&rest, '='));
+		if (option == NULL)
+			break;
+		at += option->value_name != NULL && !has_value ? 2 : 1;
+	}
+	return (at < argc ? at : argc) - 1;
 }
 
 static int parse_option(struct args *args, int argc, char **argv, int *i, struct err *err)
@@ -114,10 +131,10 @@ static int parse_option(struct args *args, int argc, char **argv, int *i, struct
 	return 0;
 }
 
-static int parse_rest(struct args *args, int argc, char **argv, int from, struct err *err)
+static int parse_words(struct args *args, int argc, char **argv, struct err *err)
 {
 	bool are_options_over = false;
-	for (int i = from; i < argc; i++) {
+	for (int i = 0; i < argc; i++) {
 		if (!are_options_over && strcmp(argv[i], "--") == 0) {
 			are_options_over = true;
 		} else if (!are_options_over && strcmp(argv[i], "-h") == 0) {
@@ -134,37 +151,53 @@ static int parse_rest(struct args *args, int argc, char **argv, int from, struct
 	return 0;
 }
 
+/* No verb, but perhaps a noun: the help on it, or what is wrong. */
+static int parse_without_verb(const struct cli_verb *const *verbs, char **words, struct args *out,
+			      struct err *err)
+{
+	if (!noun_exists(verbs, words[0]))
+		return err_set(err, ERR_USAGE, "there is no command '%s'; see: edm --help",
+			       words[0]);
+	out->noun = words[0];
+	if (words[1] == NULL || is_help(words[1])) {
+		out->wants_help = true;
+		return 0;
+	}
+	return err_set(err, ERR_USAGE, "there is no '%s %s'; see: edm %s --help", words[0],
+		       words[1], words[0]);
+}
+
+static int check_count(const struct args *args, struct err *err)
+{
+	const struct cli_verb *verb = args->verb;
+	if (args->wants_help)
+		return 0;
+	if (args->positional_count < verb->min_args)
+		return usage_error(verb, err, "missing argument: ", verb->synopsis);
+	if (args->positional_count > verb->max_args)
+		return usage_error(verb, err,
+				   "unexpected argument: ", args->positional[verb->max_args]);
+	return 0;
+}
+
 int args_parse(const struct cli_verb *const *verbs, int argc, char **argv, struct args *out,
 	       struct err *err)
 {
 	*out = (struct args){0};
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	int leading = count_leading(argc, argv);
+	char **words = argv + 1 + leading; /* argv ends with NULL */
+	if (words[0] == NULL || strcmp(words[0], "-h") == 0) {
 		out->wants_help = true;
 		return 0;
 	}
 	int used = 0;
-	out->verb = verb_find(verbs, argc, argv, &used);
-	if (out->verb == NULL && noun_exists(verbs, argv[1])) {
-		if (argc == 2 || is_help(argv[2])) {
-			out->wants_help = true;
-			return 0;
-		}
-		return err_set(err, ERR_USAGE, "there is no '%s %s'; see: edm %s --help", argv[1],
-			       argv[2], argv[1]);
-	}
+	out->verb = verb_find(verbs, words, &used);
 	if (out->verb == NULL)
-		return err_set(err, ERR_USAGE, "there is no command '%s'; see: edm --help",
-			       argv[1]);
-	if (parse_rest(out, argc, argv, used, err) != 0)
+		return parse_without_verb(verbs, words, out, err);
+	if (parse_words(out, leading, argv + 1, err) != 0 ||
+	    parse_words(out, argc - 1 - leading - used, words + used, err) != 0)
 		return -1;
-	if (out->wants_help)
-		return 0;
-	if (out->positional_count < out->verb->min_args)
-		return usage_error(out->verb, err, "missing argument: ", out->verb->synopsis);
-	if (out->positional_count > out->verb->max_args)
-		return usage_error(out->verb, err,
-				   "unexpected argument: ", out->positional[out->verb->max_args]);
-	return 0;
+	return check_count(out, err);
 }
 
 const char *args_option(const struct args *args, const char *name)
@@ -289,7 +322,7 @@ void args_help_list(const struct cli_verb *const *verbs, const char *noun, struc
 			buf_done(&name);
 		}
 	}
-	buf_append_cstr(out,
-			"\nEvery command has --help with examples. Exit codes: 0 done, 1 failed, "
-			"2 usage, 3 not found, 4 refused by state.\n");
+	buf_append_cstr(out, "\nEvery command has --help with examples; --version is edm version. "
+			     "Exit codes: 0 done, 1 failed, "
+			     "2 usage, 3 not found, 4 refused by state.\n");
 }

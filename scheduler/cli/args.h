@@ -3,8 +3,9 @@
  * The command line's grammar: verbs, their options, and one sentence for everything that is wrong.
  *
  * A verb is described by data; parsing, --help and the check of argument counts come from it. Pure
- * but for reading argv. Options may stand anywhere after the verb; "--" ends them; "--name value"
- * and "--name=value" are the same.
+ * but for reading argv. Options may stand anywhere after the verb, those every verb takes before it
+ * too; "--" ends them; "--name value" and "--name=value" are the same. --version is the verb
+ * version.
  */
 #ifndef EDM_SCHEDULER_CLI_ARGS_H
 #define EDM_SCHEDULER_CLI_ARGS_H
@@ -47,6 +48,7 @@ struct arg_value {
 
 struct args {
 	const struct cli_verb *verb;
+	const char *noun; /* without a verb: the one to help on, or NULL */
 	struct arg_value options[ARGS_MAX_OPTIONS]; /* in the order given */
 	int option_count;
 	const char *positional[ARGS_MAX_POSITIONAL];
@@ -58,9 +60,10 @@ struct args {
 extern const struct arg_option args_global_options[];
 
 /*
- * Finds the verb of argv[1..] among verbs (ends with a NULL noun) and parses the rest. -1 with a
- * sentence (ERR_USAGE) that says what is wrong and what to type instead. With --help only the verb
- * is looked for. `edm` alone and `edm NOUN` alone give verb NULL and wants_help.
+ * Finds the verb of argv[1..] (NULL behind the last) among verbs (ends with a NULL noun) and parses
+ * the rest. -1 with a sentence (ERR_USAGE) that says what is wrong and what to type instead. With
+ * --help only the verb is looked for. `edm` alone and `edm NOUN` alone give verb NULL and
+ * wants_help.
  */
 int args_parse(const struct cli_verb *const *verbs, int argc, char **argv, struct args *out,
 	       struct err *err) NODISCARD;

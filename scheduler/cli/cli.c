@@ -248,8 +248,7 @@ int cli_main(int argc, char **argv, const struct cli_verb *const *verbs)
 	struct cli cli = {.out = stdout};
 	if (args_parse(verbs, argc, argv, &cli.args, &err) == 0) {
 		if (cli.args.wants_help)
-			return print_help(&cli.args, verbs,
-					  argc > 1 && argv[1][0] != '-' ? argv[1] : NULL);
+			return print_help(&cli.args, verbs, cli.args.noun);
 		if (run_verb(&cli, &err) == 0)
 			return 0;
 	}

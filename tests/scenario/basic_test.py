@@ -74,6 +74,7 @@ def test_help_lists_its_topics_and_every_page_opens(private):
         assert private("help", topic).out.startswith("# ")
     assert "edm help lists the topics" in private.fails(3, "help", "nothing")
     assert private("version", "--json").json["version"]
+    assert private("--version").out == private("version").out
 
 
 @pytest.mark.parametrize("verb", ["build", "test", "demo"])

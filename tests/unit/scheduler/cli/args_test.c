@@ -30,6 +30,7 @@ static const struct cli_verb campaign_verbs[] = {
 };
 static const struct cli_verb other_verbs[] = {
 	{.noun = "init", .synopsis = "", .summary = "make the database"},
+	{.noun = "version", .summary = "print the version", .takes_json = true},
 	{.noun = NULL},
 };
 static const struct cli_verb *const verbs[] = {campaign_verbs, other_verbs, NULL};
@@ -43,6 +44,7 @@ static int parse(struct args *args, struct err *err, const char *line)
 	char *save = text;
 	for (char *word = strsep(&save, " "); word != NULL; word = strsep(&save, " "))
 		argv[argc++] = word;
+	argv[argc] = NULL;
 	return args_parse(verbs, argc, argv, args, err);
 }
 
@@ -65,6 +67,26 @@ static void options_and_arguments_in_any_order(void **state)
 	assert_false(args_flag(&args, "priority"));
 }
 
+static void what_every_verb_takes_may_stand_before_it(void **state)
+{
+	(void)state;
+	struct args args;
+	struct err err;
+	assert_int_equal(parse(&args, &err, "edm --lang zh --data=d campaign create spring"), 0);
+	assert_ptr_equal(args.verb, &campaign_verbs[0]);
+	assert_string_equal(args_option(&args, "lang"), "zh");
+	assert_string_equal(args_option(&args, "data"), "d");
+	assert_string_equal(args.positional[0], "spring");
+	assert_int_equal(parse(&args, &err, "edm --lang zh campaign"), 0);
+	assert_string_equal(args.noun, "campaign");
+	assert_int_equal(parse(&args, &err, "edm --help campaign create"), 0);
+	assert_ptr_equal(args.verb, &campaign_verbs[0]);
+	assert_true(args.wants_help);
+	assert_int_equal(parse(&args, &err, "edm --version --json"), 0);
+	assert_string_equal(args.verb->noun, "version");
+	assert_true(args_flag(&args, "json"));
+}
+
 static void mistakes_get_a_sentence(void **state)
 {
 	(void)state;
@@ -73,6 +95,9 @@ static void mistakes_get_a_sentence(void **state)
 		const char *want;
 	} cases[] = {
 		{"edm nonsense", "there is no command 'nonsense'; see: edm --help"},
+		{"edm --unsigned campaign create a",
+		 "there is no command '--unsigned'; see: edm --help"},
+		{"edm --lang zh nonsense", "there is no command 'nonsense'; see: edm --help"},
 		{"edm campaign destroy",
 		 "there is no 'campaign destroy'; see: edm campaign --help"},
 		{"edm campaign create", "missing argument: NAME; see: edm campaign create --help"},
@@ -144,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_and_arguments_in_any_order),
+		cmocka_unit_test(what_every_verb_takes_may_stand_before_it),
 		cmocka_unit_test(mistakes_get_a_sentence),
 		cmocka_unit_test(help_needs_no_arguments),
 		cmocka_unit_test(numbers_and_durations),
