@@ -5,6 +5,7 @@
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
 #include "scheduler/cli/table_private.h"
+#include "scheduler/report/why_say.h"
 #include "scheduler/setup/lane_live.h"
 
 struct lane_warmup lane_warmup(const struct warmup_plan *plan, const struct lane_record *lane)
@@ -147,6 +148,28 @@ static json_t *pause_json(const struct question *q)
 			 steer_left_json(p->until_ms, q->snapshot->loaded_ms));
 }
 
+/* Those with mail here that wait for a limit of their own. */
+static int add_campaigns(struct cli *cli, struct question *q, struct err *err)
+{
+	json_t *campaigns = json_array(), *waiting, *name;
+	size_t i, j;
+	json_object_set_new(q->answer, "campaigns", campaigns);
+	json_t *live = live_load(cli->db, err);
+	if (live == NULL)
+		return -1;
+	json_array_foreach(json_object_get(live, "waiting"), i, waiting)
+	{
+		json_array_foreach(json_object_get(waiting, "queues"), j, name)
+		{
+			if (str_equals(str_from(json_string_value(name)), q->target))
+				json_array_append(campaigns, waiting);
+		}
+	}
+	json_object_set(q->answer, "now_at", json_object_get(live, "now_at"));
+	json_decref(live);
+	return 0;
+}
+
 static int collect(struct cli *cli, struct question *q, struct err *err)
 {
 	must(q->source != NULL);
@@ -169,7 +192,7 @@ static int collect(struct cli *cli, struct question *q, struct err *err)
 	if (lane_shares_read(cli->db, q->target, &shares, err) != 0)
 		return -1;
 	json_object_set_new(q->answer, "shares", shares);
-	return 0;
+	return add_campaigns(cli, q, err);
 }
 
 /* -------------------------------------------------------------------------------------- printing
@@ -263,14 +286,36 @@ static void print_live(struct cli *cli, const json_t *live)
 	cli_printf(cli, "\n");
 }
 
+/* Limits of campaigns that keep their mail on this lane back. */
+static void print_campaigns(struct cli *cli, const struct question *q)
+{
+	struct buf text;
+	size_t i;
+	json_t *waiting;
+	buf_init(&text, 4096);
+	const struct why_context w = {.language = LANGUAGE_EN,
+				      .now_us = number_of(q->answer, "now_at")};
+	json_array_foreach(json_object_get(q->answer, "campaigns"), i, waiting)
+	{
+		buf_clear(&text);
+		why_say_waiting(&w, waiting, &text);
+		cli_printf(cli, "campaign %s: %.*s\n", text_of(waiting, "campaign"),
+			   STR_ARG(buf_str(&text)));
+	}
+	buf_done(&text);
+}
+
 static int print_answer(struct cli *cli, const struct question *q)
 {
-	if (cli->wants_json)
+	if (cli->wants_json) {
+		document_publish(q->answer);
 		return cli_print_json(cli, json_incref(q->answer));
+	}
 	cli_printf(cli, "lane %.*s/%.*s, source %s\n", STR_ARG(q->source->name), STR_ARG(q->target),
 		   source_state_name(q->source->state));
 	print_pause(cli, json_object_get(q->answer, "paused"));
 	print_live(cli, json_object_get(q->answer, "live"));
+	print_campaigns(cli, q);
 	print_shares(cli, json_object_get(q->answer, "shares"));
 	print_learnt(cli, json_object_get(q->answer, "learnt"),
 		     json_object_get(q->answer, "warmup"));

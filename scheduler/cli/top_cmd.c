@@ -6,9 +6,10 @@
 
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
-#include "scheduler/report/live.h"
+#include "scheduler/report/why_say.h"
 
 #define REFRESH_MS 1000
+#define WAIT_MAX 4096
 #define CLEAR_SCREEN "\x1b[H\x1b[2J"
 
 static const char *state_of(const struct cli *cli, const json_t *node)
@@ -43,6 +44,24 @@ static void print_nodes(struct cli *cli, const json_t *live)
 			       "没有节点：用 edm run 启动。"));
 }
 
+/* What the lane waits for, or a campaign among its mail. */
+static void wait_cell(struct table *t, struct cli *cli, const json_t *live, const json_t *lane)
+{
+	const json_t *waiting = live_waiting(live, NULL, document_text(lane, "queue"));
+	const struct why_context w = {.language = report_language(cli),
+				      .now_us = document_int(live, "now_at")};
+	struct buf text;
+	buf_init(&text, WAIT_MAX);
+	if (document_text(lane, "waits")[0] != '\0') {
+		buf_append_cstr(&text, document_text(lane, "waits"));
+	} else if (waiting != NULL) {
+		buf_appendf(&text, "%s: ", document_text(waiting, "campaign"));
+		why_say_waiting(&w, waiting, &text);
+	}
+	table_str_or_dash(t, buf_str(&text));
+	buf_done(&text);
+}
+
 static void print_lanes(struct cli *cli, const json_t *live)
 {
 	struct table t;
@@ -63,7 +82,7 @@ static void print_lanes(struct cli *cli, const json_t *live)
 		report_number(&t, document_int(lane, "delivered"));
 		table_cell(&t, "%.1f", json_number_value(json_object_get(lane, "rate")));
 		report_number(&t, document_int(lane, "queued"));
-		table_str_or_dash(&t, str_from(document_text(lane, "waits")));
+		wait_cell(&t, cli, live, lane);
 	}
 	table_print(&t, cli, REPORT_SAY(cli, "No lane is in use.", "没有正在使用的通道。"));
 }

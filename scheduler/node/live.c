@@ -12,17 +12,30 @@ void live_on_status(struct node *n, struct work_status *status)
 	n->statuses[status->worker] = status;
 }
 
-static void append_lanes(const struct node *n, struct buf *out)
+/* Comma-separated JSON objects in a status. */
+typedef const struct buf *(*said_of)(const struct work_status *status);
+
+static const struct buf *lanes_of(const struct work_status *status)
+{
+	return &status->lanes;
+}
+
+static const struct buf *waiting_of(const struct work_status *status)
+{
+	return &status->waiting;
+}
+
+static void append_list(const struct node *n, const char *key, said_of say, struct buf *out)
 {
 	bool is_first = true;
-	buf_append_cstr(out, "\"lanes\":[");
+	buf_appendf(out, "\"%s\":[", key);
 	for (size_t i = 0; i < n->worker_count; i++) {
-		const struct work_status *status = n->statuses[i];
-		if (status == NULL || status->lanes.len == 0)
+		const struct buf *said = n->statuses[i] ? say(n->statuses[i]) : NULL;
+		if (said == NULL || said->len == 0)
 			continue;
 		if (!is_first)
 			buf_append_char(out, ',');
-		buf_append_str(out, buf_str(&status->lanes));
+		buf_append_str(out, buf_str(said));
 		is_first = false;
 	}
 	buf_append_char(out, ']');
@@ -94,7 +107,9 @@ void live_tick(struct node *n)
 	buf_append_char(&live, '{');
 	append_gauges(n, &live);
 	append_loops(n, &live);
-	append_lanes(n, &live);
+	append_list(n, "lanes", lanes_of, &live);
+	buf_append_char(&live, ',');
+	append_list(n, "waiting", waiting_of, &live);
 	buf_append_char(&live, '}');
 	pg_params_init(&params);
 	pg_add_text(&params, str_from(n->options.name));

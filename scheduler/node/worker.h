@@ -84,6 +84,7 @@ struct work_status {
 	bool is_journal_broken;	    /* nothing more is sent: the node must stop */
 	struct err journal; /* ERR_NONE, or why it cannot be written: nothing is sent until then */
 	struct buf lanes;   /* JSON objects of the lanes, separated by commas, for node_live */
+	struct buf waiting; /* likewise: campaigns that wait for a limit of their own */
 	size_t queue_count;
 	struct work_queue_status queues[];
 };

@@ -106,12 +106,20 @@ struct worker_queue {
 	int64_t used_ms;	 /* last time it had a job or a session */
 };
 
+/* What a campaign last waited for, of the limits of its own or of its sending domain. */
+struct campaign_wait {
+	struct limiter *binding; /* NULL = nothing */
+	struct limiter_wait last;
+	int64_t noted_ms;
+};
+
 /* A limiter wider than a lane. */
 struct shared_limiter {
 	struct map_node node; /* worker.limiters by the hash of key */
 	struct buf key;	      /* level and the strings of its scope */
 	char *strings;	      /* what its scope points to */
 	struct limiter limiter;
+	struct campaign_wait campaign_wait; /* of LEVEL_CAMPAIGN */
 };
 
 struct worker {
@@ -244,6 +252,15 @@ int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
 bool worker_queue_is_refused(const struct worker_queue *q, int64_t now);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
+
+/* ---- worker_waits.c */
+/* A message over this path has to wait: kept if the limit is one of the campaign. */
+void worker_note_campaign_wait(struct worker *w, const struct permit_path *path,
+			       const struct limiter_wait *wait);
+/* JSON objects of the campaigns that wait for a limit of their own, separated by commas. */
+void worker_append_campaign_waits(struct worker *w, struct buf *out);
+/* Keys of a lane's object whose host cannot be connected to; false: nothing, it can. */
+bool worker_append_refused(struct lane *lane, struct buf *out);
 
 /* ---- worker_park.c */
 /* Jobs that waited too long for a lane or a site that will not go leave the queue. */

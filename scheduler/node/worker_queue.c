@@ -295,6 +295,7 @@ static bool lane_allows(const struct job *plan, void *context)
 	if (at <= now)
 		return true;
 	worker_note_short(w, &path, &wait);
+	worker_note_campaign_wait(w, &path, &wait);
 	/* A message of the campaign may end in another queue. */
 	if (wait.kind == LIMIT_CONNECTIONS)
 		worker_wait_for_room(lane->queue);

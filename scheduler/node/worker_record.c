@@ -7,6 +7,7 @@
 #include "scheduler/node/worker_private.h"
 
 #define LANES_JSON_MAX (1u << 20)
+#define WAITING_JSON_MAX (64u << 10)
 
 static struct journal_key key_of(const struct work_job *job)
 {
@@ -112,7 +113,8 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 	double learnt = controller_rate(&lane->limits.controller);
 	if (learnt > 0)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
-	append_wait(out, lane, now);
+	if (!worker_append_refused(lane, out))
+		append_wait(out, lane, now);
 	buf_append_char(out, '}');
 	/* Never half an object: a status that is full just ends. */
 	if (out->is_truncated && out->len > before)
@@ -135,6 +137,7 @@ void work_status_free(struct work_status *status)
 	if (status == NULL)
 		return;
 	buf_done(&status->lanes);
+	buf_done(&status->waiting);
 	free(status);
 }
 
@@ -149,6 +152,8 @@ void worker_send_status(struct worker *w)
 	s->is_journal_broken = w->is_journal_broken;
 	s->journal = w->journal_failure;
 	buf_init(&s->lanes, LANES_JSON_MAX);
+	buf_init(&s->waiting, WAITING_JSON_MAX);
+	worker_append_campaign_waits(w, &s->waiting);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
 		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
 		fill_queue_status(&s->queues[s->queue_count++], q, now);

@@ -6,7 +6,7 @@
 
 json_t *live_load(struct pg_blocking *db, struct err *err)
 {
-	static const char *const lists[] = {"nodes",  "lanes",	"sources",
+	static const char *const lists[] = {"nodes",  "lanes",	"waiting",  "sources",
 					    "pauses", "limits", "campaigns"};
 	json_t *live = document_load(db, "report/live", NULL, err);
 	for (size_t i = 0; live != NULL && i < ARRAY_LEN(lists); i++)
@@ -74,14 +74,22 @@ const json_t *live_pause(const json_t *live, const struct live_scope *scope)
 	return found;
 }
 
-const json_t *live_open_lane(const json_t *live, const char *queue, const json_t **waiting_out)
+/* The tail is made of sites and of providers with few people: of every lane with mail. */
+static bool serves(const json_t *lane, const char *group)
+{
+	if (strcmp(group, "tail") == 0)
+		return document_int(lane, "queued") + document_int(lane, "ready") > 0;
+	return strcmp(document_text(lane, "queue"), group) == 0;
+}
+
+const json_t *live_open_lane(const json_t *live, const char *group, const json_t **waiting_out)
 {
 	size_t i;
 	json_t *lane;
 	*waiting_out = NULL;
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
-		if (strcmp(document_text(lane, "queue"), queue) != 0)
+		if (!serves(lane, group))
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;
@@ -99,6 +107,34 @@ const json_t *live_lane(const json_t *live, const char *source, const char *queu
 		if (strcmp(document_text(lane, "source"), source) == 0 &&
 		    strcmp(document_text(lane, "queue"), queue) == 0)
 			return lane;
+	}
+	return NULL;
+}
+
+static bool names_queue(const json_t *waiting, const char *queue)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach(json_object_get(waiting, "queues"), i, name)
+	{
+		if (strcmp(json_string_value(name), queue) == 0)
+			return true;
+	}
+	return false;
+}
+
+const json_t *live_waiting(const json_t *live, const char *campaign, const char *queue)
+{
+	size_t i;
+	json_t *waiting;
+	json_array_foreach(json_object_get(live, "waiting"), i, waiting)
+	{
+		bool is_of_all = strcmp(document_text(waiting, "level"), "campaign") == 0;
+		if (campaign != NULL && strcmp(document_text(waiting, "campaign"), campaign) != 0)
+			continue;
+		if (queue != NULL ? names_queue(waiting, queue) || (campaign && is_of_all)
+				  : is_of_all)
+			return waiting;
 	}
 	return NULL;
 }

@@ -10,7 +10,8 @@
 #include "engine/base/buf.h"
 #include "scheduler/report/document.h"
 
-/* {"now_at", "nodes", "lanes", "sources", "pauses", "limits", "campaigns"}, each a list. */
+/* {"now_at", "nodes", "lanes", "waiting", "sources", "pauses", "limits", "campaigns"}, each a list.
+ */
 json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
 bool live_has_node(const json_t *live);
 /* What the node called name (NULL = any) says under this key of its gauges: "refused", why the
@@ -26,8 +27,12 @@ struct live_scope {
 
 /* The pause that stops all of the scope and ends last, or NULL. */
 const json_t *live_pause(const json_t *live, const struct live_scope *scope);
-/* A lane of the queue that can send now, or NULL; else *waiting_out one that waits, if any does. */
-const json_t *live_open_lane(const json_t *live, const char *queue, const json_t **waiting_out);
+/* A lane of the group that can send now, or NULL; then *waiting_out is one that waits, if any does.
+ */
+const json_t *live_open_lane(const json_t *live, const char *group, const json_t **waiting_out);
+/* A campaign (NULL = any) that waits for a limit of its own or of its sending domain, among the
+ * people of this queue (NULL: among all its people); NULL if none does. */
+const json_t *live_waiting(const json_t *live, const char *campaign, const char *queue);
 /* The lane source/queue, or NULL. */
 const json_t *live_lane(const json_t *live, const char *source, const char *queue);
 /* Of a running campaign: its pool, how many active sources that has, and "spent", its limit of

@@ -108,6 +108,36 @@ static bool say_campaign_stop(const struct why_context *w, const json_t *campaig
 	return true;
 }
 
+static void say_limit(const struct why_context *w, const json_t *waiting, struct buf *out)
+{
+	int64_t n = document_int(waiting, "value");
+	if (document_int(waiting, "period_ms") > 0)
+		say_rate(w, waiting, out);
+	else
+		buf_appendf(out, SAY(w, "%lld %s at work", "同时 %lld %s"), (long long)n,
+			    SAY(w, plural(n, "connection", "connections"), "个连接"));
+}
+
+void why_say_waiting(const struct why_context *w, const json_t *waiting, struct buf *out)
+{
+	bool is_own = strcmp(document_text(waiting, "level"), "campaign") == 0;
+	int64_t next = document_int(waiting, "next_at"), until = document_int(waiting, "until");
+	put(out, is_own ? SAY(w, "it waits for its limit of ", "受其限额约束：")
+			: SAY(w, "it waits for its sending domain's limit of ",
+			      "受其发信域名限额约束："));
+	say_limit(w, waiting, out);
+	buf_appendf(out, SAY(w, " (limit %lld by %s)", "（限制 %lld，%s 设定）"),
+		    (long long)document_int(waiting, "limit_id"), document_text(waiting, "set_by"));
+	if (next > w->now_us) {
+		put(out, SAY(w, ", ", "，"));
+		put_until(w, next, out);
+	}
+	if (until != 0) {
+		put(out, SAY(w, "; the limit holds ", "；该限制有效期"));
+		put_until(w, until, out);
+	}
+}
+
 bool why_say_hold(const struct why_context *w, const char *group, struct buf *out)
 {
 	const struct live_scope scope = {.campaign = w->campaign, .target = group};
@@ -131,6 +161,11 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 	}
 	if (say_campaign_stop(w, live_campaign(w->live, w->campaign), out))
 		return true;
+	const json_t *limited = live_waiting(w->live, w->campaign, group);
+	if (limited != NULL) {
+		why_say_waiting(w, limited, out);
+		return true;
+	}
 	if (group == NULL || live_open_lane(w->live, group, &waiting) != NULL || waiting == NULL)
 		return false;
 	put_wait(waiting, out);
@@ -178,8 +213,12 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 		SAY(w, "sending: node %s has had it in hand since ", "发送中：节点 %s 处理中，自 "),
 		node);
 	put_time(w, document_int(person, "since"), out);
-	if (live_open_lane(w->live, document_text(person, "group"), &waiting) == NULL &&
-	    waiting != NULL) {
+	const json_t *limited = live_waiting(w->live, w->campaign, document_text(person, "group"));
+	if (limited != NULL) {
+		put(out, SAY(w, "; ", "；"));
+		why_say_waiting(w, limited, out);
+	} else if (live_open_lane(w->live, document_text(person, "group"), &waiting) == NULL &&
+		   waiting != NULL) {
 		put(out, SAY(w, "; ", "；"));
 		put_wait(waiting, out);
 	}
@@ -273,6 +312,20 @@ static int64_t open_people(const json_t *campaign)
 	       document_int(campaign, "deferred");
 }
 
+/* Why most of them: the first is of most people. Class 0: put off without an attempt. */
+static void say_deferrals(const struct why_context *w, const json_t *most, struct buf *out)
+{
+	enum outcome_cause cause = (enum outcome_cause)document_int(most, "cause");
+	if (most == NULL)
+		return;
+	if (document_int(most, "class") == 0)
+		put(out, SAY(w, " (most untried: their lane or host took nothing)",
+			     "（多数尚未投递：通道或主机当时不接收）"));
+	else
+		buf_appendf(out, SAY(w, " (most for: %s)", "（多数因：%s）"),
+			    words_cause(cause, w->language));
+}
+
 static void say_progress(const struct why_context *w, const json_t *campaign, struct buf *out)
 {
 	put_number(w, document_int(campaign, "waiting"), out);
@@ -281,6 +334,7 @@ static void say_progress(const struct why_context *w, const json_t *campaign, st
 	put(out, SAY(w, " sending, ", " 人发送中，"));
 	put_number(w, document_int(campaign, "deferred"), out);
 	put(out, SAY(w, " deferred", " 人延迟重试"));
+	say_deferrals(w, json_array_get(json_object_get(campaign, "deferrals"), 0), out);
 	if (document_int(campaign, "next_due_at") != 0) {
 		put(out, SAY(w, ", the next one ", "，最近一次"));
 		put_until(w, document_int(campaign, "next_due_at"), out);
@@ -294,7 +348,7 @@ static void say_running(const struct why_context *w, const json_t *campaign, str
 	bool is_held = true;
 	if (why_say_hold(w, NULL, out)) {
 		put(out, SAY(w, "; ", "；"));
-	} else if (document_int(campaign, "leased") == 0) {
+	} else {
 		json_array_foreach(json_object_get(campaign, "groups"), i, group) is_held &=
 			document_text(group, "hold")[0] != '\0';
 		group = json_array_get(json_object_get(campaign, "groups"), 0);
@@ -346,6 +400,17 @@ void why_say_campaign(const struct why_context *w, const json_t *campaign, struc
 
 /* --------------------------------------------------------------------------------------- lanes */
 
+/* Mail that is here and waits for a limit that is not the lane's. */
+static void say_limited(const struct why_context *w, const char *queue, struct buf *out)
+{
+	const json_t *waiting = live_waiting(w->live, NULL, queue);
+	if (waiting == NULL)
+		return;
+	buf_appendf(out, SAY(w, "; of campaign %s: ", "；任务 %s："),
+		    document_text(waiting, "campaign"));
+	why_say_waiting(w, waiting, out);
+}
+
 void why_say_lane(const struct why_context *w, const json_t *lane, struct buf *out)
 {
 	const char *name = document_text(lane, "lane");
@@ -370,5 +435,6 @@ void why_say_lane(const struct why_context *w, const json_t *lane, struct buf *o
 			    (long long)document_int(lane, "allowed"),
 			    json_number_value(json_object_get(lane, "rate")),
 			    (long long)document_int(lane, "queued"));
+		say_limited(w, document_text(lane, "queue"), out);
 	}
 }

@@ -27,6 +27,8 @@ struct why_context {
  * clause; false and nothing appended if nothing stands in their way.
  */
 bool why_say_hold(const struct why_context *w, const char *group, struct buf *out);
+/* Appends what a campaign waits for, as a clause; waiting: of live_waiting. */
+void why_say_waiting(const struct why_context *w, const json_t *waiting, struct buf *out);
 /* person: an entry of the document of why_address, before its sentence is set. */
 void why_say_person(const struct why_context *w, const json_t *person, struct buf *out);
 /* campaign: the document of why_campaign, likewise. */

@@ -142,6 +142,7 @@ def test_why_of_a_campaign(edm, spring, database):
     start_node(database, lane("qq", waits="waits for a reply"), lane("gmail"))
     answer = why(edm, "spring")
     assert answer["sentence"].startswith("spring is running: 1 waiting, 2 sending, 1 deferred")
+    assert "1 deferred (most for: greylisted)" in answer["sentence"]
     groups = {g["name"]: g for g in answer["groups"]}
     assert groups["qq"]["waiting"] == 1 and groups["qq"]["hold"] == "mx1/qq waits for a reply"
     assert groups["gmail"]["leased"] == 1 and groups["gmail"]["hold"] is None

@@ -8,7 +8,8 @@ SELECT jsonb_build_object(
 			'host', n.host, 'alive', n.lease_until > now(),
 			'stopped', n.lease_until <= now() AND n.lease_until = n.beat_at,
 			'beat_at', time_us(n.beat_at), 'live_at', time_us(l.at),
-			'gauges', coalesce(l.live, '{}') - 'lanes') ORDER BY n.name)
+			'gauges', coalesce(l.live, '{}') - '{lanes,waiting}'::text[])
+			ORDER BY n.name)
 	            FROM node n LEFT JOIN node_live l
 	              ON l.node_id = n.node_id AND l.incarnation = n.incarnation
 	             AND l.at > now() - interval '10 s'
@@ -18,6 +19,14 @@ SELECT jsonb_build_object(
 	            FROM node n JOIN node_live l USING (node_id, incarnation)
 	           CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'lanes') v(lane)
 	           WHERE l.at > now() - interval '10 s' AND n.lease_until > now()),
+	'waiting', (SELECT jsonb_agg(v.wait - 'campaign_id' || jsonb_build_object(
+			'node', n.name, 'campaign', c.name, 'set_by', r.set_by)
+			ORDER BY c.name, n.name)
+	              FROM node n JOIN node_live l USING (node_id, incarnation)
+	             CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'waiting') v(wait)
+	              JOIN campaign c ON c.campaign_id = (v.wait ->> 'campaign_id')::integer
+	              LEFT JOIN limit_rule r ON r.limit_id = (v.wait ->> 'limit_id')::bigint
+	             WHERE l.at > now() - interval '10 s' AND n.lease_until > now()),
 	'sources', (SELECT jsonb_agg(jsonb_build_object('source', s.name, 'source_state', s.state,
 	                                                'node', s.node_name) ORDER BY s.name)
 	              FROM source s WHERE s.state <> 3),

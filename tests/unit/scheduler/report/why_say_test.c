@@ -33,6 +33,27 @@ static const char spent[] =
 	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"spent\":"
 	" {\"limit_id\": 7, \"value\": 1, \"period_ms\": 3600000, \"set_by\": \"li\"}}]}";
 
+#define LIMIT_OF_A_MINUTE                                                                          \
+	"\"kind\": \"rate\", \"value\": 1, \"period_ms\": 60000, \"limit_id\": 12,"                \
+	" \"set_by\": \"li\", \"next_at\": 1795305523000000}]}"
+static const char limited[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"waiting\": ["
+	"{\"campaign\": \"spring\", \"level\": \"campaign\", \"queues\": "
+	"[\"qq\"], " LIMIT_OF_A_MINUTE;
+static const char domain_limited[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"waiting\": ["
+	"{\"campaign\": \"spring\", \"level\": \"domain\", \"queues\": "
+	"[\"qq\"], " LIMIT_OF_A_MINUTE;
+static const char of_another[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"waiting\": ["
+	"{\"campaign\": \"autumn\", \"level\": \"campaign\", \"queues\": "
+	"[\"qq\"], " LIMIT_OF_A_MINUTE;
+static const char at_work[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"waiting\": ["
+	"{\"campaign\": \"spring\", \"level\": \"campaign\", \"queues\": [\"qq\"], \"kind\":"
+	" \"connections\", \"value\": 2, \"period_ms\": 0, \"limit_id\": 3, \"set_by\": \"wu\","
+	" \"until\": 1795305783000000}]}";
+
 static void check_hold(const char *live_text, enum campaign_state state, const char *group,
 		       const char *want)
 {
@@ -66,6 +87,20 @@ static void test_what_holds(void **state)
 		{nobody, CAMPAIGN_RUNNING, "qq", "no node is running (edm run starts one)"},
 		{one_node, CAMPAIGN_RUNNING, "qq", "mx1/qq waits 9 s: x"},
 		{stopped, CAMPAIGN_RUNNING, "qq", "no room"},
+		{limited, CAMPAIGN_RUNNING, "qq",
+		 "it waits for its limit of 1 message in 1 min (limit 12 by li), until 2026-11-21 "
+		 "23:58 UTC (in 40 s)"},
+		{limited, CAMPAIGN_RUNNING, NULL,
+		 "it waits for its limit of 1 message in 1 min (limit 12 by li), until 2026-11-21 "
+		 "23:58 UTC (in 40 s)"},
+		{domain_limited, CAMPAIGN_RUNNING, "qq",
+		 "it waits for its sending domain's limit of 1 message in 1 min (limit 12 by li), "
+		 "until 2026-11-21 23:58 UTC (in 40 s)"},
+		{domain_limited, CAMPAIGN_RUNNING, "gmail", ""},
+		{of_another, CAMPAIGN_RUNNING, "qq", ""},
+		{at_work, CAMPAIGN_RUNNING, "qq",
+		 "it waits for its limit of 2 connections at work (limit 3 by wu); the limit holds "
+		 "until 2026-11-22 00:03 UTC (in 5 min)"},
 		{without_source, CAMPAIGN_RUNNING, "qq",
 		 "no active source in pool bulk (edm source show)"},
 		{spent, CAMPAIGN_RUNNING, NULL,
@@ -115,9 +150,30 @@ static void test_what_a_node_cannot_write(void **state)
 	json_decref(live);
 }
 
+static void test_a_limit_holds_who_is_in_hand(void **state)
+{
+	(void)state;
+	struct buf text;
+	json_t *live = json_loads(limited, 0, NULL);
+	json_t *person = json_pack("{s:i, s:s, s:s, s:I}", "state", 2, "node", "n1", "group", "qq",
+				   "since", (json_int_t)NOW);
+	const struct why_context w = {.now_us = NOW, .live = live, .campaign = "spring"};
+	buf_init(&text, 4096);
+	why_say_person(&w, person, &text);
+	assert_string_equal(
+		text.data,
+		"In spring: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; it "
+		"waits for its limit of 1 message in 1 min (limit 12 by li), until 2026-11-21 "
+		"23:58 UTC (in 40 s)");
+	buf_done(&text);
+	json_decref(person);
+	json_decref(live);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
-					   cmocka_unit_test(test_what_a_node_cannot_write)};
+					   cmocka_unit_test(test_what_a_node_cannot_write),
+					   cmocka_unit_test(test_a_limit_holds_who_is_in_hand)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
