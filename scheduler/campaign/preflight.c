@@ -27,6 +27,9 @@ enum column {
 	COL_OF_NAME,
 	COL_OF_STATE,
 	COL_OF_PEOPLE,
+	COL_PAUSED_BY,
+	COL_PAUSED_WHY,
+	COL_PAUSED_WHAT,
 };
 
 void preflight_init(struct preflight *p)
@@ -103,6 +106,10 @@ static void judge_sources(struct preflight *p, const struct preflight_facts *f)
 		    STR_ARG(f->pool));
 	if (f->nodes == 0)
 		add(p, false, "no-node", "no node is running: nothing is sent until edm run");
+	if (f->paused_what.len > 0)
+		add(p, false, "paused", "%.*s is paused by %.*s%s%.*s: edm pauses, edm resume",
+		    STR_ARG(f->paused_what), STR_ARG(f->paused_by),
+		    f->paused_why.len > 0 ? ", " : "", STR_ARG(f->paused_why));
 }
 
 static void judge_domain(struct preflight *p, const struct preflight_facts *f)
@@ -156,8 +163,9 @@ static void judge_variables(struct preflight *p, const struct preflight_facts *f
 			    STR_ARG(v->name), STR_ARG(v->name));
 		else if (!v->is_known)
 			add(p, false, "variable-never",
-			    "no member has the attribute {{ %.*s }}: everybody gets what stands in "
-			    "for it",
+			    "no member has the attribute {{ %.*s }}: everybody gets its default, "
+			    "or what "
+			    "conditions leave, with a hole where it is printed",
 			    STR_ARG(v->name));
 		else if (v->is_needed && v->lacking > 0)
 			add(p, false, "variable-missing",
@@ -203,6 +211,9 @@ static void read_facts(struct preflight_facts *f, const struct pg_rows *rows)
 		.of_name = pg_text(rows, 0, COL_OF_NAME),
 		.of_state = (enum campaign_state)pg_int(rows, 0, COL_OF_STATE),
 		.of_people = pg_int(rows, 0, COL_OF_PEOPLE),
+		.paused_by = pg_text(rows, 0, COL_PAUSED_BY),
+		.paused_why = pg_text(rows, 0, COL_PAUSED_WHY),
+		.paused_what = pg_text(rows, 0, COL_PAUSED_WHAT),
 	};
 }
 

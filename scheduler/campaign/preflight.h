@@ -39,6 +39,7 @@ struct preflight_facts {
 	struct str of_name; /* audience of that campaign; empty: of lists */
 	enum campaign_state of_state;
 	int64_t of_people;
+	struct str paused_what, paused_by, paused_why; /* what is empty: nothing is */
 	const struct preflight_variable *variables;
 	size_t variable_count;
 };

@@ -96,10 +96,12 @@ static int make_campaign(struct pg_blocking *db, const struct campaign_row *row,
 	return result;
 }
 
+/* What is paused would not leave while somebody waits for it. */
 static int refuse_findings(const struct preflight *checks, struct err *err)
 {
 	for (size_t i = 0; i < checks->count; i++)
-		if (checks->findings[i].is_error)
+		if (checks->findings[i].is_error ||
+		    str_equals(str_from(checks->findings[i].name), STR("paused")))
 			return err_set(err, ERR_REFUSED, "it cannot be sent: %s",
 				       checks->findings[i].sentence);
 	return 0;

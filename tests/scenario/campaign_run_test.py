@@ -13,6 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sink"))
 from edm_sink import Sink  # noqa: E402
 
+from support.waiting import until  # noqa: E402
+
 PEOPLE = 120
 
 
@@ -76,6 +78,16 @@ def test_a_test_message_prints_the_reply_and_a_campaign_ends_by_itself(ready, no
     result = ready("campaign", "test", "spring", "me@example.net", "--json").json
     assert (result["state"], result["code"], result["stage"]) == ("delivered", 250, "dot")
     assert database.value("SELECT count(*) FROM campaign WHERE hidden") == 1
+
+
+def test_a_test_says_at_once_that_all_is_paused(ready, node, database):
+    alive = "SELECT count(*) FROM node WHERE lease_until > now() AND state = 1"
+    until(lambda: database.value(alive) == 1, 30, "the node")
+    ready("pause", "--all")
+    said = ready.fails(4, "campaign", "test", "spring", "me@example.net")
+    assert "it cannot be sent: all mail is paused by " in said
+    left = "SELECT count(*) FROM list WHERE hidden AND removed_at IS NULL"
+    assert database.value(left) == 0
 
 
 def test_pause_edit_resume_cancel_while_it_is_sent(ready, node):

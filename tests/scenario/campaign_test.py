@@ -201,6 +201,16 @@ def test_check_names_everything_that_is_wrong(spring, database):
     assert "no-key" in findings(spring, 4)
 
 
+def test_check_names_the_pause_that_stops_it(spring, source):
+    spring("pause", "--all", "--because", "power cut")
+    assert findings(spring)["paused"] == "warning"
+    said = "all mail is paused by tester, power cut: edm pauses, edm resume"
+    assert said in spring("campaign", "check", "spring").out
+    spring("resume", "--all")
+    spring("pause", "--provider", "qq")
+    assert "paused" not in findings(spring), "a provider is not all of it"
+
+
 def test_check_tells_unknown_variables_from_missing_ones(spring, source):
     assert "variable-unknown" not in findings(spring)
     spring(
@@ -208,6 +218,8 @@ def test_check_tells_unknown_variables_from_missing_ones(spring, source):
     )
     found = findings(spring, 4)
     assert found["variable-unknown"] == "error" and found["variable-never"] == "warning"
+    said = spring.run("campaign", "check", "spring").out
+    assert "{{ nick }}: everybody gets its default, or what conditions leave, with a hole" in said
     assert found["variable-missing"] == "warning", "Bob has no city, and the subject shows it bare"
     assert (
         "error: no member has the attribute {{ nmae }}"

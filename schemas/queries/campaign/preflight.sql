@@ -23,9 +23,17 @@ SELECT (SELECT count(*) FROM campaign_list l
 	(SELECT coalesce(sum(x.n), 0)::bigint
 	   FROM (SELECT state, n FROM moves m WHERE m.campaign_id = o.campaign_id
 	         UNION ALL SELECT state, n FROM moves_delta d WHERE d.campaign_id = o.campaign_id) x
-	  WHERE x.state = ANY (c.audience_states)) AS of_people
+	  WHERE x.state = ANY (c.audience_states)) AS of_people,
+	coalesce(p.who, '') AS paused_by, coalesce(p.why, '') AS paused_why,
+	CASE WHEN p.scope = 1 THEN 'all mail' WHEN p.scope IS NOT NULL THEN 'this campaign'
+	     ELSE '' END AS paused_what
   FROM campaign c
   LEFT JOIN sending_domain s
     ON s.name = lower(split_part(c.from_address, '@', 2)) AND s.removed_at IS NULL
   LEFT JOIN campaign o ON o.campaign_id = c.audience_of
+  LEFT JOIN LATERAL (SELECT scope, who, why FROM pause
+	WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
+	  AND provider IS NULL AND source_name IS NULL AND site IS NULL
+	  AND (campaign_id IS NULL OR campaign_id = c.campaign_id)
+	ORDER BY until DESC NULLS FIRST, pause_id LIMIT 1) p ON true
  WHERE c.campaign_id = $1
