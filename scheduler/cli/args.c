@@ -322,6 +322,9 @@ void args_help_list(const struct cli_verb *const *verbs, const char *noun, struc
 			buf_done(&name);
 		}
 	}
+	if (noun == NULL)
+		buf_append_cstr(out, "\nIn the source tree, ./edm build, ./edm test and ./edm demo "
+				     "build it, test it and show it.\n");
 	buf_append_cstr(out, "\nEvery command has --help with examples; --version is edm version. "
 			     "Exit codes: 0 done, 1 failed, "
 			     "2 usage, 3 not found, 4 refused by state.\n");
