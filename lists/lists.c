@@ -10,15 +10,16 @@
 int lists_check_name(const char *name, struct err *err)
 {
 	struct str s = str_from(name);
-	bool is_good = s.len > 0 && s.len <= LISTS_NAME_MAX && utf8_is_valid(s) &&
-		       s.ptr[0] != '-' && str_equals(s, str_trim(s));
+	bool is_good = s.len > 0 && s.len <= LISTS_NAME_MAX && utf8_is_valid(s) && s.ptr[0] != '-';
 	for (size_t i = 0; i < s.len; i++)
-		is_good = is_good && (unsigned char)s.ptr[i] >= 0x20 && s.ptr[i] != 0x7F;
+		is_good = is_good && (unsigned char)s.ptr[i] > ' ' && s.ptr[i] != 0x7F &&
+			  s.ptr[i] != '@' && s.ptr[i] != '/';
 	if (!is_good)
-		return err_set(err, ERR_USAGE,
-			       "a list's name is 1 to %d bytes, without control characters, and "
-			       "begins with neither a blank nor -",
-			       LISTS_NAME_MAX);
+		return err_set(
+			err, ERR_USAGE,
+			"a list's name has 1 to %d bytes of text without blanks, @ and /, and "
+			"does not begin with -",
+			LISTS_NAME_MAX);
 	return 0;
 }
 
@@ -26,8 +27,8 @@ int lists_find(struct pg_blocking *db, const char *name, int32_t *id_out, struct
 {
 	struct pg_params params;
 	struct pg_rows *rows = NULL;
-	if (lists_check_name(name, err) != 0)
-		return -1;
+	if (!utf8_is_valid(str_from(name)))
+		return err_set(err, ERR_USAGE, "the list's name is not UTF-8");
 	pg_params_init(&params);
 	pg_add_text(&params, str_from(name));
 	int rc = pg_run(db, "lists/find_list", &params, &rows, err);

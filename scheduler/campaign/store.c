@@ -12,14 +12,16 @@ int campaign_check_name(const char *name, struct err *err)
 {
 	struct str text = str_from(name);
 	bool is_good = text.len >= 1 && text.len <= CAMPAIGN_NAME_MAX && utf8_is_valid(text) &&
-		       text.ptr[0] != '-' && text.ptr[0] != ' ';
+		       text.ptr[0] != '-';
+	/* What has an @ is an address to edm why, and what has a / a lane. */
 	for (size_t i = 0; is_good && i < text.len; i++)
-		is_good = (unsigned char)text.ptr[i] >= 0x20 && text.ptr[i] != 0x7f;
+		is_good = (unsigned char)text.ptr[i] > ' ' && text.ptr[i] != 0x7f &&
+			  text.ptr[i] != '@' && text.ptr[i] != '/';
 	if (is_good)
 		return 0;
 	return err_set(err, ERR_USAGE,
-		       "a campaign's name has 1 to %d bytes of text and begins with neither a "
-		       "blank nor '-'",
+		       "a campaign's name has 1 to %d bytes of text without blanks, @ and /, and "
+		       "does not begin with -",
 		       CAMPAIGN_NAME_MAX);
 }
 

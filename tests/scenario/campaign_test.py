@@ -201,6 +201,13 @@ def test_check_names_everything_that_is_wrong(spring, database):
     assert "no-key" in findings(spring, 4)
 
 
+@pytest.mark.parametrize("name", ["a@b.test", "mx1/qq", "two words", "tab\t", "-x", ""])
+def test_a_name_that_means_something_else_is_refused(edm, people, letter, name):
+    words = ("--list", "customers", "--from", "news@shop.example", "--subject", "x")
+    edm.fails(2, "campaign", "create", name, *words, "--html", letter, "--unsigned")
+    edm("campaign", "create", "春天", *words, "--html", letter, "--unsigned")
+
+
 def test_check_names_the_pause_that_stops_it(spring, source):
     spring("pause", "--all", "--because", "power cut")
     assert findings(spring)["paused"] == "warning"

@@ -59,6 +59,8 @@ def test_a_file_comes_from_standard_input_too(edm):
     [
         (2, [], "into which list?"),
         (2, ["--list", "-x"], "list"),
+        (2, ["--list", "bad/name"], "without blanks, @ and /"),
+        (2, ["--list", "bad name"], "without blanks, @ and /"),
         (2, ["--list", "l", "--update", "some"], "--update is merge, replace or keep"),
         (2, ["--list", "l", "--map", "name"], "--map takes COLUMN=NAME"),
         (2, ["--list", "l", "--map", "nope=email"], "nope"),
