@@ -140,6 +140,18 @@ static int read_file(const char *path, struct buf *out, struct err *err)
 	return result;
 }
 
+/* Bytes of a picture or the like may pass for some encoding, but have control characters. */
+static bool is_text(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		bool is_space = c == '\t' || c == '\n' || c == '\r' || c == '\f';
+		if ((c < ' ' && !is_space) || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* bytes as UTF-8 in the arena; a byte order mark goes. */
 static int decode(struct str bytes, const char *path, struct arena *arena, struct str *out,
 		  struct err *err)
@@ -177,6 +189,8 @@ static int take_text_file(struct content_source *s, const char *path, struct str
 	buf_done(&bytes);
 	if (result == 0 && str_trim(text).len == 0)
 		result = err_set(err, ERR_INPUT, "%s is empty", path);
+	if (result == 0 && !is_text(text))
+		result = err_set(err, ERR_INPUT, "%s has control characters: it is no text", path);
 	if (result == 0)
 		*out = text;
 	return result;

@@ -208,6 +208,14 @@ def test_a_name_that_means_something_else_is_refused(edm, people, letter, name):
     edm("campaign", "create", "春天", *words, "--html", letter, "--unsigned")
 
 
+@pytest.mark.parametrize("content", [bytes(range(256)), b"<p>\xff</p>", b"<p>a\x01b</p>"])
+def test_what_is_no_text_is_no_letter(edm, people, tmp_path, content):
+    file = tmp_path / "letter.html"
+    file.write_bytes(content)
+    words = ("--list", "customers", "--from", "news@shop.example", "--subject", "x")
+    edm.fails(1, "campaign", "create", "c", *words, "--html", file, "--unsigned")
+
+
 def test_check_names_the_pause_that_stops_it(spring, source):
     spring("pause", "--all", "--because", "power cut")
     assert findings(spring)["paused"] == "warning"
