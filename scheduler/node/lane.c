@@ -127,6 +127,7 @@ static struct lane_session *lane_session_new(struct lane *lane, struct site *sit
 {
 	struct lane_session *ls = xcalloc(1, sizeof(*ls));
 	list_init(&ls->node);
+	list_init(&ls->resting);
 	ls->lane = lane;
 	ls->site = site_hold(site);
 	ls->is_probe = pick->is_probe;
@@ -143,6 +144,7 @@ static void lane_session_free(struct lane_session *ls)
 {
 	struct lane *lane = ls->lane;
 	list_remove(&ls->node);
+	list_remove(&ls->resting);
 	timer_clear(lane->queue->worker->loop, &ls->idle_timer);
 	lane->sessions--;
 	lane->queue->sessions--;
@@ -252,6 +254,7 @@ bool lane_feed(struct lane_session *ls)
 		return false;
 	}
 	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
+	list_remove(&ls->resting);
 	list_remove(&ls->node);
 	list_push_back(&ls->lane->busy, &ls->node);
 	return true;
@@ -264,6 +267,7 @@ void lane_session_quit(struct lane_session *ls)
 	ls->lane->gives_up = false;
 	ls->is_leaving = true;
 	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
+	list_remove(&ls->resting);
 	list_remove(&ls->node);
 	list_push_back(&ls->lane->ending, &ls->node);
 	session_quit(ls->session);
@@ -314,7 +318,8 @@ static void on_ready(void *owner, struct session *s)
 		become_greeted(ls);
 	list_remove(&ls->node);
 	list_push_front(&q->idle, &ls->node);
-	if (is_used_up(ls) || !may_go_on(ls)) {
+	list_push_back(&w->resting, &ls->resting);
+	if (is_used_up(ls) || !may_go_on(ls) || worker_seat_is_wanted(q)) {
 		lane_session_quit(ls);
 		return;
 	}

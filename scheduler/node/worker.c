@@ -115,11 +115,12 @@ static void advance_job(struct worker *w, struct work_job *job)
 		worker_return(w, job, RETURNED_RECALLED);
 		return;
 	}
-	if (job->compose_error != NULL) {
+	if (job->compose_error != NULL)
 		settle_uncomposable(w, q, job);
-		return;
-	}
-	worker_queue_ready(q, &job->plan);
+	else if (job->is_composed)
+		worker_queue_ready(q, &job->plan);
+	else
+		provider_queue_credit(&q->jobs, &job->plan);
 	worker_touch(q);
 }
 
@@ -451,6 +452,8 @@ static void write_turn(struct worker *w)
 static void on_turn(struct turn_hook *hook)
 {
 	struct worker *w = hook->owner;
+	worker_share_seats(w);
+	worker_share_bytes(w);
 	pump_dirty(w);
 	if (w->wants_wish)
 		worker_send_wish(w);
@@ -551,6 +554,12 @@ static void on_tick(struct timer *timer)
 /* ----------------------------------------------------------------------------------------------
  * life */
 
+/* A turn is all that is wanted: queues take what bytes are free at its end. */
+static void on_bytes_timer(struct timer *timer)
+{
+	(void)timer;
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -563,6 +572,7 @@ static void *worker_main(void *arg)
 	map_done(&w->queues);
 	loop_remove_hook(&w->hook);
 	timer_clear(w->loop, &w->tick);
+	timer_clear(w->loop, &w->bytes_timer);
 	net_close(w->net);
 	journal_stream_close(w->journal);
 	w->journal = NULL;
@@ -594,6 +604,10 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	w->limits_round = 1;
 	list_init(&w->dirty);
 	list_init(&w->waiting_room);
+	list_init(&w->waiting_seats);
+	list_init(&w->waiting_bytes);
+	list_init(&w->resting);
+	w->bytes_timer = (struct timer){.on_due = on_bytes_timer, .owner = w};
 	list_init(&w->committing);
 	list_init(&w->settled);
 	list_init(&w->written_committing);

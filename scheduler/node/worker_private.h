@@ -76,6 +76,7 @@ struct lane_session {
 	bool is_probe;	 /* of a host that was down */
 	bool is_leaving; /* we are closing it */
 	struct timer idle_timer;
+	struct list resting; /* worker.resting while it is idle */
 };
 
 struct worker_queue {
@@ -98,6 +99,9 @@ struct worker_queue {
 	struct timer wake;	 /* when the earliest wait ends */
 	struct list waits_room;	 /* worker.waiting_room while it waits for a connection of another
 				    queue to end */
+	struct list waits_seat;	 /* worker.waiting_seats: it has no connection and the node has all
+				    it may have */
+	struct list waits_bytes; /* worker.waiting_bytes: the budget of composed bytes was full */
 	int64_t open_after_ms;	 /* no new connection is tried before */
 	uint64_t settled;	 /* jobs that ended here */
 	uint64_t settled_before; /* at the last tick, for the rate */
@@ -130,11 +134,16 @@ struct worker {
 	struct work_posts posts;       /* to control */
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
-	struct map queues;	  /* struct worker_queue by name */
-	struct map limiters;	  /* struct shared_limiter by scope; of campaigns they leave */
-	uint32_t limits_round;	  /* grows when lanes must find their limiters anew, from 1 */
-	struct list dirty;	  /* queues to pump at the end of the turn */
-	struct list waiting_room; /* queues that wait for a connection of another to end */
+	struct map queues;	   /* struct worker_queue by name */
+	struct map limiters;	   /* struct shared_limiter by scope; of campaigns they leave */
+	uint32_t limits_round;	   /* grows when lanes must find their limiters anew, from 1 */
+	struct list dirty;	   /* queues to pump at the end of the turn */
+	struct list waiting_room;  /* queues that wait for a connection of another to end */
+	struct list waiting_seats; /* queues without a connection while there are max_sessions */
+	struct list waiting_bytes; /* queues that wait to compose, in turn */
+	struct timer bytes_timer;  /* while there are some: looks again */
+	struct list resting;	   /* idle lane_session (resting), the longest first */
+	int64_t room_looked_ms;	   /* when somebody was last asked to give up a connection */
 	struct journal_stream *journal;
 	struct list committing; /* slots whose intent the next write puts into the journal */
 	struct list settled;	/* jobs (by plan.node) whose outcome it puts there */
@@ -220,14 +229,30 @@ void worker_want_room(struct lane *lane);
 void worker_wait_for_room(struct worker_queue *q);
 /* A connection ended: queues that waited for that may try, before the one it was of. */
 void worker_has_room(struct worker *w);
+/* Has the queue a connection, or may the worker open one for it? Else it waits for a seat. */
+bool worker_has_seat(struct worker_queue *q);
+/* May it open one now? Those that have none go first. */
+bool worker_may_open(struct worker_queue *q);
+/* Has nobody of the queue use for its idle connections, while other queues wait for a seat? */
+bool worker_seat_is_wanted(const struct worker_queue *q);
+/* Queues that waited for a seat try, as many as there are free ones. */
+void worker_share_seats(struct worker *w);
 /* A message over this path has ended: who waits for its campaign or sending domain looks again. */
 void worker_message_ended(struct worker *w, const struct permit_path *path);
+
+/* ---- worker_ahead.c */
+/* Asks for credits, and has messages composed. */
+void worker_queue_let_ahead(struct worker_queue *q);
+/* Queues that waited for the budget of composed bytes are pumped in turn, while there is room. */
+void worker_share_bytes(struct worker *w);
 
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
 void worker_queue_free(struct worker_queue *q);
-/* ahead → ready. */
+/* composing → ready. */
 void worker_queue_ready(struct worker_queue *q, struct job *plan);
+/* Will a job that prefers a source be sent by until_ms: by it, or by any as it prefers in vain? */
+bool worker_queue_goes_by(struct worker_queue *q, const struct job *plan, int64_t until_ms);
 /* Who waits for a source that will not go soon waits for it no longer. */
 void worker_queue_unprefer(struct worker_queue *q);
 /* The session's host is to be left alone for a while. */
@@ -237,6 +262,8 @@ void worker_queue_site_died(struct worker_queue *q, struct site *site);
 void worker_queue_forget_dead(struct site *site);
 /* A dead site was greeted, or may live: lanes that died of it may try. */
 void worker_queue_site_lives(struct worker_queue *q, struct site *site);
+/* The queue is pumped then at the latest; LIMITER_ON_EVENT: no such time. */
+void worker_queue_wake(struct worker_queue *q, int64_t at);
 /* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */
 void worker_queue_pump(struct worker_queue *q);
 /* Rates, and who waits for what will not go. */

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One provider's queue on its worker: how far jobs are let ahead, which session takes which, when a
- * connection is opened, what the queue waits for. See worker_private.h.
+ * One provider's queue on its worker: which session takes which job, when a connection is opened,
+ * what the queue waits for. See worker_private.h.
  */
 #include <stdlib.h>
 
 #include "engine/base/hash.h"
 #include "scheduler/node/worker_private.h"
 
-/* Jobs ahead of their permits: at least, at most. */
-#define WINDOW_MIN 32u
-#define WINDOW_MAX 4096u
 /* Connections opened in one pump, and how long to leave it after all lanes said no. */
 #define OPEN_BURST 16
 /* Messages that make one more connection worth its price: a connection costs the receiver and us
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
-/* So many jobs are let ahead that wait for a source they prefer, whatever the window is. */
-#define PREFERRING_MAX 256u
-/* How long to leave it when the node has composed as many bytes as it may hold. */
-#define COMPOSE_PAUSE_MS 5
 /* Messages a second that are none: halves never end. */
 #define RATE_GONE 0.01
 
@@ -48,6 +41,8 @@ struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
 	provider_queue_init(&q->jobs);
 	list_init(&q->dirty);
 	list_init(&q->waits_room);
+	list_init(&q->waits_seat);
+	list_init(&q->waits_bytes);
 	list_init(&q->idle);
 	list_init(&q->retired);
 	list_init(&q->dead_sites);
@@ -72,6 +67,8 @@ void worker_queue_free(struct worker_queue *q)
 	timer_clear(q->worker->loop, &q->wake);
 	list_remove(&q->dirty);
 	list_remove(&q->waits_room);
+	list_remove(&q->waits_seat);
+	list_remove(&q->waits_bytes);
 	map_remove(&q->worker->queues, &q->by_name);
 	provider_queue_done(&q->jobs);
 	LIST_EACH (it, &q->dead_sites)
@@ -168,7 +165,7 @@ static struct lane *lane_at(struct worker_queue *q, size_t i)
 /* ------------------------------------------------------------------------------ what is waited for
  */
 
-static void wake_at(struct worker_queue *q, int64_t at)
+void worker_queue_wake(struct worker_queue *q, int64_t at)
 {
 	if (at == LIMITER_ON_EVENT)
 		return;
@@ -181,8 +178,9 @@ static void wake_at(struct worker_queue *q, int64_t at)
 
 /* ---------------------------------------------------------------------------- preferred sources */
 
-/* Is the source worth waiting for: usable, neither paused nor resting nor dead, and soon to go? */
-static bool is_worth_waiting(struct worker_queue *q, uint32_t source, int64_t now)
+/* Is the source worth waiting for: usable, neither paused nor resting nor dead, and to go before
+ * people are parked? Then at_out says when it goes. */
+static bool is_worth_waiting(struct worker_queue *q, uint32_t source, int64_t now, int64_t *at_out)
 {
 	size_t i = 0;
 	while (i < q->source_count && q->sources[i]->id != source)
@@ -197,16 +195,27 @@ static bool is_worth_waiting(struct worker_queue *q, uint32_t source, int64_t no
 	struct permit_path path = worker_path(lane, NULL);
 	struct limiter_wait wait;
 	int64_t at = lane_message_ready_at(&path, now, &wait);
-	if (at == LIMITER_ON_EVENT)
-		return lane->sessions > 0;
-	return at <= now + q->worker->options.settings.park_ms;
+	if (at == LIMITER_ON_EVENT && lane->sessions > 0)
+		at = now;
+	*at_out = at;
+	return at != LIMITER_ON_EVENT && at <= now + q->worker->options.settings.park_ms;
 }
 
 static bool prefers_in_vain(const struct job *plan, void *context)
 {
 	struct worker_queue *q = context;
 	int64_t now = loop_now_ms(q->worker->loop);
-	return now >= plan->prefer_until_ms || !is_worth_waiting(q, plan->preferred_source, now);
+	int64_t at;
+	return now >= plan->prefer_until_ms ||
+	       !is_worth_waiting(q, plan->preferred_source, now, &at);
+}
+
+bool worker_queue_goes_by(struct worker_queue *q, const struct job *plan, int64_t until_ms)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	int64_t at;
+	return now >= plan->prefer_until_ms ||
+	       !is_worth_waiting(q, plan->preferred_source, now, &at) || at <= until_ms;
 }
 
 void worker_queue_unprefer(struct worker_queue *q)
@@ -218,58 +227,6 @@ void worker_queue_ready(struct worker_queue *q, struct job *plan)
 {
 	bool keeps = plan->preferred_source != 0 && !prefers_in_vain(plan, q);
 	provider_queue_ready(&q->jobs, plan, keeps);
-}
-
-/* --------------------------------------------------------------------------------- letting ahead
- */
-
-static size_t window_of(const struct worker_queue *q)
-{
-	double flush_ms = (double)q->worker->options.settings.flush_ms;
-	/* The part of the connections that come free before the next flush. */
-	double share = q->transfer_ms > flush_ms ? flush_ms / q->transfer_ms : 1.0;
-	double window = 2.0 * (double)q->sessions * share +
-			2.0 * flush_ms / 1000.0 * q->rate_per_s + WINDOW_MIN;
-	return window < WINDOW_MAX ? (size_t)window : WINDOW_MAX;
-}
-
-static void prepare(struct worker *w, struct work_job *job)
-{
-	if (!job->has_credit) {
-		job->is_credit_out = true;
-		work_letter_send(w->options.control, &job->credit_letter, LETTER_CREDIT, job);
-	}
-	if (!job->is_composed)
-		composers_offer(w->options.composers, job, w->inbox);
-}
-
-/* Who waits for a source takes nobody's place. */
-static struct ahead_room room_ahead(const struct worker_queue *q)
-{
-	size_t preferring = q->jobs.preferring_count;
-	size_t others = q->jobs.ahead_count + q->jobs.ready_count - preferring;
-	return (struct ahead_room){.any = others < window_of(q),
-				   .preferring = preferring < PREFERRING_MAX};
-}
-
-static void let_ahead(struct worker_queue *q)
-{
-	struct worker *w = q->worker;
-	while (q->jobs.queued_count > 0) {
-		if (composers_bytes(w->options.composers) >= w->options.settings.compose_budget) {
-			/* Another queue may hold it all: nothing of ours would tell. */
-			wake_at(q, loop_now_ms(w->loop) + COMPOSE_PAUSE_MS);
-			break;
-		}
-		struct job *plan = provider_queue_ahead(&q->jobs, room_ahead(q));
-		if (plan == NULL)
-			break;
-		struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
-		if (job->has_credit && job->is_composed)
-			worker_queue_ready(q, plan);
-		else
-			prepare(w, job);
-	}
 }
 
 /* -------------------------------------------------------------------------------------- taking
@@ -299,7 +256,7 @@ static bool lane_allows(const struct job *plan, void *context)
 	/* A message of the campaign may end in another queue. */
 	if (wait.kind == LIMIT_CONNECTIONS)
 		worker_wait_for_room(lane->queue);
-	wake_at(lane->queue, at);
+	worker_queue_wake(lane->queue, at);
 	return false;
 }
 
@@ -311,7 +268,7 @@ static bool lane_reaches(const struct site *site, void *context)
 	int64_t at = site_opens_at(site, now);
 	if (at <= now)
 		return true;
-	wake_at(lane->queue, at);
+	worker_queue_wake(lane->queue, at);
 	return false;
 }
 
@@ -332,7 +289,7 @@ static bool lane_is_open(struct lane *lane, int64_t now)
 	lane->wait_until_ms = at;
 	if (at <= now)
 		return true;
-	wake_at(lane->queue, at);
+	worker_queue_wake(lane->queue, at);
 	return false;
 }
 
@@ -362,7 +319,7 @@ bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *s
 	slot->path = worker_path(lane, job->campaign);
 	slot->permit = lane_take_message(&slot->path, now);
 	if (!slot->permit.is_granted) {
-		wake_at(q, slot->permit.wait.at_ms);
+		worker_queue_wake(q, slot->permit.wait.at_ms);
 		provider_queue_untake(&q->jobs, plan);
 		return false;
 	}
@@ -403,7 +360,7 @@ static bool open_one(struct worker_queue *q, int64_t now)
 	if (choice.index == CHOOSE_NOBODY) {
 		q->open_after_ms = now + OPEN_PAUSE_MS;
 		if (choice.first != CHOOSE_NOBODY)
-			wake_at(q, choice.at_ms);
+			worker_queue_wake(q, choice.at_ms);
 		return false;
 	}
 	struct lane *lane = lane_at(q, choice.index);
@@ -450,7 +407,7 @@ static void open_connections(struct worker_queue *q)
 		return;
 	}
 	if (now < q->open_after_ms) {
-		wake_at(q, q->open_after_ms);
+		worker_queue_wake(q, q->open_after_ms);
 		return;
 	}
 	for (size_t i = 0; i < q->source_count; i++) {
@@ -460,9 +417,8 @@ static void open_connections(struct worker_queue *q)
 			note_short(q->lanes[i]);
 	}
 	for (int i = 0; i < OPEN_BURST; i++)
-		if (w->sessions >= w->options.settings.max_sessions ||
-		    q->jobs.ready_count <= q->opening || q->sessions > waiting / MESSAGES_WORTH ||
-		    !open_one(q, now))
+		if (!worker_may_open(q) || q->jobs.ready_count <= q->opening ||
+		    q->sessions > waiting / MESSAGES_WORTH || !open_one(q, now))
 			break;
 	if (q->jobs.ready_count > 0 && q->opening == 0)
 		give_way(q);
@@ -507,7 +463,7 @@ void worker_queue_pump(struct worker_queue *q)
 {
 	timer_clear(q->worker->loop, &q->wake);
 	q->used_ms = loop_now_ms(q->worker->loop);
-	let_ahead(q);
+	worker_queue_let_ahead(q);
 	feed_idle(q);
 	open_connections(q);
 }

@@ -3,8 +3,10 @@
  * A job: one recipient on its way through a node, as the planner sees it. The node embeds it in a
  * bigger struct; plan/ never looks outside this one.
  *
- * Steps: queued → ahead (being composed and waiting for its credit) → ready → taken (handed to a
- * session). Being on a list is the step; the step field says which list.
+ * Steps: queued → ahead (waits for its credit) → credited (waits for its turn to be composed) →
+ * composing → ready → taken (handed to a session). Credits are asked for far ahead, as they come
+ * with a flush; messages are composed just ahead of the permits, as their bytes are dear. Being on
+ * a list is the step; the step field says which list.
  */
 #ifndef EDM_SCHEDULER_PLAN_JOB_H
 #define EDM_SCHEDULER_PLAN_JOB_H
@@ -13,13 +15,21 @@
 
 #include "engine/base/list.h"
 
-enum job_step { JOB_OUTSIDE, JOB_QUEUED, JOB_AHEAD, JOB_READY, JOB_TAKEN };
+enum job_step {
+	JOB_OUTSIDE,
+	JOB_QUEUED,
+	JOB_AHEAD,
+	JOB_CREDITED,
+	JOB_COMPOSING,
+	JOB_READY,
+	JOB_TAKEN
+};
 
 struct share;
 struct site;
 
 struct job {
-	struct list node;    /* the share's queued or ahead list, or the flow's ready list */
+	struct list node;    /* the list of its step: of the share, the queue or the flow */
 	struct list arrival; /* provider_queue.arrivals, unless outside */
 	struct list in_line; /* its site's line, unless outside */
 	enum job_step step;

@@ -32,6 +32,8 @@ void provider_queue_init(struct provider_queue *q)
 	*q = (struct provider_queue){0};
 	list_init(&q->shares);
 	list_init(&q->arrivals);
+	list_init(&q->ahead);
+	list_init(&q->composing);
 	map_init(&q->lines);
 }
 
@@ -93,7 +95,8 @@ static struct share *share_of(struct provider_queue *q, struct share_owner owner
 	list_init(&share->node);
 	list_init(&share->queued);
 	list_init(&share->patient);
-	list_init(&share->ahead);
+	list_init(&share->credited);
+	list_init(&share->credited_patient);
 	list_init(&share->flows);
 	list_init(&share->preferring);
 	map_init(&share->by_flow);
@@ -172,16 +175,21 @@ static void rotate(struct list *head, struct list *node)
 	list_push_back(head, node);
 }
 
-/* The queued job of the share to go next into room; who came first goes first. */
-static struct job *first_queued(const struct share *share, const struct ahead_room *room)
+/* Whoever came first of the heads of two lists, each of which may be NULL. */
+static struct job *earlier(struct list *any, struct list *patient)
 {
-	struct list *any = room->any ? list_first(&share->queued) : NULL;
-	struct list *patient = room->preferring ? list_first(&share->patient) : NULL;
 	if (any == NULL || patient == NULL)
 		return any || patient ? LIST_ITEM(any ? any : patient, struct job, node) : NULL;
 	struct job *first = LIST_ITEM(any, struct job, node);
 	struct job *other = LIST_ITEM(patient, struct job, node);
 	return other->queued_at_ms < first->queued_at_ms ? other : first;
+}
+
+/* The queued job of the share to go next into room. */
+static struct job *first_queued(const struct share *share, const struct ahead_room *room)
+{
+	return earlier(room->any ? list_first(&share->queued) : NULL,
+		       room->preferring ? list_first(&share->patient) : NULL);
 }
 
 static bool has_queued(const struct share *share, const struct pick *p)
@@ -203,7 +211,7 @@ struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room roo
 	struct job *job = first_queued(share, &room);
 	list_remove(&job->node);
 	job->step = JOB_AHEAD;
-	list_push_back(&share->ahead, &job->node);
+	list_push_back(&q->ahead, &job->node);
 	share->queued_count--;
 	share->ahead_count++;
 	q->queued_count--;
@@ -211,6 +219,52 @@ struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room roo
 	q->preferring_count += job->preferred_source != 0;
 	/* What is ahead counts as sent, or a fast queue would fill the window with one campaign. */
 	share->sent++;
+	return job;
+}
+
+void provider_queue_credit(struct provider_queue *q, struct job *job)
+{
+	struct share *share = job->share;
+	must(job->step == JOB_AHEAD);
+	list_remove(&job->node);
+	list_push_back(job->preferred_source ? &share->credited_patient : &share->credited,
+		       &job->node);
+	job->step = JOB_CREDITED;
+	q->credited_count++;
+}
+
+static struct list *first_that_goes(const struct list *patient, const struct compose_room *room)
+{
+	LIST_EACH (it, patient)
+		if (room->goes_soon(LIST_ITEM(it, struct job, node), room->context))
+			return it;
+	return NULL;
+}
+
+static struct job *first_credited(const struct share *share, const struct compose_room *room)
+{
+	return earlier(room->any ? list_first(&share->credited) : NULL,
+		       room->preferring ? first_that_goes(&share->credited_patient, room) : NULL);
+}
+
+static bool has_credited(const struct share *share, const struct pick *p)
+{
+	return first_credited(share, p->context) != NULL;
+}
+
+struct job *provider_queue_compose(struct provider_queue *q, struct compose_room room)
+{
+	const struct pick p = {.context = &room};
+	struct share *share = q->credited_count ? next_share(q, &p, has_credited, false) : NULL;
+	if (share == NULL)
+		return NULL;
+	struct job *job = first_credited(share, &room);
+	list_remove(&job->node);
+	list_push_back(&q->composing, &job->node);
+	job->step = JOB_COMPOSING;
+	q->credited_count--;
+	q->draft_count++;
+	q->preferring_drafts += job->preferred_source != 0;
 	return job;
 }
 
@@ -281,6 +335,8 @@ static void enter_ready(struct provider_queue *q, struct job *job, bool at_head)
 	job->share->ready_count++;
 	q->ready_count++;
 	q->preferring_count += flow->source != 0;
+	q->draft_count++;
+	q->preferring_drafts += flow->source != 0;
 }
 
 static void leave_ready(struct provider_queue *q, struct job *job)
@@ -288,15 +344,22 @@ static void leave_ready(struct provider_queue *q, struct job *job)
 	struct flow *flow = flow_find(job->share, job->site, job->preferred_source);
 	must(flow != NULL);
 	q->preferring_count -= flow->source != 0;
+	q->draft_count--;
+	q->preferring_drafts -= flow->source != 0;
 	list_remove(&job->node);
 	flow_shrink(job->share, flow);
 	job->share->ready_count--;
 	q->ready_count--;
 }
 
+/* From any step between queued and ready. */
 static void leave_ahead(struct provider_queue *q, struct job *job)
 {
+	bool has_draft = job->step == JOB_COMPOSING;
 	list_remove(&job->node);
+	q->credited_count -= job->step == JOB_CREDITED;
+	q->draft_count -= has_draft;
+	q->preferring_drafts -= has_draft && job->preferred_source != 0;
 	job->share->ahead_count--;
 	q->ahead_count--;
 	q->preferring_count -= job->preferred_source != 0;
@@ -304,7 +367,7 @@ static void leave_ahead(struct provider_queue *q, struct job *job)
 
 void provider_queue_ready(struct provider_queue *q, struct job *job, bool keeps_preference)
 {
-	must(job->step == JOB_AHEAD);
+	must(job->step == JOB_COMPOSING);
 	leave_ahead(q, job);
 	if (!keeps_preference)
 		job->preferred_source = 0;
@@ -453,6 +516,8 @@ void provider_queue_remove(struct provider_queue *q, struct job *job)
 		q->queued_count--;
 		break;
 	case JOB_AHEAD:
+	case JOB_CREDITED:
+	case JOB_COMPOSING:
 		leave_ahead(q, job);
 		break;
 	case JOB_READY:

@@ -14,6 +14,9 @@
  * A job that prefers a source waits in lists of its own, so it is in nobody's way; whoever knows
  * that the source will not go takes the preference from it (provider_queue_unprefer).
  *
+ * What is let ahead waits for its credit and then for its turn to be composed, where whoever goes
+ * next goes first again: a high priority does not wait behind what was credited before it.
+ *
  * Invariants: queued + ahead + ready + taken = jobs offered and not yet finished or removed; a job
  * is on exactly one list. One thread.
  */
@@ -34,24 +37,30 @@ struct share_owner {
 struct share {
 	struct list node; /* provider_queue.shares; rotated by round robin */
 	struct share_owner owner;
-	struct list queued;	/* struct job that any source may take, FIFO */
-	struct list patient;	/* struct job, queued and preferring a source, FIFO */
-	struct list ahead;	/* struct job, being prepared */
-	struct list flows;	/* struct flow with ready jobs for any source; rotated */
-	struct list preferring; /* struct flow whose jobs prefer a source; rotated */
-	struct map by_flow;	/* struct flow by site pointer and preferred source */
-	size_t queued_count, ahead_count, ready_count, taken_count;
+	struct list queued;	      /* struct job that any source may take, FIFO */
+	struct list patient;	      /* struct job, queued and preferring a source, FIFO */
+	struct list credited;	      /* struct job to be composed that any source may take, FIFO */
+	struct list credited_patient; /* the same of those that prefer a source */
+	struct list flows;	      /* struct flow with ready jobs for any source; rotated */
+	struct list preferring;	      /* struct flow whose jobs prefer a source; rotated */
+	struct map by_flow;	      /* struct flow by site pointer and preferred source */
+	size_t queued_count, ahead_count, ready_count, taken_count; /* ahead: until it is ready */
 	uint64_t sent; /* jobs let ahead here, the measure of "has sent least" */
 	bool is_over;  /* goes with its last job */
 };
 
 struct provider_queue {
 	struct list shares;
-	struct list arrivals; /* struct job (arrival) of every step but outside, as they came */
-	struct map lines;     /* struct line by site pointer */
+	struct list arrivals;  /* struct job (arrival) of every step but outside, as they came */
+	struct map lines;      /* struct line by site pointer */
+	struct list ahead;     /* struct job, waiting for its credit */
+	struct list composing; /* struct job */
 	size_t queued_count, ahead_count, ready_count, taken_count;
-	size_t preferring_count; /* of those ahead and ready, who prefers a source */
-	unsigned turn;		 /* counts picks, for the one in four */
+	size_t credited_count;	  /* of those ahead: to be composed */
+	size_t preferring_count;  /* of those ahead and ready, who prefers a source */
+	size_t draft_count;	  /* composing and ready: messages that take memory */
+	size_t preferring_drafts; /* of them, those that prefer a source */
+	unsigned turn;		  /* counts picks, for the one in four */
 };
 
 /* May the campaign of this job send over this source now? Asked with one job for all of its share:
@@ -69,7 +78,7 @@ struct pick {
 	void *context;
 };
 
-/* Which jobs a recall takes. */
+/* Says yes to some jobs. */
 typedef bool (*job_filter)(const struct job *job, void *context);
 
 void provider_queue_init(struct provider_queue *q);
@@ -77,13 +86,23 @@ void provider_queue_init(struct provider_queue *q);
 void provider_queue_done(struct provider_queue *q);
 /* Adds a job that is outside, at the end of its campaign's share; queued_at_ms never goes back. */
 void provider_queue_offer(struct provider_queue *q, struct share_owner owner, struct job *job);
-/* What may be let ahead: jobs that any source may take, and jobs that prefer one. */
+/* Which are wanted: jobs that any source may take, and jobs that prefer one. */
 struct ahead_room {
 	bool any, preferring;
 };
-/* The next job to prepare (credit, composing), moved from queued to ahead; NULL = none for room. */
+/* The next job that needs its credit, moved from queued to ahead; NULL = none for room. */
 struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room room);
-/* ahead → ready; its preference is dropped unless it still holds. */
+/* ahead → credited: its credit has come, or it had one. */
+void provider_queue_credit(struct provider_queue *q, struct job *job);
+/* Likewise for composing; of those that prefer a source the ones goes_soon says yes to. */
+struct compose_room {
+	bool any, preferring;
+	job_filter goes_soon;
+	void *context;
+};
+/* The next job to compose, moved from credited to composing; NULL = none for room. */
+struct job *provider_queue_compose(struct provider_queue *q, struct compose_room room);
+/* composing → ready; its preference is dropped unless it still holds. */
 void provider_queue_ready(struct provider_queue *q, struct job *job, bool keeps_preference);
 /* The ready job to send now under p, moved to taken and counted as sent; NULL = none fits. */
 struct job *provider_queue_pick(struct provider_queue *q, const struct pick *p);

@@ -341,3 +341,21 @@ def test_nobody_is_claimed_for_a_big_domain_whose_lane_rests(mailing):
     mailing.edm("resume", "--all")
     mailing.finished(campaign)
     assert mailing.states(campaign) == {"delivered": 3001}
+
+
+def test_providers_take_turns_when_all_connections_are_taken(mailing):
+    """Idle connections that nobody waits for make way at once; one with work gives way, too."""
+    names = [f"p{i}" for i in range(12)]
+    for name in names:
+        mailing.provider(name, profile={"delay_ms": {"dot": 10}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {name: 300 if name == "p0" else 3 for name in names})
+    mailing.start(workers=1, budget_sessions=2, smtp_idle_ms=60_000)
+    mailing.launch(campaign)
+    log = mailing.finished(campaign, seconds=40)
+    assert mailing.states(campaign) == {"delivered": 333}
+    assert log.open_peak() <= 3
+    order = [e["rcpt"].split("@")[1] for e in log.accepted()]
+    last = order[::-1].index("p0.test")  # so many came after the last one of p0
+    print("after the last of p0:", last)
+    assert last <= 20

@@ -37,11 +37,34 @@ static struct job *ahead(struct provider_queue *q)
 	return provider_queue_ahead(q, (struct ahead_room){true, true});
 }
 
+static bool is_seven(const struct job *job, void *context)
+{
+	(void)context;
+	return job->preferred_source == 7;
+}
+
+static bool is_any(const struct job *job, void *context)
+{
+	(void)job;
+	(void)context;
+	return true;
+}
+
+static const struct compose_room all_room = {true, true, is_any, NULL};
+
+/* Its credit comes and it is composed; it is the only one. */
+static void prepare(struct provider_queue *q, struct job *job, bool keeps_preference)
+{
+	provider_queue_credit(q, job);
+	assert_ptr_equal(provider_queue_compose(q, all_room), job);
+	provider_queue_ready(q, job, keeps_preference);
+}
+
 static void prepare_all(struct provider_queue *q)
 {
 	struct job *job;
 	while ((job = ahead(q)) != NULL)
-		provider_queue_ready(q, job, true);
+		prepare(q, job, true);
 }
 
 static struct pick pick_of(struct site *site, uint32_t source)
@@ -59,6 +82,51 @@ static void higher_priority_goes_first(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(ahead(&q)->share->owner.campaign, 2);
 	assert_int_equal(ahead(&q)->share->owner.campaign, 1);
+	drain(&q);
+}
+
+static void a_high_priority_is_composed_before_what_has_credits(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	provider_queue_init(&q);
+	offer(&q, 1, 0, 0, 10);
+	for (int i = 0; i < 10; i++)
+		provider_queue_credit(&q, ahead(&q));
+	assert_ptr_equal(provider_queue_compose(&q, all_room), &jobs[0]);
+	offer(&q, 2, 5, 10, 11);
+	provider_queue_credit(&q, ahead(&q));
+	assert_ptr_equal(provider_queue_compose(&q, all_room), &jobs[10]);
+	assert_ptr_equal(provider_queue_compose(&q, all_room), &jobs[1]);
+	assert_int_equal(q.credited_count, 8);
+	assert_int_equal(q.draft_count, 3);
+	assert_int_equal(q.ahead_count, 11);
+	drain(&q);
+	assert_int_equal(q.credited_count, 0);
+	assert_int_equal(q.draft_count, 0);
+}
+
+static void whoever_prefers_a_source_is_composed_when_it_goes(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	provider_queue_init(&q);
+	for (size_t i = 0; i < 4; i++) {
+		jobs[i] = (struct job){.site = SITE_A,
+				       .preferred_source = (uint32_t[]){8, 7, 0, 0}[i]};
+		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
+	}
+	for (int i = 0; i < 4; i++)
+		provider_queue_credit(&q, ahead(&q));
+	struct compose_room any = {.any = true};
+	struct compose_room seven = {.preferring = true, .goes_soon = is_seven};
+	assert_ptr_equal(provider_queue_compose(&q, any), &jobs[2]);
+	assert_ptr_equal(provider_queue_compose(&q, seven), &jobs[1]);
+	assert_null(provider_queue_compose(&q, seven));
+	assert_int_equal(q.preferring_drafts, 1);
+	provider_queue_ready(&q, &jobs[1], false);
+	assert_int_equal(q.preferring_drafts, 0);
+	assert_int_equal(q.draft_count, 2);
 	drain(&q);
 }
 
@@ -172,17 +240,17 @@ static void a_preference_holds_up_nobody(void **state)
 	for (size_t i = 0; i < 301; i++)
 		offer_preferring(&q, i, i < 300 ? 7 : 0);
 	for (int i = 0; i < 200; i++)
-		provider_queue_ready(&q, ahead(&q), true);
+		prepare(&q, ahead(&q), true);
 	assert_int_equal(q.preferring_count, 200);
 	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){true, false}), &jobs[300]);
-	provider_queue_ready(&q, &jobs[300], true);
+	prepare(&q, &jobs[300], true);
 	assert_null(provider_queue_ahead(&q, (struct ahead_room){true, false}));
 	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){false, true}), &jobs[200]);
 	struct pick other = pick_of(SITE_A, 1);
 	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[300]);
 	assert_null(provider_queue_pick(&q, &other));
 	/* One whose source has left meanwhile. */
-	provider_queue_ready(&q, &jobs[200], false);
+	prepare(&q, &jobs[200], false);
 	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[200]);
 	provider_queue_remove(&q, &jobs[200]);
 	provider_queue_remove(&q, &jobs[300]);
@@ -237,7 +305,7 @@ static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
 		provider_queue_offer(&q, (struct share_owner){1, 0}, &jobs[i]);
 	}
 	for (int i = 0; i < 30; i++)
-		provider_queue_ready(&q, ahead(&q), true);
+		prepare(&q, ahead(&q), true);
 	struct pick p = pick_of(SITE_B, 1);
 	struct job *taken = provider_queue_pick(&q, &p);
 	assert_ptr_equal(taken, &jobs[1]);
@@ -312,7 +380,7 @@ static void recall_takes_what_the_filter_wants_and_not_what_is_taken(void **stat
 	offer(&q, 1, 0, 0, 10);
 	offer(&q, 2, 0, 10, 20);
 	for (int i = 0; i < 12; i++)
-		provider_queue_ready(&q, ahead(&q), true);
+		prepare(&q, ahead(&q), true);
 	for (int i = 0; i < 4; i++)
 		assert_non_null(ahead(&q));
 	struct pick p = pick_of(SITE_A, 1);
@@ -342,6 +410,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(higher_priority_goes_first),
+		cmocka_unit_test(a_high_priority_is_composed_before_what_has_credits),
+		cmocka_unit_test(whoever_prefers_a_source_is_composed_when_it_goes),
 		cmocka_unit_test(a_late_campaign_gets_three_quarters),
 		cmocka_unit_test(nobody_is_starved_at_equal_priority),
 		cmocka_unit_test(a_session_takes_only_jobs_of_its_site),
