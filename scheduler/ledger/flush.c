@@ -483,7 +483,8 @@ static void on_fence_rows(void *owner, const struct pg_reply *reply)
 		positions_load(&fence->done, pg_bits(reply->rows, row, 7));
 		positions_load(&fence->open, pg_bits(reply->rows, row, 8));
 	}
-	request->on_fences(request->owner, reply->fate, fences, count);
+	const struct fence_reply answer = {reply->fate, reply->err, fences, count};
+	request->on_fences(request->owner, &answer);
 	free(fences);
 	free(request);
 }

@@ -155,10 +155,16 @@ struct fence {
 	struct positions open;
 };
 
-typedef void (*ledger_on_fences)(void *owner, enum pg_fate fate, const struct fence *fences,
-				 size_t count);
+struct fence_reply {
+	enum pg_fate fate;
+	const struct err *err; /* unless done */
+	const struct fence *fences;
+	size_t count;
+};
 
-/* Reads the fences of chunks; valid during the callback. */
+typedef void (*ledger_on_fences)(void *owner, const struct fence_reply *reply);
+
+/* Reads the fences of chunks; the reply is valid during the callback. */
 void ledger_read_fences(struct pg *pg, const struct chunk_key *keys, size_t count,
 			ledger_on_fences on_fences, void *owner);
 

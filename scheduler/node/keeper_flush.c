@@ -293,16 +293,19 @@ static struct tenure *flying_tenure(struct keeper *k, const struct chunk_key *ke
  * A target was not accepted. Still ours with flush_seq one ahead: the same flush had committed
  * before and its reply was lost. Otherwise the lease is gone.
  */
-static void on_fences(void *owner, enum pg_fate fate, const struct fence *fences, size_t count)
+static void on_fences(void *owner, const struct fence_reply *reply)
 {
 	struct keeper *k = owner;
-	if (fate != PG_DONE) {
+	if (reply->fate == PG_REFUSED)
+		keeper_on_fences_refused(k, reply->err);
+	if (reply->fate != PG_DONE) {
 		k->is_fencing = true;
 		timer_set(k->loop, &k->flush_timer, loop_now_ms(k->loop) + FENCES_MS);
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
-		const struct fence *f = &fences[i];
+	keeper_on_fences_read(k);
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct fence *f = &reply->fences[i];
 		struct tenure *t = flying_tenure(k, &f->key);
 		if (t == NULL)
 			continue;

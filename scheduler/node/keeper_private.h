@@ -125,6 +125,9 @@ void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
 void keeper_on_refused(struct keeper *k, const struct err *err);
 /* It was not. */
 void keeper_on_passed(struct keeper *k);
+/* What to do with targets that were not accepted cannot be read: no flush goes until it can. */
+void keeper_on_fences_refused(struct keeper *k, const struct err *err);
+void keeper_on_fences_read(struct keeper *k);
 void keeper_on_aside_timer(struct timer *timer);
 /* The database has all it would take. */
 bool keeper_is_told(const struct keeper *k);

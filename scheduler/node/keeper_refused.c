@@ -147,13 +147,18 @@ bool keeper_is_told(const struct keeper *k)
 
 /* ---- the answer */
 
-static void tell_refused(struct keeper *k, const struct err *err)
+static void tell(struct keeper *k, const char *event, const struct err *err)
 {
 	int64_t now = loop_now_ms(k->loop);
 	if (k->refusal_told_ms != 0 && now - k->refusal_told_ms < TELL_MS)
 		return;
 	k->refusal_told_ms = now;
-	log_error_event(LOG_ERROR, "flush_refused", err);
+	log_error_event(LOG_ERROR, event, err);
+}
+
+static void tell_refused(struct keeper *k, const struct err *err)
+{
+	tell(k, "flush_refused", err);
 }
 
 void keeper_on_refused(struct keeper *k, const struct err *err)
@@ -187,11 +192,28 @@ void keeper_on_refused(struct keeper *k, const struct err *err)
 		timer_set(k->loop, &k->flush_timer, go_ms);
 }
 
+/* Nothing is refused any more, but for who is set aside. */
+static void clear_refusal(struct keeper *k)
+{
+	if (k->aside_count == 0)
+		err_clear(&k->refusal);
+}
+
 void keeper_on_passed(struct keeper *k)
 {
 	keeper_land_usage(k, true);
 	refusals_passed(&k->refusals);
 	k->flush_after_ms = 0;
-	if (k->aside_count == 0)
-		err_clear(&k->refusal);
+	clear_refusal(k);
+}
+
+void keeper_on_fences_refused(struct keeper *k, const struct err *err)
+{
+	k->refusal = *err;
+	tell(k, "fences_refused", err);
+}
+
+void keeper_on_fences_read(struct keeper *k)
+{
+	clear_refusal(k);
 }

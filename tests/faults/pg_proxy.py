@@ -4,6 +4,8 @@
     proxy = PgProxy(server, directory)
     node.program.url = proxy.url("test_1")
     proxy.cut("ledger/flush", DONE, every=5)   # each 5th flush commits and its reply is lost
+    proxy.refuse("ledger/read_fences")         # the server answers each with an error
+    proxy.spare()                              # no more of these
     proxy.stall(); proxy.flow()                # nothing passes, new connections get no answer
     proxy.close()
 
@@ -33,6 +35,10 @@ def messages(buffer):
         octets = bytes(buffer[:size])
         del buffer[:size]
         yield octets[:1], octets[5:], octets
+
+
+def message(kind, payload):
+    return kind + struct.pack("!I", 4 + len(payload)) + payload
 
 
 class Connection:
@@ -73,7 +79,10 @@ class Connection:
         """Passes one message on; whether the connection ends with it."""
         when = None
         if kind == b"B":
-            self.statement = payload.split(b"\0", 2)[1].decode()
+            portal, name, rest = payload.split(b"\0", 2)
+            self.statement = name.decode()
+            if self.proxy.is_refused(self.statement):
+                whole = message(kind, b"\0".join((portal, b"no such statement", rest)))
         elif kind == b"S":
             when = self.proxy.when_to_cut(self.statement)
             self.owed.append("cut" if when == DONE else self.statement)
@@ -107,6 +116,8 @@ class PgProxy:
         self.directory = pathlib.Path(directory)
         self.directory.mkdir()
         self.rules = {}  # by statement
+        self.refused = set()  # statements
+        self.refusals = collections.Counter()  # by statement
         self.seen = collections.Counter()
         self.cuts = collections.Counter()  # by (statement, when)
         self.loop = asyncio.new_event_loop()
@@ -124,9 +135,18 @@ class PgProxy:
         """From now on each every-th execution of it costs the connection."""
         self.rules[statement] = Rule(when, every)
 
+    def refuse(self, statement):
+        """From now on it names nothing that the server knows."""
+        self.refused.add(statement)
+
     def spare(self):
-        """No more cuts."""
+        """No more cuts and refusals."""
         self.rules.clear()
+        self.refused.clear()
+
+    def is_refused(self, statement):
+        self.refusals[statement] += statement in self.refused
+        return statement in self.refused
 
     def when_to_cut(self, statement):
         rule = self.rules.get(statement)

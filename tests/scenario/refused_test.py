@@ -3,11 +3,13 @@
 are told, nobody is lost, and when the cause is mended all goes on by itself."""
 import pytest
 
+from pg_proxy import DONE, PgProxy
 from support.waiting import until
 
 PEOPLE = 600
 POISON = "ALTER TABLE outcome ADD CONSTRAINT poison CHECK (rid <> {})"
 CURE = "ALTER TABLE outcome DROP CONSTRAINT poison"
+LIVE_REFUSED = "SELECT coalesce(live->>'refused', '') FROM node_live"
 REFUSE_ALL = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{}'; END $$;
@@ -78,5 +80,39 @@ def test_a_database_that_takes_nothing_for_a_while(make_world, check, sqlstate):
     campaign.wait_for("finished", 90)
     assert len(node.events("flush_refused")) < 10, "said now and then, not with each try"
     assert campaign.counts() == {"delivered": PEOPLE}
+    node.stop()
+    check(world, campaign).at_end()
+
+
+@pytest.fixture
+def proxied(make_world, tmp_path):
+    """A world and a node that reaches the database through a PgProxy."""
+    world = make_world(domains=4, sources=2, profile={"delay_ms": {"dot": [20, 60]}})
+    proxy = PgProxy(world.database.server, tmp_path / "proxy")
+    node = world.node()
+    node.program.url = proxy.url(world.database.name)
+    yield world, proxy, node
+    proxy.close()
+
+
+def test_fences_that_cannot_be_read(proxied, check):
+    """A flush was not accepted and what has become of its chunks is refused: said, once, and
+    asked for until it is told."""
+    world, proxy, node = proxied
+    campaign = world.campaign("fences", world.people(PEOPLE))
+    node.start()
+    campaign.start()
+    campaign.wait_for_count("delivered", PEOPLE // 10)
+    proxy.refuse("ledger/read_fences")
+    proxy.cut("ledger/flush", DONE, every=2)
+    said = node.wait_for("fences_refused", 40)
+    assert "no such statement" in said["error"]
+    until(lambda: proxy.refusals["ledger/read_fences"] > 2, 20, "it is asked for again")
+    until(lambda: "no such statement" in world.database.value(LIVE_REFUSED), 20, "shown live")
+    proxy.spare()
+    campaign.wait_for("finished", 60)
+    assert len(node.events("fences_refused")) == 1
+    assert campaign.counts() == {"delivered": PEOPLE}
+    assert node.events("lease_lost") == []
     node.stop()
     check(world, campaign).at_end()
