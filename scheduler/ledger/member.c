@@ -13,6 +13,8 @@
 #define US_PER_MS 1000
 /* A beat that finds its connection down looks again this soon. */
 #define LOOK_MS 20
+/* A prime: squares below it do not overflow, and a sum of so many neither. */
+#define MARKS INT64_C(2147483647)
 
 enum { STATE_DRAINING = 2 };
 
@@ -83,6 +85,14 @@ int member_register(struct pg_blocking *conn, const struct registration *r, stru
 	return 0;
 }
 
+void member_held_add(struct member_held *held, struct chunk_key key, int32_t epoch)
+{
+	int64_t root =
+		(key.campaign * INT64_C(2654435761) + key.chunk * INT64_C(40503) + epoch) % MARKS;
+	held->count++;
+	held->sum += root * root % MARKS;
+}
+
 /* ---- heartbeats ---- */
 
 static void set_fenced(struct member *m)
@@ -110,13 +120,14 @@ static void on_good_beat(struct member *m, const struct pg_rows *rows)
 	if (draining && !m->is_draining && m->events.on_draining != NULL)
 		m->events.on_draining(m->events.owner);
 	m->is_draining = draining;
-	if (!pg_is_null(rows, 0, 3) && !m->is_outdated) {
+	if (!pg_is_null(rows, 0, 4) && !m->is_outdated) {
 		m->is_outdated = true;
 		if (m->events.on_outdated != NULL)
-			m->events.on_outdated(m->events.owner, pg_text(rows, 0, 3));
+			m->events.on_outdated(m->events.owner, pg_text(rows, 0, 4));
 	}
+	const struct member_held held = {pg_int(rows, 0, 2), pg_int(rows, 0, 3)};
 	if (m->events.on_beat != NULL)
-		m->events.on_beat(m->events.owner, pg_int(rows, 0, 2));
+		m->events.on_beat(m->events.owner, &held);
 }
 
 static void on_beat_reply(void *owner, const struct pg_reply *reply)

@@ -33,11 +33,21 @@ struct registration {
 int member_register(struct pg_blocking *conn, const struct registration *r, struct member_id *out,
 		    struct err *err) NODISCARD;
 
+/*
+ * The chunks a node holds, in short, to be compared: how many, and the sum of a number made of each
+ * one's campaign, chunk and epoch, so that a lost one and a stray one do not cancel out.
+ * heartbeat.sql makes the same.
+ */
+struct member_held {
+	int64_t count, sum;
+};
+void member_held_add(struct member_held *held, struct chunk_key key, int32_t epoch);
+
 struct member;
 
 struct member_events {
-	/* A good heartbeat: how many chunks the database thinks are ours. */
-	void (*on_beat)(void *owner, int64_t held);
+	/* A good heartbeat: what the database thinks is ours; valid during the call. */
+	void (*on_beat)(void *owner, const struct member_held *held);
 	/* The node row says draining: claim nothing more. Once. */
 	void (*on_draining)(void *owner);
 	/* The schema has been migrated for a newer engine, needed or later: claim nothing more and

@@ -38,7 +38,7 @@ static void tell_beat(struct keeper *k)
 				   member_database_us(k->member, now_us) - now_us);
 }
 
-static void on_beat(void *owner, int64_t held)
+static void on_beat(void *owner, const struct member_held *held)
 {
 	struct keeper *k = owner;
 	tell_beat(k);

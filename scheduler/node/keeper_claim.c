@@ -249,39 +249,80 @@ static void on_strays_released(void *owner, const struct lease_reply *reply)
 	log_end(&l);
 }
 
-static void on_held(void *owner, const struct lease_reply *reply)
+static void release_strays(struct keeper *k, const struct lease_reply *held)
 {
-	struct keeper *k = owner;
-	/* A claim or its reading under way explains the difference. */
-	if (reply->fate != PG_DONE || k->is_claiming || k->is_fenced)
-		return;
-	struct lease *strays = xcalloc(reply->count, sizeof(strays[0]));
+	struct lease *strays = xcalloc(held->count, sizeof(strays[0]));
 	size_t count = 0;
-	for (size_t i = 0; i < reply->count; i++)
-		if (known_tenure(k, &reply->leases[i]) == NULL)
-			strays[count++] = reply->leases[i];
+	for (size_t i = 0; i < held->count; i++)
+		if (known_tenure(k, &held->leases[i]) == NULL)
+			strays[count++] = held->leases[i];
 	if (count > 0)
 		ledger_release_stray(k->ledger, k->id, (struct lease_list){strays, count},
 				     on_strays_released, k);
 	free(strays);
 }
 
-static size_t live_tenures(const struct keeper *k)
+static bool is_held(const struct tenure *t, const struct lease_reply *held)
 {
-	size_t count = 0;
-	LIST_EACH (it, &k->tenures)
-		count += !CONTAINER_OF(it, struct tenure, all)->is_fenced;
-	return count;
+	for (size_t i = 0; i < held->count; i++) {
+		const struct lease *lease = &held->leases[i];
+		if (lease->key.campaign == t->lease.campaign &&
+		    lease->key.chunk == t->lease.chunk && lease->epoch == t->lease.epoch)
+			return true;
+	}
+	return false;
 }
 
-void keeper_reconcile(struct keeper *k, int64_t held)
+/* Of those in the flush under way its answer tells. */
+static void fence_lost(struct keeper *k, const struct lease_reply *held)
 {
-	if (k->is_claiming || k->is_flying || (size_t)held <= live_tenures(k)) {
+	LIST_EACH (it, &k->tenures) {
+		struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		if (t->is_fenced || t->is_flying || is_held(t, held))
+			continue;
+		keeper_fence(t);
+		if (keeper_is_settled(t))
+			keeper_end(t);
+		else if (keeper_has_news(t))
+			keeper_dirty(t);
+	}
+}
+
+static void on_held(void *owner, const struct lease_reply *reply)
+{
+	struct keeper *k = owner;
+	/* A claim or its reading under way explains the difference. */
+	if (reply->fate != PG_DONE || k->is_claiming || k->is_fenced)
+		return;
+	release_strays(k, reply);
+	fence_lost(k, reply);
+}
+
+static struct member_held live_tenures(const struct keeper *k)
+{
+	struct member_held held = {0};
+	LIST_EACH (it, &k->tenures) {
+		const struct tenure *t = CONTAINER_OF(it, struct tenure, all);
+		struct chunk_key key = {t->lease.campaign, t->lease.chunk};
+		if (!t->is_fenced)
+			member_held_add(&held, key, t->lease.epoch);
+	}
+	return held;
+}
+
+void keeper_reconcile(struct keeper *k, const struct member_held *held)
+{
+	/* What is under way explains a difference: the next beat tells. */
+	if (k->is_claiming || k->is_flying)
+		return;
+	struct member_held ours = live_tenures(k);
+	if (held->count == ours.count && held->sum == ours.sum) {
 		k->strays = 0;
 		return;
 	}
 	/* The list is asked for on the connection of the claims, behind whatever was sent there,
-	 * and no claim of ours is in flight: what it shows and memory lacks is a stray. */
+	 * and no claim of ours is in flight: what it shows and memory lacks is a stray, and what
+	 * memory has and it lacks is lost. */
 	if (++k->strays < STRAY_BEATS)
 		return;
 	k->strays = 0;

@@ -203,6 +203,7 @@ static void take_accepted(struct tenure *t)
 			crash_point(CRASH_CREDIT);
 			k->options.events->on_credit(k->options.owner, &t->lease, (uint16_t)i);
 		}
+	positions_init(&t->fresh, t->open.size);
 }
 
 bool keeper_is_settled(const struct tenure *t)
@@ -251,7 +252,7 @@ static void land(struct tenure *t)
 		list_push_back(&k->dirty, &t->dirty);
 }
 
-static void fence(struct tenure *t)
+void keeper_fence(struct tenure *t)
 {
 	struct keeper *k = t->keeper;
 	struct log_line l;
@@ -316,14 +317,14 @@ static void on_fences(void *owner, const struct fence_reply *reply)
 		if (was_done)
 			take_accepted(t);
 		else
-			fence(t);
+			keeper_fence(t);
 		land(t);
 	}
 	/* A chunk that is not there any more belongs to a campaign that was removed. */
 	struct list *node;
 	while ((node = list_first(&k->flying)) != NULL) {
 		struct tenure *t = CONTAINER_OF(node, struct tenure, dirty);
-		fence(t);
+		keeper_fence(t);
 		land(t);
 	}
 	k->is_flying = false;

@@ -79,8 +79,7 @@ struct keeper {
 	size_t reading;	   /* chunks claimed whose content is not read yet */
 	size_t claimed;	   /* chunks of the claim under way */
 	struct list fresh; /* struct tenure (all) whose content is being read */
-	int64_t held;	   /* chunks the database thinks are ours, at the last beat */
-	int strays;	   /* beats in a row at which that differed from ours */
+	int strays;	   /* beats at which the database held something else for ours */
 	/* Work. */
 	struct timer work_timer;
 	int work_calls; /* under way */
@@ -117,6 +116,8 @@ bool keeper_has_news(const struct tenure *t);
 /* Everything of it is in: tells the node and frees it. */
 void keeper_end(struct tenure *t);
 bool keeper_is_settled(const struct tenure *t);
+/* The lease is gone: its jobs are recalled, and what is known of them is settled late. */
+void keeper_fence(struct tenure *t);
 /* Notes an untried person for the next flush: into the retry table, due at due_us. */
 void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
 
@@ -140,8 +141,9 @@ void keeper_land_usage(struct keeper *k, bool is_accepted);
 void keeper_drop_usage(struct keeper *k);
 
 /* ---- keeper_claim.c */
-/* The database counts other leases than we do: finds and gives back what a lost reply left. */
-void keeper_reconcile(struct keeper *k, int64_t held);
+/* Does the database hold other leases for ours than we do? If it does for a while, they are found:
+ * what a lost reply left is given back, and who lost its lease is fenced. */
+void keeper_reconcile(struct keeper *k, const struct member_held *held);
 void keeper_drop_fresh(struct keeper *k);
 
 /* ---- keeper_work.c */

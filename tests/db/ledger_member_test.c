@@ -18,7 +18,7 @@ struct fixture {
 	struct member_id id;
 	int beats, drainings, fences, reaped, outdated;
 	char needed[32]; /* engine, as last told */
-	int64_t held;
+	struct member_held held;
 };
 
 static struct private_pg *server;
@@ -58,11 +58,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_beat(void *owner, int64_t held)
+static void on_beat(void *owner, const struct member_held *held)
 {
 	struct fixture *f = owner;
 	f->beats++;
-	f->held = held;
+	f->held = *held;
 }
 
 static void on_draining(void *owner)
@@ -114,7 +114,7 @@ static void a_heartbeat_keeps_the_lease_and_tells_the_time(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(world_claim(&f->w, f->id, "qq", 1), 1);
 	struct member *m = open_member(f);
-	assert_int_equal(f->held, 1);
+	assert_int_equal(f->held.count, 1);
 	int64_t now = clock_now_ms();
 	assert_true(member_holds(m, now));
 	assert_false(member_holds(m, now + WORLD_LEASE_MS - WORLD_MARGIN_MS));
@@ -122,6 +122,43 @@ static void a_heartbeat_keeps_the_lease_and_tells_the_time(void **state)
 	int64_t skew = member_database_us(m, clock_now_us()) - clock_wall_us();
 	assert_in_range(skew + 1000000, 0, 2000000);
 	close_member(f, m);
+}
+
+/* What the node that made the last claim holds, as it would say. */
+static struct member_held held_by(const struct world *w)
+{
+	struct member_held held = {0};
+	for (size_t i = 0; i < w->lease_count; i++)
+		member_held_add(&held, w->leases[i].key, w->leases[i].epoch);
+	return held;
+}
+
+/* The numbers are as large and as small as they get. */
+static void a_heartbeat_tells_which_chunks_it_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct world *w = &f->w;
+	world_sql(w, "INSERT INTO campaign(campaign_id, name, state, from_address, started_at) "
+		     "VALUES (2147483647, 'last', 3, 'a@b.example', now())");
+	world_sql(w, "INSERT INTO chunk SELECT (c).* FROM (SELECT jsonb_populate_record("
+		     "NULL::chunk, to_jsonb(one) || jsonb_build_object('campaign_id', 2147483647, "
+		     "'chunk_no', at, 'epoch', 2147483646)) AS c FROM (SELECT * FROM chunk LIMIT 1)"
+		     " one, (VALUES (-2147483648), (2147483647)) x(at)) y");
+	w->campaign = INT32_MAX;
+	assert_int_equal(world_claim(w, f->id, "qq", 9), 2);
+	struct member *m = open_member(f);
+	struct member_held want = held_by(w);
+	assert_int_equal(f->held.count, want.count);
+	assert_int_equal(f->held.sum, want.sum);
+	close_member(f, m);
+	/* One lost, one stray: as many as before. */
+	world_sql(w, "UPDATE chunk SET epoch = epoch - 1 WHERE chunk_no = 2147483647");
+	m = open_member(f);
+	assert_int_equal(f->held.count, want.count);
+	assert_int_not_equal(f->held.sum, want.sum);
+	close_member(f, m);
+	world_sql(w, "DELETE FROM campaign WHERE campaign_id = 2147483647");
+	w->campaign = 1;
 }
 
 static void an_expired_lease_revives_and_a_taken_incarnation_does_not(void **state)
@@ -380,6 +417,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(a_heartbeat_keeps_the_lease_and_tells_the_time),
+		TEST(a_heartbeat_tells_which_chunks_it_counts),
 		TEST(an_expired_lease_revives_and_a_taken_incarnation_does_not),
 		TEST(draining_is_told_once),
 		TEST(a_schema_that_needs_a_newer_engine_is_told_once),
