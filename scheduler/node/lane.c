@@ -15,6 +15,15 @@ static const struct session_events events;
 /* An idle connection to a tail site that has nobody waiting. */
 #define TAIL_IDLE_MS 1000
 
+/* After an unclean stop: as many as the lane may have, whether it sent then or not. */
+static int64_t left_open(const void *owner, const struct past_view *view, size_t stop)
+{
+	const struct lane *lane = owner;
+	(void)view;
+	(void)stop;
+	return lane->limits.limiter.caps.connections.count;
+}
+
 /* What this lane, or one like it in an earlier process, used and learnt. */
 static void remember(struct lane *lane)
 {
@@ -23,7 +32,8 @@ static void remember(struct lane *lane)
 	int64_t now = loop_now_ms(w->loop);
 	struct past_view view = {w->options.past, w->options.index, w->options.workers};
 	struct past_extent extent = {.source = lane->source->id,
-				     .connections = lane->limits.limiter.caps.connections.count,
+				     .connections = left_open,
+				     .owner = lane,
 				     .close_ms = w->options.settings.timeouts.close_ms,
 				     .may_overlap = w->options.settings.may_overlap};
 	past_apply(&view, &extent, &lane->limits.limiter, now);

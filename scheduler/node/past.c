@@ -10,37 +10,23 @@
 
 /* A lane that was at work when the process was killed has usage of this time. */
 #define RECENT_MS 180000
+/* The longest bucket of usage. */
+#define BUCKET_MS 900000
+
+/* Unclean stops close to each other. */
+struct past_stop {
+	int64_t count;
+	int64_t first_alive_ms, last_alive_ms;
+	int64_t begun_ms; /* when the process after the last of them began */
+};
 
 struct past {
-	bool was_unclean;
-	int64_t last_alive_ms;
-	int64_t begun_ms; /* when the process that reads it began */
+	struct past_stop *stops; /* oldest first */
+	size_t stop_count;
 	struct usage_list usage;
 	struct past_usage *rows; /* by target, then time */
 	bool is_loaded;
 };
-
-struct past *past_open(struct pg_blocking *db, const char *node_name, int64_t lease_ms,
-		       struct err *err)
-{
-	struct pg_params params;
-	struct pg_rows *rows = NULL;
-	pg_params_init(&params);
-	pg_add_text(&params, str_from(node_name));
-	pg_add_int8(&params, lease_ms);
-	int status = pg_run(db, "node/past", &params, &rows, err);
-	pg_params_done(&params);
-	if (status != 0)
-		return NULL;
-	struct past *p = xcalloc(1, sizeof(*p));
-	p->begun_ms = clock_now_ms();
-	if (pg_rows_count(rows) > 0) {
-		p->was_unclean = pg_bool(rows, 0, 0);
-		p->last_alive_ms = clock_now_ms() - pg_int(rows, 0, 1);
-	}
-	pg_rows_free(rows);
-	return p;
-}
 
 static int compare_targets(const void *a, const void *b)
 {
@@ -52,7 +38,29 @@ static int compare_targets(const void *a, const void *b)
 	return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
 }
 
-int past_load(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
+static int load_stops(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_int4(&params, node);
+	int status = pg_run(db, "node/past", &params, &rows, err);
+	pg_params_done(&params);
+	if (status != 0)
+		return -1;
+	int64_t now = clock_now_ms();
+	p->stop_count = (size_t)pg_rows_count(rows);
+	p->stops = xcalloc(p->stop_count, sizeof(p->stops[0]));
+	for (size_t i = 0; i < p->stop_count; i++)
+		p->stops[i] = (struct past_stop){.count = pg_int(rows, (int)i, 0),
+						 .first_alive_ms = now - pg_int(rows, (int)i, 1),
+						 .last_alive_ms = now - pg_int(rows, (int)i, 2),
+						 .begun_ms = now - pg_int(rows, (int)i, 3)};
+	pg_rows_free(rows);
+	return 0;
+}
+
+static int load_usage(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
 {
 	if (usage_load(db, node, clock_now_ms(), &p->usage, err) != 0)
 		return -1;
@@ -66,12 +74,23 @@ int past_load(struct past *p, struct pg_blocking *db, int32_t node, struct err *
 	return 0;
 }
 
+struct past *past_load(struct pg_blocking *db, struct member_id id, struct err *err)
+{
+	struct past *p = xcalloc(1, sizeof(*p));
+	if (load_stops(p, db, id.node, err) != 0 || load_usage(p, db, id.node, err) != 0) {
+		past_free(p);
+		return NULL;
+	}
+	return p;
+}
+
 void past_free(struct past *p)
 {
 	if (p == NULL)
 		return;
 	if (p->is_loaded)
 		usage_done(&p->usage);
+	free(p->stops);
 	free(p);
 }
 
@@ -114,6 +133,20 @@ static size_t first_of(const struct past *p, struct str target)
 	return low;
 }
 
+static void apply_stop(const struct past_view *view, size_t stop, const struct past_extent *extent,
+		       struct limiter *l, int64_t now)
+{
+	const struct past_stop *s = &view->past->stops[stop];
+	int64_t over_ms = s->begun_ms + extent->close_ms;
+	int64_t connections = 0;
+	if (extent->connections != NULL)
+		connections = extent->connections(extent->owner, view, stop) * s->count;
+	limiter_distrust(l, connections, over_ms, s->last_alive_ms, now);
+	/* The next envelope may have ridden with a body. */
+	if (extent->may_overlap)
+		limiter_add_usage(l, over_ms, connections, now);
+}
+
 void past_apply(const struct past_view *view, const struct past_extent *extent, struct limiter *l,
 		int64_t now)
 {
@@ -130,30 +163,28 @@ void past_apply(const struct past_view *view, const struct past_extent *extent, 
 		if ((has_target || is_ours(view, row)) && is_of(row, scope, extent->source))
 			limiter_add_usage(l, row->at_ms, row->messages, now);
 	}
-	if (!p->was_unclean)
-		return;
-	int64_t over_ms = p->begun_ms + extent->close_ms;
-	limiter_distrust(l, extent->connections, over_ms, p->last_alive_ms, now);
-	/* The next envelope may have ridden with a body. */
-	if (extent->may_overlap)
-		limiter_add_usage(l, over_ms, extent->connections, now);
+	for (size_t stop = 0; stop < p->stop_count; stop++)
+		apply_stop(view, stop, extent, l, now);
 }
 
-void past_targets(const struct past_view *view, uint32_t source,
-		  void (*on_target)(void *owner, struct str target), void *owner)
+static bool is_recent(const struct past_usage *row, const struct past_stop *stop)
+{
+	return row->at_ms >= stop->first_alive_ms - RECENT_MS &&
+	       row->at_ms <= stop->begun_ms + BUCKET_MS;
+}
+
+void past_targets(const struct past_view *view, const struct past_targets *want)
 {
 	const struct past *p = view->past;
 	struct str last = {0};
-	if (p == NULL)
-		return;
-	int64_t since_ms = p->last_alive_ms - RECENT_MS;
-	for (size_t i = 0; p->was_unclean && i < p->usage.count; i++) {
+	for (size_t i = 0; i < p->usage.count; i++) {
 		const struct past_usage *row = &p->rows[i];
-		if (row->source != source || row->at_ms < since_ms || !is_ours(view, row) ||
-		    str_equals(row->target, last))
+		if (row->source != want->source || str_equals(row->target, last) ||
+		    !is_recent(row, &p->stops[want->stop]) || !is_ours(view, row) ||
+		    !is_of(row, want->scope, want->source))
 			continue;
 		last = row->target;
-		on_target(owner, last);
+		want->on_target(want->owner, last);
 	}
 }
 

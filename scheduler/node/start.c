@@ -73,10 +73,9 @@ static void log_recovery(const struct start *s, const struct recovery_counts *c)
 	log_end(&l);
 }
 
-/* Before the name is taken anew it still says how it was left. */
 static int read_past(struct start *s, struct pg_blocking *db, struct err *err)
 {
-	s->past = past_open(db, s->node_name, s->lease_ms, err);
+	s->past = past_load(db, s->id, err);
 	return s->past ? 0 : -1;
 }
 
@@ -144,19 +143,15 @@ int keeper_start(struct start *s, struct err *err)
 	if (result == 0)
 		result = open_journal(s, db, err);
 	if (result == 0)
-		result = read_past(s, db, err);
-	if (result == 0)
 		result = settle_and_join(s, db, err);
 	if (result == 0)
 		result = leave_if_drained(s, db, err);
 	if (result == 0)
-		result = past_load(s->past, db, s->id.node, err);
+		result = read_past(s, db, err);
 	pg_close_blocking(db);
 	if (result != 0) {
 		journal_close(s->journal);
 		s->journal = NULL;
-		past_free(s->past);
-		s->past = NULL;
 	}
 	return result;
 }

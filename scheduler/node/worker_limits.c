@@ -42,7 +42,7 @@ static struct limit_scope own_scope(const struct limit_scope *scope, char **bloc
 	return own;
 }
 
-/* Connections that lanes of a source may have had when the process before this one was killed. */
+/* Connections that lanes of a source may have had when a process before this one was killed. */
 struct left_open {
 	const struct worker *worker;
 	struct str source;
@@ -67,24 +67,37 @@ static void add_left_open(void *owner, struct str target)
 	left->connections += caps.connections.count;
 }
 
-static int64_t left_open(const struct worker *w, const struct past_view *view,
-			 const struct limiter *l)
+/* Whose past it is. */
+struct shared_past {
+	const struct worker *worker;
+	const struct limiter *limiter;
+};
+
+static int64_t left_open(const void *owner, const struct past_view *view, size_t stop)
 {
-	const struct ip_pool_snapshot *pool = w->identity->pool;
-	struct left_open left = {.worker = w, .only = l->scope.site};
+	const struct shared_past *of = owner;
+	const struct limit_scope *scope = &of->limiter->scope;
+	const struct ip_pool_snapshot *pool = of->worker->identity->pool;
+	struct left_open left = {.worker = of->worker, .only = scope->site};
+	struct past_targets want = {
+		.stop = stop, .scope = scope, .on_target = add_left_open, .owner = &left};
 	for (size_t i = 0; i < pool->source_count; i++) {
+		want.source = pool->sources[i].id;
 		left.source = pool->sources[i].name;
-		if (l->scope.level != LEVEL_SOURCE || str_equals(l->scope.source, left.source))
-			past_targets(view, pool->sources[i].id, add_left_open, &left);
+		if (scope->level != LEVEL_SOURCE || str_equals(scope->source, left.source))
+			past_targets(view, &want);
 	}
-	int64_t cap = l->caps.connections.count;
+	int64_t cap = of->limiter->caps.connections.count;
 	return cap != LIMIT_NONE && cap < left.connections ? cap : left.connections;
 }
 
 static void apply_past(struct worker *w, struct limiter *l, int64_t now)
 {
 	struct past_view view = {w->options.past, w->options.index, w->options.workers};
-	struct past_extent extent = {.close_ms = w->options.settings.timeouts.close_ms,
+	struct shared_past of = {w, l};
+	struct past_extent extent = {.connections = left_open,
+				     .owner = &of,
+				     .close_ms = w->options.settings.timeouts.close_ms,
 				     .may_overlap = w->options.settings.may_overlap};
 	if (l->scope.level == LEVEL_SOURCE) {
 		const struct source *s = ip_pool_source(w->identity->pool, l->scope.source);
@@ -92,8 +105,6 @@ static void apply_past(struct worker *w, struct limiter *l, int64_t now)
 			return;
 		extent.source = s->id;
 	}
-	if (l->scope.level != LEVEL_CAMPAIGN && l->scope.level != LEVEL_DOMAIN)
-		extent.connections = left_open(w, &view, l);
 	past_apply(&view, &extent, l, now);
 }
 

@@ -350,6 +350,10 @@ static void lanes_and_usage_survive(void **state)
 	assert_null(ip_pool_lane(s, 2, STR("qq")));
 	ip_pool_snapshot_drop(s);
 
+	WORKS(pg_run_text(f->conn,
+			  "INSERT INTO edm.campaign (campaign_id, name, from_address) VALUES"
+			  " (5, 'five', 'Tea@News.Test')",
+			  &err));
 	WORKS(pg_run_text(
 		f->conn,
 		"INSERT INTO edm.limit_usage (bucket, node_id, incarnation, source_id, "
@@ -367,6 +371,8 @@ static void lanes_and_usage_survive(void **state)
 	assert_true(usage.items[0].at_ms <= NOW - 3 * 3600000 + 900000);
 	assert_true(usage.items[0].at_ms >= NOW - 3 * 3600000 - 60000);
 	assert_int_equal(usage.items[1].messages, 9);
+	/* A journal does not tell the sending domain; the campaign does. */
+	assert_true(str_equals(usage.items[0].domain, STR("news.test")));
 	assert_true(usage.items[1].at_ms == NOW);
 	usage_done(&usage);
 }

@@ -359,3 +359,28 @@ def test_providers_take_turns_when_all_connections_are_taken(mailing):
     last = order[::-1].index("p0.test")  # so many came after the last one of p0
     print("after the last of p0:", last)
     assert last <= 20
+
+
+@pytest.mark.parametrize("scope", [
+    {"provider": "big"}, {"source": "s1"}, {"provider": "big", "total": True}, {"campaign": "c"},
+    {"domain": "news.test", "provider": "big"}, {},
+], ids=["lane", "source", "provider", "campaign", "domain", "node"])  # fmt: skip
+def test_no_kill_of_a_day_is_forgotten(mailing, scope):
+    """Each leaves messages behind that the receiver counts and nobody wrote down."""
+    stuck = {"rcpt": [{"skip": 3, "delay_ms": 3_600_000}]}
+    mailing.provider("big", connections=4, initial=4, profile=stuck)
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 300})
+    mailing.limit(**scope, rate=(10, "day"))
+    mailing.edm("config", "set", "smtp.overlap", "off")
+    told = "SELECT coalesce(sum(messages), 0) FROM (SELECT max(messages) AS messages" \
+           " FROM limit_usage GROUP BY bucket, target, campaign_id) x"
+    mailing.launch(campaign)
+    for mails in (7, 10, 10):
+        mailing.start()
+        mailing.wait(lambda: len(mailing.log().mails()) >= mails, f"{mails} begun")
+        mailing.wait(lambda: mailing.db.value(told) >= 3, "usage")
+        later = mailing.db.value("SELECT now() + interval '4 s'")
+        mailing.wait(lambda: mailing.db.value("SELECT min(beat_at) FROM node") > later, "beats")
+        assert len(mailing.log().mails()) == mails
+        mailing.stop(signal.SIGKILL)

@@ -19,6 +19,7 @@ END $$
 
 # A step back: what is undone are triggers on tables in use.
 A_STEP_BACK = """
+DROP TABLE unclean_stop;
 DROP FUNCTION clock_is_steady;
 DROP TABLE change;
 DROP FUNCTION count_change CASCADE;

@@ -1,10 +1,11 @@
--- How the last process of this name ended, before it is registered anew. A clean stop ends its
--- lease at once, so one that was left to run out was none; of a lease that was reaped (which are
--- all that are over, once another node is there) only the time of that is known, and when in doubt
--- the end was unclean. $1 name, $2 length of a lease in ms.
-SELECT CASE WHEN isfinite(lease_until) THEN lease_until > beat_at
-            ELSE reaped_at >= full_until END,
-       greatest(0, (extract(epoch FROM now() - CASE WHEN isfinite(lease_until) THEN lease_until
-                                                    ELSE full_until END) * 1000)::bigint)
-  FROM node, LATERAL (SELECT beat_at + $2::bigint * interval '1 millisecond' AS full_until) f
- WHERE name = $1::text
+-- Unclean ends of a node that limits still count, oldest first, by minute for the last hour and by
+-- quarter of an hour before: how many, and how many ms ago their processes were alive (the first
+-- and the last of them) and the next one of the last began. $1 node.
+SELECT count(*), greatest(0, (extract(epoch FROM now() - min(alive_at)) * 1000)::bigint),
+       greatest(0, (extract(epoch FROM now() - max(alive_at)) * 1000)::bigint),
+       greatest(0, (extract(epoch FROM now() - max(begun_at)) * 1000)::bigint)
+  FROM unclean_stop
+ WHERE node_id = $1::int AND begun_at > now() - interval '25 hours'
+ GROUP BY date_bin(CASE WHEN begun_at > now() - interval '1 hour' THEN interval '1 minute'
+                        ELSE interval '15 minutes' END, begun_at, 'epoch')
+ ORDER BY max(begun_at);
