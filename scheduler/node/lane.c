@@ -371,12 +371,12 @@ static void on_closed(void *owner, struct session *s, const struct outcome *why)
 	struct worker_queue *q = ls->lane->queue;
 	struct session_facts facts = session_facts(s);
 	must(!carries_something(ls));
-	int64_t now = loop_now_ms(q->worker->loop);
-	struct site_host *host = lane_session_host(ls);
-	if (host != NULL && facts.dialog.tls_failed)
-		host->plain_until_ms = now + HOST_MARK_MS;
-	if (host != NULL && facts.dialog.ended_overlapped)
-		host->no_overlap_until_ms = now + HOST_MARK_MS;
+	int64_t marked_until_ms = loop_now_ms(q->worker->loop) + HOST_MARK_MS;
+	struct str host = str_from(ls->host_name);
+	if (facts.dialog.tls_failed)
+		site_mark(ls->site, host, SITE_MARK_PLAIN, marked_until_ms);
+	if (facts.dialog.ended_overlapped)
+		site_mark(ls->site, host, SITE_MARK_IN_TURN, marked_until_ms);
 	if (ls->is_greeted) {
 		ls->lane->greeted--;
 	} else {

@@ -12,6 +12,17 @@
 #define DOWN_FIRST_MS 1000
 #define DOWN_MAX_MS 300000
 
+/* One host's; `host` is the hash of its name, 0 = free. A place once taken stays its. */
+struct site_host_marks {
+	_Atomic uint64_t host;
+	_Atomic int64_t until_ms[SITE_MARK_COUNT];
+};
+
+struct site_marks {
+	atomic_int refs;
+	struct site_host_marks hosts[MX_HOSTS_MAX];
+};
+
 static struct str copy_of(struct str s)
 {
 	return str_of(xstrndup(s.ptr, s.len), s.len);
@@ -40,6 +51,33 @@ struct site *site_hold(struct site *s)
 	return s;
 }
 
+static struct site_marks *marks_hold(struct site_marks *marks)
+{
+	atomic_fetch_add(&marks->refs, 1);
+	return marks;
+}
+
+/* Those of a site, made if it has none: by its worker and by control. */
+static struct site_marks *marks_of_site(struct site *s)
+{
+	struct site_marks *none = NULL;
+	struct site_marks *marks = atomic_load(&s->marks);
+	if (marks != NULL)
+		return marks;
+	marks = xcalloc(1, sizeof(*marks));
+	atomic_init(&marks->refs, 1);
+	if (atomic_compare_exchange_strong(&s->marks, &none, marks))
+		return marks;
+	free(marks);
+	return none;
+}
+
+static void marks_drop(struct site_marks *marks)
+{
+	if (marks != NULL && atomic_fetch_sub(&marks->refs, 1) == 1)
+		free(marks);
+}
+
 static void free_secret(struct str s)
 {
 	if (s.len > 0)
@@ -52,6 +90,7 @@ void site_drop(struct site *s)
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	site_drop(s->before);
+	marks_drop(atomic_load(&s->marks));
 	mx_answer_drop(s->answer);
 	free(s->hosts);
 	free((void *)(uintptr_t)s->key.ptr);
@@ -117,8 +156,40 @@ bool site_fits(const struct site *s, const struct route *route)
 void site_succeed(struct site *s, struct site *before)
 {
 	must(s->before == NULL && s->answer == NULL);
-	if (s->worker == before->worker && is_same_access(&s->access, &before->access))
+	if (!is_same_access(&s->access, &before->access))
+		return;
+	atomic_store(&s->marks, marks_hold(marks_of_site(before)));
+	if (s->worker == before->worker)
 		s->before = site_hold(before);
+}
+
+/* The place of a host, taken if it has none; NULL: there is none for it. */
+static struct site_host_marks *marks_of_host(struct site_marks *marks, uint64_t host)
+{
+	for (size_t i = 0; i < ARRAY_LEN(marks->hosts); i++) {
+		struct site_host_marks *h = &marks->hosts[i];
+		uint64_t taken_by = 0;
+		if (atomic_compare_exchange_strong(&h->host, &taken_by, host) || taken_by == host)
+			return h;
+	}
+	return NULL;
+}
+
+void site_mark(struct site *s, struct str host, enum site_mark mark, int64_t until_ms)
+{
+	struct site_host_marks *h = marks_of_host(marks_of_site(s), hash_str(host) | 1);
+	if (h != NULL)
+		atomic_store(&h->until_ms[mark], until_ms);
+}
+
+bool site_is_marked(struct site *s, struct str host, enum site_mark mark, int64_t now)
+{
+	struct site_marks *marks = atomic_load(&s->marks);
+	uint64_t key = hash_str(host) | 1;
+	for (size_t i = 0; marks != NULL && i < ARRAY_LEN(marks->hosts); i++)
+		if (atomic_load(&marks->hosts[i].host) == key)
+			return atomic_load(&marks->hosts[i].until_ms[mark]) > now;
+	return false;
 }
 
 /* The one that knows hosts: itself, or the last before it that had addresses. */
@@ -202,8 +273,8 @@ void site_pick_host(struct site *s, int64_t now, struct site_pick *out)
 	*out = (struct site_pick){
 		.name = mx->name,
 		.ip = mx->addresses[h->next_address++ % mx->address_count],
-		.is_plain = h->plain_until_ms > now,
-		.may_overlap = h->no_overlap_until_ms <= now,
+		.is_plain = site_is_marked(s, mx->name, SITE_MARK_PLAIN, now),
+		.may_overlap = !site_is_marked(s, mx->name, SITE_MARK_IN_TURN, now),
 		.is_probe = h->is_probed,
 	};
 }

@@ -5,9 +5,11 @@
  *
  * Made by control's dispatch when a domain's MX set is known (or a route names its host), shared by
  * all jobs that go there. Key, provider and worker never change. What a host has done to us lives
- * with the worker that owns the provider; it survives a refresh of the addresses.
+ * with the worker that owns the provider; it survives a refresh of the addresses. Marks, which last
+ * for long, go with the site to another worker.
  *
- * Threads: the count is atomic; hosts and marks belong to the owning worker.
+ * Threads: the count is atomic, and so are marks, which two workers may share while a site moves;
+ * hosts belong to the owning worker.
  */
 #ifndef EDM_SCHEDULER_NODE_SITE_H
 #define EDM_SCHEDULER_NODE_SITE_H
@@ -22,13 +24,21 @@
 
 /* One host of a site as its worker sees it: hosts[i] of the answer. */
 struct site_host {
-	int64_t down_until_ms;	     /* no connection before; doubles while it fails */
-	int64_t down_for_ms;	     /* the present step of that doubling, 0 = it is up */
-	bool is_probed;		     /* one connection tries whether it is up again */
-	int64_t plain_until_ms;	     /* its TLS is broken: without, until then */
-	int64_t no_overlap_until_ms; /* an overlapped session was lost or odd */
-	unsigned next_address;	     /* turns through its addresses */
+	int64_t down_until_ms; /* no connection before; doubles while it fails */
+	int64_t down_for_ms;   /* the present step of that doubling, 0 = it is up */
+	bool is_probed;	       /* one connection tries whether it is up again */
+	unsigned next_address; /* turns through its addresses */
 };
+
+/* What is not to be tried with a host for a while. */
+enum site_mark {
+	SITE_MARK_PLAIN,   /* its TLS is broken: without */
+	SITE_MARK_IN_TURN, /* an overlapped session was lost or odd: no other */
+	SITE_MARK_COUNT
+};
+
+/* Of the hosts of a site and of those that take its place. */
+struct site_marks;
 
 /* How a static route or the default wants it. Immutable. */
 struct site_access {
@@ -49,6 +59,7 @@ struct site {
 	size_t worker;	/* index of the owner */
 	struct site_access access;
 	uint64_t round; /* control's: of the routes and profiles it was last held against */
+	_Atomic(struct site_marks *) marks; /* a reference; NULL until there are some */
 
 	/* The owning worker's. */
 	struct site *before; /* whose place it took, until its own first addresses; a reference */
@@ -75,9 +86,9 @@ struct site *site_new(struct str key, struct str queue, struct str provider,
 bool site_is_like(const struct site *s, const struct site *other);
 /* Whether mail of a domain with this route (NULL: by DNS) still belongs to the site. */
 bool site_fits(const struct site *s, const struct route *route);
-/* s takes the place of before, which had its key: what is known of hosts passes on with the first
- * addresses, if worker and access are the same. What failed with another password or another kind
- * of TLS says nothing. */
+/* s takes the place of before, which had its key: marks pass on at once, and what else is known of
+ * hosts with the first addresses if the worker is the same. What failed with another password or
+ * another kind of TLS says nothing. */
 void site_succeed(struct site *s, struct site *before);
 struct site *site_hold(struct site *s);
 void site_drop(struct site *s);
@@ -109,5 +120,8 @@ bool site_failed(struct site *s, struct str host, struct str text, int64_t now);
 /* A connection was good; true if the site was dead. */
 bool site_greeted(struct site *s, struct str host);
 bool site_is_dead(const struct site *s);
+/* Marks the host until then; the owning worker. */
+void site_mark(struct site *s, struct str host, enum site_mark mark, int64_t until_ms);
+bool site_is_marked(struct site *s, struct str host, enum site_mark mark, int64_t now);
 
 #endif

@@ -149,13 +149,18 @@ static void marks_follow_the_name_through_a_refresh(void **state)
 	static const struct host_case before[] = {{"a", 10}, {"b", 20}};
 	static const struct host_case after[] = {{"c", 10}, {"a", 20}};
 	struct site *s = site_with(answer_of(before, 2));
-	site_host_named(s, STR("a"))->plain_until_ms = 9000;
+	site_mark(s, STR("a"), SITE_MARK_PLAIN, 9000);
 	struct mx_answer *fresh = answer_of(after, 2);
 	site_refresh(s, fresh);
 	mx_answer_drop(fresh);
 	assert_null(site_host_named(s, STR("b")));
-	assert_int_equal(site_host_named(s, STR("a"))->plain_until_ms, 9000);
-	assert_int_equal(site_host_named(s, STR("c"))->plain_until_ms, 0);
+	assert_true(site_is_marked(s, STR("a"), SITE_MARK_PLAIN, 8999));
+	assert_false(site_is_marked(s, STR("a"), SITE_MARK_PLAIN, 9000));
+	assert_false(site_is_marked(s, STR("a"), SITE_MARK_IN_TURN, 8999));
+	assert_false(site_is_marked(s, STR("c"), SITE_MARK_PLAIN, 8999));
+	assert_false(pick_at(s, 1000).is_plain);
+	fails(s, "c", 1000);
+	assert_true(pick_at(s, 1000).is_plain);
 	site_drop(s);
 }
 
@@ -177,7 +182,7 @@ static void what_hosts_did_passes_on_to_a_successor(void **state)
 	struct site *first = site_with(answer_of(hosts, 2));
 	struct mx_answer *answer = mx_answer_hold(first->answer);
 	site_host_named(first, STR("a"))->down_until_ms = 2000;
-	site_host_named(first, STR("b"))->plain_until_ms = 9000;
+	site_mark(first, STR("b"), SITE_MARK_PLAIN, 9000);
 	/* The one in between never got a job. */
 	enum tls_mode tls = first->access.tls;
 	struct site *between = successor_of(first, 0, tls);
@@ -185,12 +190,17 @@ static void what_hosts_did_passes_on_to_a_successor(void **state)
 	assert_null(site_host_named(last, STR("a")));
 	site_refresh(last, answer);
 	assert_true(site_host_named(last, STR("a"))->down_until_ms > 1000);
-	assert_int_equal(site_host_named(last, STR("b"))->plain_until_ms, 9000);
+	assert_true(site_is_marked(last, STR("b"), SITE_MARK_PLAIN, 1000));
 	assert_null(last->before);
-	/* Another worker may not look at what is not its own. */
+	/* Another worker may not look at what is not its own; marks are for both. */
+	site_hold(last);
 	struct site *elsewhere = successor_of(last, 1, tls);
 	site_refresh(elsewhere, answer);
 	assert_int_equal(site_host_named(elsewhere, STR("a"))->down_until_ms, 0);
+	assert_true(site_is_marked(elsewhere, STR("b"), SITE_MARK_PLAIN, 1000));
+	site_mark(last, STR("a"), SITE_MARK_IN_TURN, 9000);
+	assert_true(site_is_marked(elsewhere, STR("a"), SITE_MARK_IN_TURN, 1000));
+	site_drop(last);
 	site_drop(elsewhere);
 	mx_answer_drop(answer);
 }
@@ -202,10 +212,12 @@ static void what_failed_with_another_access_is_forgotten(void **state)
 	struct site *first = site_with(answer_of(hosts, 1));
 	struct mx_answer *answer = mx_answer_hold(first->answer);
 	site_host_named(first, STR("a"))->down_until_ms = 2000;
+	site_mark(first, STR("a"), SITE_MARK_PLAIN, 9000);
 	first->access.tls = TLS_VERIFIED;
 	struct site *next = successor_of(first, 0, TLS_OPPORTUNISTIC);
 	site_refresh(next, answer);
 	assert_int_equal(site_host_named(next, STR("a"))->down_until_ms, 0);
+	assert_false(site_is_marked(next, STR("a"), SITE_MARK_PLAIN, 1000));
 	site_drop(next);
 	mx_answer_drop(answer);
 }
