@@ -158,7 +158,10 @@ static void on_settings(void *owner, const struct pg_reply *reply)
 		log_error_event(LOG_WARN, "settings_not_read", reply->err);
 		n->reload.loaded[CHANGE_SETTINGS] = RELOAD_NEVER;
 		n->reload.not_before_ms = loop_now_ms(n->loop) + RETRY_MS;
-	} else if (n->options.make_settings(n->options.context, reply->rows, &fresh, &err) != 0) {
+		look(n);
+		return;
+	}
+	if (n->options.make_settings(n->options.context, reply->rows, &fresh, &err) != 0) {
 		log_error_event(LOG_ERROR, "settings_not_reloaded", &err);
 		/* The files are as they were: with them the rows may be good. */
 		if (n->reload.takes_files)

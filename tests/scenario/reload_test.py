@@ -6,6 +6,8 @@ import time
 
 import psycopg2
 
+from pg_proxy import PgProxy
+
 SLOW = {"delay_ms": {"dot": 20}}
 
 STORM_S, EVENTS_A_SECOND = 3, 1000
@@ -217,3 +219,23 @@ def test_a_bad_file_changes_nothing(mailing):
     due = "SELECT extract(epoch FROM max(due_at) - now()) FROM retry HAVING count(*) > 0"
     ((wait_s,),) = mailing.wait(lambda: mailing.db.query(due), "deferred")
     assert 5000 < wait_s < 9000
+
+
+def test_a_bad_file_while_the_database_does_not_answer(make_world, tmp_path):
+    """The file is judged when the rows are there; they are taken with the file of before."""
+    world = make_world(domains=1, sources=1)
+    proxy = PgProxy(world.database.server, tmp_path / "proxy")
+    node = world.node()
+    node.program.url = proxy.url(world.database.name)
+    node.start()
+    proxy.refuse("setup/settings")
+    world.program("config", "set", "smtp.pipelining", "off")
+    (node.program.data / "edm.conf").write_text("smtp.idle_ms = soon\n")
+    node.process.send_signal(signal.SIGHUP)
+    node.wait_for("settings_not_read")
+    before = len(node.events("reloaded", what="settings"))
+    proxy.spare()
+    assert "edm.conf:1" in node.wait_for("settings_not_reloaded")["error"]
+    node.wait_for("reloaded", what="settings", count=before + 1)
+    node.stop()
+    proxy.close()
