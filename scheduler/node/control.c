@@ -5,6 +5,9 @@
 
 #include "scheduler/node/node_private.h"
 
+/* A worker hears at once of records in so many segments, not with the next tick: they may go. */
+#define FLUSHED_SEGMENTS 16u
+
 void control_recall(struct node *n, const struct work_recall *recall)
 {
 	for (size_t i = 0; i < n->worker_count; i++) {
@@ -262,10 +265,14 @@ static void on_lease_over(void *owner, struct node_lease *lease)
 	hold_free(owner, hold_of(lease));
 }
 
+/* Counts a record that is in the database now. */
 static void add_flushed(struct node *n, unsigned writer, uint64_t segment)
 {
-	if (segment != 0)
-		n->flushed[writer] = work_flushed_add(n->flushed[writer], segment, 1);
+	if (segment == 0)
+		return;
+	n->flushed[writer] = work_flushed_add(n->flushed[writer], segment, 1);
+	if (n->flushed[writer]->count >= FLUSHED_SEGMENTS)
+		control_send_flushed(n, writer);
 }
 
 void control_send_flushed(struct node *n, size_t writer)

@@ -38,6 +38,26 @@ def finish(world, campaign, node, check, **want):
     return check(world, campaign).at_end()
 
 
+def test_small_segments_go_as_soon_as_they_are_flushed(make_world, check):
+    """Two hundred of them fill in a second; what is in the database is not kept that long."""
+    world = make_world(domains=6)
+    campaign = world.campaign("journal", world.people(15000))
+    world.program("limit", "set", "rate=5000/s")
+    node = world.node("journal.segment=4096").start()
+    campaign.start()
+    most = 0
+
+    def is_over():
+        nonlocal most
+        most = max(most, len(segments(node)))
+        return campaign.state == "finished"
+
+    until(is_over, 60, "finished")
+    print("at most", most, "segments")
+    assert most < 110
+    finish(world, campaign, node, check, delivered=15000)
+
+
 # ------------------------------------------------------------------------------------- no room
 
 @contextlib.contextmanager
