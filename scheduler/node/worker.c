@@ -522,7 +522,7 @@ static void evict_unused(struct worker *w, int64_t now)
 		n = map_next(&w->queues, n);
 		if (q->provider.len == 0 && q->sessions == 0 &&
 		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS &&
-		    !is_any_remembered(q, now))
+		    worker_queue_parked_of(q, now) == NULL && !is_any_remembered(q, now))
 			worker_queue_free(q);
 	}
 	worker_limiters_evict(w, now);

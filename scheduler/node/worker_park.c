@@ -26,7 +26,7 @@ static void settle_untried(struct worker_queue *q, struct work_job *job,
 }
 
 /* Nobody answers at their site. */
-static void settle_unreached(struct worker_queue *q, struct work_job *job)
+static void park_unreached(struct worker_queue *q, struct work_job *job)
 {
 	const struct site *site = job->plan.site;
 	char text[WORK_TEXT_MAX];
@@ -41,6 +41,7 @@ static void settle_unreached(struct worker_queue *q, struct work_job *job)
 			    .scope = SCOPE_SITE,
 			    .rule = ""},
 	};
+	worker_queue_parked(q, job->plan.site, job->due_ms);
 	settle_untried(q, job, &outcome, site->last_host);
 }
 
@@ -66,7 +67,7 @@ static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)
 		if (is_dead && job->has_other_site)
 			worker_return(q->worker, job, RETURNED_ELSEWHERE);
 		else if (is_dead)
-			settle_unreached(q, job);
+			park_unreached(q, job);
 		else if (is_refused(q, job, now))
 			settle_untried(q, job, &q->block, "");
 		else

@@ -94,7 +94,9 @@ struct worker_queue {
 	struct list idle;     /* struct lane_session of all lanes */
 	struct outcome block; /* the last one, of text block_text; OUTCOME_BLOCKED or blank */
 	char block_text[WORK_TEXT_MAX];
-	struct list dead_sites; /* struct site (dead) with jobs here, each a reference */
+	struct list dead_sites;	 /* struct site (dead) with jobs here, each a reference */
+	struct site *parked_of;	 /* the dead one whose people left last: a reference, or NULL */
+	int64_t parked_until_ms; /* when they come back */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
 	struct list waits_room;	 /* worker.waiting_room while it waits for a connection of another
@@ -260,6 +262,10 @@ void worker_queue_site_failed(struct lane_session *ls, const struct outcome *out
 /* The site is dead: its jobs are parked, while there are any. */
 void worker_queue_site_died(struct worker_queue *q, struct site *site);
 void worker_queue_forget_dead(struct site *site);
+/* People of a dead site leave until then. */
+void worker_queue_parked(struct worker_queue *q, struct site *site, int64_t until_ms);
+/* The dead site whose people have left and are not back yet, while nobody else is here; or NULL. */
+const struct site *worker_queue_parked_of(const struct worker_queue *q, int64_t now);
 /* A dead site was greeted, or may live: lanes that died of it may try. */
 void worker_queue_site_lives(struct worker_queue *q, struct site *site);
 /* The queue is pumped then at the latest; LIMITER_ON_EVENT: no such time. */

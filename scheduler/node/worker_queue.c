@@ -14,6 +14,8 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
+/* Who was parked is packed and claimed again within this. */
+#define BACK_MS 30000
 /* Messages a second that are none: halves never end. */
 #define RATE_GONE 0.01
 
@@ -58,6 +60,20 @@ void worker_queue_forget_dead(struct site *site)
 	site_drop(site);
 }
 
+void worker_queue_parked(struct worker_queue *q, struct site *site, int64_t until_ms)
+{
+	site_hold(site);
+	site_drop(q->parked_of);
+	q->parked_of = site;
+	q->parked_until_ms = until_ms;
+}
+
+const struct site *worker_queue_parked_of(const struct worker_queue *q, int64_t now)
+{
+	bool is_over = now >= q->parked_until_ms + BACK_MS || provider_queue_total(&q->jobs) > 0;
+	return q->parked_of == NULL || is_over || !site_is_dead(q->parked_of) ? NULL : q->parked_of;
+}
+
 void worker_queue_free(struct worker_queue *q)
 {
 	for (size_t i = 0; i < q->source_count; i++)
@@ -73,6 +89,7 @@ void worker_queue_free(struct worker_queue *q)
 	provider_queue_done(&q->jobs);
 	LIST_EACH (it, &q->dead_sites)
 		worker_queue_forget_dead(LIST_ITEM(it, struct site, dead));
+	site_drop(q->parked_of);
 	free(q->sources);
 	free(q->lanes);
 	free(q->candidates);

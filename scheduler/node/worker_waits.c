@@ -139,11 +139,13 @@ bool worker_append_refused(struct lane *lane, struct buf *out)
 {
 	struct worker *w = lane->queue->worker;
 	int64_t now = loop_now_ms(w->loop);
-	const struct site *site = lane->greeted > 0 ? NULL : refusing_site(lane->queue);
+	const struct site *site = refusing_site(lane->queue);
+	int64_t next_ms = site != NULL ? site_opens_at(site, now) : lane->queue->parked_until_ms;
 	struct buf sentence;
 	if (site == NULL)
+		site = worker_queue_parked_of(lane->queue, now);
+	if (site == NULL || lane->greeted > 0)
 		return false;
-	int64_t next_ms = site_opens_at(site, now);
 	buf_init(&sentence, 1024);
 	say_refused(site, next_ms, now, &sentence);
 	buf_append_cstr(out, ",\"waits\":");

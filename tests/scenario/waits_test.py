@@ -49,3 +49,28 @@ def test_a_host_that_takes_no_connection_is_named(mailing):
     refused = mailing.edm("why", "s1/dead", "--json").json["refused"]
     assert refused["host"] == "mx.dead.test" and "refused" in refused["said"]
     assert refused["since"].endswith("Z")
+
+
+def test_a_dead_host_is_named_while_its_people_are_away(mailing):
+    """They left the queue for the retry table; the lane has not become idle for that."""
+    mailing.provider("dead", listens=False)
+    mailing.dns.domain("gone.test", mx=[(10, "mx.gone.test", mailing.addresses["dead"])])
+    mailing.db.query("INSERT INTO recipient_domain(name) VALUES ('gone.test')")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"dead": 5, "gone": 5})
+    mailing.start(park_ms="1s", timeout_connect_ms="1s")
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.states(campaign) == {"deferred": 10}, "they are parked")
+    lanes, wanted = ("s1/dead", "s1/mx.gone.test"), "cannot be connected to (Connection refused"
+    for lane in lanes:
+        says(mailing, "why", lane, wanted)
+    later = mailing.db.value("SELECT now() + interval '25 s'")
+
+    def says_so_for_long():
+        for lane in lanes:
+            said = mailing.edm("why", lane).out
+            assert wanted in said, said
+            assert "refused" in mailing.edm("why", lane, "--json").json
+        return mailing.db.value("SELECT now()") > later
+
+    mailing.wait(says_so_for_long, "queues that are idle are gone", 40)
