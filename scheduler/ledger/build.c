@@ -86,16 +86,14 @@ static void on_batch(void *owner, const struct pg_reply *reply)
 		next_batch(b);
 }
 
-static void next_batch(struct build *b)
+static void on_heard(void *owner, const struct pg_reply *reply)
 {
+	struct build *b = owner;
+	if (!went_well(b, reply))
+		return;
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, b->campaign);
-	if (b->next == b->count) {
-		pg_set_prologue(b->hand, NULL); /* to see the batches */
-		call(b, b->hand, "ledger/build_complete", &params, on_complete);
-		return;
-	}
 	const struct batch *batch = &b->batches[b->next++];
 	pg_add_int4(&params, batch->number);
 	pg_add_text(&params, batch->group);
@@ -104,6 +102,21 @@ static void next_batch(struct build *b)
 	pg_add_int8(&params, batch->rid_lo);
 	pg_add_int8(&params, batch->rid_hi);
 	call(b, b->hand, "ledger/build_batch", &params, on_batch);
+}
+
+static void next_batch(struct build *b)
+{
+	struct pg_params params;
+	if (b->next < b->count) {
+		/* Servers end transactions that idle (idle_in_transaction_session_timeout), and the
+		 * holder's lasts as long as the build: it is heard before each batch. */
+		pg_command(b->holder, "SELECT 1", on_heard, b);
+		return;
+	}
+	pg_set_prologue(b->hand, NULL); /* to see the batches */
+	pg_params_init(&params);
+	pg_add_int4(&params, b->campaign);
+	call(b, b->hand, "ledger/build_complete", &params, on_complete);
 }
 
 static void on_plan(void *owner, const struct pg_reply *reply)

@@ -163,6 +163,57 @@ static void a_build_that_died_is_taken_up_where_it_stopped(void **state)
 	assert_int_equal(w->batches, 0);
 }
 
+struct watched_build {
+	struct world *w;
+	struct build_result result;
+	int64_t heard_us;      /* when the holder's transaction was last heard */
+	size_t batches, fresh; /* before how many it was */
+	bool is_over;
+};
+
+static void on_watched_batch(void *owner, int32_t people, int32_t chunks)
+{
+	struct watched_build *watched = owner;
+	(void)people;
+	(void)chunks;
+	int64_t heard_us = world_number(
+		watched->w, "SELECT (extract(epoch FROM max(state_change)) * 1000000)::bigint FROM "
+			    "pg_stat_activity WHERE application_name = 'edm build' AND state = "
+			    "'idle in transaction'");
+	watched->fresh += heard_us > watched->heard_us;
+	watched->heard_us = heard_us;
+	watched->batches++;
+}
+
+static void on_watched_end(void *owner, const struct build_result *result)
+{
+	struct watched_build *watched = owner;
+	watched->result = *result;
+	watched->is_over = true;
+}
+
+/* PostgreSQL ends transactions that idle for long, as the holder's would through a long build. */
+static void the_holder_is_heard_with_every_batch(void **state)
+{
+	struct watched_build watched = {.w = *state};
+	struct world *w = *state;
+	struct build_events events = {
+		.on_batch = on_watched_batch, .on_end = on_watched_end, .owner = &watched};
+	world_people(w, "qq.com", "qq", 10);
+	world_people(w, "163.com", "netease", 10);
+	world_people(w, "gmail.com", "gmail", 10);
+	world_people(w, "other.example", NULL, 10);
+	world_campaign(w, 1);
+	struct build *b = build_open(w->loop, w->url, w->campaign, &events);
+	while (!watched.is_over)
+		loop_turn(w->loop, true);
+	build_close(b);
+	loop_turn(w->loop, false);
+	assert_int_equal(watched.result.end, BUILD_COMPLETE);
+	assert_int_equal(watched.batches, 4);
+	assert_int_equal(watched.fresh, 4);
+}
+
 static void two_builders_do_not_build_twice(void **state)
 {
 	struct world *w = *state;
@@ -242,6 +293,7 @@ int main(void)
 		TEST(the_suppressed_count_and_are_settled_at_the_freeze),
 		TEST(routes_win_over_providers),
 		TEST(a_build_that_died_is_taken_up_where_it_stopped),
+		TEST(the_holder_is_heard_with_every_batch),
 		TEST(two_builders_do_not_build_twice),
 		TEST(an_audience_of_another_campaign),
 	};
