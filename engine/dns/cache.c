@@ -21,19 +21,20 @@ static uint64_t hash_of(unsigned kind, struct str name)
 	return hash_str(name) ^ kind * 0x9E3779B97F4A7C15u;
 }
 
-void cache_init(struct cache *c, size_t budget, void (*on_evict)(struct cache_entry *entry))
+void cache_init(struct cache *c, size_t budget,
+		void (*on_evict)(struct cache *c, struct cache_entry *entry))
 {
 	*c = (struct cache){.budget = budget, .on_evict = on_evict};
 	map_init(&c->entries);
 	list_init(&c->lru);
 }
 
-static void evict(struct cache *c, struct cache_entry *entry)
+void cache_remove(struct cache *c, struct cache_entry *entry)
 {
 	list_remove(&entry->lru);
 	map_remove(&c->entries, &entry->node);
 	c->bytes -= entry->bytes;
-	c->on_evict(entry);
+	c->on_evict(c, entry);
 }
 
 void cache_done(struct cache *c)
@@ -42,7 +43,7 @@ void cache_done(struct cache *c)
 	while (node != NULL) {
 		struct cache_entry *entry = CONTAINER_OF(node, struct cache_entry, node);
 		node = map_next(&c->entries, node);
-		evict(c, entry);
+		cache_remove(c, entry);
 	}
 	map_done(&c->entries);
 }
@@ -85,8 +86,13 @@ void cache_settle(struct cache *c, struct cache_entry *entry, size_t bytes, int6
 	struct list *oldest;
 	while (c->bytes > c->budget && (oldest = list_first(&c->lru)) != &entry->lru) {
 		c->evicted++;
-		evict(c, LIST_ITEM(oldest, struct cache_entry, lru));
+		cache_remove(c, LIST_ITEM(oldest, struct cache_entry, lru));
 	}
+}
+
+void cache_charge(struct cache *c, ptrdiff_t bytes)
+{
+	c->bytes += (size_t)bytes;
 }
 
 bool cache_is_fresh(const struct cache_entry *entry, int64_t now_ms)

@@ -26,13 +26,15 @@ struct cache_entry {
 struct cache {
 	struct map entries;
 	struct list lru;
-	size_t bytes;	/* sum over all entries */
+	size_t bytes;	/* sum over all entries, and what they share (cache_charge) */
 	size_t budget;	/* settled entries are evicted while bytes is above it */
 	size_t evicted; /* entries so far, for gauges */
-	void (*on_evict)(struct cache_entry *entry); /* frees it; it is already out */
+	/* Frees it; it is already out. */
+	void (*on_evict)(struct cache *c, struct cache_entry *entry);
 };
 
-void cache_init(struct cache *c, size_t budget, void (*on_evict)(struct cache_entry *entry));
+void cache_init(struct cache *c, size_t budget,
+		void (*on_evict)(struct cache *c, struct cache_entry *entry));
 /* Evicts every entry, busy ones too. */
 void cache_done(struct cache *c);
 /* The entry, fresh or not, now the most recently used; NULL when there is none. */
@@ -43,6 +45,10 @@ void cache_add(struct cache *c, struct cache_entry *entry, size_t bytes);
 void cache_keep(struct cache_entry *entry);
 /* Makes a busy entry settled, with its new size and expiry, and evicts others if need be. */
 void cache_settle(struct cache *c, struct cache_entry *entry, size_t bytes, int64_t expires_at_ms);
+/* Evicts one entry, whatever the budget. */
+void cache_remove(struct cache *c, struct cache_entry *entry);
+/* Entries share so many bytes more (or less, below 0), which belong to none of them alone. */
+void cache_charge(struct cache *c, ptrdiff_t bytes);
 /* Settled, and not expired at now_ms. */
 bool cache_is_fresh(const struct cache_entry *entry, int64_t now_ms);
 

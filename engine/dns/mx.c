@@ -259,7 +259,7 @@ static void place_host(struct mx_answer *answer, struct block *to, const struct 
 static struct mx_answer *make_answer(const struct mx_answer *like, const struct mx_host *hosts,
 				     size_t count)
 {
-	size_t addresses = 0, text = like->domain.len + like->site.len + 2;
+	size_t addresses = 0, text = like->site.len + 1;
 	for (size_t i = 0; i < count; i++) {
 		addresses += hosts[i].address_count;
 		text += hosts[i].name.len + 1;
@@ -275,7 +275,6 @@ static struct mx_answer *make_answer(const struct mx_answer *like, const struct 
 	answer->refs = 1;
 	answer->hosts = to.hosts;
 	answer->host_count = 0;
-	answer->domain = place(&to.text, like->domain);
 	answer->site = place(&to.text, like->site);
 	for (size_t i = 0; i < count; i++)
 		place_host(answer, &to, &hosts[i]);
@@ -298,11 +297,8 @@ struct mx_answer *mx_draft_finish(struct mx_draft *d)
 						 .addresses = d->hosts[i].addresses};
 	if (d->result == MX_OK && count == 0)
 		d->result = why_no_address(d);
-	const struct mx_answer like = {.result = d->result,
-				       .is_implicit = d->is_implicit,
-				       .domain = d->domain,
-				       .site = make_site(d),
-				       .ttl_s = d->ttl_s};
+	const struct mx_answer like = {
+		.result = d->result, .is_implicit = d->is_implicit, .site = make_site(d)};
 	return make_answer(&like, hosts, count);
 }
 

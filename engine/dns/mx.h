@@ -55,11 +55,9 @@ struct mx_host {
 /* Immutable; mx_answer_hold and mx_answer_drop are thread-safe. */
 struct mx_answer {
 	enum mx_result result;
-	bool is_implicit;  /* no MX record: the host is the domain itself */
-	struct str domain; /* as asked, normalised, NUL-terminated */
-	struct str site;   /* empty unless the MX set is known */
-	uint32_t ttl_s;	   /* least TTL of all that was used; negative TTL for NXDOMAIN, NODATA */
-	size_t host_count; /* > 0 only when MX_OK */
+	bool is_implicit;	     /* no MX record: the host is the domain itself */
+	struct str site;	     /* empty unless the MX set is known; NUL-terminated */
+	size_t host_count;	     /* > 0 only when MX_OK */
 	const struct mx_host *hosts; /* by preference, then name; each has an address */
 	size_t size;		     /* bytes of this block, for budgets */
 	int refs;		     /* atomic */
@@ -80,7 +78,7 @@ struct mx_draft {
 	struct str domain;
 	enum mx_result result; /* MX_OK while there are hosts to look up */
 	bool is_implicit;
-	uint32_t ttl_s;
+	uint32_t ttl_s; /* least TTL of all that was used; negative TTL for NXDOMAIN, NODATA */
 	size_t host_count;
 	struct mx_draft_host *hosts;
 };
@@ -98,7 +96,7 @@ void mx_draft_start_host(struct mx_draft *d, struct arena *arena, struct str hos
 			 const struct mx_policy *policy);
 /* Takes the answer to an A or AAAA query for host number i. */
 void mx_draft_address(struct mx_draft *d, size_t i, const struct dns_answer *answer);
-/* The result, with one reference, which is the caller's. The draft is done. */
+/* The result, with one reference, which is the caller's. The draft is done; its ttl_s stands. */
 struct mx_answer *mx_draft_finish(struct mx_draft *d);
 
 /* A copy of an answer with some of its hosts: bit i of hosts keeps number i; site is its key. */

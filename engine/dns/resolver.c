@@ -12,6 +12,7 @@
 
 #include "engine/dns/cache.h"
 #include "engine/dns/rrset_private.h"
+#include "engine/dns/shared.h"
 
 /* PLACE_NOWHERE: a name that can't be asked for. */
 enum place_kind { PLACE_DOMAIN, PLACE_HOST, PLACE_NOWHERE };
@@ -22,7 +23,8 @@ struct resolver {
 	struct mx_policy policy; /* its slices are ours */
 	uint64_t policy_version;
 	struct rrsets *rrsets;
-	struct cache cache;   /* struct place */
+	struct cache cache;	      /* struct place */
+	struct shared_answers shared; /* the places' */
 	struct list ready;    /* struct place: answered, requests to be called by the timer */
 	struct list requests; /* struct resolver_request: all that are open */
 	struct timer due;
@@ -33,10 +35,10 @@ struct resolver {
 
 /* A domain or host and where its mail goes; busy while it has a finding or is on `ready`. */
 struct place {
-	struct cache_entry entry; /* kind = enum place_kind */
-	struct mx_answer *answer; /* NULL before the first */
-	uint64_t policy_version;  /* under which answer was made */
-	int64_t good_until_ms;	  /* what DNS said; a stale answer is kept beyond it */
+	struct cache_entry entry;     /* kind = enum place_kind */
+	struct shared_answer *shared; /* its answer; NULL before the first */
+	uint64_t policy_version;      /* under which answer was made */
+	int64_t good_until_ms;	      /* what DNS said; a stale answer is kept beyond it */
 	struct finding *finding;
 	struct list ready;
 	struct list requests; /* struct resolver_request by place_node */
@@ -73,7 +75,7 @@ struct resolver_request {
 };
 
 static void on_due(struct timer *t);
-static void on_evict(struct cache_entry *entry);
+static void on_evict(struct cache *c, struct cache_entry *entry);
 
 struct resolver_options resolver_options_default(void)
 {
@@ -129,6 +131,7 @@ struct resolver *resolver_open(struct loop *loop, const struct resolver_options 
 	list_init(&r->ready);
 	list_init(&r->requests);
 	cache_init(&r->cache, options->cache_bytes / 2, on_evict);
+	shared_init(&r->shared);
 	take_policy(r, &options->policy);
 	must(uv_async_init(loop_uv(loop), &r->closer, NULL) == 0);
 	r->closer.data = r;
@@ -173,28 +176,37 @@ static void free_finding(struct finding *f)
 	free(f);
 }
 
-static void on_evict(struct cache_entry *entry)
+/* Of its shared answers, the cache counts what they take as well. */
+static void share(struct resolver *r, struct place *place, struct mx_answer *fresh)
+{
+	size_t before = r->shared.bytes;
+	struct shared_answer *old = place->shared;
+	place->shared = fresh ? shared_take(&r->shared, fresh) : NULL;
+	shared_give(&r->shared, old);
+	cache_charge(&r->cache, (ptrdiff_t)(r->shared.bytes - before));
+}
+
+static void on_evict(struct cache *c, struct cache_entry *entry)
 {
 	struct place *place = CONTAINER_OF(entry, struct place, entry);
 	list_remove(&place->ready);
 	free_finding(place->finding);
-	mx_answer_drop(place->answer);
+	share(CONTAINER_OF(c, struct resolver, cache), place, NULL);
 	free(place);
 }
 
 static bool is_fresh(const struct resolver *r, const struct place *place)
 {
-	return place->answer != NULL && place->policy_version == r->policy_version &&
+	return place->shared != NULL && place->policy_version == r->policy_version &&
 	       loop_now_ms(r->loop) < place->entry.expires_at_ms;
 }
 
-/* Gives place its answer (one reference, taken over) until expires_at_ms. */
+/* Gives place its answer (one reference, taken over; NULL: the one it has) until expires_at_ms. */
 static void answer_place(struct resolver *r, struct place *place, struct mx_answer *answer,
 			 int64_t expires_at_ms)
 {
-	if (answer != place->answer)
-		mx_answer_drop(place->answer);
-	place->answer = answer;
+	if (answer != NULL)
+		share(r, place, answer);
 	place->policy_version = r->policy_version;
 	place->entry.expires_at_ms = expires_at_ms;
 	list_push_back(&r->ready, &place->ready);
@@ -207,7 +219,7 @@ static bool may_use_stale(const struct finding *f, const struct mx_answer *answe
 	const struct resolver *r = f->resolver;
 	const struct place *place = f->place;
 	return (answer->result == MX_SERVFAIL || answer->result == MX_TIMEOUT) &&
-	       place->answer != NULL && place->answer->result == MX_OK &&
+	       place->shared != NULL && place->shared->answer->result == MX_OK &&
 	       place->policy_version == r->policy_version &&
 	       loop_now_ms(r->loop) < place->good_until_ms + r->options.stale_ms;
 }
@@ -219,7 +231,7 @@ static void finish(struct finding *f)
 	struct mx_answer *answer = mx_draft_finish(&f->draft);
 	int64_t now = loop_now_ms(r->loop);
 	/* A draft without look-ups (an address in place of a host) has no TTL of its own. */
-	int64_t keep_ms = dns_keep_ms(answer->ttl_s, 1000, r->options.ttl_max_ms);
+	int64_t keep_ms = dns_keep_ms(f->draft.ttl_s, 1000, r->options.ttl_max_ms);
 	bool is_stale = may_use_stale(f, answer);
 	if (f->policy_version != r->policy_version)
 		keep_ms = 0;
@@ -227,7 +239,7 @@ static void finish(struct finding *f)
 	if (is_stale) {
 		r->stale_count++;
 		mx_answer_drop(answer);
-		answer = place->answer;
+		answer = NULL;
 	} else {
 		place->good_until_ms = now + keep_ms;
 	}
@@ -427,7 +439,7 @@ struct mx_answer *resolver_cached_mx(struct resolver *r, struct str domain)
 		return NULL;
 	r->request_count++;
 	r->hit_count++;
-	return place->answer;
+	return place->shared->answer;
 }
 
 void resolver_cancel(struct resolver_request *request)
@@ -439,7 +451,7 @@ void resolver_cancel(struct resolver_request *request)
 /* Calls all that asked for place; they may ask again, cancel, or close the resolver. */
 static void call_requests(struct place *place)
 {
-	struct mx_answer *answer = mx_answer_hold(place->answer);
+	struct mx_answer *answer = mx_answer_hold(place->shared->answer);
 	struct list requests;
 	list_init(&requests);
 	list_splice(&requests, &place->requests);
@@ -464,7 +476,7 @@ static void on_due(struct timer *t)
 		call_requests(place);
 		if (r->is_closed || place->finding != NULL || !list_is_empty(&place->requests))
 			continue;
-		size_t bytes = sizeof(*place) + place->entry.name.len + 1 + place->answer->size;
+		size_t bytes = sizeof(*place) + place->entry.name.len + 1;
 		cache_settle(&r->cache, &place->entry, bytes, place->entry.expires_at_ms);
 	}
 }
@@ -486,6 +498,7 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct resolver *r = handle->data;
 	cache_done(&r->cache);
+	shared_done(&r->shared);
 	rrsets_free(r->rrsets);
 	drop_policy(r);
 	free(r);

@@ -70,7 +70,7 @@ struct question {
 };
 
 static void on_due(struct timer *t);
-static void on_evict(struct cache_entry *entry);
+static void on_evict(struct cache *c, struct cache_entry *entry);
 
 static int add_server(struct rrsets *rr, const struct ip_port *at, struct err *err)
 {
@@ -227,8 +227,9 @@ static struct rrset *add_set(struct rrsets *rr, struct str name, enum dns_type t
 	return set;
 }
 
-static void on_evict(struct cache_entry *entry)
+static void on_evict(struct cache *c, struct cache_entry *entry)
 {
+	(void)c;
 	struct rrset *set = CONTAINER_OF(entry, struct rrset, entry);
 	must(list_is_empty(&set->waiters));
 	list_remove(&set->ready);
@@ -411,11 +412,17 @@ static void judge(struct question *q)
 	}
 }
 
-/* Nobody wants it any more and nothing is on its way: it may be evicted. */
+/* Nobody wants it any more and nothing is on its way: it may be evicted. An MX set goes at once:
+ * what came of it is kept with its domain (resolver.c), and is all that a hundred thousand domains
+ * should cost. */
 static void rest_set(struct rrsets *rr, struct rrset *set)
 {
 	if (set->question != NULL || !list_is_empty(&set->waiters))
 		return;
+	if (set->entry.kind == DNS_MX) {
+		cache_remove(&rr->cache, &set->entry);
+		return;
+	}
 	size_t bytes = sizeof(*set) + set->entry.name.len + 1 + set->answer_size;
 	cache_settle(&rr->cache, &set->entry, bytes, set->entry.expires_at_ms);
 }

@@ -125,7 +125,7 @@ static void settle_unroutable(struct node *n, struct work_job *job, const struct
 	char text[512];
 	/* The rules go by the name at the start. */
 	snprintf(text, sizeof(text), "%s: %.*s", mx_result_name(answer->result),
-		 STR_ARG(answer->domain));
+		 STR_ARG(job->lease->people[job->position].domain));
 	struct outcome facts = {
 		.words = OUTCOME_WORDS_DNS, .stage = STAGE_DNS, .text = str_from(text)};
 	int64_t now = loop_now_ms(n->loop);
@@ -155,13 +155,13 @@ static void route_job(struct node *n, struct work_job *job, struct mx_answer *an
 	mx_answer_drop(part);
 }
 
-static void learn(struct node *n, const struct mx_answer *answer)
+static void learn(struct node *n, struct str domain, const struct mx_answer *answer)
 {
 	if (answer->result != MX_OK || n->learnt.names.count >= LEARNT_MAX)
 		return;
 	struct str best = answer->hosts[0].name;
 	const struct provider *provider = provider_of_host(n->identity->pool->providers, best);
-	pg_array_text(&n->learnt.names, answer->domain);
+	pg_array_text(&n->learnt.names, domain);
 	if (provider != NULL)
 		pg_array_text(&n->learnt.providers, provider->name);
 	else
@@ -207,7 +207,7 @@ static void on_mx(void *owner, struct mx_answer *answer)
 	struct node *n = lookup->node;
 	struct list *node;
 	if (!lookup->is_routed)
-		learn(n, answer);
+		learn(n, lookup->domain, answer);
 	map_remove(&n->lookups, &lookup->by_domain);
 	while ((node = list_pop_front(&lookup->jobs)) != NULL) {
 		struct work_job *job =

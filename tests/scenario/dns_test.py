@@ -104,12 +104,26 @@ def test_what_domains_mean(dns, resolve):
 def test_aliases_that_the_server_does_not_follow(dns, resolve):
     dns.own_zone("elsewhere.test")
     dns.record("b.elsewhere.test", "MX", "10 mx.elsewhere.test.", zone="elsewhere.test.")
+    dns.record("b.elsewhere.test", "TXT", '"note"', zone="elsewhere.test.")
     dns.record("mx.elsewhere.test", "A", "127.0.0.7", zone="elsewhere.test.")
     dns.record("a.test", "CNAME", "b.elsewhere.test.", ttl=90)
     dns.start()
     answer = resolve.one(dns.servers, "mx a.test")
     assert hosts(answer) == [(10, "mx.elsewhere.test", ["127.0.0.7"])]
-    assert answer["ttl"] <= 90
+    text = resolve.one(dns.servers, "txt a.test")
+    assert text["records"] == ["note"] and text["ttl"] <= 90
+
+
+def test_domains_at_the_same_hosts_cost_their_names(dns, resolve):
+    names = [f"d{i}.test" for i in range(200)]
+    dns.host("mx.many.test", "127.0.0.1")
+    for name in names:
+        dns.record(name, "MX", "10 mx.many.test.")
+    dns.start()
+    *answers, stats = resolve.run(dns.servers, *[f"mx {name}" for name in names], "sync", "stats")
+    assert {(a["result"], a["site"]) for a in answers} == {("ok", "mx.many.test")}
+    assert stats["cached"] >= len(names)
+    assert stats["bytes"] / len(names) < 200
 
 
 def test_both_families_and_plain_records(dns, resolve):

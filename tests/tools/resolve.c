@@ -53,10 +53,10 @@ static void done(struct asked *asked)
 static void on_mx(void *owner, struct mx_answer *answer)
 {
 	struct asked *asked = owner;
-	printf("{\"asked\": \"%s\", \"result\": \"%s\", \"domain\": \"%s\", \"site\": \"%s\", "
-	       "\"implicit\": %s, \"ttl\": %u, \"hosts\": [",
-	       asked->name, mx_result_name(answer->result), answer->domain.ptr, answer->site.ptr,
-	       answer->is_implicit ? "true" : "false", answer->ttl_s);
+	printf("{\"asked\": \"%s\", \"result\": \"%s\", \"site\": \"%s\", \"implicit\": %s, "
+	       "\"hosts\": [",
+	       asked->name, mx_result_name(answer->result), answer->site.ptr,
+	       answer->is_implicit ? "true" : "false");
 	for (size_t i = 0; i < answer->host_count; i++) {
 		const struct mx_host *host = &answer->hosts[i];
 		printf("%s{\"name\": \"%s\", \"preference\": %u, \"addresses\": [", i ? ", " : "",
@@ -75,8 +75,8 @@ static void on_mx(void *owner, struct mx_answer *answer)
 static void on_records(void *owner, const struct dns_answer *answer)
 {
 	struct asked *asked = owner;
-	printf("{\"asked\": \"%s\", \"result\": \"%s\", \"records\": [", asked->name,
-	       dns_status_name(answer->status));
+	printf("{\"asked\": \"%s\", \"result\": \"%s\", \"ttl\": %u, \"records\": [", asked->name,
+	       dns_status_name(answer->status), answer->ttl_s);
 	for (size_t i = 0; i < answer->count; i++)
 		printf("%s\"%.*s\"", i ? ", " : "", STR_ARG(answer->records[i].name));
 	printf("]}\n");
@@ -88,10 +88,11 @@ static void print_stats(struct driver *d)
 	struct resolver_stats s;
 	resolver_stats(d->resolver, &s);
 	printf("{\"requests\": %ju, \"hits\": %ju, \"questions\": %ju, \"timeouts\": %ju, "
-	       "\"failures\": %ju, \"stale_used\": %ju, \"in_flight\": %zu, \"cached\": %zu}\n",
+	       "\"failures\": %ju, \"stale_used\": %ju, \"in_flight\": %zu, \"cached\": %zu, "
+	       "\"bytes\": %zu}\n",
 	       (uintmax_t)s.requests, (uintmax_t)s.hits, (uintmax_t)s.questions,
 	       (uintmax_t)s.timeouts, (uintmax_t)s.failures, (uintmax_t)s.stale_used, s.in_flight,
-	       s.cached);
+	       s.cached, s.cached_bytes);
 }
 
 static void ask_ptr(struct driver *d, struct str address)

@@ -12,8 +12,9 @@ struct item {
 	bool is_evicted;
 };
 
-static void on_evict(struct cache_entry *entry)
+static void on_evict(struct cache *c, struct cache_entry *entry)
 {
+	(void)c;
 	CONTAINER_OF(entry, struct item, entry)->is_evicted = true;
 }
 
@@ -70,11 +71,34 @@ static void the_least_recently_used_goes_first(void **state)
 	cache_done(&c);
 }
 
+static void what_entries_share_counts_against_the_budget(void **state)
+{
+	(void)state;
+	struct cache c;
+	struct item items[3] = {0};
+	static const char *const names[] = {"a", "b", "c"};
+	cache_init(&c, 30, on_evict);
+	cache_charge(&c, 10);
+	for (size_t i = 0; i < 3; i++) {
+		add(&c, &items[i], 1, names[i]);
+		cache_settle(&c, &items[i].entry, 10, 1);
+	}
+	assert_true(items[0].is_evicted);
+	assert_int_equal(c.bytes, 30);
+	cache_charge(&c, -10);
+	cache_remove(&c, &items[1].entry);
+	assert_true(items[1].is_evicted);
+	assert_int_equal(c.bytes, 10);
+	assert_null(cache_find(&c, 1, STR("b")));
+	cache_done(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_expire_and_keep_their_kind_apart),
 		cmocka_unit_test(the_least_recently_used_goes_first),
+		cmocka_unit_test(what_entries_share_counts_against_the_budget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

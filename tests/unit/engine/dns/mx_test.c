@@ -138,8 +138,7 @@ static void domains_and_their_hosts(void **state)
 				    mx_result_name(domain_cases[i].want));
 		assert_string_equal(hosts, domain_cases[i].want_hosts);
 		assert_string_equal(answer->site.ptr, domain_cases[i].want_site);
-		assert_int_equal(answer->ttl_s, domain_cases[i].want_ttl_s);
-		assert_string_equal(answer->domain.ptr, "d.com");
+		assert_int_equal(d.ttl_s, domain_cases[i].want_ttl_s);
 		mx_answer_drop(answer);
 	}
 }
