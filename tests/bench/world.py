@@ -165,13 +165,14 @@ class World:
         return pem
 
     def people(self, count, lists=1):
-        """So many, u<i>@d<i mod domains>.test, in lists of equal size."""
+        """So many, u<i>@d<i mod domains>.test, in lists of equal size; the tables lie in the order
+        in which an import fills them."""
         self.query("INSERT INTO recipient_domain(name) "
                    "SELECT 'd' || i || '.test' FROM generate_series(0, %s) i", self.domains - 1)
         self.query("INSERT INTO recipient(rid, domain_id, address) "
                    "SELECT hashtextextended(i::text, 7), domain_id, 'u' || i || '@' || name "
                    "FROM generate_series(1, %s) i JOIN recipient_domain "
-                   "ON name = 'd' || (i %% %s) || '.test'", count, self.domains)
+                   "ON name = 'd' || (i %% %s) || '.test' ORDER BY 1", count, self.domains)
         self.lists = [self.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", f"l{i}")
                       for i in range(lists)]
         self.query("INSERT INTO list_member(list_id, domain_id, rid, attributes) "
