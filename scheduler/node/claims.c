@@ -91,20 +91,43 @@ void need_goes_to(struct need *need, struct str queue)
 	need->queue = str_of(xstrndup(queue.ptr, queue.len), queue.len);
 }
 
+/* One queue of a status, by its name. */
+struct told {
+	struct map_node by_name;
+	const struct work_queue_status *queue;
+};
+
+static bool is_told(const struct map_node *node, const void *key)
+{
+	const struct told *told = CONTAINER_OF(node, struct told, by_name);
+	return str_equals(str_from(told->queue->name), *(const struct str *)key);
+}
+
+/* There may be ten thousand queues and as many needs: each is looked at once. */
 void claims_on_status(struct node *n, const struct work_status *status)
 {
 	int64_t now = loop_now_ms(n->loop);
+	struct told *told = xcalloc(status->queue_count, sizeof(told[0]));
+	struct map by_name;
+	struct map_node *m;
+	map_init(&by_name);
 	for (size_t i = 0; i < status->queue_count; i++) {
-		struct str name = str_from(status->queues[i].name);
-		struct map_node *node;
-		for (node = map_next(&n->needs, NULL); node; node = map_next(&n->needs, node)) {
-			struct need *need = CONTAINER_OF(node, struct need, by_key);
-			if (!str_equals(need->queue, name))
-				continue;
-			need->shut_until_ms = status->queues[i].next_ms;
-			note_refusal(need, status->queues[i].is_refused, now);
-		}
+		told[i].queue = &status->queues[i];
+		map_put(&by_name, &told[i].by_name, hash_str(str_from(status->queues[i].name)));
 	}
+	for (m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
+		struct need *need = CONTAINER_OF(m, struct need, by_key);
+		struct map_node *found =
+			map_get(&by_name, hash_str(need->queue), is_told, &need->queue);
+		if (found == NULL)
+			continue;
+		const struct work_queue_status *queue =
+			CONTAINER_OF(found, struct told, by_name)->queue;
+		need->shut_until_ms = queue->next_ms;
+		note_refusal(need, queue->is_refused, now);
+	}
+	map_done(&by_name);
+	free(told);
 }
 
 /* The receiver's side has kept them waiting for too long: they are claimed to be given up. */
