@@ -49,6 +49,14 @@ static size_t sessions_of(const struct node *n)
 	return sessions;
 }
 
+static size_t queues_of(const struct node *n)
+{
+	size_t queues = 0;
+	for (size_t i = 0; i < n->worker_count; i++)
+		queues += n->statuses[i] ? n->statuses[i]->queue_count : 0;
+	return queues;
+}
+
 static void append_failure(struct buf *out, const char *key, const struct err *err)
 {
 	buf_appendf(out, "\"%s\":", key);
@@ -78,9 +86,11 @@ static void append_gauges(const struct node *n, struct buf *out)
 	resolver_stats(n->resolver, &dns);
 	buf_appendf(out,
 		    "\"sessions\":%zu,\"leases\":%zu,\"held\":%zu,\"open\":%zu,\"unflushed\":%zu,"
-		    "\"composed_bytes\":%lld,\"dns_in_flight\":%zu,\"dns_cached\":%zu,",
+		    "\"composed_bytes\":%lld,\"dns_in_flight\":%zu,\"dns_cached\":%zu,"
+		    "\"dns_bytes\":%zu,\"sites\":%zu,\"queues\":%zu,",
 		    sessions_of(n), g.leases, n->held, g.open_bits, g.unflushed,
-		    (long long)composers_bytes(n->composers), dns.in_flight, dns.cached);
+		    (long long)composers_bytes(n->composers), dns.in_flight, dns.cached,
+		    dns.cached_bytes, n->sites.count, queues_of(n));
 	if (g.refusal != NULL) {
 		buf_appendf(out, "\"set_aside\":%zu,", g.set_aside);
 		append_failure(out, "refused", g.refusal);
