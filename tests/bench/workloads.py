@@ -401,6 +401,7 @@ ALL = {
     "campaigns": Workload(100000, {"1": sending(PLAIN), "200": sending(Work(campaigns=200))}),
     "sources": Workload(100000, {"4": sending(PLAIN), "256": sending(Work(sources=256))}),
     "lanes": Workload(100000, {"80": sending(PLAIN),
+                               "80, 10 a connection": sending(Work(per_connection=10)),
                                "10,000": sending(Work(domains=2500, sites=2500))}),
 }
 
