@@ -6,10 +6,6 @@
 #include "ip-pool/pool.h"
 #include "scheduler/node/node_private.h"
 
-/* People in hand that a connection is worth: with fewer, a queue of slow receivers would not open
- * one more (MESSAGES_WORTH in worker_queue.c), and go on as slowly. */
-#define PEOPLE_A_CONNECTION 12
-
 struct need_key {
 	int32_t campaign;
 	struct str group;
@@ -61,7 +57,7 @@ void claims_on_work(struct node *n, const struct keeper_need *needs, size_t coun
 		node = map_next(&n->needs, node);
 		if (!need->is_seen)
 			need->ready_chunks = 0;
-		if (!need->is_seen && need->held == 0 && need->rate_per_s < 0.01)
+		if (!need->is_seen && need->held == 0 && need->pace.rate_per_s < 0.01)
 			need_free(n, need);
 	}
 	claims_plan(n);
@@ -123,7 +119,7 @@ void claims_on_status(struct node *n, const struct work_status *status)
 			continue;
 		const struct work_queue_status *queue =
 			CONTAINER_OF(found, struct told, by_name)->queue;
-		need->shut_until_ms = queue->next_ms;
+		need->pace.shut_until_ms = queue->next_ms;
 		note_refusal(need, queue->is_refused, now);
 	}
 	map_done(&by_name);
@@ -143,12 +139,10 @@ static size_t room_of(const struct node *n, const struct need *need,
 		      const struct node_campaign *campaign)
 {
 	int64_t now = loop_now_ms(n->loop);
-	int64_t horizon_ms = n->options.settings.horizon_ms;
-	if (need->shut_until_ms > now + horizon_ms && !is_to_be_given_up(need, campaign, now))
-		return 0;
-	/* As many connections are busy as messages are settled in the time that one takes. */
-	int64_t worth_ms = PEOPLE_A_CONNECTION * (int64_t)need->transfer_ms;
-	return planner_room(need->rate_per_s, horizon_ms + worth_ms);
+	struct plan_pace pace = need->pace;
+	if (is_to_be_given_up(need, campaign, now))
+		pace.shut_until_ms = now;
+	return plan_pace_room(&pace, n->options.settings.horizon_ms, now);
 }
 
 /* A node without a source of the campaign's pool leaves its people to others. */
@@ -214,12 +208,8 @@ void claims_plan(struct node *n)
 
 void claims_tick(struct node *n)
 {
-	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
-		struct need *need = CONTAINER_OF(m, struct need, by_key);
-		double settled = (double)(need->settled - need->settled_before);
-		need->settled_before = need->settled;
-		need->rate_per_s = 0.5 * need->rate_per_s + 0.5 * settled;
-	}
+	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m))
+		plan_pace_tick(&CONTAINER_OF(m, struct need, by_key)->pace);
 }
 
 void needs_free(struct node *n)

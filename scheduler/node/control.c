@@ -37,9 +37,7 @@ static void count_usage(struct node *n, const struct work_job *job)
 static void take_settled(struct node *n, struct work_job *job)
 {
 	count_usage(n, job);
-	struct need *need = hold_of(job->lease)->need;
-	need->settled++;
-	need->transfer_ms += (job->result->transfer_ms - need->transfer_ms) / TRANSFER_PARTS;
+	plan_pace_settle(&hold_of(job->lease)->need->pace, job->result->transfer_ms);
 	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
 	dispatch_forget(n, job);
 }
@@ -67,8 +65,9 @@ static void take_returned(struct node *n, struct work_job *job)
 		dispatch_return(n, job, 0);
 		return;
 	}
-	if (job->is_of_group && hold->need->shut_until_ms < job->due_ms)
-		hold->need->shut_until_ms = job->due_ms;
+	struct plan_pace *pace = &hold->need->pace;
+	if (job->is_of_group && pace->shut_until_ms < job->due_ms)
+		pace->shut_until_ms = job->due_ms;
 	dispatch_return(n, job, job->is_of_group ? 0 : node_wall_us(n, job->due_ms));
 }
 

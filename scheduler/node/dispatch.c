@@ -100,7 +100,7 @@ void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts
 	r->at_us = node_wall_us(n, loop_now_ms(n->loop));
 	r->asked_us = due_us;
 	work_job_decide(job, &n->options.settings.worker.settle);
-	hold_of(job->lease)->need->settled++;
+	hold_of(job->lease)->need->pace.settled++;
 	keeper_settle(n->keeper, job->lease, &r->settlement, &job->marks);
 	dispatch_forget(n, job);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/base/utf8.h"
+#include "scheduler/plan/planner.h"
 
 /* So many connections may die under a job before it goes back to wait. */
 #define UNREACHED_MAX 4
@@ -209,7 +210,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct work_result *r = work_job_result(job, &outcome);
 	fill_evidence(ls, slot, r);
 	r->asked_us = due_us(lane, &outcome.verdict, now);
-	q->transfer_ms += (r->transfer_ms - q->transfer_ms) / TRANSFER_PARTS;
+	q->transfer_ms += (r->transfer_ms - q->transfer_ms) / PLAN_TRANSFER_PARTS;
 	slot->job = NULL;
 	work_job_decide(job, &w->options.settings.settle);
 	log_outcome(ls, job);

@@ -32,12 +32,8 @@ struct need {
 	struct str group;
 	struct str queue; /* that its people wait in, so their lanes are its own; owned */
 	size_t held;	  /* jobs out */
-	uint64_t settled;
-	uint64_t settled_before; /* at the last tick */
-	double rate_per_s;
-	double transfer_ms; /* from permit to final reply, smoothed */
+	struct plan_pace pace;
 	size_t ready_chunks;
-	int64_t shut_until_ms;	  /* its lanes will not go before */
 	int64_t refused_since_ms; /* the receiver's side keeps its lanes shut; 0 = not now */
 	int64_t refused_ms;	  /* how long it did before */
 	bool is_seen;		  /* in the last list of the ledger */

@@ -25,8 +25,6 @@
 
 /* Longest reply text kept with an outcome, bytes. */
 #define WORK_TEXT_MAX 512u
-/* The last message is this part of the time that messages take. */
-#define TRANSFER_PARTS 32.0
 
 /*
  * What bounds the boxes. A job has three letters (offer/settled/returned, credit, compose), each in

@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 
+/* People in hand that a connection is worth: with fewer, a queue of slow receivers would not open
+ * one more (MESSAGES_WORTH in node/worker_queue.c), and go on as slowly. */
+#define PEOPLE_A_CONNECTION 12
+
 static size_t planned(const struct plan_need *need)
 {
 	return need->held + need->chunks * PLAN_CHUNK_SIZE;
@@ -53,4 +57,26 @@ size_t planner_room(double settled_per_s, int64_t horizon_ms)
 {
 	double room = settled_per_s * (double)horizon_ms / 1000.0;
 	return room > PLAN_CHUNK_SIZE ? (size_t)room : PLAN_CHUNK_SIZE;
+}
+
+void plan_pace_settle(struct plan_pace *p, double transfer_ms)
+{
+	p->settled++;
+	p->transfer_ms += (transfer_ms - p->transfer_ms) / PLAN_TRANSFER_PARTS;
+}
+
+void plan_pace_tick(struct plan_pace *p)
+{
+	double settled = (double)(p->settled - p->settled_before);
+	p->settled_before = p->settled;
+	p->rate_per_s = 0.5 * p->rate_per_s + 0.5 * settled;
+}
+
+size_t plan_pace_room(const struct plan_pace *p, int64_t horizon_ms, int64_t now)
+{
+	if (p->shut_until_ms > now + horizon_ms)
+		return 0;
+	/* As many connections are busy as messages are settled in the time that one takes. */
+	int64_t worth_ms = PEOPLE_A_CONNECTION * (int64_t)p->transfer_ms;
+	return planner_room(p->rate_per_s, horizon_ms + worth_ms);
 }

@@ -41,4 +41,23 @@ size_t planner_claims(struct plan_need *needs, size_t count, size_t budget);
  */
 size_t planner_room(double settled_per_s, int64_t horizon_ms);
 
+/* The last message is this part of the time that messages take. */
+#define PLAN_TRANSFER_PARTS 32.0
+
+/* How the people of a need fare. */
+struct plan_pace {
+	uint64_t settled;
+	uint64_t settled_before; /* at the last tick */
+	double rate_per_s;	 /* settled, smoothed */
+	double transfer_ms;	 /* from permit to final reply, smoothed */
+	int64_t shut_until_ms;	 /* its lanes will not go before */
+};
+
+/* Somebody was settled after a message that took so long. */
+void plan_pace_settle(struct plan_pace *p, double transfer_ms);
+/* Once a second. */
+void plan_pace_tick(struct plan_pace *p);
+/* Room of the need: none while its lanes are shut for longer than the horizon. */
+size_t plan_pace_room(const struct plan_pace *p, int64_t horizon_ms, int64_t now);
+
 #endif

@@ -67,6 +67,23 @@ static void room_follows_the_observed_rate(void **state)
 	assert_int_equal(planner_room(2000.0, 3000), 6000);
 }
 
+static void a_pace_follows_what_is_settled_and_shuts(void **state)
+{
+	(void)state;
+	struct plan_pace pace = {.settled = 0};
+	assert_int_equal(plan_pace_room(&pace, 2000, 5000), 1000);
+	for (int s = 0; s < 10; s++) {
+		for (int i = 0; i < 1000; i++)
+			plan_pace_settle(&pace, 500);
+		plan_pace_tick(&pace);
+	}
+	/* 1,000 a second for the horizon of 2 s, and 12 for each of the 500 that are under way. */
+	assert_in_range(plan_pace_room(&pace, 2000, 5000), 7900, 8000);
+	pace.shut_until_ms = 7001;
+	assert_int_equal(plan_pace_room(&pace, 2000, 5000), 0);
+	assert_true(plan_pace_room(&pace, 2000, 5001) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +92,7 @@ int main(void)
 		cmocka_unit_test(no_room_no_claim_and_never_more_than_is_ready),
 		cmocka_unit_test(budget_bounds_all),
 		cmocka_unit_test(room_follows_the_observed_rate),
+		cmocka_unit_test(a_pace_follows_what_is_settled_and_shuts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
