@@ -49,16 +49,6 @@ struct wide_key {
 	int meter;
 };
 
-bool level_is_wide(enum limit_level level)
-{
-	return level == LEVEL_SOURCE || level == LEVEL_CAMPAIGN || level == LEVEL_NODE;
-}
-
-bool level_is_of_all(enum limit_level level)
-{
-	return level == LEVEL_PROVIDER || level == LEVEL_DOMAIN || level == LEVEL_CAMPAIGN;
-}
-
 /* -------------------------------------------------------------------------------------- limits */
 
 static uint64_t hash_of(const struct wide_key *key)

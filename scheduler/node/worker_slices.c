@@ -7,6 +7,16 @@
 
 #include "scheduler/node/worker_private.h"
 
+bool level_is_wide(enum limit_level level)
+{
+	return level == LEVEL_SOURCE || level == LEVEL_CAMPAIGN || level == LEVEL_NODE;
+}
+
+bool level_is_of_all(enum limit_level level)
+{
+	return level == LEVEL_PROVIDER || level == LEVEL_DOMAIN || level == LEVEL_CAMPAIGN;
+}
+
 static struct limiter *limiter_at(struct map_node *node)
 {
 	return &CONTAINER_OF(node, struct shared_limiter, node)->limiter;
