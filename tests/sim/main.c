@@ -11,6 +11,9 @@
 
 const struct scenario scenarios[] = {
 	{"concurrency", "five connections, we may use twenty", play_concurrency},
+	{"rate", "so many messages a second, then twice, then a tenth", play_rate},
+	{"hosts", "one of four MX hosts refuses", play_hosts},
+	{"dead", "a provider with 90 % of the audience is dead", play_dead},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

@@ -55,8 +55,15 @@ struct receiver_reply receiver_connect(struct receiver *r, uint32_t source, int 
 	struct receiver_source *s = &r->sources[source % RECEIVER_SOURCES];
 	r->connects++;
 	s->connects++;
-	if (r->limits.is_dead || (r->limits.refusing & (1u << host)) != 0)
+	bool is_refusing = (r->limits.refusing & (1u << host)) != 0;
+	if (r->limits.is_dead || is_refusing)
+		r->refused_connects++;
+	if (r->limits.is_dead && r->limits.is_silent)
+		return (struct receiver_reply){.what = RECEIVER_SILENT};
+	if (r->limits.is_dead || (is_refusing && r->words.refusing == NULL))
 		return (struct receiver_reply){.what = RECEIVER_UNREACHABLE};
+	if (is_refusing)
+		return refuses(r->words.refusing);
 	if (r->limits.connections != 0 && s->open >= r->limits.connections) {
 		r->refused_connects++;
 		s->refused_connects++;

@@ -38,12 +38,14 @@ struct receiver_limits {
 	int64_t allowance;		   /* reputation: messages a day at first */
 	int64_t greylist_ms;		   /* how long a first attempt is made to wait */
 	uint32_t refusing;		   /* hosts, as bits */
-	bool is_dead;			   /* nobody answers */
+	bool is_dead;			   /* nobody answers … */
+	bool is_silent;			   /* … nor says so: connections time out */
 };
 
 /* Its words, whole replies; NULL where it never says that. */
 struct receiver_words {
 	const char *connections, *rate, *windows, *reputation, *greylist;
+	const char *refusing; /* of hosts that refuse; NULL: they have no open port */
 };
 
 /* One source as the receiver knows it. */
@@ -88,7 +90,7 @@ struct receiver {
 };
 
 struct receiver_reply {
-	enum { RECEIVER_TAKES, RECEIVER_REFUSES, RECEIVER_UNREACHABLE } what;
+	enum { RECEIVER_TAKES, RECEIVER_REFUSES, RECEIVER_UNREACHABLE, RECEIVER_SILENT } what;
 	const char *line; /* whole reply, of what is refused */
 	bool closes;	  /* the connection ends with it */
 };

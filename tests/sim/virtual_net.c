@@ -156,18 +156,22 @@ static void arrive(struct session *s)
 	}
 	if (s->reply.what == RECEIVER_TAKES)
 		take_step(s, GREETING, half_trip(s) + virtual_jitter(s->receiver->rtt_ms));
+	else if (s->reply.what == RECEIVER_SILENT)
+		take_step(s, REFUSED, smtp_timeouts_default.connect_ms);
 	else
 		take_step(s, REFUSED, half_trip(s));
 }
 
 static void be_refused(struct session *s)
 {
-	if (s->reply.what == RECEIVER_UNREACHABLE)
+	if (s->reply.what == RECEIVER_REFUSES)
+		s->why = outcome_of(s->reply.line, STAGE_BANNER);
+	else
 		s->why = (struct outcome){.words = OUTCOME_WORDS_TCP,
 					  .stage = STAGE_CONNECT,
-					  .text = STR("Connection refused")};
-	else
-		s->why = outcome_of(s->reply.line, STAGE_BANNER);
+					  .text = s->reply.what == RECEIVER_SILENT
+							  ? STR("timed out: no connection")
+							  : STR("Connection refused")};
 	finish(s);
 }
 
