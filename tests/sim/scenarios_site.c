@@ -11,6 +11,7 @@ struct hosts_story {
 	int64_t service_ms;
 	int count;
 	bool has_refusing; /* the first of them */
+	const char *name;  /* of the site, or of the provider */
 	const char *words; /* NULL: its port is closed */
 };
 
@@ -25,7 +26,7 @@ static struct hosts_seen see_hosts(uint64_t seed, const struct hosts_story *stor
 	struct hosts_seen seen = {.least = INT64_MAX};
 	world_open(&w, seed);
 	(void)world_source(&w, NULL);
-	struct receiver *r = world_receiver(&w, "mx.peer.example", story->count, story->service_ms);
+	struct receiver *r = world_receiver(&w, story->name, story->count, story->service_ms);
 	r->limits.refusing = story->has_refusing ? 1 : 0;
 	r->words.refusing = story->words;
 	(void)world_crowd(&w, 0, r, PLENTY);
@@ -46,12 +47,13 @@ static struct hosts_seen see_hosts(uint64_t seed, const struct hosts_story *stor
 void play_hosts(uint64_t seed, struct bars *out)
 {
 	static const char *const words[] = {NULL, "421 4.3.2 Service not available, closing",
-					    "554 5.3.2 system not accepting network messages"};
+					    "421 4.3.0 system not accepting network messages"};
 	struct hosts_story sick = {.service_ms = 50 + (int64_t)(seed * 37 % 500),
 				   .count = 4,
 				   .has_refusing = true,
+				   .name = seed % 2 ? "netease" : "mx.peer.example",
 				   .words = words[seed % 3]};
-	struct hosts_story well = {.service_ms = sick.service_ms, .count = 3};
+	struct hosts_story well = {.service_ms = sick.service_ms, .count = 3, .name = sick.name};
 	struct hosts_seen with = see_hosts(seed, &sick);
 	struct hosts_seen without = see_hosts(seed, &well);
 	bar_note(out, "of what three hosts carry alone",
