@@ -18,6 +18,19 @@
 	X(connections_ceiling)                                                                     \
 	X(rate)                                                                                    \
 	X(rate_ceiling)
+#define WINDOWS_INTS(X)                                                                            \
+	X(away_ms)                                                                                 \
+	X(probe_left_ms)                                                                           \
+	X(probe_wait_ms)                                                                           \
+	X(probe_most_ms)                                                                           \
+	X(let_in_ms)
+/* One number for each window. */
+#define WINDOWS_LISTS(X)                                                                           \
+	X(caps)                                                                                    \
+	X(failed)                                                                                  \
+	X(ages_ms)                                                                                 \
+	X(patience)                                                                                \
+	X(sent)
 #define WARMUP_INTS(X)                                                                             \
 	X(advanced)                                                                                \
 	X(day_age_ms)                                                                              \
@@ -28,12 +41,14 @@
 static const struct lane_state fresh = {
 	.controller = {.connections_cut_age_ms = -1, .rate_cut_age_ms = -1},
 	.health = {.dead_for_ms = -1},
+	.windows = {.caps = {-1, -1, -1}, .away_ms = -1},
 };
 
 void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out)
 {
 	controller_save(&l->controller, now, &state_out->controller);
 	health_save(&l->health, now, &state_out->health);
+	windows_save(&l->windows, now, &state_out->windows);
 }
 
 void lane_state_load(struct lane_limits *l, const struct lane_state *state, int64_t age_ms,
@@ -41,6 +56,25 @@ void lane_state_load(struct lane_limits *l, const struct lane_state *state, int6
 {
 	controller_load(&l->controller, &state->controller, age_ms, now);
 	health_load(&l->health, &state->health, age_ms, now);
+	windows_load(&l->windows, &state->windows, age_ms, now);
+}
+
+static void render_list(const char *key, const int64_t values[WINDOW_COUNT], struct buf *out)
+{
+	buf_appendf(out, "\"%s\":[%lld,%lld,%lld],", key, (long long)values[0],
+		    (long long)values[1], (long long)values[2]);
+}
+
+static void render_windows(const struct windows_state *w, struct buf *out)
+{
+	buf_append_cstr(out, "\"windows\":{");
+#define X(key) render_list(#key, w->key, out);
+	WINDOWS_LISTS(X)
+#undef X
+#define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)w->key);
+	WINDOWS_INTS(X)
+#undef X
+	buf_appendf(out, "\"version\":1}");
 }
 
 void lane_state_render(const struct lane_state *state, struct buf *out)
@@ -52,8 +86,9 @@ void lane_state_render(const struct lane_state *state, struct buf *out)
 #define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)state->controller.key);
 	CONTROLLER_INTS(X)
 #undef X
+	render_windows(&state->windows, out);
 	buf_appendf(
-		out, "\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld}",
+		out, ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld}",
 		(long long)state->health.rest_left_ms, state->health.rests,
 		state->health.is_blocked ? "true" : "false", (long long)state->health.dead_for_ms);
 }
@@ -81,6 +116,26 @@ static json_t *load_object(struct str json)
 	return NULL;
 }
 
+static void read_list(const json_t *root, const char *key, int64_t values[WINDOW_COUNT])
+{
+	const json_t *list = json_object_get(root, key);
+	for (size_t i = 0; i < WINDOW_COUNT; i++) {
+		const json_t *value = json_array_get(list, i);
+		if (json_is_integer(value) && json_integer_value(value) >= -1)
+			values[i] = json_integer_value(value);
+	}
+}
+
+static void read_windows(const json_t *root, struct windows_state *w)
+{
+#define X(key) read_list(root, #key, w->key);
+	WINDOWS_LISTS(X)
+#undef X
+#define X(key) read_int(root, #key, -1, &w->key);
+	WINDOWS_INTS(X)
+#undef X
+}
+
 int lane_state_parse(struct str json, struct lane_state *state_out)
 {
 	json_t *root = load_object(json);
@@ -94,6 +149,7 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 #define X(key) read_int(root, #key, -1, &state.controller.key);
 	CONTROLLER_INTS(X)
 #undef X
+	read_windows(json_object_get(root, "windows"), &state.windows);
 	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
 	read_int(root, "rests", 0, &rests);

@@ -13,6 +13,7 @@
 struct lane_state {
 	struct controller_state controller;
 	struct health_state health;
+	struct windows_state windows;
 };
 
 /* A place on a warm-up curve. */

@@ -14,6 +14,8 @@ void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t no
 	tally_init(&l->messages, now);
 	tally_init(&l->connects, now);
 	l->day_budget = LIMIT_NONE;
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		l->learnt[p] = LIMIT_NONE;
 }
 
 void limiter_bind(struct limiter *l, const struct limit_rules *rules,
@@ -50,6 +52,7 @@ static void message_caps(const struct limiter *l, struct cap caps[LIMIT_PERIOD_C
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
 		caps[p] = own_cap(l, limit_meter(LIMIT_MESSAGES, (enum limit_period)p), now);
+		cap_tighten(&caps[p], l->learnt[p], ORIGIN_LEARNT, LIMIT_FOREVER);
 	}
 	cap_tighten(&caps[LIMIT_DAY], l->day_budget, ORIGIN_WARMUP, LIMIT_FOREVER);
 }

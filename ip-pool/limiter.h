@@ -58,10 +58,11 @@ struct limiter {
 	struct tally connects;
 	int64_t open; /* connections, connecting and closing ones included */
 	struct limiter_ghosts ghosts[LIMITER_GHOST_GROUPS];
-	int64_t day_budget;	 /* LIMIT_NONE, or what the warm-up allows in a day */
-	int64_t leaving;	 /* of open: those we are closing */
-	bool is_divided;	 /* its caps are shared with other workers or nodes */
-	int64_t shares_until_ms; /* its shares may be used until then */
+	int64_t day_budget;		    /* LIMIT_NONE, or what the warm-up allows in a day */
+	int64_t learnt[LIMIT_PERIOD_COUNT]; /* LIMIT_NONE, or what the receiver takes in a period */
+	int64_t leaving;		    /* of open: those we are closing */
+	bool is_divided;		    /* its caps are shared with other workers or nodes */
+	int64_t shares_until_ms;	    /* its shares may be used until then */
 	struct limiter_share shares[LIMIT_METER_COUNT];
 };
 

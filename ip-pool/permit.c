@@ -16,6 +16,7 @@ void lane_limits_init(struct lane_limits *l, const struct limit_scope *scope,
 			provider != NULL ? provider->initial_connections : LIMIT_DEFAULT_INITIAL,
 			now);
 	health_init(&l->health);
+	windows_init(&l->windows, now);
 	lane_limits_bind(l, NULL, provider, now);
 }
 
@@ -67,19 +68,43 @@ static void wait_longer(struct limiter_wait *wait, const struct limiter_wait *ot
 		*wait = *other;
 }
 
-/* Pauses by people and rests by health hold both kinds of permits. */
+/* Pauses by people and rests, by health or because the receiver turns us away, hold both kinds of
+ * permits. wait->at_ms is now at first. */
 static void wait_for_lane(const struct lane_limits *l, enum limit_kind kind, int64_t health_at,
 			  struct limiter_wait *wait)
 {
+	int64_t now = wait->at_ms;
 	struct limiter_wait w = {.at_ms = l->paused_until_ms, .level = LEVEL_LANE, .kind = kind};
 	w.cap = (struct cap){.count = 0, .until_ms = w.at_ms, .origin = ORIGIN_PAUSE};
 	wait_longer(wait, &w);
+	w.at_ms = windows_message_at(&l->windows, now);
+	w.cap = (struct cap){.count = 0, .until_ms = w.at_ms, .origin = ORIGIN_BACKOFF};
+	if (w.at_ms > now)
+		wait_longer(wait, &w);
 	w.at_ms = health_at;
 	w.cap.until_ms = health_at;
 	w.cap.origin = health_is_dead(&l->health) && l->health.rests_until_ms < health_at
 			       ? ORIGIN_DEAD
 			       : ORIGIN_BACKOFF;
 	wait_longer(wait, &w);
+}
+
+static const enum limit_period period_of[WINDOW_COUNT] = {
+	[WINDOW_MINUTE] = LIMIT_MINUTE, [WINDOW_HOUR] = LIMIT_HOUR, [WINDOW_DAY] = LIMIT_DAY};
+
+static void refresh_windows(struct lane_limits *l)
+{
+	for (int i = 0; i < WINDOW_COUNT; i++)
+		l->limiter.learnt[period_of[i]] = windows_cap(&l->windows, (enum window)i);
+}
+
+/* What the receiver may have counted in each window so far: messages that are answered. */
+static void count_windows(struct lane_limits *l, int64_t now, int64_t sent_out[WINDOW_COUNT])
+{
+	for (int i = 0; i < WINDOW_COUNT; i++)
+		sent_out[i] = limiter_counted(&l->limiter,
+					      limit_meter(LIMIT_MESSAGES, period_of[i]), now) -
+			      l->limiter.messages.in_flight;
 }
 
 static void refresh_warmup(struct lane_limits *l, int64_t now)
@@ -100,6 +125,7 @@ int64_t lane_message_ready_at(const struct permit_path *path, int64_t now,
 	struct limiter_wait other;
 	wait_for_lane(l, LIMIT_MESSAGES, health_message_at(&l->health, now), &wait);
 	refresh_warmup(l, now);
+	refresh_windows(l);
 	if (limiter_message_ready_at(&l->limiter, now, &other) > now)
 		wait_longer(&wait, &other);
 	int64_t learnt_at = controller_ready_at(&l->controller, now);
@@ -132,6 +158,8 @@ int64_t lane_connection_ready_at(const struct permit_path *path, int64_t now,
 	if (limiter_connection_ready_at(&l->limiter, now, &other) > now)
 		wait_longer(&wait, &other);
 	struct cap learnt = learnt_connections(l, now);
+	if (windows_are_away(&l->windows)) /* for the one message that tries */
+		cap_tighten(&learnt, 1, ORIGIN_BACKOFF, LIMIT_FOREVER);
 	if (open >= learnt.count) {
 		other = (struct limiter_wait){.at_ms = LIMITER_ON_EVENT,
 					      .level = LEVEL_LANE,
@@ -207,11 +235,34 @@ bool lane_greeted(const struct permit_path *path, int64_t now)
 	return true;
 }
 
+/* The receiver counts what the source sends, and turns it away for a while. */
+static bool is_turned_away(const struct verdict *verdict)
+{
+	const unsigned both = ACTION_CUT_RATE | ACTION_PAUSE_LANE;
+	return verdict->klass == OUTCOME_THROTTLED && verdict->scope == SCOPE_SOURCE &&
+	       (verdict->actions & both) == both;
+}
+
+/* What it counts is learnt by windows, not by the rate. */
+static struct lane_reaction be_turned_away(struct lane_limits *l, const struct verdict *verdict,
+					   int64_t begun_ms, int64_t now)
+{
+	struct lane_reaction reaction = {.was_cut = false};
+	int64_t sent[WINDOW_COUNT];
+	count_windows(l, now, sent);
+	reaction.was_cut = windows_on_refusal(&l->windows, sent, verdict->delay_ms, begun_ms, now);
+	if (reaction.was_cut)
+		reaction.rests_until_ms = l->windows.probe_at_ms;
+	return reaction;
+}
+
 /* Does to the lane what the rules ask in reply to what was begun at begun_ms. */
 static struct lane_reaction react(struct lane_limits *l, const struct verdict *verdict,
 				  int64_t begun_ms, int64_t now)
 {
 	struct lane_reaction reaction = {.was_cut = false};
+	if (is_turned_away(verdict))
+		return be_turned_away(l, verdict, begun_ms, now);
 	if (verdict->actions & ACTION_CUT_CONNECTIONS)
 		reaction.was_cut |=
 			controller_cut_connections(&l->controller, begun_ms, l->limiter.open, now);
@@ -264,7 +315,9 @@ bool lane_has_surplus(const struct permit_path *path, int64_t now)
 bool lane_remembers(struct lane_limits *l, int64_t now)
 {
 	refresh_warmup(l, now);
-	return l->health.rests_until_ms > now || controller_held_until(&l->controller, now) > now ||
+	refresh_windows(l);
+	return l->health.rests_until_ms > now || windows_are_away(&l->windows) ||
+	       controller_held_until(&l->controller, now) > now ||
 	       limiter_remembers(&l->limiter, now);
 }
 
@@ -280,6 +333,7 @@ struct permit lane_take_message(const struct permit_path *path, int64_t now)
 		if (path->shared[i] != NULL)
 			limiter_take_message(path->shared[i], now);
 	controller_on_send(&path->lane->controller, path->lane->limiter.open, now);
+	windows_on_send(&path->lane->windows);
 	return permit;
 }
 
@@ -291,6 +345,23 @@ void lane_give_message(const struct permit_path *path, const struct permit *perm
 		if (path->shared[i] != NULL)
 			limiter_give_message(path->shared[i]);
 	controller_on_unsent(&path->lane->controller, now);
+	windows_on_unsent(&path->lane->windows);
+}
+
+/* The receiver answered, and not to turn us away; or nobody did. */
+static void tell_windows(struct lane_limits *l, const struct outcome *outcome, int64_t begun_ms,
+			 int64_t now)
+{
+	int64_t sent[WINDOW_COUNT];
+	if (!windows_are_learning(&l->windows) || is_turned_away(&outcome->verdict))
+		return;
+	if (outcome->words != OUTCOME_WORDS_REMOTE) {
+		windows_on_loss(&l->windows, begun_ms, now);
+		return;
+	}
+	count_windows(l, now, sent);
+	if (windows_on_answer(&l->windows, sent, begun_ms, now))
+		controller_restart(&l->controller, now);
 }
 
 struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
@@ -312,5 +383,6 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);
 	if (outcome->words == OUTCOME_WORDS_REMOTE && !is_signal)
 		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED, now);
+	tell_windows(l, outcome, permit->at_ms, now);
 	return react(l, verdict, permit->at_ms, now);
 }

@@ -22,12 +22,14 @@
 #include "ip-pool/limiter.h"
 #include "ip-pool/provider.h"
 #include "ip-pool/warmup.h"
+#include "ip-pool/windows.h"
 
 /* All limits of one lane. */
 struct lane_limits {
 	struct limiter limiter;
 	struct controller controller;
 	struct health health;
+	struct windows windows;
 	struct warmup *warmup;	 /* NULL: warm; owned by the caller */
 	int64_t paused_until_ms; /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
 };

@@ -14,6 +14,7 @@ const struct scenario scenarios[] = {
 	{"rate", "so many messages a second, then twice, then a tenth", play_rate},
 	{"hosts", "one of four MX hosts refuses", play_hosts},
 	{"dead", "a provider with 90 % of the audience is dead", play_dead},
+	{"windows", "limits by minute, hour and day, and bans", play_windows},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

@@ -119,23 +119,30 @@ static bool bucket_gives(struct receiver *r, const struct receiver_mail *mail, i
 	return true;
 }
 
-/* The number of a window of the clock, or what is left of a sliding one, which leaks. */
+/* What was counted leaves a window of the clock at once, a sliding one part by part. */
 static void roll_window(const struct receiver *r, struct receiver_source *s, int w, int64_t now)
 {
-	int64_t period = periods_ms[w];
-	if (!r->limits.is_sliding) {
-		if (now / period != s->window_began[w]) {
-			s->window_began[w] = now / period;
+	int64_t step = r->limits.is_sliding ? periods_ms[w] / RECEIVER_PARTS : periods_ms[w];
+	int64_t at = now / step;
+	if (at - s->window_began[w] >= RECEIVER_PARTS || !r->limits.is_sliding) {
+		if (at != s->window_began[w])
 			s->counted[w] = 0;
-		}
-		return;
+		if (r->limits.is_sliding)
+			memset(s->parts[w], 0, sizeof(s->parts[w]));
+		s->window_began[w] = at;
 	}
-	/* Sixtieths of the period: as many leave as the limit lets in. */
-	int64_t step = period / 60;
-	int64_t steps = now / step - s->window_began[w];
-	int64_t gone = steps * (r->limits.windows[w] / 60 + 1);
-	s->window_began[w] = now / step;
-	s->counted[w] = s->counted[w] > gone ? s->counted[w] - gone : 0;
+	while (s->window_began[w] < at) {
+		int64_t *part = &s->parts[w][++s->window_began[w] % RECEIVER_PARTS];
+		s->counted[w] -= *part;
+		*part = 0;
+	}
+}
+
+static void count(const struct receiver *r, struct receiver_source *s, int w)
+{
+	s->counted[w]++;
+	if (r->limits.is_sliding)
+		s->parts[w][s->window_began[w] % RECEIVER_PARTS]++;
 }
 
 static bool windows_allow(struct receiver *r, struct receiver_source *s, int64_t now)
@@ -154,7 +161,7 @@ static bool windows_allow(struct receiver *r, struct receiver_source *s, int64_t
 		return false;
 	}
 	for (int w = 0; w < RECEIVER_WINDOWS; w++)
-		s->counted[w]++;
+		count(r, s, w);
 	return true;
 }
 

@@ -25,6 +25,7 @@
 #define RECEIVER_SOURCES 16 /* ids 1 … 15 */
 #define RECEIVER_WINDOWS 3  /* minute, hour, day */
 #define RECEIVER_BUCKETS 4096
+#define RECEIVER_PARTS 60 /* a sliding window moves by such a part of its period */
 
 enum receiver_scope { BY_SOURCE, BY_DOMAIN, BY_CAMPAIGN, BY_RECIPIENT };
 
@@ -53,6 +54,7 @@ struct receiver_source {
 	int64_t open; /* connections */
 	int64_t window_began[RECEIVER_WINDOWS];
 	int64_t counted[RECEIVER_WINDOWS];
+	int64_t parts[RECEIVER_WINDOWS][RECEIVER_PARTS]; /* of sliding ones */
 	int64_t banned_until_ms;
 	int64_t allowance, day, day_sent, day_over;
 	int64_t accepted, refused, connects, refused_connects;

@@ -377,6 +377,56 @@ static void lane_state_survives_as_json(void **state)
 	buf_done(&json);
 }
 
+static struct outcome turned_away(void)
+{
+	struct outcome o = reply(OUTCOME_THROTTLED, ACTION_CUT_RATE | ACTION_PAUSE_LANE, 3600000);
+	o.verdict.scope = SCOPE_SOURCE;
+	return o;
+}
+
+/* Turned away for what it sent, a lane tries with one message and one connection at a time. */
+static void who_is_turned_away_tries_one_by_one(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct outcome away = turned_away();
+	struct outcome fine = reply(OUTCOME_DELIVERED, 0, 0);
+	init(&f);
+	int64_t now = NOW;
+	for (int i = 0; i < 100; i++) {
+		struct permit p = lane_take_message(&f.path, now);
+		assert_true(p.is_granted);
+		(void)lane_end_message(&f.path, &p, &fine, now + 5);
+		now += 100;
+	}
+	struct permit p = lane_take_message(&f.path, now);
+	struct lane_reaction r = lane_end_message(&f.path, &p, &away, now);
+	assert_true(r.was_cut && !r.was_blocked && r.rests_until_ms == now + 300000);
+	assert_true(controller_rate(&f.lane.controller) == 0);
+	assert_true(lane_remembers(&f.lane, now));
+	struct limiter_wait wait;
+	assert_true(lane_message_ready_at(&f.path, now + 1, &wait) == now + 300000);
+	assert_int_equal(wait.cap.origin, ORIGIN_BACKOFF);
+	/* What is learnt lasts over a restart. */
+	struct lane_state saved, back;
+	struct buf json;
+	lane_state_save(&f.lane, now + 1000, &saved);
+	buf_init(&json, 4096);
+	lane_state_render(&saved, &json);
+	assert_int_equal(lane_state_parse(buf_str(&json), &back), 0);
+	buf_done(&json);
+	lane_state_load(&f.lane, &back, 1000, now + 2000);
+	now += 300000;
+	assert_true(lane_take_connection(&f.path, now).is_granted);
+	assert_false(lane_take_connection(&f.path, now).is_granted);
+	p = lane_take_message(&f.path, now);
+	assert_true(p.is_granted);
+	assert_true(lane_take_message(&f.path, now).at_ms == LIMITER_ON_EVENT);
+	(void)lane_end_message(&f.path, &p, &fine, now);
+	assert_int_equal(f.lane.windows.caps[WINDOW_MINUTE].count, 101 * 85 / 100);
+	assert_true(lane_take_message(&f.path, now + 1).is_granted);
+}
+
 static void waits_are_explained(void **state)
 {
 	(void)state;
@@ -482,6 +532,7 @@ int main(void)
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),
 		cmocka_unit_test(lane_state_survives_as_json),
+		cmocka_unit_test(who_is_turned_away_tries_one_by_one),
 		cmocka_unit_test(waits_are_explained),
 		cmocka_unit_test(pauses_are_explained),
 	};
