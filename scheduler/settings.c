@@ -2,9 +2,12 @@
 /* The table of settings and what must hold between them; see settings.h. */
 #include "scheduler/settings.h"
 
+#include "engine/base/calendar.h"
+
 static int check_schedule(struct str value, struct err *err);
 static int check_ranges(struct str value, struct err *err);
 static int check_servers(struct str value, struct err *err);
+static int check_hours(struct str value, struct err *err);
 
 /* What a kind of the table is to conf: its type, its words in the order of the enum they stand
  * for, its own check. */
@@ -19,6 +22,7 @@ static int check_servers(struct str value, struct err *err);
 #define KIND_SCHEDULE .type = CONF_STRING, .check = check_schedule
 #define KIND_RANGES .type = CONF_STRING, .check = check_ranges
 #define KIND_SERVERS .type = CONF_STRING, .check = check_servers
+#define KIND_HOURS .type = CONF_STRING, .check = check_hours
 
 const struct conf_key settings_table[SETTING_COUNT] = {
 #define X(id, key, kind, text, least, most, where, reloadable, sentence)                           \
@@ -130,4 +134,11 @@ static int check_servers(struct str value, struct err *err)
 				       STR_ARG(one));
 	}
 	return 0;
+}
+
+static int check_hours(struct str value, struct err *err)
+{
+	struct calendar_hours hours;
+	struct str zone;
+	return value.len == 0 ? 0 : calendar_parse_zoned(value, &hours, &zone, err);
 }

@@ -17,7 +17,8 @@
 	SETTINGS_NODE(X)                                                                           \
 	SETTINGS_SMTP(X)                                                                           \
 	SETTINGS_DNS(X)                                                                            \
-	SETTINGS_LEDGER(X)
+	SETTINGS_LEDGER(X)                                                                         \
+	SETTINGS_CAMPAIGNS(X)
 
 #define SETTINGS_NODE(X)                                                                           \
 	X(WORKERS, "workers", INT, "0", 0, 64, NODE, false,                                        \
@@ -133,6 +134,11 @@
 	  "Retries are packed to chunks at the latest when the oldest is so late.")                \
 	X(KEEP_OUTCOMES_DAYS, "keep.outcomes_days", INT, "400", 1, 36500, SHARED, true,            \
 	  "Days that outcomes are kept; counters stay.")
+
+#define SETTINGS_CAMPAIGNS(X)                                                                      \
+	X(SENDING_HOURS, "sending.hours", HOURS, "", 0, 250, SHARED, true,                         \
+	  "Hours in which campaigns are sent, with the zone of their clock, as Mon-Fri "           \
+	  "09:00-18:00 Asia/Shanghai; empty: always.")
 
 enum setting {
 #define X(id, ...) SETTING_##id,

@@ -152,6 +152,26 @@ static void judge_times(struct preflight *p, const struct preflight_facts *f)
 		    "its deadline comes before its scheduled start");
 }
 
+/* Of a start now: of a later one the hours are another matter. */
+static void judge_hours(struct preflight *p, const struct preflight_facts *f)
+{
+	int64_t wait_min = (f->opens_us - f->now_us) / 60000000;
+	if (f->opens_us == 0)
+		return;
+	if (f->opens_us == CALENDAR_NEVER)
+		add(p, true, "hours-never",
+		    "its sending hours and those of all campaigns never meet: change one with edm "
+		    "campaign edit --window or edm config set sending.hours");
+	else if (f->deadline_us > f->now_us && f->deadline_us <= f->opens_us)
+		add(p, true, "deadline-before-hours",
+		    "its deadline comes before its sending hours begin");
+	else if (p->start_us == 0 && f->scheduled_us == 0)
+		add(p, false, "outside-hours",
+		    "it is outside its sending hours, which begin in %lld h %lld min: nothing is "
+		    "sent until then",
+		    (long long)(wait_min / 60), (long long)(wait_min % 60));
+}
+
 static void judge_variables(struct preflight *p, const struct preflight_facts *f)
 {
 	for (size_t i = 0; i < f->variable_count; i++) {
@@ -184,6 +204,7 @@ void preflight_judge(struct preflight *p, const struct preflight_facts *facts)
 	judge_sources(p, facts);
 	judge_domain(p, facts);
 	judge_times(p, facts);
+	judge_hours(p, facts);
 	if (p->audience > 0)
 		judge_variables(p, facts);
 }
@@ -298,6 +319,7 @@ int preflight_run(struct pg_blocking *db, const struct campaign_row *row, struct
 		struct preflight_facts facts;
 		must(pg_rows_count(rows) == 1);
 		read_facts(&facts, rows);
+		facts.opens_us = row->opens_us;
 		result = judge_all(db, row, &facts, p, err);
 	}
 	pg_rows_free(rows);

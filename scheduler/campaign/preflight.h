@@ -34,6 +34,7 @@ struct preflight_facts {
 	struct str unsubscribe_base;
 	bool names_unsubscribe;		   /* the content shows unsubscribe_url */
 	int64_t deadline_us, scheduled_us; /* 0 = none */
+	int64_t opens_us;		   /* of struct campaign_row */
 	int64_t now_us;
 	int64_t nodes;	    /* running */
 	struct str of_name; /* audience of that campaign; empty: of lists */

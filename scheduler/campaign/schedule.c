@@ -58,14 +58,19 @@ int schedule_parse(struct str text, char out[SCHEDULE_TEXT_MAX], struct err *err
 	return 0;
 }
 
+static int no_zone(const char *zone, struct err *err)
+{
+	return err_set(err, ERR_USAGE,
+		       "there is no time zone '%s': name one as Asia/Shanghai, Europe/Berlin or "
+		       "UTC",
+		       zone);
+}
+
 static int read_time(const struct pg_rows *rows, const char *wall, const char *zone,
 		     struct schedule_time *out, struct err *err)
 {
 	if (pg_rows_count(rows) == 0)
-		return err_set(err, ERR_USAGE,
-			       "there is no time zone '%s': name one as Asia/Shanghai, "
-			       "Europe/Berlin or UTC",
-			       zone);
+		return no_zone(zone, err);
 	if (!pg_bool(rows, 0, 2))
 		return err_set(err, ERR_USAGE,
 			       "%s does not exist in %s: the clocks go forward over it (%.*s is "
@@ -94,6 +99,25 @@ int schedule_resolve(struct pg_blocking *db, struct str text, const char *zone,
 	int result = pg_run(db, "campaign/local_time", &params, &rows, err);
 	if (result == 0)
 		result = read_time(rows, wall, zone, out, err);
+	pg_rows_free(rows);
+	pg_params_done(&params);
+	return result;
+}
+
+int schedule_zone(struct pg_blocking *db, const char *zone, char out[SCHEDULE_ZONE_MAX],
+		  struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	if (!utf8_is_valid(str_from(zone)))
+		return err_set(err, ERR_USAGE, "the time zone's name is not text");
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(zone));
+	int result = pg_run(db, "setup/zone", &params, &rows, err);
+	if (result == 0 && pg_rows_count(rows) == 0)
+		result = no_zone(zone, err);
+	if (result == 0)
+		must(str_to_cstr(pg_text(rows, 0, 0), out, SCHEDULE_ZONE_MAX) == 0);
 	pg_rows_free(rows);
 	pg_params_done(&params);
 	return result;

@@ -13,11 +13,13 @@
 
 #define SCHEDULE_TEXT_MAX 20 /* "YYYY-MM-DD HH:MM:SS" with its NUL */
 
+#define SCHEDULE_ZONE_MAX 64 /* bytes of a zone's name, with its NUL */
+
 struct schedule_time {
 	int64_t at_us; /* UTC */
 	bool is_twice; /* the wall clock shows it twice; at_us is the first */
 	char wall[SCHEDULE_TEXT_MAX];
-	char zone[64]; /* as the zone database writes it */
+	char zone[SCHEDULE_ZONE_MAX]; /* as the zone database writes it */
 	int64_t now_us;
 };
 
@@ -27,5 +29,9 @@ int schedule_parse(struct str text, char out[SCHEDULE_TEXT_MAX], struct err *err
 /* That wall-clock time in the zone. USAGE: no such form, zone or time. Blocking. */
 int schedule_resolve(struct pg_blocking *db, struct str text, const char *zone,
 		     struct schedule_time *out, struct err *err) NODISCARD;
+
+/* The zone's name as the zone database writes it, into out. USAGE: there is none. Blocking. */
+int schedule_zone(struct pg_blocking *db, const char *zone, char out[SCHEDULE_ZONE_MAX],
+		  struct err *err) NODISCARD;
 
 #endif

@@ -168,6 +168,8 @@ static void add_create(struct pg_params *params, const struct campaign_request *
 	add_content(params, &r->content->spec);
 	add_names(params, s->lists);
 	add_names(params, s->excluded);
+	pg_add_text(params, str_from(s->hours));
+	pg_add_text(params, str_from(s->hours_zone));
 }
 
 int campaign_create(struct pg_blocking *db, const struct campaign_request *request, int32_t *id_out,
@@ -288,6 +290,11 @@ int campaign_edit(struct pg_blocking *db, const struct campaign_row *row,
 	add_content(&params, spec);
 	add_names_or_null(&params, request->settings.lists);
 	add_names_or_null(&params, request->settings.excluded);
+	if (request->settings.hours != NULL)
+		pg_add_text(&params, str_from(request->settings.hours));
+	else
+		pg_add_null(&params, PG_TEXT);
+	pg_add_text(&params, str_from(request->settings.hours_zone));
 	int result = pg_run(db, "campaign/edit", &params, &rows, err);
 	if (result == 0)
 		*is_leased_out = pg_rows_count(rows) == 0 && row->state == CAMPAIGN_PAUSED;
@@ -299,6 +306,32 @@ int campaign_edit(struct pg_blocking *db, const struct campaign_row *row,
 					 ? "still has messages in the hands of a node, or was "
 					   "changed meanwhile"
 					 : "was changed meanwhile");
+	pg_rows_free(rows);
+	pg_params_done(&params);
+	return result;
+}
+
+int campaign_set_hours(struct pg_blocking *db, const struct campaign_row *row,
+		       const struct campaign_request *request, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	if (campaign_is_final(row->state))
+		return err_set(err, ERR_REFUSED, "campaign %.*s is %s: it sends no more",
+			       STR_ARG(row->name), campaign_state_name(row->state));
+	pg_params_init(&params);
+	pg_add_int4(&params, row->id);
+	pg_add_int4(&params, row->version);
+	pg_add_text(&params, str_from(request->settings.hours));
+	pg_add_text(&params, str_from(request->settings.hours_zone));
+	pg_add_text(&params, request->by.actor);
+	pg_add_text(&params, request->by.because);
+	int result = pg_run(db, "campaign/set_hours", &params, &rows, err);
+	if (result == 0 && pg_rows_count(rows) == 0)
+		result = err_set(err, ERR_REFUSED,
+				 "campaign %.*s was changed meanwhile: nothing was changed; try "
+				 "again",
+				 STR_ARG(row->name));
 	pg_rows_free(rows);
 	pg_params_done(&params);
 	return result;

@@ -12,6 +12,7 @@
 #include "engine/pg/blocking.h"
 #include "scheduler/campaign/campaign.h"
 #include "scheduler/campaign/content.h"
+#include "scheduler/campaign/hours.h"
 #include "scheduler/campaign/snapshot.h"
 #include "scheduler/ledger/ledger.h"
 
@@ -40,6 +41,8 @@ struct campaign_settings {
 	const int64_t *give_up_after_ms;
 	const int64_t *deadline_us; /* CAMPAIGN_NO_TIME: none */
 	const int64_t *priority;
+	const char *hours; /* "" = always */
+	const char *hours_zone;
 	struct campaign_names lists;
 	struct campaign_names excluded;
 };
@@ -67,6 +70,8 @@ struct campaign_row {
 	int priority;
 	struct str name, reason_text, state_by, from_address, from_name, subject, pool, zone;
 	struct str audience_of, created_by; /* audience_of: a campaign's name, or empty */
+	struct str hours, hours_zone;	    /* empty: always */
+	struct str common_hours;	    /* of all campaigns, with the zone */
 	struct pg_items lists, excluded;    /* names */
 	int64_t give_up_after_s;
 	int64_t grace_s;     /* -1 = any */
@@ -76,8 +81,9 @@ struct campaign_row {
 	int64_t audience; /* people in it; while it is built, those built so far */
 	int64_t expected; /* people it is being built from; 0 = not frozen yet */
 	int64_t counts[RECIPIENT_STATE_END];
-	double rate;	/* messages settled by receivers a second, over the last minute or so */
-	int64_t eta_us; /* when it will be done at that rate; 0 = cannot be told */
+	double rate;	  /* messages settled by receivers a second, over the last minute or so */
+	int64_t eta_us;	  /* when it will be done at that rate; 0 = cannot be told */
+	int64_t opens_us; /* outside its sending hours until then (CALENDAR_NEVER); 0 = within */
 };
 
 struct campaign_view {
@@ -109,6 +115,10 @@ int campaign_content_load(struct pg_blocking *db, const struct campaign_row *row
 int campaign_edit(struct pg_blocking *db, const struct campaign_row *row,
 		  const struct campaign_request *request, bool *is_leased_out,
 		  struct err *err) NODISCARD;
+/* Changes the sending hours of a campaign that is not over, running or not. REFUSED by state, or
+ * when it was changed since row was read. */
+int campaign_set_hours(struct pg_blocking *db, const struct campaign_row *row,
+		       const struct campaign_request *request, struct err *err) NODISCARD;
 /* Of a paused campaign: how many keep the version they may have had, how many get the newest. */
 int campaign_edit_reach(struct pg_blocking *db, int32_t campaign, int64_t *bound_out,
 			int64_t *newest_out, struct err *err) NODISCARD;

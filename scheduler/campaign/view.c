@@ -42,6 +42,11 @@ enum column {
 	COL_SENT,
 	COL_RATE_FROM,
 	COL_NOW,
+	COL_HOURS,
+	COL_HOURS_ZONE,
+	COL_OFFSETS,
+	COL_COMMON_HOURS,
+	COL_COMMON_OFFSETS,
 };
 
 static void read_texts(struct campaign_row *c, const struct pg_rows *rows, int row)
@@ -100,6 +105,18 @@ static void read_rate(struct campaign_row *c, const struct pg_rows *rows, int ro
 		c->eta_us = c->now_us + (int64_t)((double)open / c->rate * 1e6);
 }
 
+static void read_hours(struct campaign_row *c, const struct pg_rows *rows, int row)
+{
+	struct sending_hours hours;
+	c->hours = pg_text(rows, row, COL_HOURS);
+	c->hours_zone = pg_text(rows, row, COL_HOURS_ZONE);
+	c->common_hours = pg_text(rows, row, COL_COMMON_HOURS);
+	sending_hours_own(&hours, c->hours, pg_items(rows, row, COL_OFFSETS));
+	sending_hours_common(&hours, c->common_hours, pg_items(rows, row, COL_COMMON_OFFSETS));
+	struct calendar_state state = sending_hours_look(&hours, c->now_us);
+	c->opens_us = state.is_open ? 0 : state.changes_us;
+}
+
 static void read_row(struct campaign_row *c, const struct pg_rows *rows, int row)
 {
 	c->id = pg_int32(rows, row, COL_ID);
@@ -114,6 +131,7 @@ static void read_row(struct campaign_row *c, const struct pg_rows *rows, int row
 	read_times(c, rows, row);
 	read_counts(c, rows, row);
 	read_rate(c, rows, row);
+	read_hours(c, rows, row);
 }
 
 int campaign_view_load(struct pg_blocking *db, const char *name, struct campaign_view *view,

@@ -88,9 +88,11 @@ const struct cli_verb campaign_verbs[] = {
 	 .min_args = 1,
 	 .max_args = 1,
 	 .options = campaign_edit_options,
-	 .summary = "Change a campaign that is a draft, scheduled or paused",
+	 .summary = "Change a campaign that is a draft, scheduled or paused; its hours at any time",
 	 .examples = "    edm campaign edit spring --subject 'A better one'\n"
-		     "    edm campaign edit spring --html corrected.html --because 'wrong link'",
+		     "    edm campaign edit spring --html corrected.html --because 'wrong link'\n"
+		     "    edm campaign edit spring --window 'Mon-Fri 09:00-18:00' --tz "
+		     "Asia/Shanghai",
 	 .takes_json = true,
 	 .changes = true,
 	 .run = run_campaign_edit},

@@ -32,8 +32,10 @@
 		{"priority", "N", "1 to 1000, higher goes first (default 100)"},                   \
 		{"give-up-after", "48h", "how long a receiver may keep somebody waiting"},         \
 		{"deadline", "TIME", "who has not got it by then expires"},                        \
+		{"window", "HOURS",                                                                \
+		 "send only then: 'Mon-Fri 09:00-18:00, Sat 10:00-14:00'; none: always"},          \
 	{                                                                                          \
-		"tz", "ZONE", "the zone of --deadline, as Asia/Shanghai"                           \
+		"tz", "ZONE", "the zone of --deadline and --window, as Asia/Shanghai"              \
 	}
 
 const struct arg_option campaign_create_options[] = {
@@ -61,6 +63,7 @@ struct draft {
 	bool is_unsigned;
 	enum unknown_policy unknown;
 	int64_t give_up_after_ms, deadline_us, priority;
+	char zone[SCHEDULE_ZONE_MAX]; /* of the sending hours */
 };
 
 /* ------------------------------------------------------------------------------------- options */
@@ -115,6 +118,22 @@ static int read_deadline(struct cli *cli, struct draft *d, struct err *err)
 	return 0;
 }
 
+static int read_hours(struct cli *cli, struct draft *d, struct err *err)
+{
+	const char *text = cli_option(cli, "window");
+	struct calendar_hours hours;
+	if (text == NULL)
+		return 0;
+	d->request.settings.hours_zone = d->zone;
+	d->request.settings.hours = strcmp(text, "none") == 0 ? "" : text;
+	if (strcmp(text, "none") == 0)
+		return 0;
+	if (calendar_parse_hours(str_from(text), &hours, err) != 0 ||
+	    schedule_zone(cli->db, campaign_zone(cli), d->zone, err) != 0)
+		return err_prefix(err, "--window");
+	return 0;
+}
+
 static int read_policy(const struct cli *cli, struct draft *d, struct err *err)
 {
 	struct campaign_settings *s = &d->request.settings;
@@ -160,7 +179,8 @@ static int read_options(struct cli *cli, struct draft *d, struct err *err)
 	if (read_names(cli, "list", d->lists, &s->lists, err) != 0 ||
 	    read_names(cli, "exclude", d->excluded, &s->excluded, err) != 0 ||
 	    read_policy(cli, d, err) != 0 || read_numbers(cli, d, err) != 0 ||
-	    cli_database(cli, err) == NULL || read_deadline(cli, d, err) != 0)
+	    cli_database(cli, err) == NULL || read_deadline(cli, d, err) != 0 ||
+	    read_hours(cli, d, err) != 0)
 		return -1;
 	return 0;
 }
@@ -293,13 +313,23 @@ static bool is_nothing(const struct draft *d)
 	const struct campaign_settings *s = &d->request.settings;
 	return content_request_is_empty(&d->content) && s->pool == NULL && !s->is_unsigned &&
 	       !s->unknown && !s->give_up_after_ms && !s->deadline_us && !s->priority &&
-	       s->lists.count == 0 && s->excluded.count == 0;
+	       s->lists.count == 0 && s->excluded.count == 0 && !s->hours;
+}
+
+/* Sending hours are no part of what is sent: they change while it runs. */
+static bool is_only_hours(struct draft d)
+{
+	bool has_hours = d.request.settings.hours != NULL;
+	d.request.settings.hours = NULL;
+	return has_hours && is_nothing(&d);
 }
 
 /* A paused campaign is edited once no node holds messages of it: that takes a moment. */
 static int edit_when_free(struct cli *cli, struct campaign_view *view, struct draft *d,
 			  struct err *err)
 {
+	if (is_only_hours(*d))
+		return campaign_set_hours(cli->db, &view->items[0], &d->request, err);
 	int64_t until_ms = clock_now_ms() + EDIT_WAIT_MS;
 	for (;;) {
 		bool is_leased = false;

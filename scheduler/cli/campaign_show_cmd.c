@@ -61,6 +61,11 @@ static json_t *campaign_json(const struct campaign_row *c)
 	json_object_set_new(o, "signed", json_boolean(!c->is_unsigned));
 	json_object_set_new(o, "unknown_policy", json_string(unknown_policy_name(c->unknown)));
 	json_object_set_new(o, "priority", json_integer(c->priority));
+	json_object_set_new(o, "window", json_of_text_or_null(c->hours));
+	json_object_set_new(o, "window_tz", json_of_text_or_null(c->hours_zone));
+	json_object_set_new(o, "is_open", json_boolean(c->opens_us == 0));
+	json_object_set_new(o, "opens_at",
+			    time_json(c->opens_us == CALENDAR_NEVER ? 0 : c->opens_us));
 	json_object_set_new(o, "created_by", json_of_str(c->created_by));
 	return o;
 }
@@ -146,6 +151,25 @@ static void print_settings(struct cli *cli, const struct campaign_row *c)
 		   c->priority, time_span(c->give_up_after_s * 1000000, span));
 }
 
+static void print_hours(struct cli *cli, const struct campaign_row *c)
+{
+	char until[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
+	if (c->hours.len > 0)
+		cli_printf(cli, "  %-12s %.*s %.*s\n", "hours", STR_ARG(c->hours),
+			   STR_ARG(c->hours_zone));
+	if (c->common_hours.len > 0)
+		cli_printf(cli, "  %-12s %.*s (of all campaigns)\n", "hours",
+			   STR_ARG(c->common_hours));
+	if (c->opens_us == 0 || campaign_is_final(c->state))
+		return;
+	if (c->opens_us == CALENDAR_NEVER)
+		cli_printf(cli, "  %-12s outside its sending hours, which never come\n", "now");
+	else
+		cli_printf(cli, "  %-12s outside its sending hours until %s (in %s)\n", "now",
+			   time_words(c->opens_us, until),
+			   time_span(c->opens_us - c->now_us, span));
+}
+
 /* As reports have it. */
 static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
 {
@@ -184,6 +208,7 @@ static void print_campaign(struct cli *cli, const struct campaign_row *c)
 	print_time(cli, "started", c->started_us);
 	print_time(cli, "deadline", c->deadline_us);
 	print_time(cli, "ended", c->finished_us);
+	print_hours(cli, c);
 	print_counts(cli, c);
 }
 

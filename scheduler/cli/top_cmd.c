@@ -87,6 +87,24 @@ static void print_lanes(struct cli *cli, const json_t *live)
 	table_print(&t, cli, REPORT_SAY(cli, "No lane is in use.", "没有正在使用的通道。"));
 }
 
+/* Campaigns that nothing is sent of now. */
+static void print_closed(struct cli *cli, const json_t *live)
+{
+	const struct why_context w = {.language = report_language(cli),
+				      .now_us = document_int(live, "now_at")};
+	size_t i;
+	json_t *campaign;
+	json_array_foreach(json_object_get(live, "campaigns"), i, campaign)
+	{
+		struct buf text;
+		buf_init(&text, WAIT_MAX);
+		if (why_say_closed(&w, campaign, &text))
+			cli_printf(cli, "\n%s: %s\n", document_text(campaign, "campaign"),
+				   text.data);
+		buf_done(&text);
+	}
+}
+
 /* "until q or Ctrl-C": a second goes by, or somebody typed a line. */
 static bool goes_on(void)
 {
@@ -108,13 +126,13 @@ static int show(struct cli *cli, bool is_live, struct err *err)
 	json_object_del(live, "pauses");
 	json_object_del(live, "limits");
 	json_object_del(live, "sources");
-	json_object_del(live, "campaigns");
 	if (report_is_json(cli, live))
 		return 0;
 	if (is_live)
 		cli_printf(cli, CLEAR_SCREEN);
 	print_nodes(cli, live);
 	print_lanes(cli, live);
+	print_closed(cli, live);
 	fflush(cli->out);
 	json_decref(live);
 	return 0;

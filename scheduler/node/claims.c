@@ -120,10 +120,20 @@ void claims_on_status(struct node *n, const struct work_status *status)
 		const struct work_queue_status *queue =
 			CONTAINER_OF(found, struct told, by_name)->queue;
 		need->pace.shut_until_ms = queue->next_ms;
-		note_refusal(need, queue->is_refused, now);
+		bool may_send = campaign_may_send(campaign_of(n, need->campaign));
+		note_refusal(need, queue->is_refused && may_send, now);
 	}
 	map_done(&by_name);
 	free(told);
+}
+
+void claims_on_closed(struct node *n, int32_t campaign)
+{
+	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
+		struct need *need = CONTAINER_OF(m, struct need, by_key);
+		if (need->campaign == campaign)
+			note_refusal(need, false, loop_now_ms(n->loop));
+	}
 }
 
 /* The receiver's side has kept them waiting for too long: they are claimed to be given up. */
@@ -165,8 +175,8 @@ static size_t gather(struct node *n, struct plan_need *plans, struct need **need
 	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
 		struct need *need = CONTAINER_OF(m, struct need, by_key);
 		const struct node_campaign *campaign = campaign_of(n, need->campaign);
-		if (need->ready_chunks == 0 || campaign == NULL ||
-		    campaign->state != CAMPAIGN_RUNNING || !has_source(n, campaign))
+		if (need->ready_chunks == 0 || !campaign_may_send(campaign) ||
+		    !has_source(n, campaign))
 			continue;
 		needs[count] = need;
 		plans[count++] = (struct plan_need){.campaign = need->campaign,
@@ -229,6 +239,11 @@ struct node_campaign *campaign_of(struct node *n, int32_t id)
 	return node ? CONTAINER_OF(node, struct node_campaign, by_id) : NULL;
 }
 
+bool campaign_may_send(const struct node_campaign *campaign)
+{
+	return campaign != NULL && campaign->state == CAMPAIGN_RUNNING && campaign->is_open;
+}
+
 static void campaign_update(struct node *n, const struct keeper_campaign *row)
 {
 	struct node_campaign *campaign = campaign_of(n, row->id);
@@ -236,12 +251,15 @@ static void campaign_update(struct node *n, const struct keeper_campaign *row)
 		campaign = xcalloc(1, sizeof(*campaign));
 		campaign->id = row->id;
 		campaign->version = row->version;
+		campaign->is_open = true;
 		map_put(&n->campaigns, &campaign->by_id, (uint64_t)row->id);
 	}
 	bool was_running = campaign->state == CAMPAIGN_RUNNING;
 	campaign->is_seen = true;
 	campaign->state = row->state;
 	campaign->priority = row->priority;
+	campaign->hours = row->hours;
+	campaign->is_hidden = row->is_hidden;
 	free(campaign->pool);
 	campaign->pool = xstrndup(row->pool.ptr, row->pool.len);
 	if (campaign->version != row->version)

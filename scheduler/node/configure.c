@@ -91,6 +91,19 @@ static int settle_of(const struct conf *c, struct settle_policy *out, struct err
 	return 0;
 }
 
+static int hours_of(const struct conf *c, struct node_settings *s, struct err *err)
+{
+	struct calendar_hours hours;
+	struct str zone;
+	s->hours = conf_text(c, SETTING_SENDING_HOURS);
+	s->hours_zone[0] = '\0';
+	if (s->hours.len == 0)
+		return 0;
+	if (calendar_parse_zoned(s->hours, &hours, &zone, err) != 0)
+		return -1;
+	return str_to_cstr(zone, s->hours_zone, sizeof(s->hours_zone));
+}
+
 static void ledger_of(const struct conf *c, struct node_settings *s)
 {
 	s->journal_mode = conf_number(c, SETTING_JOURNAL_SYNC) == 0 ? JOURNAL_SYNC_PROCESS
@@ -115,7 +128,7 @@ int node_configure(struct conf *conf, struct node_configuration *out, struct err
 	*out = (struct node_configuration){0};
 	struct settle_policy settle = {.node = 0};
 	if (settings_check(conf, err) != 0 || dns_of(conf, out, err) != 0 ||
-	    settle_of(conf, &settle, err) != 0)
+	    settle_of(conf, &settle, err) != 0 || hours_of(conf, s, err) != 0)
 		return -1;
 	size_t processors = cores();
 	s->workers = count_or(conf, SETTING_WORKERS, processors > 1 ? processors - 1 : 1);

@@ -38,6 +38,7 @@ static void take_settled(struct node *n, struct work_job *job)
 {
 	count_usage(n, job);
 	plan_pace_settle(&hold_of(job->lease)->need->pace, job->result->transfer_ms);
+	hours_spare(n, job);
 	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
 	dispatch_forget(n, job);
 }
@@ -214,6 +215,7 @@ static void on_work(void *owner, const struct keeper_round *round)
 	if (atomic_load(&n->shared.clock_offset_us) == 0)
 		return;
 	campaigns_on_work(n, round->campaigns, round->campaign_count);
+	hours_on_work(n, round);
 	reload_on_versions(n, round->versions);
 	claims_on_work(n, round->needs, round->need_count);
 }

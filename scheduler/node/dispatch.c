@@ -100,6 +100,7 @@ void dispatch_settle(struct node *n, struct work_job *job, struct outcome *facts
 	r->at_us = node_wall_us(n, loop_now_ms(n->loop));
 	r->asked_us = due_us;
 	work_job_decide(job, &n->options.settings.worker.settle);
+	hours_spare(n, job);
 	hold_of(job->lease)->need->pace.settled++;
 	keeper_settle(n->keeper, job->lease, &r->settlement, &job->marks);
 	dispatch_forget(n, job);
@@ -155,8 +156,8 @@ bool dispatch_may_go(struct node *n, struct work_job *job)
 {
 	const struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
 	struct outcome facts;
-	if (n->phase != NODE_RUNNING || hold_of(job->lease)->is_fenced || campaign == NULL ||
-	    campaign->state != CAMPAIGN_RUNNING)
+	if (n->phase != NODE_RUNNING || hold_of(job->lease)->is_fenced ||
+	    !campaign_may_send(campaign))
 		dispatch_return(n, job, 0);
 	else if (!is_admitted(n, job, &facts))
 		dispatch_settle(n, job, &facts, 0);

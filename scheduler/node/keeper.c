@@ -3,6 +3,7 @@
  */
 #include "scheduler/node/keeper.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +134,7 @@ static struct keeper *keeper_new(struct loop *loop, const struct keeper_options 
 	k->options = *options;
 	k->loop = loop;
 	k->database_url = xstrdup(options->database_url);
+	snprintf(k->zone, sizeof(k->zone), "%s", options->zone);
 	list_init(&k->tenures);
 	list_init(&k->dirty);
 	list_init(&k->flying);
@@ -194,6 +196,12 @@ const struct past *keeper_past(const struct keeper *k)
 bool keeper_is_away(const struct keeper *k)
 {
 	return k->is_away;
+}
+
+void keeper_set_zone(struct keeper *k, const char *zone)
+{
+	snprintf(k->zone, sizeof(k->zone), "%s", zone);
+	keeper_read_soon(k);
 }
 
 struct journal *keeper_journal(struct keeper *k)

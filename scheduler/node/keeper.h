@@ -20,6 +20,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/loop/loop.h"
+#include "scheduler/campaign/hours.h"
 #include "scheduler/ledger/journal.h"
 
 struct keeper;
@@ -80,7 +81,9 @@ struct keeper_campaign {
 	int32_t version; /* grows with every change: load it anew */
 	int32_t state;	 /* enum campaign_state */
 	int32_t priority;
-	struct str pool; /* valid during the call */
+	struct str pool;	    /* valid during the call */
+	struct sending_hours hours; /* its own; of all campaigns see keeper_round */
+	bool is_hidden;		    /* made by the program itself: only its own hours hold */
 };
 
 /* The journal's segments that hold the records of one settlement. */
@@ -121,6 +124,8 @@ struct keeper_round {
 	const struct keeper_need *needs;
 	size_t need_count;
 	const int64_t *versions; /* by enum node_change; each grows with every change of its kind */
+	const char *zone;	 /* that was asked for (keeper_set_zone), and its offsets */
+	const struct calendar *zone_offsets; /* hours are not set */
 };
 
 struct keeper_events {
@@ -160,6 +165,7 @@ struct keeper_options {
 	int flush_outcomes; /* a flush goes at the latest with so many */
 	int max_open;	    /* U */
 	int first_credits;  /* K */
+	const char *zone;   /* keeper_set_zone */
 	const struct keeper_events *events;
 	void *owner;
 };
@@ -203,6 +209,8 @@ bool keeper_is_away(const struct keeper *k);
 /* Settings that a running node takes, as in the options. */
 void keeper_set_upkeep(struct keeper *k, int64_t unknown_retry_after_ms, int64_t overdue_ms,
 		       int32_t keep_outcomes_days);
+/* The zone whose offsets a round brings, "" = none; what there is to do is read at once. */
+void keeper_set_zone(struct keeper *k, const char *zone);
 /* Flushes what there is, releases all, deregisters; on_done when that is committed or given up
  * after timeout_ms. Everything must have been settled or returned before. */
 void keeper_stop(struct keeper *k, int64_t timeout_ms, void (*on_done)(void *owner), void *owner);

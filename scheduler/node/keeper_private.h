@@ -58,6 +58,7 @@ struct keeper {
 	struct member_id id;
 	struct journal *journal;
 	char *database_url;
+	char zone[HOURS_ZONE_MAX]; /* whose offsets each round reads */
 	struct list tenures, dirty;
 	size_t tenure_count, waiting_count, wanted_count, open_count;
 	size_t promised;     /* of U, to the claim under way */

@@ -3,6 +3,7 @@
  * What the keeper has done in the background: campaigns and needs read once a second, audiences
  * built, the ledger's upkeep, campaigns started and finished. Control thread; work connection.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/log.h"
@@ -29,7 +30,9 @@ struct keeper_work {
 	char suppressed_from[24]; /* where the feed is read from; empty before the first time */
 	struct keeper_campaign *campaigns;
 	size_t campaign_count;
-	struct arena pools; /* of campaigns */
+	struct arena pools;	   /* of campaigns */
+	char zone[HOURS_ZONE_MAX]; /* the round's */
+	struct calendar zone_offsets;
 	int64_t versions[NODE_CHANGE_COUNT];
 };
 
@@ -183,7 +186,9 @@ static void on_needs(void *owner, const struct pg_reply *reply)
 				     .campaign_count = b->campaign_count,
 				     .needs = needs,
 				     .need_count = count,
-				     .versions = b->versions};
+				     .versions = b->versions,
+				     .zone = b->zone,
+				     .zone_offsets = &b->zone_offsets};
 	k->options.events->on_work(k->options.owner, &round);
 	free(needs);
 }
@@ -224,13 +229,20 @@ static void on_campaigns(void *owner, const struct pg_reply *reply)
 	b->campaigns = xcalloc(count, sizeof(b->campaigns[0]));
 	b->campaign_count = 0;
 	arena_reset(&b->pools);
+	b->zone_offsets.count = 0;
+	if (count > 0)
+		sending_hours_offsets(&b->zone_offsets, pg_items(reply->rows, 0, 8));
 	for (int i = 0; i < (int)count; i++) {
-		b->campaigns[b->campaign_count++] = (struct keeper_campaign){
+		struct keeper_campaign *c = &b->campaigns[b->campaign_count++];
+		*c = (struct keeper_campaign){
 			.id = pg_int32(reply->rows, i, 0),
 			.version = pg_int32(reply->rows, i, 1),
 			.state = pg_int32(reply->rows, i, 2),
 			.priority = pg_int32(reply->rows, i, 3),
-			.pool = arena_str(&b->pools, pg_text(reply->rows, i, 4))};
+			.pool = arena_str(&b->pools, pg_text(reply->rows, i, 4)),
+			.is_hidden = pg_bool(reply->rows, i, 7)};
+		sending_hours_own(&c->hours, pg_text(reply->rows, i, 5),
+				  pg_items(reply->rows, i, 6));
 	}
 }
 
@@ -267,20 +279,24 @@ static void read_now(struct keeper_work *b, const char *name, const struct pg_pa
 
 static void read_round(struct keeper *k, struct keeper_work *b)
 {
-	struct pg_params node, from;
+	struct pg_params node, from, zone;
 	b->is_reading = true;
 	b->read_ms = loop_now_ms(k->loop);
 	pg_params_init(&node);
 	pg_add_int4(&node, k->id.node);
 	pg_params_init(&from);
 	pg_add_text(&from, str_from(b->suppressed_from));
+	pg_params_init(&zone);
+	pg_add_text(&zone, str_from(k->zone));
+	snprintf(b->zone, sizeof(b->zone), "%s", k->zone);
 	move_campaigns(b);
 	read_now(b, "node/suppressed", &from, on_suppressed_rows);
 	read_now(b, "node/changes", NULL, on_changes);
-	read_now(b, "node/campaigns", NULL, on_campaigns);
+	read_now(b, "node/campaigns", &zone, on_campaigns);
 	read_now(b, "node/needs", &node, on_needs);
 	pg_params_done(&node);
 	pg_params_done(&from);
+	pg_params_done(&zone);
 	if (b->build != NULL || b->is_listing)
 		return;
 	b->is_listing = true;

@@ -158,6 +158,7 @@ static void on_tick(struct timer *timer)
 static void on_plan(struct timer *timer)
 {
 	struct node *n = timer->owner;
+	hours_look(n);
 	claims_plan(n);
 	slices_ask(n);
 	if (n->is_ledger_stopped && loop_now_ms(n->loop) >= n->give_up_at_ms)
@@ -192,6 +193,7 @@ static int open_ledger(struct node *n, struct err *err)
 		.flush_outcomes = s->flush_outcomes,
 		.max_open = s->max_open,
 		.first_credits = s->first_credits,
+		.zone = s->hours_zone,
 		.events = &node_keeper_events,
 		.owner = n,
 	};

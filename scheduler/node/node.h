@@ -12,6 +12,7 @@
 #define EDM_SCHEDULER_NODE_NODE_H
 
 #include "engine/dns/resolver.h"
+#include "scheduler/campaign/hours.h"
 #include "scheduler/campaign/load.h"
 #include "scheduler/node/keeper.h"
 #include "scheduler/node/worker.h"
@@ -30,9 +31,11 @@ struct node_settings {
 	int64_t unknown_retry_after_ms, overdue_ms, stop_timeout_ms;
 	int flush_outcomes, max_open, first_credits;
 	int32_t keep_outcomes_days;
-	size_t leased_budget;	   /* recipients leased at most */
-	const char *ca_file;	   /* NULL = the system's */
-	const char *alert_command; /* NULL = none */
+	size_t leased_budget;		 /* recipients leased at most */
+	struct str hours;		 /* sending.hours, with their zone; empty: always */
+	char hours_zone[HOURS_ZONE_MAX]; /* that zone; empty: none */
+	const char *ca_file;		 /* NULL = the system's */
+	const char *alert_command;	 /* NULL = none */
 };
 
 struct node_options {

@@ -9,8 +9,8 @@
  *
  * node.c life, signals · reload.c what changed · revive.c the private
  * database · control.c letters and ledger events · dispatch.c
- * from a lease to the workers · lookup.c domains and sites · claims.c needs and claims · texts.c
- * snapshots · live.c what the world sees
+ * from a lease to the workers · lookup.c domains and sites · claims.c needs and claims · hours.c
+ * sending hours · texts.c snapshots · live.c what the world sees
  */
 #ifndef EDM_SCHEDULER_NODE_NODE_PRIVATE_H
 #define EDM_SCHEDULER_NODE_NODE_PRIVATE_H
@@ -66,6 +66,10 @@ struct node_campaign {
 	int32_t priority;
 	int64_t give_up_after_ms; /* 0 = none of its letters was loaded yet */
 	char *pool;		  /* owned */
+	struct sending_hours hours;
+	bool is_hidden;
+	bool is_open;	    /* within its sending hours */
+	int64_t changes_us; /* when that changes (database time), CALENDAR_NEVER */
 	bool is_seen;
 };
 
@@ -154,10 +158,11 @@ struct node {
 	struct revival revival;
 	uint64_t site_round; /* grows with every change of what sites are made of */
 	struct map needs, texts, campaigns, lookups, sites;
-	struct map wide_limits;	  /* struct wide_limit (slices.c) */
-	struct map wide_names;	  /* the same, as the database names them */
-	uint64_t reloads;	  /* sent to the workers so far */
-	struct wish_seen *wishes; /* by worker */
+	struct sending_hours hours; /* of all campaigns: only common is set */
+	struct map wide_limits;	    /* struct wide_limit (slices.c) */
+	struct map wide_names;	    /* the same, as the database names them */
+	uint64_t reloads;	    /* sent to the workers so far */
+	struct wish_seen *wishes;   /* by worker */
 	struct node_shares shares;
 	struct list holds;
 	struct learnt_domains learnt;
@@ -258,12 +263,25 @@ void claims_on_work(struct node *n, const struct keeper_need *needs, size_t coun
 /* Its people wait in that queue. */
 void need_goes_to(struct need *need, struct str queue);
 void claims_on_status(struct node *n, const struct work_status *status);
+/* Its campaign does not send now: what its lanes refuse costs it nothing meanwhile. */
+void claims_on_closed(struct node *n, int32_t campaign);
 void claims_plan(struct node *n);
 void claims_tick(struct node *n);
 void needs_free(struct node *n);
 struct node_campaign *campaign_of(struct node *n, int32_t id);
 void campaigns_on_work(struct node *n, const struct keeper_campaign *campaigns, size_t count);
 void campaigns_free(struct node *n);
+
+/* It runs, and within its sending hours. */
+bool campaign_may_send(const struct node_campaign *campaign);
+
+/* ---- hours.c */
+/* After the campaigns of a round: who is within its hours now. */
+void hours_on_work(struct node *n, const struct keeper_round *round);
+/* Opens and closes what it is time for; many times a second. */
+void hours_look(struct node *n);
+/* The time until its next try counts towards give-up only as far as it is within the hours. */
+void hours_spare(struct node *n, struct work_job *job);
 
 /* ---- texts.c */
 /* Gives the job its snapshot, at once or when it is loaded, and dispatches it. */

@@ -137,6 +137,9 @@ static void take_settings(struct node *n, const struct node_settings *fresh)
 	s->alert_command = fresh->alert_command;
 	keeper_set_upkeep(n->keeper, fresh->unknown_retry_after_ms, fresh->overdue_ms,
 			  fresh->keep_outcomes_days);
+	s->hours = fresh->hours;
+	memcpy(s->hours_zone, fresh->hours_zone, sizeof(s->hours_zone));
+	keeper_set_zone(n->keeper, s->hours_zone);
 	s->smtp_port = fresh->smtp_port;
 	s->tls = fresh->tls;
 	s->dns.policy = fresh->dns.policy;

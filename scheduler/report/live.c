@@ -4,6 +4,62 @@
 
 #include <string.h>
 
+#include "scheduler/campaign/hours.h"
+
+static void add_offsets(struct calendar *c, const json_t *offsets)
+{
+	for (size_t i = 0; i + 1 < json_array_size(offsets); i += 2)
+		calendar_add_offset(c, json_integer_value(json_array_get(offsets, i)),
+				    json_integer_value(json_array_get(offsets, i + 1)));
+}
+
+static bool is_closed(bool has_hours, const struct calendar *c, int64_t now_us)
+{
+	return has_hours && !calendar_look(&c, 1, now_us).is_open;
+}
+
+/* Which hours are closed, in words. */
+static json_t *closed_hours(const struct sending_hours *h, const json_t *campaign,
+			    const json_t *common, int64_t now_us)
+{
+	if (is_closed(h->has_own, &h->own, now_us))
+		return json_sprintf("%s %s", document_text(campaign, "hours"),
+				    document_text(campaign, "hours_zone"));
+	if (is_closed(h->has_common, &h->common, now_us))
+		return json_string(document_text(common, "hours"));
+	return json_null();
+}
+
+/* "hours" with their offsets to whether they are open. */
+static void look_at_hours(json_t *campaign, const json_t *common, int64_t now_us)
+{
+	struct sending_hours h;
+	const struct pg_items none = {.count = 0};
+	bool is_hidden = json_is_true(json_object_get(campaign, "is_hidden"));
+	sending_hours_own(&h, str_from(document_text(campaign, "hours")), none);
+	sending_hours_common(&h, str_from(is_hidden ? "" : document_text(common, "hours")), none);
+	add_offsets(&h.own, json_object_get(campaign, "offsets"));
+	add_offsets(&h.common, json_object_get(common, "offsets"));
+	struct calendar_state state = sending_hours_look(&h, now_us);
+	bool is_known = !state.is_open && state.changes_us != CALENDAR_NEVER;
+	json_object_set_new(campaign, "hours", closed_hours(&h, campaign, common, now_us));
+	json_object_set_new(campaign, "is_open", json_boolean(state.is_open));
+	json_object_set_new(campaign, "opens_at", json_integer(is_known ? state.changes_us : 0));
+	json_object_del(campaign, "hours_zone");
+	json_object_del(campaign, "offsets");
+	json_object_del(campaign, "is_hidden");
+}
+
+static void look_at_campaigns(json_t *live)
+{
+	const json_t *common = json_object_get(live, "sending_hours");
+	size_t i;
+	json_t *campaign;
+	json_array_foreach(json_object_get(live, "campaigns"), i, campaign)
+		look_at_hours(campaign, common, document_int(live, "now_at"));
+	json_object_del(live, "sending_hours");
+}
+
 json_t *live_load(struct pg_blocking *db, struct err *err)
 {
 	static const char *const lists[] = {"nodes",  "lanes",	"waiting",  "sources",
@@ -12,6 +68,8 @@ json_t *live_load(struct pg_blocking *db, struct err *err)
 	for (size_t i = 0; live != NULL && i < ARRAY_LEN(lists); i++)
 		if (!json_is_array(json_object_get(live, lists[i])))
 			json_object_set_new(live, lists[i], json_array());
+	if (live != NULL)
+		look_at_campaigns(live);
 	return live;
 }
 

@@ -10,8 +10,8 @@
 #include "engine/base/buf.h"
 #include "scheduler/report/document.h"
 
-/* {"now_at", "nodes", "lanes", "waiting", "sources", "pauses", "limits", "campaigns"}, each a list.
- */
+/* {"now_at", "nodes", "lanes", "waiting", "sources", "pauses", "limits", "campaigns"}, each but the
+ * first a list. */
 json_t *live_load(struct pg_blocking *db, struct err *err) NODISCARD;
 bool live_has_node(const json_t *live);
 /* What the node called name (NULL = any) says under this key of its gauges: "refused", why the
@@ -35,8 +35,10 @@ const json_t *live_open_lane(const json_t *live, const char *group, const json_t
 const json_t *live_waiting(const json_t *live, const char *campaign, const char *queue);
 /* The lane source/queue, or NULL. */
 const json_t *live_lane(const json_t *live, const char *source, const char *queue);
-/* Of a running campaign: its pool, how many active sources that has, and "spent", its limit of
- * hours or days that is used up (or null); NULL if there is none of the name. */
+/* Of a running campaign: its pool, how many active sources that has, "spent", its limit of hours or
+ * days that is used up (or null), "is_open", whether it is within its sending hours, "opens_at",
+ * when it will be if it is not (0: never), and "hours", those that are closed; NULL if there is
+ * none of the name. */
 const json_t *live_campaign(const json_t *live, const char *name);
 
 #endif

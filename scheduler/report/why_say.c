@@ -87,6 +87,20 @@ static void say_rate(const struct why_context *w, const json_t *limit, struct bu
 		format_span(document_int(limit, "period_ms"), w->language, out);
 }
 
+bool why_say_closed(const struct why_context *w, const json_t *campaign, struct buf *out)
+{
+	int64_t opens_us = document_int(campaign, "opens_at");
+	if (!json_is_false(json_object_get(campaign, "is_open")))
+		return false;
+	put(out, SAY(w, "outside its sending hours ", "不在发送时段内，"));
+	if (opens_us != 0)
+		put_until(w, opens_us, out);
+	else
+		put(out, SAY(w, "for good, they never come", "且不会有可发送的时段"));
+	buf_appendf(out, SAY(w, " (sent %s)", "（发送时段 %s）"), document_text(campaign, "hours"));
+	return true;
+}
+
 /* What stops every lane of the campaign alike. Limits of seconds and minutes are what lanes wait
  * for, and they say so. */
 static bool say_campaign_stop(const struct why_context *w, const json_t *campaign, struct buf *out)
@@ -159,7 +173,8 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 		put(out, stopped);
 		return true;
 	}
-	if (say_campaign_stop(w, live_campaign(w->live, w->campaign), out))
+	const json_t *campaign = live_campaign(w->live, w->campaign);
+	if (why_say_closed(w, campaign, out) || say_campaign_stop(w, campaign, out))
 		return true;
 	const json_t *limited = live_waiting(w->live, w->campaign, group);
 	if (limited != NULL) {

@@ -27,6 +27,9 @@ struct why_context {
  * clause; false and nothing appended if nothing stands in their way.
  */
 bool why_say_hold(const struct why_context *w, const char *group, struct buf *out);
+/* Appends "outside its sending hours until …" of an entry of live's campaigns; false and nothing
+ * appended if it is within them. */
+bool why_say_closed(const struct why_context *w, const json_t *campaign, struct buf *out);
 /* Appends what a campaign waits for, as a clause; waiting: of live_waiting. */
 void why_say_waiting(const struct why_context *w, const json_t *waiting, struct buf *out);
 /* person: an entry of the document of why_address, before its sentence is set. */

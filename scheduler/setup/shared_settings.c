@@ -2,6 +2,7 @@
 /* Changing shared settings; see shared_settings.h. */
 #include "scheduler/setup/shared_settings.h"
 
+#include "engine/base/calendar.h"
 #include "scheduler/settings.h"
 
 /* The shared settings as they are, over the defaults. */
@@ -39,6 +40,30 @@ static int check(struct conf *c, struct str key, struct str value, struct err *e
 	return err_set(err, ERR_USAGE, "%s", found.text);
 }
 
+/* Hours were found well written; whether there is such a zone only the database knows. */
+static int check_zone(struct pg_blocking *db, struct str value, struct err *err)
+{
+	struct calendar_hours hours;
+	struct str zone;
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	if (value.len == 0)
+		return 0;
+	if (calendar_parse_zoned(value, &hours, &zone, err) != 0)
+		return -1;
+	pg_params_init(&p);
+	pg_add_text(&p, zone);
+	int result = pg_run(db, "setup/zone", &p, &rows, err);
+	if (result == 0 && pg_rows_count(rows) == 0)
+		result = err_set(err, ERR_USAGE,
+				 "there is no time zone '%.*s': name one as Asia/Shanghai, "
+				 "Europe/Berlin or UTC",
+				 STR_ARG(zone));
+	pg_rows_free(rows);
+	pg_params_done(&p);
+	return result;
+}
+
 static int check_new(struct pg_blocking *db, struct str key, struct str value, struct err *err)
 {
 	struct conf *c = settings_new();
@@ -46,6 +71,8 @@ static int check_new(struct pg_blocking *db, struct str key, struct str value, s
 	if (result == 0)
 		result = check(c, key, value, err);
 	conf_drop(c);
+	if (result == 0 && str_equals(key, str_from(settings_table[SETTING_SENDING_HOURS].name)))
+		result = check_zone(db, value, err);
 	return result;
 }
 

@@ -3,12 +3,15 @@
 -- $7 deadline or NULL, $8 priority, $9 audience of (campaign or NULL: its lists are taken over),
 -- $10 in these states, $11 hidden, $12 actor, $13 because; content: $14 from name, $15 reply to,
 -- $16 subject, $17 preheader, $18 html, $19 text; attachments: $20 names, $21 types, $22 cids,
--- $23 data; $24 lists, $25 lists excluded, by name, in this order.
+-- $23 data; $24 lists, $25 lists excluded, by name, in this order; $26 sending hours ('' = always)
+-- by the clock of zone $27.
 WITH c AS (
 	INSERT INTO campaign(name, from_address, pool, unsigned, unknown_policy, give_up_after_s,
 	                     deadline, priority, audience_of, audience_states, hidden, created_by,
-	                     state_by)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+	                     state_by, windows)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+	        CASE WHEN $26::text <> ''
+	             THEN jsonb_build_object('hours', $26::text, 'zone', $27::text) END)
 	RETURNING campaign_id, name
 ), t AS (
 	INSERT INTO content(campaign_id, version, from_address, from_name, reply_to, subject,

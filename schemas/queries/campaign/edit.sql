@@ -4,7 +4,7 @@
 -- ('infinity' = none), $8 priority, $9 actor, $10 because; $11 true: a new content version of
 -- $12 from, $13 from name, $14 reply to, $15 subject, $16 preheader, $17 html, $18 text;
 -- attachments: $19 names, $20 types, $21 cids, $22 data; $23 lists and $24 lists excluded by name,
--- NULL = keep.
+-- NULL = keep; $25 sending hours (NULL = keep, '' = always) by the clock of zone $26.
 -- Returns the newest content version; no row: not as seen, or leased.
 WITH c AS (
 	UPDATE campaign SET
@@ -17,7 +17,9 @@ WITH c AS (
 		give_up_after_s = coalesce($6, give_up_after_s),
 		deadline = CASE WHEN $7::timestamptz IS NULL THEN deadline
 		                ELSE nullif($7::timestamptz, 'infinity') END,
-		priority = coalesce($8, priority)
+		priority = coalesce($8, priority),
+		windows = CASE WHEN $25::text IS NULL THEN windows WHEN $25 <> ''
+		               THEN jsonb_build_object('hours', $25::text, 'zone', $26::text) END
 	 WHERE campaign_id = $1 AND version = $2 AND state IN (1, 2, 4)
 	   AND NOT EXISTS (SELECT 1 FROM chunk k WHERE k.campaign_id = $1 AND k.state = 1)
 	RETURNING campaign_id, name, content_version

@@ -1,6 +1,7 @@
 -- Campaigns with everything shown of them, all (not hidden, newest first) or the one called $1, as
 -- of one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being
--- built from; sent: messages settled by the receiver since rate_from.
+-- built from; sent: messages settled by the receiver since rate_from; then sending hours, their own
+-- and everybody's, with the offsets of their zones.
 WITH c AS (
 	SELECT * FROM campaign p
 	 WHERE p.removed_at IS NULL
@@ -11,6 +12,9 @@ WITH c AS (
 	  JOIN (SELECT campaign_id, state, n FROM moves
 	        UNION ALL SELECT campaign_id, state, n FROM moves_delta) x USING (campaign_id)
 	 GROUP BY 1, 2
+), h AS MATERIALIZED (
+	SELECT value, zone_offsets(substring(rtrim(value) from '[^ ]+$'), now()) AS offsets
+	  FROM setting WHERE key = 'sending.hours'
 )
 SELECT c.campaign_id, c.name, c.state::int, c.reason::int, c.reason_text, c.state_since, c.state_by,
 	c.version, c.content_version, c.priority::int, t.from_address, t.from_name, t.subject,
@@ -35,9 +39,13 @@ SELECT c.campaign_id, c.name, c.state::int, c.reason::int, c.reason_text, c.stat
 		SELECT n, minute, class FROM attempts_delta s
 		 WHERE s.campaign_id = c.campaign_id) x
 	 WHERE x.minute >= r.since_minute AND x.class IN (1, 5, 6)), 0)::bigint AS sent,
-	greatest(r.since_minute, c.started_at) AS rate_from, now() AS now
+	greatest(r.since_minute, c.started_at) AS rate_from, now() AS now,
+	coalesce(c.windows ->> 'hours', ''), coalesce(c.windows ->> 'zone', ''),
+	zone_offsets(c.windows ->> 'zone', now()),
+	CASE WHEN c.hidden THEN '' ELSE coalesce(h.value, '') END, h.offsets
   FROM c JOIN content t ON t.campaign_id = c.campaign_id AND t.version = c.content_version
   LEFT JOIN campaign o ON o.campaign_id = c.audience_of
   LEFT JOIN audience a ON a.campaign_id = c.campaign_id,
        (SELECT date_trunc('minute', now()) - interval '1 min' AS since_minute) r
+  LEFT JOIN h ON true
  ORDER BY c.created_at DESC, c.campaign_id DESC

@@ -47,8 +47,14 @@ SELECT jsonb_build_object(
 	             FROM limit_rule r
 	            WHERE r.ended_at IS NULL AND (r.until IS NULL OR r.until > now())
 	              AND r.campaign_id IS NULL AND r.sending_domain IS NULL),
+	'sending_hours', (SELECT jsonb_build_object('hours', value, 'offsets',
+	                         zone_offsets(substring(rtrim(value) from '[^ ]+$'), now()))
+	                    FROM setting WHERE key = 'sending.hours'),
 	'campaigns', (SELECT jsonb_agg(jsonb_build_object(
 			'campaign', c.name, 'pool', p.pool,
+			'hours', c.windows ->> 'hours', 'hours_zone', c.windows ->> 'zone',
+			'offsets', zone_offsets(c.windows ->> 'zone', now()),
+			'is_hidden', c.hidden,
 			'sources', (SELECT count(*) FROM source s
 			             WHERE s.state = 1 AND s.pool = p.pool),
 			'spent', (SELECT jsonb_build_object('limit_id', r.limit_id, 'value', r.n,

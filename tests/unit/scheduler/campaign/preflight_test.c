@@ -75,6 +75,41 @@ static void times_are_judged_by_the_start(void **state)
 	}
 }
 
+static void sending_hours_are_judged(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t opens_h, deadline_h, start_h;
+		const char *want; /* NULL: no finding */
+		bool want_error;
+	} cases[] = {
+		{0, 0, 0, NULL, false},
+		{12, 0, 0, "outside-hours", false},
+		{12, 13, 0, "outside-hours", false},
+		{12, 12, 0, "deadline-before-hours", true},
+		{12, 0, 14, NULL, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct preflight p;
+		struct preflight_facts facts = good();
+		facts.opens_us = cases[i].opens_h * HOUR_US;
+		facts.deadline_us = cases[i].deadline_h * HOUR_US;
+		preflight_init(&p);
+		p.start_us = cases[i].start_h * HOUR_US;
+		preflight_judge(&p, &facts);
+		assert_int_equal(p.count, cases[i].want != NULL);
+		assert_true(cases[i].want == NULL || has(&p, cases[i].want, cases[i].want_error));
+		preflight_done(&p);
+	}
+	struct preflight p;
+	struct preflight_facts facts = good();
+	facts.opens_us = CALENDAR_NEVER;
+	preflight_init(&p);
+	preflight_judge(&p, &facts);
+	assert_true(has(&p, "hours-never", true));
+	preflight_done(&p);
+}
+
 static void variables_are_errors_only_when_nothing_stands_in(void **state)
 {
 	(void)state;
@@ -109,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_wrong_finds_nothing),
 		cmocka_unit_test(times_are_judged_by_the_start),
+		cmocka_unit_test(sending_hours_are_judged),
 		cmocka_unit_test(variables_are_errors_only_when_nothing_stands_in),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,15 @@ static const char at_work[] =
 	" \"connections\", \"value\": 2, \"period_ms\": 0, \"limit_id\": 3, \"set_by\": \"wu\","
 	" \"until\": 1795305783000000}]}";
 
+static const char closed[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"is_open\": false,"
+	" \"opens_at\": 1795305783000000, \"hours\": \"Mon 09:00-18:00 Asia/Shanghai\"}]}";
+static const char never_open[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"is_open\": false,"
+	" \"opens_at\": 0, \"hours\": \"Mon 09:00-18:00 Mars/Olympus\"}]}";
+
 static void check_hold(const char *live_text, enum campaign_state state, const char *group,
 		       const char *want)
 {
@@ -105,6 +114,12 @@ static void test_what_holds(void **state)
 		 "no active source in pool bulk (edm source show)"},
 		{spent, CAMPAIGN_RUNNING, NULL,
 		 "its limit of 1 message in 1 h is used up (limit 7 by li)"},
+		{closed, CAMPAIGN_RUNNING, "qq",
+		 "outside its sending hours until 2026-11-22 00:03 UTC (in 5 min) (sent Mon "
+		 "09:00-18:00 Asia/Shanghai)"},
+		{never_open, CAMPAIGN_RUNNING, NULL,
+		 "outside its sending hours for good, they never come (sent Mon 09:00-18:00 "
+		 "Mars/Olympus)"},
 		/* Another lane of the provider can send. */
 		{one_node, CAMPAIGN_RUNNING, "gmail", ""},
 		{one_node, CAMPAIGN_RUNNING, "tail", ""},
