@@ -162,6 +162,50 @@ static void nobody_is_starved_at_equal_priority(void **state)
 	drain(&q);
 }
 
+/* One permit of a provider with a cap: the window of what is ahead is filled, one job goes. Jobs of
+ * campaign 1 come again for ever. Returns whose it was. */
+static int32_t go_on(struct provider_queue *q)
+{
+	const struct pick p = pick_of(SITE_A, 1);
+	struct job *job;
+	while (q->ahead_count + q->ready_count < 64 && (job = ahead(q)) != NULL)
+		prepare(q, job, true);
+	job = provider_queue_pick(q, &p);
+	assert_non_null(job);
+	struct share_owner owner = job->share->owner;
+	provider_queue_remove(q, job);
+	if (owner.campaign == 1) {
+		*job = (struct job){.site = SITE_A};
+		provider_queue_offer(q, owner, job);
+	}
+	return owner.campaign;
+}
+
+static void a_thousand_behind_a_million_take_less_than_twice_their_time(void **state)
+{
+	(void)state;
+	static const int64_t sent_before[] = {0, 100, 5000, 200000};
+	static struct job few[1000];
+	for (size_t i = 0; i < sizeof(sent_before) / sizeof(sent_before[0]); i++) {
+		struct provider_queue q;
+		int permits = 0;
+		provider_queue_init(&q);
+		offer(&q, 1, 0, 0, 300);
+		for (int64_t k = 0; k < sent_before[i]; k++)
+			assert_int_equal(go_on(&q), 1);
+		for (size_t k = 0; k < 1000; k++) {
+			few[k] = (struct job){.site = SITE_A};
+			provider_queue_offer(&q, (struct share_owner){2, 0}, &few[k]);
+		}
+		for (int left = 1000; left > 0; permits++)
+			left -= go_on(&q) == 2;
+		/* Alone they take a thousand permits. */
+		if (permits >= 2000)
+			fail_msg("%d permits behind %lld", permits, (long long)sent_before[i]);
+		drain(&q);
+	}
+}
+
 static void a_session_takes_only_jobs_of_its_site(void **state)
 {
 	(void)state;
@@ -414,6 +458,7 @@ int main(void)
 		cmocka_unit_test(whoever_prefers_a_source_is_composed_when_it_goes),
 		cmocka_unit_test(a_late_campaign_gets_three_quarters),
 		cmocka_unit_test(nobody_is_starved_at_equal_priority),
+		cmocka_unit_test(a_thousand_behind_a_million_take_less_than_twice_their_time),
 		cmocka_unit_test(a_session_takes_only_jobs_of_its_site),
 		cmocka_unit_test(a_greylisted_job_waits_for_its_source),
 		cmocka_unit_test(a_preference_holds_up_nobody),
