@@ -138,7 +138,17 @@
 #define SETTINGS_CAMPAIGNS(X)                                                                      \
 	X(SENDING_HOURS, "sending.hours", HOURS, "", 0, 250, SHARED, true,                         \
 	  "Hours in which campaigns are sent, with the zone of their clock, as Mon-Fri "           \
-	  "09:00-18:00 Asia/Shanghai; empty: always.")
+	  "09:00-18:00 Asia/Shanghai; empty: always.")                                             \
+	X(BRAKE_BOUNCED, "brake.bounced_percent", INT, "10", 0, 100, SHARED, true,                 \
+	  "A campaign is paused when more than this bounces at a provider; 0: never.")             \
+	X(BRAKE_BLOCKED, "brake.blocked_percent", INT, "25", 0, 100, SHARED, true,                 \
+	  "A campaign is paused when more than this is blocked or rejected; 0: never.")            \
+	X(BRAKE_UNAUTHENTICATED, "brake.unauthenticated_percent", INT, "5", 0, 100, SHARED, true,  \
+	  "A campaign is paused when more than this fails SPF, DKIM or DMARC; 0: never.")          \
+	X(BRAKE_CANARY, "brake.canary_percent", INT, "1", 0, 100, SHARED, true,                    \
+	  "Of its people at a provider so many are tried before it is judged there,")              \
+	X(BRAKE_LEAST, "brake.least", INT, "100", 1, 1000000, SHARED, true,                        \
+	  "and at least so many attempts.")
 
 enum setting {
 #define X(id, ...) SETTING_##id,

@@ -243,12 +243,15 @@ int run_campaign_resume(struct cli *cli, struct err *err)
 {
 	struct campaign_view view = {0};
 	int result = load_for(cli, MOVE_RESUME, &view, err);
+	enum pause_reason reason = result == 0 ? view.items[0].reason : PAUSED_NONE;
 	if (result == 0)
 		result = check_for_resume(cli, &view, err);
 	if (result == 0)
 		result = apply(cli, &view, MOVE_RESUME, err);
 	if (result == 0)
-		cli_printf(cli, "campaign %s is running again\n", cli_arg(cli, 0));
+		cli_printf(cli, "campaign %s is running again%s\n", cli_arg(cli, 0),
+			   reason == PAUSED_BRAKE ? "; its brake judges what comes back from now on"
+						  : "");
 	if (result == 0)
 		result = campaign_tell_nodes(cli, err);
 	campaign_view_done(&view);

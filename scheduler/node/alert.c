@@ -122,12 +122,30 @@ static void append_json(struct buf *out, const char *key, struct str value)
 	buf_append_char(out, '"');
 }
 
-void alert_lane_blocked(struct node *n, const struct work_blocked *b)
+/* Runs the command with the alert, unless it may not now. */
+static void give(struct node *n, struct str about, struct str more, struct buf *json)
 {
 	const char *command = n->options.settings.alert_command;
+	if (command != NULL && n->alerts_running < RUNNING_MAX && !is_again(n, about, more))
+		start_command(n, command, json);
+	else
+		buf_done(json);
+}
+
+static void begin_json(struct node *n, const char *what, struct buf *json)
+{
+	buf_init(json, JSON_MAX);
+	buf_append_char(json, '{');
+	append_json(json, "alert", str_from(what));
+	append_json(json, "node", str_from(n->options.name));
+}
+
+void alert_lane_blocked(struct node *n, const struct work_blocked *b)
+{
 	struct str source = str_from(b->source);
 	struct str target = str_from(b->target);
 	struct log_line l;
+	struct buf json;
 	if (log_begin(&l, LOG_ERROR, "alert")) {
 		log_cstr(&l, "what", "lane_blocked");
 		log_str(&l, "source", source);
@@ -136,16 +154,27 @@ void alert_lane_blocked(struct node *n, const struct work_blocked *b)
 		log_cstr(&l, "reply", b->reply);
 		log_end(&l);
 	}
-	if (command == NULL || n->alerts_running >= RUNNING_MAX || is_again(n, source, target))
-		return;
-	struct buf json;
-	buf_init(&json, JSON_MAX);
-	buf_append_char(&json, '{');
-	append_json(&json, "alert", STR("lane_blocked"));
-	append_json(&json, "node", str_from(n->options.name));
+	begin_json(n, "lane_blocked", &json);
 	append_json(&json, "source", source);
 	append_json(&json, "lane", target);
 	append_json(&json, "reply", str_from(b->reply));
 	buf_appendf(&json, ",\"rests_ms\":%lld}\n", (long long)b->rests_ms);
-	start_command(n, command, &json);
+	give(n, source, target, &json);
+}
+
+void alert_campaign_braked(struct node *n, struct str campaign, struct str why)
+{
+	struct log_line l;
+	struct buf json;
+	if (log_begin(&l, LOG_ERROR, "alert")) {
+		log_cstr(&l, "what", "campaign_braked");
+		log_str(&l, "campaign", campaign);
+		log_str(&l, "why", why);
+		log_end(&l);
+	}
+	begin_json(n, "campaign_braked", &json);
+	append_json(&json, "campaign", campaign);
+	append_json(&json, "why", why);
+	buf_append_cstr(&json, "}\n");
+	give(n, campaign, why, &json);
 }

@@ -104,6 +104,19 @@ static int hours_of(const struct conf *c, struct node_settings *s, struct err *e
 	return str_to_cstr(zone, s->hours_zone, sizeof(s->hours_zone));
 }
 
+static void brake_of(const struct conf *c, struct brake_policy *out)
+{
+	static const enum setting limits[BRAKE_KIND_COUNT] = {
+		[BRAKE_BOUNCED] = SETTING_BRAKE_BOUNCED,
+		[BRAKE_BLOCKED] = SETTING_BRAKE_BLOCKED,
+		[BRAKE_UNAUTHENTICATED] = SETTING_BRAKE_UNAUTHENTICATED,
+	};
+	for (int kind = 0; kind < BRAKE_KIND_COUNT; kind++)
+		out->limits[kind] = (double)conf_number(c, limits[kind]) / 100;
+	out->canary = (double)conf_number(c, SETTING_BRAKE_CANARY) / 100;
+	out->least = conf_number(c, SETTING_BRAKE_LEAST);
+}
+
 static void ledger_of(const struct conf *c, struct node_settings *s)
 {
 	s->journal_mode = conf_number(c, SETTING_JOURNAL_SYNC) == 0 ? JOURNAL_SYNC_PROCESS
@@ -138,6 +151,7 @@ int node_configure(struct conf *conf, struct node_configuration *out, struct err
 	s->worker = worker_of(conf, s->workers);
 	s->worker.settle = settle;
 	ledger_of(conf, s);
+	brake_of(conf, &s->brake);
 	s->horizon_ms = HORIZON_MS;
 	s->leased_budget = (size_t)conf_number(conf, SETTING_BUDGET_LEASED);
 	struct str ca_file = conf_text(conf, SETTING_SMTP_CA_FILE);

@@ -337,6 +337,11 @@ static void on_suppressed(void *owner, const uint64_t *rids, size_t count)
 	free(sorted);
 }
 
+static void on_braked(void *owner, struct str campaign, struct str why)
+{
+	alert_campaign_braked(owner, campaign, why);
+}
+
 const struct keeper_events node_keeper_events = {
 	.on_beat = on_beat,
 	.on_lost = on_lost,
@@ -350,4 +355,5 @@ const struct keeper_events node_keeper_events = {
 	.on_lease_over = on_lease_over,
 	.on_flushed = on_flushed,
 	.on_suppressed = on_suppressed,
+	.on_braked = on_braked,
 };

@@ -285,6 +285,7 @@ void keeper_close(struct keeper *k)
 	pg_close(k->work);
 	member_close(k->member);
 	keeper_work_close(k);
+	keeper_brake_close(k);
 	keeper_drop_fresh(k);
 	struct list *node;
 	while ((node = list_first(&k->tenures)) != NULL) {

@@ -22,6 +22,7 @@
 #include "engine/loop/loop.h"
 #include "scheduler/campaign/hours.h"
 #include "scheduler/ledger/journal.h"
+#include "scheduler/plan/brake.h"
 
 struct keeper;
 struct past;
@@ -149,6 +150,8 @@ struct keeper_events {
 	void (*on_lease_over)(void *owner, struct node_lease *lease);
 	/* A settlement is in the database: its records may go from the journal. 0 = none. */
 	void (*on_flushed)(void *owner, const struct journal_marks *marks);
+	/* A campaign was stopped by its brake; the strings live during the call. */
+	void (*on_braked)(void *owner, struct str campaign, struct str why);
 	/* People suppressed since: not to be sent to. */
 	void (*on_suppressed)(void *owner, const uint64_t *rids, size_t count);
 };
@@ -166,6 +169,7 @@ struct keeper_options {
 	int max_open;	    /* U */
 	int first_credits;  /* K */
 	const char *zone;   /* keeper_set_zone */
+	struct brake_policy brake;
 	const struct keeper_events *events;
 	void *owner;
 };
@@ -209,6 +213,8 @@ bool keeper_is_away(const struct keeper *k);
 /* Settings that a running node takes, as in the options. */
 void keeper_set_upkeep(struct keeper *k, int64_t unknown_retry_after_ms, int64_t overdue_ms,
 		       int32_t keep_outcomes_days);
+/* When campaigns are stopped by what comes back of them. */
+void keeper_set_brake(struct keeper *k, const struct brake_policy *policy);
 /* The zone whose offsets a round brings, "" = none; what there is to do is read at once. */
 void keeper_set_zone(struct keeper *k, const char *zone);
 /* Flushes what there is, releases all, deregisters; on_done when that is committed or given up

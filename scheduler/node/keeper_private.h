@@ -94,6 +94,7 @@ struct keeper {
 	int64_t usage_swept_us; /* when totals were last dropped */
 	struct past *past;
 	struct keeper_work *background; /* keeper_work.c's */
+	struct keeper_brake *brake;	/* keeper_brake.c's */
 };
 
 /* ---- keeper.c */
@@ -146,6 +147,11 @@ void keeper_drop_usage(struct keeper *k);
  * what a lost reply left is given back, and who lost its lease is fenced. */
 void keeper_reconcile(struct keeper *k, const struct member_held *held);
 void keeper_drop_fresh(struct keeper *k);
+
+/* ---- keeper_brake.c */
+/* Judges the running campaigns, if it is time to. */
+void keeper_judge(struct keeper *k);
+void keeper_brake_close(struct keeper *k);
 
 /* ---- keeper_work.c */
 void keeper_on_work_timer(struct timer *timer);

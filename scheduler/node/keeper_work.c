@@ -290,6 +290,7 @@ static void read_round(struct keeper *k, struct keeper_work *b)
 	pg_add_text(&zone, str_from(k->zone));
 	snprintf(b->zone, sizeof(b->zone), "%s", k->zone);
 	move_campaigns(b);
+	keeper_judge(k);
 	read_now(b, "node/suppressed", &from, on_suppressed_rows);
 	read_now(b, "node/changes", NULL, on_changes);
 	read_now(b, "node/campaigns", &zone, on_campaigns);

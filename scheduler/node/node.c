@@ -194,6 +194,7 @@ static int open_ledger(struct node *n, struct err *err)
 		.max_open = s->max_open,
 		.first_credits = s->first_credits,
 		.zone = s->hours_zone,
+		.brake = s->brake,
 		.events = &node_keeper_events,
 		.owner = n,
 	};

@@ -16,6 +16,7 @@
 #include "scheduler/campaign/load.h"
 #include "scheduler/node/keeper.h"
 #include "scheduler/node/worker.h"
+#include "scheduler/plan/brake.h"
 
 /* What a node is told; strings are borrowed for its life. */
 struct node_settings {
@@ -31,7 +32,8 @@ struct node_settings {
 	int64_t unknown_retry_after_ms, overdue_ms, stop_timeout_ms;
 	int flush_outcomes, max_open, first_credits;
 	int32_t keep_outcomes_days;
-	size_t leased_budget;		 /* recipients leased at most */
+	size_t leased_budget; /* recipients leased at most */
+	struct brake_policy brake;
 	struct str hours;		 /* sending.hours, with their zone; empty: always */
 	char hours_zone[HOURS_ZONE_MAX]; /* that zone; empty: none */
 	const char *ca_file;		 /* NULL = the system's */

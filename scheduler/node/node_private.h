@@ -304,6 +304,7 @@ void lanes_blocked(struct node *n, struct work_blocked *blocked);
 
 /* ---- alert.c */
 void alert_lane_blocked(struct node *n, const struct work_blocked *b);
+void alert_campaign_braked(struct node *n, struct str campaign, struct str why);
 
 /* ---- slices.c */
 /* Takes a worker's wish, and frees it. */

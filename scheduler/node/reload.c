@@ -140,6 +140,7 @@ static void take_settings(struct node *n, const struct node_settings *fresh)
 	s->hours = fresh->hours;
 	memcpy(s->hours_zone, fresh->hours_zone, sizeof(s->hours_zone));
 	keeper_set_zone(n->keeper, s->hours_zone);
+	keeper_set_brake(n->keeper, &fresh->brake);
 	s->smtp_port = fresh->smtp_port;
 	s->tls = fresh->tls;
 	s->dns.policy = fresh->dns.policy;

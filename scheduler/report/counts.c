@@ -5,6 +5,9 @@
 #include <stdio.h>
 
 #include "scheduler/report/format.h"
+#include "scheduler/report/reason.h"
+
+#define REASON_MAX 4096
 
 static const enum recipient_state all_states[] = {
 #define X(suffix, number, name) RECIPIENT_##suffix,
@@ -89,13 +92,22 @@ static void explain_causes(json_t *campaign, const char *key, enum language lang
 	}
 }
 
-static void name_state(json_t *campaign)
+static void name_state(json_t *campaign, enum language language)
 {
 	enum campaign_state state = (enum campaign_state)document_int(campaign, "campaign_state");
 	enum pause_reason reason = (enum pause_reason)document_int(campaign, "pause_reason");
 	document_set_text(campaign, "state", str_from(campaign_state_name(state)));
 	json_object_set_new(campaign, "reason",
 			    reason ? json_string(pause_reason_name(reason)) : json_null());
+	const struct pause_facts paused = {.reason = reason,
+					   .text = document_text(campaign, "reason_text"),
+					   .braked = json_object_get(campaign, "braked")};
+	struct buf text;
+	buf_init(&text, REASON_MAX);
+	reason_say(&paused, language, &text);
+	document_set_text(campaign, "reason_text", buf_str(&text));
+	buf_done(&text);
+	json_object_del(campaign, "braked");
 	json_object_del(campaign, "pause_reason");
 }
 
@@ -115,7 +127,7 @@ json_t *counts_campaign(struct pg_blocking *db, const char *name, enum language 
 	}
 	count_states(campaign);
 	count_rates(campaign);
-	name_state(campaign);
+	name_state(campaign, language);
 	json_object_del(campaign, "campaign_state");
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		if (!json_is_array(json_object_get(campaign, lists[i])))

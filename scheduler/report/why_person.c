@@ -8,6 +8,7 @@
 #include "lists/suppression.h"
 #include "scheduler/ledger/lookup.h"
 #include "scheduler/report/counts.h"
+#include "scheduler/report/reason.h"
 #include "scheduler/report/why.h"
 #include "scheduler/report/why_say.h"
 
@@ -25,6 +26,7 @@ enum {
 	COL_STATE_SINCE,
 	COL_SCHEDULED,
 	COL_NOW,
+	COL_BRAKED,
 };
 
 /* Columns of ledger/outcomes_of. */
@@ -153,14 +155,32 @@ static json_t *entry_of(const struct why_person *p, const struct whereabouts *wh
 	return entry;
 }
 
+/* Why the campaign is paused, in the reader's language. */
+static void put_reason(const struct why_person *p, const struct pg_rows *rows, int row,
+		       struct buf *out)
+{
+	struct str braked = pg_text(rows, row, COL_BRAKED);
+	char text[1024] = "";
+	int fits = str_to_cstr(pg_text(rows, row, COL_REASON_TEXT), text, sizeof(text));
+	(void)fits; /* longer ones are left out of the sentence */
+	json_t *detail = braked.len > 0 ? json_loadb(braked.ptr, braked.len, 0, NULL) : NULL;
+	const struct pause_facts paused = {.reason =
+						   (enum pause_reason)pg_int(rows, row, COL_REASON),
+					   .text = text,
+					   .braked = detail};
+	reason_say(&paused, p->language, out);
+	json_decref(detail);
+}
+
 static void set_sentence(const struct why_person *p, json_t *entry, const struct pg_rows *rows,
 			 int row)
 {
-	struct buf text;
-	char by[256] = "", reason[1024] = "";
-	int fits = str_to_cstr(pg_text(rows, row, COL_STATE_BY), by, sizeof(by)) |
-		   str_to_cstr(pg_text(rows, row, COL_REASON_TEXT), reason, sizeof(reason));
-	(void)fits; /* longer ones are left out of the sentence */
+	struct buf text, reason;
+	char by[256] = "";
+	int fits = str_to_cstr(pg_text(rows, row, COL_STATE_BY), by, sizeof(by));
+	(void)fits; /* a longer one is left out of the sentence */
+	buf_init(&reason, SENTENCE_MAX);
+	put_reason(p, rows, row, &reason);
 	const struct why_context w = {
 		.language = p->language,
 		.now_us = pg_time(rows, row, COL_NOW),
@@ -169,13 +189,14 @@ static void set_sentence(const struct why_person *p, json_t *entry, const struct
 		.campaign_state = (enum campaign_state)pg_int(rows, row, COL_STATE),
 		.campaign_since_us = pg_time(rows, row, COL_STATE_SINCE),
 		.campaign_by = by,
-		.campaign_reason = reason,
+		.campaign_reason = reason.len > 0 ? reason.data : "",
 		.scheduled_us = pg_time(rows, row, COL_SCHEDULED),
 	};
 	buf_init(&text, SENTENCE_MAX);
 	why_say_person(&w, entry, &text);
 	document_set_text(entry, "sentence", buf_str(&text));
 	buf_done(&text);
+	buf_done(&reason);
 }
 
 static int add_campaign(const struct why_person *p, const struct pg_rows *rows, int row,

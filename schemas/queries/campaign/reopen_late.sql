@@ -3,7 +3,7 @@
 -- Returns id and name.
 WITH c AS (
 	UPDATE campaign p SET state = 3, state_since = now(), state_by = 'engine',
-	       version = p.version + 1, finished_at = NULL
+	       version = p.version + 1, finished_at = NULL, settings = settings - 'judged'
 	 WHERE p.state = 5 AND p.finished_at > now() - interval '31 days'
 	   AND (EXISTS (SELECT 1 FROM retry r WHERE r.campaign_id = p.campaign_id)
 	        OR EXISTS (SELECT 1 FROM chunk k

@@ -28,7 +28,8 @@ WITH c AS (
 )
 SELECT jsonb_build_object(
 	'name', c.name, 'campaign_state', c.state, 'pause_reason', c.reason,
-	'reason_text', c.reason_text, 'state_by', c.state_by, 'state_since', time_us(c.state_since),
+	'reason_text', c.reason_text, 'braked', c.settings -> 'braked',
+	'state_by', c.state_by, 'state_since', time_us(c.state_since),
 	'unknown_policy', CASE c.unknown_policy WHEN 1 THEN 'hold' ELSE 'retry' END,
 	'scheduled_at', time_us(c.scheduled_at), 'started_at', time_us(c.started_at),
 	'finished_at', time_us(c.finished_at), 'now_at', time_us(now()),

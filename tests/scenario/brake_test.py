@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""A campaign of which too much comes back stops by itself, says why, and goes on when told to."""
+import json
+
+BOUNCE = {"rcpt": [{"reply": "550 5.1.1 no such user"}]}
+PEOPLE = 4000
+
+
+def braked(mailing, name):
+    """Waits until the campaign has stopped itself."""
+    def look():
+        shown = mailing.edm("campaign", "show", name, "--json").json
+        return shown if shown["state"] == "paused" else None
+
+    return mailing.wait(look, f"{name} is paused")
+
+
+def test_a_bad_list_stops_the_campaign_until_it_is_resumed(mailing):
+    alerts = mailing.directory / "alerts"
+    mailing.provider("good")
+    mailing.provider("bad", profile=BOUNCE)
+    mailing.source("s1")
+    campaign = mailing.campaign("spring", {"good": PEOPLE, "bad": PEOPLE})
+    mailing.limit(provider="bad", rate=(100, "s"))
+    mailing.start(alert_command=f"cat >> {alerts}")
+    mailing.launch(campaign)
+
+    shown = braked(mailing, "spring")
+    assert shown["reason"] == "brake"
+    assert 100 <= shown["bounced"] < PEOPLE
+    figures = mailing.db.value("SELECT settings -> 'braked' FROM campaign WHERE campaign_id = %s",
+                               campaign)
+    assert (figures["kind"], figures["provider"], figures["limit"]) == ("bounced", "bad", 0.1)
+    assert figures["n"] == figures["of"] >= 100
+    said = (f"100.0 % of {figures['of']} at bad bounced, above the limit of 10 % "
+            "(brake.bounced_percent)")
+    assert shown["reason_text"] == said
+    assert said in mailing.edm("why", "spring").out
+    assert said in mailing.edm("report", "campaign", "spring").out
+    chinese = f"bad 的 {figures['of']} 封中 100.0 % 退信，超过上限 10 %"
+    assert chinese in mailing.edm("why", "spring", "--lang", "zh").out
+    assert chinese in mailing.edm("report", "campaign", "spring", "--lang", "zh").out
+    mailing.wait(alerts.exists, "the alert")
+    alert = json.loads(mailing.wait(alerts.read_text, "its text"))
+    assert (alert["alert"], alert["campaign"], alert["why"]) == ("campaign_braked", "spring", said)
+
+    # Resumed, it is judged by what comes from now on: another canary is tried before it stops.
+    mailing.wait(lambda: not mailing.states(campaign).get("leased"), "nothing is in hand")
+    before = mailing.states(campaign)["bounced"]
+    told = mailing.edm("campaign", "resume", "spring").out
+    assert "its brake judges what comes back from now on" in told
+    mailing.wait(lambda: mailing.states(campaign)["bounced"] > before, "it goes on")
+    braked(mailing, "spring")
+    assert mailing.states(campaign)["bounced"] >= before + 100
+
+    mailing.edm("config", "set", "brake.bounced_percent", "0")
+    mailing.limit(provider="bad", rate=(5000, "s"))
+    mailing.edm("campaign", "resume", "spring")
+    mailing.finished(campaign)
+    assert mailing.states(campaign) == {"delivered": PEOPLE, "bounced": PEOPLE}
+
+
+def test_an_ordinary_share_of_bounces_stops_nothing(mailing):
+    mailing.provider("good")
+    mailing.provider("bad", profile=BOUNCE)
+    mailing.source("s1")
+    campaign = mailing.campaign("spring", {"good": 1500, "bad": 90})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.finished(campaign)
+    assert mailing.states(campaign) == {"delivered": 1500, "bounced": 90}
