@@ -32,13 +32,17 @@ static int run_campaign(struct cli *cli, struct err *err)
 static int run_bounces(struct cli *cli, struct err *err)
 {
 	const char *by = cli_option(cli, "by");
+	int64_t samples = 3;
 	struct bounces_request request = {.campaign = cli_option(cli, "campaign"),
 					  .by = by ? by : "cause",
 					  .language = report_language(cli)};
 	/* A campaign is reported whole, everything together by the week. */
 	request.last_ms = request.campaign ? 0 : WEEK_MS;
-	if (args_duration(&cli->args, "last", &request.last_ms, err) != 0)
+	if (args_duration(&cli->args, "last", &request.last_ms, err) != 0 ||
+	    args_number(&cli->args, "samples", ARG_RANGE(0, BOUNCES_SAMPLES_MAX), &samples, err) !=
+		    0)
 		return -1;
+	request.samples = (int)samples;
 	struct pg_blocking *db = cli_database(cli, err);
 	json_t *bounces = db ? bounces_load(db, &request, err) : NULL;
 	if (bounces == NULL)
@@ -230,7 +234,8 @@ static int run_recipients(struct cli *cli, struct err *err)
 
 static const struct arg_option bounces_options[] = {
 	{"campaign", "NAME", "of this campaign (default: of all)"},
-	{"by", "WHAT", "also grouped by provider, source, campaign or hour (default: cause)"},
+	{"by", "WHAT", "also grouped by these of provider,source,campaign,hour (default: cause)"},
+	{"samples", "N", "show up to N different replies of each cause (default 3)"},
 	{"last", "TIME", "of the last so long: 7d, 2h (default: 7d; with --campaign: all of it)"},
 	{NULL, NULL, NULL},
 };
@@ -264,6 +269,7 @@ const struct cli_verb report_verbs[] = {
 	 .options = bounces_options,
 	 .summary = "What was refused: causes, what servers said, what to do",
 	 .examples = "    edm report bounces --campaign spring --by provider\n"
+		     "    edm report bounces --by provider,source,hour --last 1d --lang zh\n"
 		     "    edm report bounces --last 2h --by hour --json",
 	 .takes_json = true,
 	 .run = run_bounces},

@@ -136,6 +136,12 @@ static int64_t class_count(const json_t *row, enum outcome_class klass)
 	return document_int(json_object_get(row, "by_class"), number);
 }
 
+/* The tail is a word of ours; all others are names. */
+static const char *provider_name(const struct cli *cli, const char *name)
+{
+	return strcmp(name, "tail") == 0 ? REPORT_SAY(cli, "tail", "其他") : name;
+}
+
 /* Attempts by class, of a provider or a source a row. */
 static void print_attempts(struct cli *cli, const json_t *rows, const char *key)
 {
@@ -159,7 +165,7 @@ static void print_attempts(struct cli *cli, const json_t *rows, const char *key)
 	json_array_foreach(rows, i, row)
 	{
 		int64_t other = document_int(row, "n");
-		table_str(&t, str_from(document_text(row, key)));
+		table_str(&t, str_from(provider_name(cli, document_text(row, key))));
 		report_number(&t, other);
 		for (size_t k = 0; k < ARRAY_LEN(shown); k++) {
 			report_number(&t, class_count(row, shown[k]));
@@ -294,8 +300,26 @@ static void print_samples(struct cli *cli, const json_t *cause)
 	}
 }
 
+/* "qq / mx1", the hour as people read it. */
+static void append_group(const struct cli *cli, const json_t *group, struct buf *out)
+{
+	static const char *const keys[] = {"provider", "source", "campaign"};
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *name = document_text(group, keys[i]);
+		if (name[0] == '\0')
+			continue;
+		buf_append_cstr(out, out->len > 0 ? " / " : "");
+		buf_append_cstr(out, i == 0 ? provider_name(cli, name) : name);
+	}
+	if (document_int(group, "hour_at") == 0)
+		return;
+	buf_append_cstr(out, out->len > 0 ? " / " : "");
+	format_time(document_int(group, "hour_at"), report_language(cli), out);
+}
+
 static void print_groups(struct cli *cli, const json_t *bounces)
 {
+	enum language language = report_language(cli);
 	struct table t;
 	size_t i, k;
 	json_t *group, *cause;
@@ -306,17 +330,19 @@ static void print_groups(struct cli *cli, const json_t *bounces)
 	table_init(&t, REPORT_SAY(cli, "NAME|TIMES|CLASS|CAUSE", "名称|次数|类别|原因"));
 	json_array_foreach(groups, i, group)
 	{
+		struct buf name;
+		buf_init(&name, LINE_MAX_BYTES);
+		append_group(cli, group, &name);
 		json_array_foreach(json_object_get(group, "causes"), k, cause)
 		{
-			table_str(&t, str_from(k == 0 ? document_text(group, "key") : ""));
+			enum outcome_class klass = (enum outcome_class)document_int(cause, "class");
+			enum outcome_cause why = (enum outcome_cause)document_int(cause, "cause");
+			table_str(&t, k == 0 ? buf_str(&name) : STR(""));
 			report_number(&t, document_int(cause, "n"));
-			table_str(&t, str_from(words_class(
-					      (enum outcome_class)document_int(cause, "class"),
-					      report_language(cli))));
-			table_str(&t, str_from(words_cause(
-					      (enum outcome_cause)document_int(cause, "cause"),
-					      report_language(cli))));
+			table_str(&t, str_from(words_class(klass, language)));
+			table_str(&t, str_from(words_cause(why, language)));
 		}
+		buf_done(&name);
 	}
 	table_print(&t, cli, "");
 }

@@ -3,10 +3,13 @@
 
 import csv
 import io
+import json
+import re
+import time
 
 import pytest
 
-from support.ledger_rows import STATES, LedgerRows
+from support.ledger_rows import QUERIES, STATES, LedgerRows
 
 UNKNOWN_USER = {
     "code": 550,
@@ -86,7 +89,7 @@ def test_campaign_in_words(edm, spring):
 def test_a_campaign_that_is_not_there(edm):
     for verb in (["campaign", "x"], ["recipients", "x"], ["bounces", "--campaign", "x"]):
         assert "there is no campaign 'x'" in edm.fails(3, "report", *verb)
-    assert "--by is cause" in edm.fails(2, "report", "bounces", "--by", "moon")
+    assert "--by is some of cause" in edm.fails(2, "report", "bounces", "--by", "moon")
     assert "no recipient state 'x'" in edm.fails(2, "report", "recipients", "x", "--state", "x")
     assert "not both" in edm.fails(2, "report", "recipients", "x", "--csv", "--json")
 
@@ -118,6 +121,78 @@ def test_bounces_by(edm, spring, by, want):
     report = edm("report", "bounces", "--by", by, "--json").json
     assert {g["key"]: g["n"] for g in report["groups"]} == want
     assert all(g["n"] == sum(c["n"] for c in g["causes"]) for g in report["groups"])
+
+
+def test_bounces_by_several_things_at_once(edm, spring):
+    report = edm("report", "bounces", "--by", "provider, source,hour", "--json").json
+    assert report["by"] == "provider, source,hour"
+    found = {(g["provider"], g["source"]): g["n"] for g in report["groups"]}
+    assert found == {("qq", "mx1"): 1, ("gmail", "mx2"): 1, ("tail", "mx1"): 1}
+    for group in report["groups"]:
+        assert group["key"] == f"{group['provider']} / {group['source']} / " + re.sub(
+            ":00:00Z$", ":00Z", group["hour_at"])
+    text = edm("report", "bounces", "--by", "source,provider").out
+    assert re.search(r"^qq / mx1 +1 +bounced +unknown user$", text, re.M)
+    none = edm("report", "bounces", "--samples", "0", "--json").json
+    assert [c["samples"] for c in none["causes"]] == [[], [], []]
+    assert "'qq'" in edm.fails(2, "report", "bounces", "--by", "provider,qq")
+
+
+# What is no word of ours: commands, names, ids of rules, what servers said, addresses, per cent.
+NO_WORDS = re.compile(
+    r"edm( [a-z]+)+( --[a-z]+( unknown)?)?( ADDRESS)?|\[[a-z.-]+\]|\S+@\S+|^  \S+: .*$"
+    r"|\b(spring|mx[12]|qq|gmail\.spam|[Gg]mail|any\.[a-z-]+|IP|DNS|PTR|SMTP|SPF|DKIM|DMARC|TLS)\b",
+    re.M)
+
+
+def test_chinese_reports_have_no_english_in_them(edm, spring, database):
+    database.query("UPDATE edm.campaign SET state = 4, reason = 3, reason_text = 'its scheduled"
+                   " start was missed by more than its grace'")
+    replies = [r["reply"] for r in edm("report", "replies", "--json").json["replies"]]
+    for verb in (["campaign", "spring"], ["bounces", "--by", "provider,source,hour,campaign"],
+                 ["bounces"], ["replies"], ["recipients", "spring"]):
+        text = edm("report", *verb, "--lang", "zh").out
+        for reply in replies:
+            text = text.replace(reply, "")
+        left = NO_WORDS.sub("", text)
+        assert not re.search("[A-Za-z]{2,}", left), left
+
+
+def nodes_of(plan):
+    """Every node of an EXPLAIN in JSON."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes_of(child)
+
+
+def test_ten_million_outcomes_are_told_from_the_counters(edm, spring, database):
+    """A campaign of ten hours at ten providers over four sources, with bounces of every cause."""
+    database.query(
+        "INSERT INTO edm.attempts(campaign_id, minute, provider, source_id, class, cause, n)"
+        " SELECT %s, date_trunc('minute', now()) - m * interval '1 min', 'p' || p, s, k.class,"
+        "        k.cause, k.n"
+        "   FROM generate_series(1, 600) m, generate_series(0, 9) p, generate_series(1, 4) s,"
+        "        (VALUES (1, 0, 400), (2, 16, 10), (5, 1, 4), (5, 2, 1), (4, 18, 1), (6, 23, 1))"
+        "        k(class, cause, n)", spring.campaign)
+    database.query("ANALYZE edm.attempts")
+    total = database.value("SELECT sum(n) FROM edm.attempts")
+    assert total > 10_000_000
+    # No outcome is read, whatever is asked for.
+    sql = (QUERIES / "report/bounces.sql").read_text().rstrip().rstrip(";")
+    for by in ("{}", "{provider,source,campaign,hour}"):
+        database.query("SET search_path = edm")
+        plan = database.value(
+            "EXPLAIN (FORMAT JSON) "
+            + sql.replace("$1", "'spring'").replace("$2", "NULL").replace("$3", f"'{by}'::text[]"))
+        read = {n["Relation Name"] for n in nodes_of((plan if isinstance(plan, list)
+                                                     else json.loads(plan))[0]["Plan"])
+                if "Relation Name" in n}
+        assert "attempts" in read and not any(name.startswith("outcome") for name in read)
+    began = time.monotonic()
+    report = edm("report", "bounces", "--campaign", "spring", "--by", "provider,source", "--json")
+    print(f"{total} outcomes: {time.monotonic() - began:.2f} s")
+    assert report.json["total"] == 3 + 600 * 10 * 4 * 7
+    assert len(report.json["groups"]) == 3 + 30, "two sources have names"
 
 
 def test_bounces_by_hour_and_of_a_time(edm, spring, database):

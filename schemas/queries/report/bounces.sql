@@ -1,7 +1,7 @@
--- Refusals (bounced, rejected, blocked) from the counters: a JSON document. $1 a campaign or NULL =
--- all that are not hidden, $2 of the last so many milliseconds or NULL, $3 grouped by: provider,
--- source, campaign, hour, or cause = not further. Up to three different replies are shown of each
--- class and cause, out of the last minute in which it was seen.
+-- Refusals (bounced, rejected, blocked) from the counters alone: a JSON document. $1 a campaign or
+-- NULL = all that are not hidden, $2 of the last so many milliseconds or NULL, $3 grouped by these
+-- of provider, source, campaign and hour (none: by cause only). Each class and cause comes with the
+-- last minute it was seen in and a campaign of that, for samples (report/bounce_samples).
 WITH c AS (
 	SELECT campaign_id, name FROM campaign
 	 WHERE removed_at IS NULL
@@ -25,39 +25,32 @@ WITH c AS (
 	       (array_agg(campaign_id ORDER BY minute DESC))[1] AS campaign_id
 	  FROM refused GROUP BY 1, 2
 ), grouped AS (
-	SELECT CASE $3::text WHEN 'provider' THEN coalesce(nullif(r.provider, ''), 'tail')
-	                     WHEN 'source' THEN coalesce(s.name, '-')
-	                     WHEN 'campaign' THEN r.name
-	                     ELSE to_char(r.minute AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00"Z"')
-	       END AS key, r.class, r.cause, sum(r.n)::bigint AS n
+	SELECT CASE WHEN 'provider' = ANY ($3::text[])
+	            THEN coalesce(nullif(r.provider, ''), 'tail') END AS provider,
+	       CASE WHEN 'source' = ANY ($3) THEN coalesce(s.name, '-') END AS source,
+	       CASE WHEN 'campaign' = ANY ($3) THEN r.name END AS campaign,
+	       CASE WHEN 'hour' = ANY ($3) THEN date_trunc('hour', r.minute, 'UTC') END AS hour,
+	       r.class, r.cause, sum(r.n)::bigint AS n
 	  FROM refused r LEFT JOIN source s USING (source_id)
-	 WHERE $3::text <> 'cause'
-	 GROUP BY 1, 2, 3
+	 WHERE cardinality($3) > 0
+	 GROUP BY 1, 2, 3, 4, 5, 6
+), groups AS (
+	SELECT provider, source, campaign, hour, sum(n)::bigint AS n,
+	       jsonb_agg(jsonb_build_object('class', class, 'cause', cause, 'n', n)
+	                 ORDER BY n DESC, class, cause) AS causes
+	  FROM grouped GROUP BY 1, 2, 3, 4
 )
 SELECT jsonb_build_object(
-	'by', $3::text,
 	'total', (SELECT coalesce(sum(n), 0) FROM cause),
 	'causes', (SELECT jsonb_agg(jsonb_build_object(
-			'class', g.class, 'cause', g.cause, 'n', g.n,
-			'samples', coalesce(x.samples, '[]'))
-			ORDER BY g.n DESC, g.class, g.cause)
-	             FROM cause g LEFT JOIN LATERAL (
-		SELECT jsonb_agg(jsonb_build_object(
-			'code', o.code, 'enhanced', o.enhanced,
-			'template', coalesce(t.template, ''), 'vars', o.vars,
-			'rule', o.rule, 'provider', o.provider, 'mx', o.mx,
-			'stage', o.stage, 'words', o.words, 'at', time_us(o.at))) AS samples
-		  FROM (SELECT DISTINCT ON (m.template) m.* FROM (
-				SELECT * FROM outcome o
-				 WHERE o.at >= g.minute AND o.at < g.minute + interval '1 min'
-				   AND o.campaign_id = g.campaign_id AND o.class = g.class
-				   AND o.cause = g.cause
-				 LIMIT 200) m
-			 ORDER BY m.template LIMIT 3) o
-		  LEFT JOIN reply_template t ON t.hash = o.template) x ON true),
-	'groups', (SELECT jsonb_agg(to_jsonb(k) ORDER BY CASE WHEN $3::text = 'hour' THEN k.key END,
-	                            k.n DESC, k.key)
-	             FROM (SELECT key, sum(n)::bigint AS n, jsonb_agg(jsonb_build_object(
-				'class', class, 'cause', cause, 'n', n)
-				ORDER BY n DESC, class, cause) AS causes
-	                     FROM grouped GROUP BY key) k));
+			'class', class, 'cause', cause, 'n', n, 'campaign_id', campaign_id,
+			'minute', time_us(minute)) ORDER BY n DESC, class, cause)
+	             FROM cause),
+	'groups', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+			'key', concat_ws(' / ', provider, source, campaign,
+			                 to_char(hour AT TIME ZONE 'UTC',
+			                         'YYYY-MM-DD"T"HH24:00"Z"')),
+			'provider', provider, 'source', source, 'campaign', campaign,
+			'hour_at', time_us(hour), 'n', n, 'causes', causes))
+			ORDER BY hour, n DESC, provider, source, campaign)
+	             FROM groups));
