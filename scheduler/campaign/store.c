@@ -457,6 +457,7 @@ static int resend_body(void *owner, struct err *err)
 		return -1;
 	pg_params_init(&params);
 	pg_add_int4(&params, r->move.row->id);
+	pg_add_time(&params, r->move.row->now_us);
 	int result = pg_run(r->db, "ledger/resend_unknown", &params, &rows, err);
 	if (result == 0)
 		r->count = pg_int(rows, 0, 0);

@@ -133,7 +133,8 @@ struct campaign_change {
 /* One move of the state machine. REFUSED with the legal moves, or when row is stale. */
 int campaign_apply(struct pg_blocking *db, const struct campaign_row *row, enum campaign_move move,
 		   const struct campaign_change *change, struct err *err) NODISCARD;
-/* Sends once more to everybody whose outcome is unknown; how many. REFUSED when there is nobody. */
+/* Sends once more to everybody whose outcome was unknown when row was read; how many. REFUSED when
+ * there is nobody. */
 int campaign_resend_unknown(struct pg_blocking *db, const struct campaign_row *row,
 			    const struct campaign_actor *by, int64_t *count_out,
 			    struct err *err) NODISCARD;

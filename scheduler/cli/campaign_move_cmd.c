@@ -303,6 +303,11 @@ static int resend(struct cli *cli, struct campaign_view *view, struct err *err)
 	if (load_for(cli, MOVE_RESEND, view, err) != 0)
 		return -1;
 	count = view->items[0].counts[RECIPIENT_UNKNOWN];
+	if (count == 0)
+		return err_set(err, ERR_REFUSED,
+			       "nobody in campaign %s has an unknown outcome: there is nothing to "
+			       "resend",
+			       name);
 	if (cli_confirm(cli, err,
 			"Sending once more to %s %s of campaign %s who may have got it already",
 			cli_number(count, number, sizeof(number)),

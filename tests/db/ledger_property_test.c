@@ -158,6 +158,7 @@ static void resend(struct game *g)
 	struct err err;
 	pg_params_init(&params);
 	pg_add_int4(&params, g->w.campaign);
+	pg_add_time(&params, INT64_MAX);
 	must(pg_run(g->w.conn, "ledger/resend_unknown", &params, NULL, &err) == 0);
 	pg_params_done(&params);
 }

@@ -1,8 +1,9 @@
--- The operator sends to the unknown of a campaign once more: due now, same message. $1 campaign.
--- Returns how many.
+-- The operator sends to the unknown of a campaign once more: due now, same message. $1 campaign,
+-- $2 only who was unknown by then, as the operator was told. Returns how many.
 WITH gone AS MATERIALIZED (
 	DELETE FROM unknown u USING chunk_data c
-	 WHERE u.campaign_id = $1::int AND c.campaign_id = u.campaign_id
+	 WHERE u.campaign_id = $1::int AND u.at <= $2::timestamptz
+	   AND c.campaign_id = u.campaign_id
 	   AND c.chunk_no = u.chunk_no
 	RETURNING u.*
 ), r AS (
