@@ -171,6 +171,16 @@ static void print_hours(struct cli *cli, const struct campaign_row *c)
 }
 
 /* As reports have it. */
+static const char *tenths_of(int64_t tenths, int64_t part, char dst[SHARE_MAX])
+{
+	struct buf text;
+	buf_init(&text, SHARE_MAX - 1);
+	format_tenths(tenths, part, &text);
+	snprintf(dst, SHARE_MAX, "%s", text.data);
+	buf_done(&text);
+	return dst;
+}
+
 static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
 {
 	struct buf text;
@@ -184,8 +194,10 @@ static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
 static void print_counts(struct cli *cli, const struct campaign_row *c)
 {
 	char number[32], share[SHARE_MAX];
+	int64_t tenths[RECIPIENT_STATE_END];
 	if (c->started_us == 0)
 		return;
+	share_tenths(c->counts, RECIPIENT_STATE_END, tenths);
 	cli_printf(cli, "  %-12s %12s%s\n", "audience",
 		   cli_number(c->audience, number, sizeof(number)),
 		   c->is_complete ? "" : " (being built)");
@@ -193,7 +205,7 @@ static void print_counts(struct cli *cli, const struct campaign_row *c)
 		if (c->counts[state] != 0 || state == RECIPIENT_DELIVERED)
 			cli_printf(cli, "  %-12s %12s  %7s\n", state_words(state),
 				   cli_number(c->counts[state], number, sizeof(number)),
-				   share_of(c->counts[state], c->audience, share));
+				   tenths_of(tenths[state], c->counts[state], share));
 	if (c->rate > 0)
 		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
 	print_time(cli, "done about", c->eta_us);

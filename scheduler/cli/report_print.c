@@ -33,11 +33,11 @@ void report_time(struct table *t, int64_t us, enum language language)
 	buf_done(&text);
 }
 
-static void share_cell(struct table *t, int64_t part, int64_t whole)
+static void share_cell(struct table *t, int64_t tenths, int64_t part)
 {
 	struct buf text;
 	buf_init(&text, 64);
-	format_share(part, whole, &text);
+	format_tenths(tenths, part, &text);
 	table_str(t, buf_str(&text));
 	buf_done(&text);
 }
@@ -114,12 +114,15 @@ static void print_states(struct cli *cli, const json_t *campaign)
 	};
 	struct table t;
 	int64_t audience = document_int(campaign, "audience");
+	int64_t counts[ARRAY_LEN(order)], tenths[ARRAY_LEN(order)];
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		counts[i] = document_int(campaign, recipient_state_name(order[i]));
+	share_tenths(counts, ARRAY_LEN(order), tenths);
 	table_init(&t, REPORT_SAY(cli, "STATE|PEOPLE|SHARE", "状态|人数|占比"));
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		int64_t n = document_int(campaign, recipient_state_name(order[i]));
 		table_str(&t, str_from(words_state(order[i], report_language(cli))));
-		report_number(&t, n);
-		share_cell(&t, n, audience);
+		report_number(&t, counts[i]);
+		share_cell(&t, tenths[i], counts[i]);
 	}
 	table_str(&t, str_from(REPORT_SAY(cli, "audience", "受众合计")));
 	report_number(&t, audience);

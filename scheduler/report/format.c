@@ -9,6 +9,7 @@
 
 #define US_PER_S 1000000
 #define BEIJING_S (8 * 3600)
+#define TENTHS 1000
 #define WAN 10000
 
 static struct tm parts_of(int64_t us, int64_t offset_s)
@@ -94,13 +95,49 @@ void format_share(int64_t part, int64_t whole, struct buf *out)
 		buf_append_char(out, '-');
 		return;
 	}
-	/* Rounded down, so that 100 % means everybody. */
-	int64_t tenths = (int64_t)((__int128)part * 1000 / whole);
-	if (tenths == 0 && part > 0) {
+	int64_t tenths = (int64_t)(((__int128)part * 2000 + whole) / 2 / whole);
+	format_tenths(tenths == TENTHS && part < whole ? TENTHS - 1 : tenths, part, out);
+}
+
+void format_tenths(int64_t tenths, int64_t part, struct buf *out)
+{
+	if (tenths == 0 && part > 0)
 		buf_append_cstr(out, "<0.1 %");
-		return;
+	else
+		buf_appendf(out, "%lld.%lld %%", (long long)(tenths / 10),
+			    (long long)(tenths % 10));
+}
+
+/* Which part is to have the next tenth: the one that is furthest below what is its due. */
+static size_t most_short(const int64_t *parts, size_t count, int64_t whole, const int64_t *tenths)
+{
+	size_t best = count;
+	__int128 most = 0;
+	for (size_t i = 0; i < count; i++) {
+		__int128 lacks = (__int128)parts[i] * TENTHS - (__int128)tenths[i] * whole;
+		bool would_be_all = tenths[i] == TENTHS - 1 && parts[i] < whole;
+		if (parts[i] > 0 && !would_be_all && (best == count || lacks > most)) {
+			best = i;
+			most = lacks;
+		}
 	}
-	buf_appendf(out, "%lld.%lld %%", (long long)(tenths / 10), (long long)(tenths % 10));
+	return best;
+}
+
+void share_tenths(const int64_t *parts, size_t count, int64_t *tenths_out)
+{
+	int64_t whole = 0, left = TENTHS;
+	for (size_t i = 0; i < count; i++)
+		whole += parts[i];
+	for (size_t i = 0; i < count; i++) {
+		tenths_out[i] = whole > 0 ? (int64_t)((__int128)parts[i] * TENTHS / whole) : 0;
+		left -= tenths_out[i];
+	}
+	for (; whole > 0 && left > 0; left--) {
+		size_t next = most_short(parts, count, whole, tenths_out);
+		must(next < count);
+		tenths_out[next]++;
+	}
 }
 
 void format_reply(int code, int32_t enhanced, struct str text, struct buf *out)

@@ -18,9 +18,14 @@ void format_iso(int64_t us, struct buf *out);
 void format_span(int64_t ms, enum language language, struct buf *out);
 /* "1,234,567"; in Chinese "1,234,567（123.5 万）" from ten thousand on. */
 void format_people(int64_t n, enum language language, struct buf *out);
-/* part of whole in per cent, one digit: "98.7 %"; "-" of nothing. Never "100.0 %" unless all, nor
- * "0.0 %" unless nobody: then "<0.1 %". */
+/* part of whole in per cent, rounded to one digit: "98.7 %"; "-" of nothing. Never "100.0 %" unless
+ * all, nor "0.0 %" unless nobody: then "<0.1 %". */
 void format_share(int64_t part, int64_t whole, struct buf *out);
+/* The shares of count parts that make up a whole, in tenths of a per cent, so rounded that their
+ * sum is 1000 (what is cut goes to those that lose most by it); all 0 of nothing. */
+void share_tenths(const int64_t *parts, size_t count, int64_t *tenths_out);
+/* One of those, as format_share has it. */
+void format_tenths(int64_t tenths, int64_t part, struct buf *out);
 /* "550 5.1.1 text"; code and enhanced (class × 1,000,000 + subject × 1,000 + detail) are left out
  * when 0. */
 void format_reply(int code, int32_t enhanced, struct str text, struct buf *out);

@@ -84,9 +84,40 @@ static void test_numbers(void **state)
 	check(&text, "<0.1 %");
 	format_share(0, 100000, &text);
 	check(&text, "0.0 %");
+	format_share(2, 3, &text);
+	check(&text, "66.7 %");
 	format_share(INT64_MAX, INT64_MAX, &text);
 	check(&text, "100.0 %");
 	buf_done(&text);
+}
+
+static void test_shares_sum_to_a_hundred(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t parts[4], want[4]; /* tenths of a per cent */
+	} cases[] = {
+		{{1, 1, 1, 0}, {334, 333, 333, 0}},
+		{{2, 1, 0, 0}, {667, 333, 0, 0}},
+		{{4, 0, 0, 0}, {1000, 0, 0, 0}},
+		{{0, 0, 0, 0}, {0, 0, 0, 0}},
+		/* Not everybody is never a hundred: who is left over has a tenth. */
+		{{9999, 1, 0, 0}, {999, 1, 0, 0}},
+		{{99999, 1, 0, 0}, {999, 1, 0, 0}},
+		{{333, 333, 333, 1}, {333, 333, 333, 1}},
+		{{6666, 1667, 1667, 0}, {666, 167, 167, 0}},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t tenths[4], whole = 0;
+		for (size_t k = 0; k < 4; k++)
+			whole += cases[i].parts[k];
+		share_tenths(cases[i].parts, 4, tenths);
+		int64_t sum = 0;
+		for (size_t k = 0; k < 4; k++)
+			sum += tenths[k];
+		assert_int_equal(sum, whole > 0 ? 1000 : 0);
+		assert_memory_equal(tenths, cases[i].want, sizeof(tenths));
+	}
 }
 
 static void test_replies(void **state)
@@ -136,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_shares_sum_to_a_hundred),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_cells_are_safe_in_a_spreadsheet),
 	};
