@@ -80,7 +80,7 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 {
 	switch (cap->origin) {
 	case ORIGIN_OPERATOR:
-		buf_appendf(out, " by operator (rule %lld)", (long long)cap->rule);
+		buf_appendf(out, " by operator (limit %lld)", (long long)cap->rule);
 		break;
 	case ORIGIN_DEFAULT:
 		buf_append_cstr(out, " by default");

@@ -329,5 +329,9 @@ int content_source_take(struct content_source *s, const struct content_request *
 
 int content_source_compile(const struct content_source *s, struct content **out, struct err *err)
 {
-	return content_new(&s->spec, out, err);
+	int result = content_new(&s->spec, out, err);
+	/* It was typed, or stands in a file that was named: wrong use, as a wrong option is. */
+	if (result != 0 && err != NULL && err->kind == ERR_INPUT)
+		err->kind = ERR_USAGE;
+	return result;
 }

@@ -42,7 +42,8 @@ void content_source_copy(struct content_source *s, const struct content_spec *st
  * option or the file. */
 int content_source_take(struct content_source *s, const struct content_request *request,
 			struct err *err) NODISCARD;
-/* Compiles it: whole and without an error of a template. The content is the caller's. */
+/* Compiles it: whole and without an error of a template, else USAGE. The content is the caller's.
+ */
 int content_source_compile(const struct content_source *s, struct content **out,
 			   struct err *err) NODISCARD;
 /* True if nothing of a content was given. */

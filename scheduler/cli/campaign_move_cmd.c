@@ -205,12 +205,17 @@ int run_campaign_pause(struct cli *cli, struct err *err)
 	int64_t leased = result == 0 ? view.items[0].counts[RECIPIENT_LEASED] : 0;
 	if (result == 0)
 		result = apply(cli, &view, MOVE_PAUSE, err);
-	if (result == 0)
+	if (result == 0 && leased > 0)
 		cli_printf(cli,
 			   "campaign %s is paused; of up to %s %s in hand, what has not begun is "
-			   "given back\nto go on: edm campaign resume %s\n",
+			   "given back\n",
 			   cli_arg(cli, 0), cli_number(leased, number, sizeof(number)),
-			   plural(leased, "message", "messages"), cli_arg(cli, 0));
+			   plural(leased, "message", "messages"));
+	else if (result == 0)
+		cli_printf(cli, "campaign %s is paused; nothing of it is in hand\n",
+			   cli_arg(cli, 0));
+	if (result == 0)
+		cli_printf(cli, "to go on: edm campaign resume %s\n", cli_arg(cli, 0));
 	campaign_view_done(&view);
 	return result;
 }

@@ -139,7 +139,7 @@ void cli_printf(struct cli *cli, const char *fmt, ...)
 }
 
 /* Columns on a terminal: East Asian wide characters take two. */
-static size_t display_width(const char *text)
+size_t cli_width(const char *text)
 {
 	size_t width = 0;
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
@@ -155,14 +155,14 @@ void cli_print_table(struct cli *cli, const char *const *cells, size_t rows, siz
 {
 	size_t *widths = xcalloc(columns, sizeof(widths[0]));
 	for (size_t i = 0; i < rows * columns; i++) {
-		size_t width = display_width(cells[i]);
+		size_t width = cli_width(cells[i]);
 		if (width > widths[i % columns])
 			widths[i % columns] = width;
 	}
 	for (size_t i = 0; i < rows * columns; i++) {
 		bool is_last = i % columns == columns - 1;
 		fputs(cells[i], cli->out);
-		size_t pad = widths[i % columns] - display_width(cells[i]) + 2;
+		size_t pad = widths[i % columns] - cli_width(cells[i]) + 2;
 		for (size_t k = 0; !is_last && k < pad; k++)
 			fputc(' ', cli->out);
 		if (is_last)

@@ -55,6 +55,8 @@ int cli_event(struct cli *cli, const char *verb, const char *object, json_t *det
 /* Prints the document and drops the reference. */
 int cli_print_json(struct cli *cli, json_t *document);
 void cli_printf(struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Columns that text takes on a terminal: two a character of Chinese. */
+size_t cli_width(const char *text);
 /* A table: rows × columns of NUL-terminated cells, padded by display width (Chinese is two wide);
  * the first row is the heading. */
 void cli_print_table(struct cli *cli, const char *const *cells, size_t rows, size_t columns);

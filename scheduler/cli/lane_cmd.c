@@ -73,7 +73,7 @@ static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 			  "kind", limit_kind_name(v->kind), "per",
 			  has_period ? limit_period_name(v->period) : NULL, "count",
 			  (json_int_t)v->cap->count, "origin", limit_origin_name(v->cap->origin),
-			  "rule", v->cap->rule ? json_integer(v->cap->rule) : json_null(),
+			  "limit_id", v->cap->rule ? json_integer(v->cap->rule) : json_null(),
 			  "left_ms", steer_left_json(v->cap->until_ms, now), "set_by",
 			  rule ? json_of_str(rule->set_by) : json_null(), "because",
 			  rule ? json_of_text_or_null(rule->because) : json_null(), "says",

@@ -137,20 +137,68 @@ static int run_unset(struct cli *cli, struct err *err)
 	return 0;
 }
 
-static int run_undo(struct cli *cli, struct err *err)
+/* Is the rule among those of the snapshot? */
+static bool has_rule(const struct ip_pool_snapshot *s, int64_t id)
+{
+	for (size_t i = 0; i < s->limits.count; i++)
+		if (s->limits.rules[i].id == id)
+			return true;
+	return false;
+}
+
+/* A line for each rule of one snapshot that the other has not; how many, or -1. */
+static int report_difference(struct cli *cli, const struct ip_pool_snapshot *of,
+			     const struct ip_pool_snapshot *without, const char *what,
+			     struct err *err)
+{
+	struct buf scope, values;
+	int told = 0;
+	buf_init(&scope, 1024);
+	buf_init(&values, 1024);
+	for (size_t i = 0; told >= 0 && i < of->limits.count; i++) {
+		const struct limit_rule *rule = &of->limits.rules[i];
+		if (has_rule(without, rule->id))
+			continue;
+		buf_clear(&scope);
+		buf_clear(&values);
+		limit_values_render(&rule->values, &values);
+		told = describe(cli->db, rule, &scope, err) == 0 ? told + 1 : -1;
+		if (told > 0)
+			cli_printf(cli, "%s: limit %lld, %s: %s\n", what, (long long)rule->id,
+				   scope.data, values.data);
+	}
+	buf_done(&scope);
+	buf_done(&values);
+	return told;
+}
+
+/* What it was before and is after tells what was undone: one change may be of several limits. */
+static int undo(struct cli *cli, int64_t id, struct err *err)
 {
 	struct change change = steer_change(cli);
+	struct ip_pool_snapshot *before = NULL, *after = NULL;
+	if (steer_load(cli, &before, err) != 0)
+		return -1;
+	int result = limit_store_undo(cli->db, id, &change, &id, err);
+	if (result == 0)
+		result = steer_load(cli, &after, err);
+	int ended = result == 0 ? report_difference(cli, before, after, "taken back", err) : -1;
+	int begun = ended >= 0 ? report_difference(cli, after, before, "holds again", err) : -1;
+	if (ended == 0 && begun == 0)
+		cli_printf(cli, "limit %lld is undone; it did not hold any more\n", (long long)id);
+	ip_pool_snapshot_drop(before);
+	ip_pool_snapshot_drop(after);
+	return begun < 0 ? -1 : 0;
+}
+
+static int run_undo(struct cli *cli, struct err *err)
+{
 	int64_t id = 0;
 	if (cli_arg(cli, 0) != NULL &&
 	    (str_to_i64(str_from(cli_arg(cli, 0)), &id) != 0 || id < 1 || id > INT32_MAX))
 		return err_set(err, ERR_USAGE, "'%s' is no number of a limit; see: edm limit show",
 			       cli_arg(cli, 0));
-	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL || limit_store_undo(db, id, &change, &id, err) != 0)
-		return -1;
-	cli_printf(cli, "limit %lld is undone; edm limit show lists what is in force\n",
-		   (long long)id);
-	return 0;
+	return cli_database(cli, err) == NULL ? -1 : undo(cli, id, err);
 }
 
 /* ------------------------------------------------------------------------------------------ show
@@ -203,7 +251,7 @@ static int run_show(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "id|applies to|limit|until|set by|because");
+	table_init(&t, "limit|applies to|value|until|set by|because");
 	buf_init(&scope, 1024);
 	for (size_t i = 0; i < s->limits.count && result == 0; i++) {
 		const struct limit_rule *rule = &s->limits.rules[i];

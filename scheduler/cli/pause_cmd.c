@@ -5,6 +5,7 @@
 #include "ip-pool/store/pause_store.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
+#include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
 
@@ -125,13 +126,13 @@ static int run_resume(struct cli *cli, struct err *err)
 
 static json_t *pause_json(const struct pause *p, const struct buf *scope, int64_t now)
 {
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:o}", "id",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id",
 			 (json_int_t)p->id, "scope", json_of_str(buf_str(scope)), "provider",
 			 json_of_text_or_null(p->provider), "source",
 			 json_of_text_or_null(p->source), "campaign_id",
 			 p->campaign ? json_integer(p->campaign) : json_null(), "origin",
 			 pause_origin_name(p->origin), "who", json_of_str(p->who), "because",
-			 json_of_text_or_null(p->because), "since_us", (json_int_t)p->since_us,
+			 json_of_text_or_null(p->because), "since", time_json(p->since_us),
 			 "left_ms", steer_left_json(p->until_ms, now));
 }
 

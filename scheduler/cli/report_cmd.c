@@ -159,15 +159,51 @@ static int json_row(void *owner, const struct recipient_row *row, struct err *er
 	return put_line(l, err);
 }
 
+/* The columns of the listing: rows come as they are read, so the widths are what mostly fits. */
+enum text_column { TEXT_ADDRESS = 34, TEXT_STATE = 10, TEXT_SINCE = 20, TEXT_ATTEMPTS = 8 };
+
+/* The cell that begins at byte from, filled up to its width, and the gap to the next one. */
+static void pad(struct buf *line, size_t from, enum text_column width)
+{
+	for (size_t used = cli_width(line->data + from); used < (size_t)width; used++)
+		buf_append_char(line, ' ');
+	buf_append_cstr(line, "  ");
+}
+
+static void text_cell(struct buf *line, struct str text, enum text_column width)
+{
+	size_t from = line->len;
+	buf_append_str(line, text);
+	if (line->len > from)
+		pad(line, from, width);
+}
+
+static int text_head(struct listing *l, struct err *err)
+{
+	struct cli *cli = l->cli;
+	text_cell(&l->line, str_from(REPORT_SAY(cli, "ADDRESS", "地址")), TEXT_ADDRESS);
+	text_cell(&l->line, str_from(REPORT_SAY(cli, "STATE", "状态")), TEXT_STATE);
+	text_cell(&l->line, str_from(REPORT_SAY(cli, "SINCE", "时间")), TEXT_SINCE);
+	text_cell(&l->line, str_from(REPORT_SAY(cli, "ATTEMPTS", "次数")), TEXT_ATTEMPTS);
+	buf_appendf(&l->line, "%s\n", REPORT_SAY(cli, "REPLY", "回复"));
+	return put_line(l, err);
+}
+
 static int text_row(void *owner, const struct recipient_row *row, struct err *err)
 {
 	struct listing *l = owner;
 	struct str nobody = str_from(REPORT_SAY(l->cli, "(erased)", "（已清除）"));
 	struct str address = row->address.len ? row->address : nobody;
-	buf_appendf(&l->line, "%-32.*s  %s  ", STR_ARG(address),
-		    words_state(row->state, report_language(l->cli)));
-	format_time(row->since_us, report_language(l->cli), &l->line);
-	buf_appendf(&l->line, "  %d  %.*s\n", row->attempts, STR_ARG(row->reply));
+	enum language language = report_language(l->cli);
+	text_cell(&l->line, address, TEXT_ADDRESS);
+	text_cell(&l->line, str_from(words_state(row->state, language)), TEXT_STATE);
+	size_t from = l->line.len;
+	format_time(row->since_us, language, &l->line);
+	pad(&l->line, from, TEXT_SINCE);
+	from = l->line.len;
+	buf_appendf(&l->line, "%d", row->attempts);
+	pad(&l->line, from, TEXT_ATTEMPTS);
+	buf_appendf(&l->line, "%.*s\n", STR_ARG(row->reply));
 	return put_line(l, err);
 }
 
@@ -206,10 +242,8 @@ static int list_recipients(struct listing *l, struct recipients_request *request
 				"address,state,since,until,attempts,class,cause,rule,mx,reply\r\n");
 	else if (cli->wants_json)
 		cli_printf(cli, "[");
-	else
-		cli_printf(cli, "%s\n",
-			   REPORT_SAY(cli, "ADDRESS  STATE  SINCE  ATTEMPTS  REPLY",
-				      "地址  状态  时间  次数  回复"));
+	else if (text_head(l, err) != 0)
+		return -1;
 	if (recipients_stream(cli->db, request, err) != 0)
 		return -1;
 	if (!is_csv && cli->wants_json)

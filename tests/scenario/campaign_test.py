@@ -119,7 +119,7 @@ def test_create_makes_a_draft_whose_states_sum_to_its_audience(spring):
             "cannot open /nope",
         ),
         (
-            1,
+            2,
             [
                 "--list",
                 "customers",

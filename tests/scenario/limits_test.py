@@ -80,7 +80,11 @@ def test_a_limit_for_two_hours(mx1):
 def test_undo_takes_back_the_whole_last_change(mx1):
     mx1("limit", "set", "--provider", "qq", "connections=5")
     mx1("limit", "set", "--provider", "qq", "connections=7", "rate=100/min")
-    mx1("limit", "undo")
+    assert mx1("limit", "undo").out.splitlines() == [
+        "taken back: limit 2, each lane to qq: connections=7",
+        "taken back: limit 3, each lane to qq: rate=100/min",
+        "holds again: limit 4, each lane to qq: connections=5",
+    ]
     assert limits(mx1) == {"each lane to qq: connections=5"}
     mx1("limit", "undo")
     assert limits(mx1) == {
@@ -159,7 +163,7 @@ def test_explain_says_where_each_number_comes_from(mx1, database):
     assert told["live"]["node"] == "n1" and told["live"]["lane"]["queued"] == 17
     text = mx1("limit", "explain", "mx1/qq").out
     for words in (
-        "5 connections by operator (rule ",
+        "5 connections by operator (limit ",
         "by the provider's profile",
         "paused by tester",
         "550 Ip frequency limited",

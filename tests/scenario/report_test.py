@@ -226,7 +226,22 @@ def test_recipients_as_csv_is_safe_to_open(edm, spring):
     some = edm("report", "recipients", "spring", *wanted, "--csv").out
     got = [r["state"] for r in csv.DictReader(io.StringIO(some.lstrip("\ufeff")))]
     assert sorted(got) == ["bounced", "bounced", "leased", "leased", "rejected"]
-    assert "ann@qq.com" in edm("report", "recipients", "spring").out
+
+
+def test_recipients_stand_in_columns(edm, spring):
+    for language, head in (("en", "STATE"), ("zh", "状态")):
+        lines = edm("report", "recipients", "spring", "--lang", language).out.splitlines()
+        assert len(lines) == 13
+
+        def column(line, of):
+            """Where it begins on a terminal, where Chinese takes two columns."""
+            return sum(2 if c > "\u2e80" else 1 for c in line[:line.index(of)])
+
+        states = {"en": ("delivered", "waiting", "sending"), "zh": ("已送达", "等待中", "发送中")}
+        at = column(lines[0], head)
+        for state in states[language]:
+            assert [column(line, state) for line in lines if state in line] == [at] * sum(
+                state in line for line in lines) != []
 
 
 def test_settled_chunks_count_as_what_they_were_settled(edm, spring, database):

@@ -438,7 +438,7 @@ static void waits_are_explained(void **state)
 		  .kind = LIMIT_MESSAGES,
 		  .period = LIMIT_MINUTE,
 		  .cap = {100, NOW + 4800000, 12, ORIGIN_OPERATOR}},
-		 "waits 12 s: lane mx1/qq has its 100 messages/min by operator (rule 12), for "
+		 "waits 12 s: lane mx1/qq has its 100 messages/min by operator (limit 12), for "
 		 "another 80 min"},
 		{{.at_ms = LIMITER_ON_EVENT,
 		  .kind = LIMIT_CONNECTIONS,
