@@ -39,8 +39,7 @@ enum column {
 	COL_COUNTS,
 	COL_LISTS,
 	COL_EXCLUDED,
-	COL_SENT,
-	COL_RATE_FROM,
+	COL_RATE,
 	COL_NOW,
 	COL_HOURS,
 	COL_HOURS_ZONE,
@@ -93,14 +92,13 @@ static void read_counts(struct campaign_row *c, const struct pg_rows *rows, int 
 
 static void read_rate(struct campaign_row *c, const struct pg_rows *rows, int row)
 {
-	int64_t span_us = c->now_us - pg_time(rows, row, COL_RATE_FROM);
-	if (c->state != CAMPAIGN_RUNNING || span_us <= 0)
+	if (c->state != CAMPAIGN_RUNNING)
 		return;
 	int64_t open = c->counts[RECIPIENT_WAITING] + c->counts[RECIPIENT_LEASED] +
 		       c->counts[RECIPIENT_DEFERRED];
 	if (!c->is_complete && c->expected > c->audience)
 		open += c->expected - c->audience;
-	c->rate = (double)pg_int(rows, row, COL_SENT) * 1e6 / (double)span_us;
+	c->rate = (double)pg_int(rows, row, COL_RATE) / 100;
 	if (c->rate > 0)
 		c->eta_us = c->now_us + (int64_t)((double)open / c->rate * 1e6);
 }

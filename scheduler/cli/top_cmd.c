@@ -87,22 +87,32 @@ static void print_lanes(struct cli *cli, const json_t *live)
 	table_print(&t, cli, REPORT_SAY(cli, "No lane is in use.", "没有正在使用的通道。"));
 }
 
-/* Campaigns that nothing is sent of now. */
-static void print_closed(struct cli *cli, const json_t *live)
+/* Running campaigns: how fast, and what keeps all of each. */
+static void print_campaigns(struct cli *cli, const json_t *live)
 {
-	const struct why_context w = {.language = report_language(cli),
-				      .now_us = document_int(live, "now_at")};
+	struct table t;
 	size_t i;
 	json_t *campaign;
+	if (json_array_size(json_object_get(live, "campaigns")) == 0)
+		return;
+	cli_printf(cli, "\n");
+	table_init(&t, REPORT_SAY(cli, "CAMPAIGN|RATE/S|WAITS FOR", "任务|每秒|等待原因"));
 	json_array_foreach(json_object_get(live, "campaigns"), i, campaign)
 	{
+		const struct why_context w = {.language = report_language(cli),
+					      .now_us = document_int(live, "now_at"),
+					      .live = live,
+					      .campaign = document_text(campaign, "campaign"),
+					      .campaign_state = CAMPAIGN_RUNNING};
 		struct buf text;
 		buf_init(&text, WAIT_MAX);
-		if (why_say_closed(&w, campaign, &text))
-			cli_printf(cli, "\n%s: %s\n", document_text(campaign, "campaign"),
-				   text.data);
+		why_say_hold(&w, NULL, &text);
+		table_str(&t, str_from(w.campaign));
+		table_cell(&t, "%.1f", json_number_value(json_object_get(campaign, "rate")));
+		table_str_or_dash(&t, buf_str(&text));
 		buf_done(&text);
 	}
+	table_print(&t, cli, "");
 }
 
 /* "until q or Ctrl-C": a second goes by, or somebody typed a line. */
@@ -118,21 +128,33 @@ static bool goes_on(void)
 	return read(STDIN_FILENO, line, sizeof(line)) > 0 && line[0] != 'q';
 }
 
+/* What the program made itself (campaign test) is nobody's campaign. */
+static void drop_hidden(json_t *live)
+{
+	json_t *campaigns = json_object_get(live, "campaigns");
+	for (size_t i = json_array_size(campaigns); i > 0; i--)
+		if (json_is_true(json_object_get(json_array_get(campaigns, i - 1), "is_hidden")))
+			json_array_remove(campaigns, i - 1);
+}
+
 static int show(struct cli *cli, bool is_live, struct err *err)
 {
 	json_t *live = live_load(cli->db, err);
 	if (live == NULL)
 		return -1;
-	json_object_del(live, "pauses");
-	json_object_del(live, "limits");
-	json_object_del(live, "sources");
+	drop_hidden(live);
+	if (cli->wants_json) {
+		json_object_del(live, "pauses");
+		json_object_del(live, "limits");
+		json_object_del(live, "sources");
+	}
 	if (report_is_json(cli, live))
 		return 0;
 	if (is_live)
 		cli_printf(cli, CLEAR_SCREEN);
 	print_nodes(cli, live);
 	print_lanes(cli, live);
-	print_closed(cli, live);
+	print_campaigns(cli, live);
 	fflush(cli->out);
 	json_decref(live);
 	return 0;

@@ -216,8 +216,21 @@ void claims_plan(struct node *n)
 	free(plans);
 }
 
+static void measure_campaigns(struct node *n)
+{
+	n->ticks++;
+	for (struct map_node *m = map_next(&n->campaigns, NULL); m;
+	     m = map_next(&n->campaigns, m)) {
+		struct node_campaign *campaign = CONTAINER_OF(m, struct node_campaign, by_id);
+		uint64_t *before = &campaign->results_at[n->ticks % RATE_SECONDS];
+		campaign->rate_per_s = (double)(campaign->results - *before) / RATE_SECONDS;
+		*before = campaign->results;
+	}
+}
+
 void claims_tick(struct node *n)
 {
+	measure_campaigns(n);
 	for (struct map_node *m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m))
 		plan_pace_tick(&CONTAINER_OF(m, struct need, by_key)->pace);
 }

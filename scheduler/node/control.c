@@ -34,10 +34,19 @@ static void count_usage(struct node *n, const struct work_job *job)
 	keeper_usage(n->keeper, &usage);
 }
 
+/* The receiver has decided for good. */
+static bool is_result(enum outcome_class klass)
+{
+	return klass == OUTCOME_DELIVERED || klass == OUTCOME_BOUNCED || klass == OUTCOME_REJECTED;
+}
+
 static void take_settled(struct node *n, struct work_job *job)
 {
 	count_usage(n, job);
+	struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
 	plan_pace_settle(&hold_of(job->lease)->need->pace, job->result->transfer_ms);
+	if (campaign != NULL && is_result(job->result->outcome.verdict.klass))
+		campaign->results++;
 	hours_spare(n, job);
 	keeper_settle(n->keeper, job->lease, &job->result->settlement, &job->marks);
 	dispatch_forget(n, job);

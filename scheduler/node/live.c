@@ -99,6 +99,23 @@ static void append_gauges(const struct node *n, struct buf *out)
 		append_failure(out, "stopped", &n->journal_failure);
 }
 
+/* How fast they are sent, those that are. */
+static void append_campaigns(struct node *n, struct buf *out)
+{
+	const char *before = "";
+	buf_append_cstr(out, "\"campaigns\":[");
+	for (struct map_node *m = map_next(&n->campaigns, NULL); m;
+	     m = map_next(&n->campaigns, m)) {
+		const struct node_campaign *campaign = CONTAINER_OF(m, struct node_campaign, by_id);
+		if (campaign->rate_per_s <= 0)
+			continue;
+		buf_appendf(out, "%s{\"campaign_id\":%d,\"rate\":%.2f}", before, campaign->id,
+			    campaign->rate_per_s);
+		before = ",";
+	}
+	buf_append_cstr(out, "],");
+}
+
 static void on_written(void *owner, const struct pg_reply *reply)
 {
 	struct node *n = owner;
@@ -117,6 +134,7 @@ void live_tick(struct node *n)
 	buf_append_char(&live, '{');
 	append_gauges(n, &live);
 	append_loops(n, &live);
+	append_campaigns(n, &live);
 	append_list(n, "lanes", lanes_of, &live);
 	buf_append_char(&live, ',');
 	append_list(n, "waiting", waiting_of, &live);

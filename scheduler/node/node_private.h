@@ -59,6 +59,9 @@ struct text {
 	bool is_stale;	     /* the campaign changed: load again for the next lease */
 };
 
+/* A rate "now" is that of so many seconds. */
+#define RATE_SECONDS 5u
+
 struct node_campaign {
 	struct map_node by_id;
 	int32_t id;
@@ -68,8 +71,11 @@ struct node_campaign {
 	char *pool;		  /* owned */
 	struct sending_hours hours;
 	bool is_hidden;
-	bool is_open;	    /* within its sending hours */
-	int64_t changes_us; /* when that changes (database time), CALENDAR_NEVER */
+	uint64_t results;		   /* what receivers have decided here */
+	uint64_t results_at[RATE_SECONDS]; /* the same at the last ticks, in turns */
+	double rate_per_s;		   /* of them, over those seconds */
+	bool is_open;			   /* within its sending hours */
+	int64_t changes_us;		   /* when that changes (database time), CALENDAR_NEVER */
 	bool is_seen;
 };
 
@@ -167,6 +173,7 @@ struct node {
 	struct list holds;
 	struct learnt_domains learnt;
 	size_t held;	   /* jobs out, of all needs */
+	size_t ticks;	   /* so far */
 	struct timer tick; /* once a second */
 	struct timer plan; /* claims */
 	struct buf lanes;  /* JSON of the last statuses, by worker, joined for node_live */

@@ -63,16 +63,13 @@ static void count_rates(json_t *campaign)
 	int64_t end = document_int(campaign, "finished_at");
 	int64_t delivered = document_int(campaign, "delivered"), tried = counts_tried(campaign);
 	bool runs = document_int(campaign, "campaign_state") == CAMPAIGN_RUNNING;
-	double rate = per_second(document_int(campaign, "recent"),
-				 document_int(campaign, "rate_from_at"), now);
+	double rate = json_number_value(json_object_get(campaign, "rate"));
 	double average =
 		per_second(tried, document_int(campaign, "started_at"), end > 0 ? end : now);
 	json_object_set_new(campaign, "rate", json_real(hundredths(runs ? rate : 0)));
 	json_object_set_new(campaign, "average_rate", json_real(hundredths(average)));
 	json_object_set_new(campaign, "delivered_share",
 			    tried > 0 ? json_real((double)delivered / (double)tried) : json_null());
-	json_object_del(campaign, "recent");
-	json_object_del(campaign, "rate_from_at");
 }
 
 static void explain_causes(json_t *campaign, const char *key, enum language language)

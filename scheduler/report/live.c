@@ -47,7 +47,6 @@ static void look_at_hours(json_t *campaign, const json_t *common, int64_t now_us
 	json_object_set_new(campaign, "opens_at", json_integer(is_known ? state.changes_us : 0));
 	json_object_del(campaign, "hours_zone");
 	json_object_del(campaign, "offsets");
-	json_object_del(campaign, "is_hidden");
 }
 
 static void look_at_campaigns(json_t *live)

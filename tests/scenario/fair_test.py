@@ -49,3 +49,27 @@ def test_a_rate_of_one_campaign_leaves_the_others_alone(mailing):
     log = mailing.finished(slow)
     assert seconds_of(mailing, slow) >= 200 / 20 - 1
     assert len(log.accepted()) == 800
+
+
+def test_the_rate_told_is_that_of_the_last_seconds(mailing):
+    mailing.provider("big")
+    mailing.source("s1")
+    campaign = mailing.campaign("spring", {"big": HUGE})
+    mailing.limit(campaign="spring", rate=(200, "s"))
+    mailing.start()
+    mailing.launch(campaign)
+
+    def rates():
+        (top,) = mailing.edm("top", "--json").json["campaigns"]
+        return [mailing.edm("campaign", "show", "spring", "--json").json["rate"],
+                mailing.edm("report", "campaign", "spring", "--json").json["rate"], top["rate"]]
+
+    mailing.wait(lambda: min(rates()) > 150, "three places say about 200 a second")
+    mailing.accepted(2000)
+    mailing.limit(campaign="spring", rate=(20, "s"))
+    mailing.wait(lambda: 0 < max(rates()) < 40, "and then about 20")
+    average = mailing.edm("report", "campaign", "spring", "--json").json["average_rate"]
+    assert average > 40
+    assert "spring" in mailing.edm("top", "--once").out
+    mailing.edm("campaign", "pause", "spring")
+    assert mailing.edm("campaign", "show", "spring", "--json").json["rate"] == 0

@@ -1,7 +1,7 @@
 -- Campaigns with everything shown of them, all (not hidden, newest first) or the one called $1, as
 -- of one snapshot. counts: recipients by state, 1 to 11; expected: people the audience is being
--- built from; sent: messages settled by the receiver since rate_from; then sending hours, their own
--- and everybody's, with the offsets of their zones.
+-- built from; rate: results a second now, in hundredths; then sending hours, their own and
+-- everybody's, with the offsets of their zones.
 WITH c AS (
 	SELECT * FROM campaign p
 	 WHERE p.removed_at IS NULL
@@ -33,19 +33,12 @@ SELECT c.campaign_id, c.name, c.state::int, c.reason::int, c.reason_text, c.stat
 	ARRAY(SELECT l.name FROM campaign_list cl JOIN list l USING (list_id)
 	       WHERE cl.campaign_id = c.campaign_id AND cl.excluded
 	       ORDER BY cl.position, l.name) AS excluded,
-	coalesce((SELECT sum(x.n) FROM (
-		SELECT n, minute, class FROM attempts s WHERE s.campaign_id = c.campaign_id
-		UNION ALL
-		SELECT n, minute, class FROM attempts_delta s
-		 WHERE s.campaign_id = c.campaign_id) x
-	 WHERE x.minute >= r.since_minute AND x.class IN (1, 5, 6)), 0)::bigint AS sent,
-	greatest(r.since_minute, c.started_at) AS rate_from, now() AS now,
+	round(100 * campaign_rate(c.campaign_id))::bigint AS rate, now() AS now,
 	coalesce(c.windows ->> 'hours', ''), coalesce(c.windows ->> 'zone', ''),
 	zone_offsets(c.windows ->> 'zone', now()),
 	CASE WHEN c.hidden THEN '' ELSE coalesce(h.value, '') END, h.offsets
   FROM c JOIN content t ON t.campaign_id = c.campaign_id AND t.version = c.content_version
   LEFT JOIN campaign o ON o.campaign_id = c.audience_of
-  LEFT JOIN audience a ON a.campaign_id = c.campaign_id,
-       (SELECT date_trunc('minute', now()) - interval '1 min' AS since_minute) r
+  LEFT JOIN audience a ON a.campaign_id = c.campaign_id
   LEFT JOIN h ON true
  ORDER BY c.created_at DESC, c.campaign_id DESC

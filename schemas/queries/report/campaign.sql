@@ -9,14 +9,11 @@ WITH c AS (
 	               SELECT campaign_id, state, n FROM moves_delta) x USING (campaign_id)
 	 GROUP BY 1
 ), tried AS MATERIALIZED (
-	SELECT x.provider, x.source_id, x.class, x.cause, sum(x.n)::bigint AS n,
-	       coalesce(sum(x.n) FILTER (WHERE x.minute >= r.minute), 0)::bigint AS recent
-	  FROM c CROSS JOIN (SELECT date_trunc('minute', now()) - interval '1 min' AS minute) r
-	  JOIN (
-		SELECT campaign_id, minute, provider, source_id, class, cause, n FROM attempts
+	SELECT x.provider, x.source_id, x.class, x.cause, sum(x.n)::bigint AS n
+	  FROM c JOIN (
+		SELECT campaign_id, provider, source_id, class, cause, n FROM attempts
 		UNION ALL
-		SELECT campaign_id, minute, provider, source_id, class, cause, n
-		  FROM attempts_delta) x
+		SELECT campaign_id, provider, source_id, class, cause, n FROM attempts_delta) x
 	 USING (campaign_id)
 	 GROUP BY 1, 2, 3, 4
 ), waits AS (
@@ -35,9 +32,7 @@ SELECT jsonb_build_object(
 	'finished_at', time_us(c.finished_at), 'now_at', time_us(now()),
 	'complete', coalesce(a.complete, false), 'is_frozen', a.campaign_id IS NOT NULL,
 	'by_state', (SELECT jsonb_object_agg(state, n) FROM moved),
-	'rate_from_at', time_us(greatest(date_trunc('minute', now()) - interval '1 min',
-	                                 c.started_at)),
-	'recent', (SELECT coalesce(sum(recent), 0) FROM tried WHERE class IN (1, 5, 6)),
+	'rate', campaign_rate(c.campaign_id),
 	'in_doubt', coalesce(doubts.n, 0), 'in_doubt_until', time_us(doubts.until),
 	'providers', (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.n DESC, p.provider) FROM (
 		SELECT coalesce(nullif(provider, ''), 'tail') AS provider, sum(n)::bigint AS n,

@@ -8,7 +8,7 @@ SELECT jsonb_build_object(
 			'host', n.host, 'alive', n.lease_until > now(),
 			'stopped', n.lease_until <= now() AND n.lease_until = n.beat_at,
 			'beat_at', time_us(n.beat_at), 'live_at', time_us(l.at),
-			'gauges', coalesce(l.live, '{}') - '{lanes,waiting}'::text[])
+			'gauges', coalesce(l.live, '{}') - '{lanes,waiting,campaigns}'::text[])
 			ORDER BY n.name)
 	            FROM node n LEFT JOIN node_live l
 	              ON l.node_id = n.node_id AND l.incarnation = n.incarnation
@@ -51,7 +51,7 @@ SELECT jsonb_build_object(
 	                         zone_offsets(substring(rtrim(value) from '[^ ]+$'), now()))
 	                    FROM setting WHERE key = 'sending.hours'),
 	'campaigns', (SELECT jsonb_agg(jsonb_build_object(
-			'campaign', c.name, 'pool', p.pool,
+			'campaign', c.name, 'pool', p.pool, 'rate', campaign_rate(c.campaign_id),
 			'hours', c.windows ->> 'hours', 'hours_zone', c.windows ->> 'zone',
 			'offsets', zone_offsets(c.windows ->> 'zone', now()),
 			'is_hidden', c.hidden,
