@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How well the built-in rules understand replies they were not written from.
+ *
+ *     replies_judge FILE [--list | --every]
+ *
+ * FILE has a reply a line: provider (or -) TAB stage TAB class TAB cause TAB kind of source TAB
+ * reply. class is what the engine should make of it, alternatives separated by / where the words
+ * allow more than one; "\n" in a reply separates its lines; lines beginning with # are comments.
+ *
+ * Prints the figures and fails when one of the bars does not hold: CLASSIFIED_MIN of the replies
+ * are given the right class by a rule; UNKNOWN_MIN of those taken for "no such user" are that;
+ * nobody is suppressed by a reply that is not about a bad address; no line is a sample of a rule.
+ * --every asks for more and for less: each line must be of its class and cause, samples or not; it
+ * is for tables of replies that the rules were written from.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/buf.h"
+#include "engine/reply/reply.h"
+#include "engine/reply/rules.h"
+
+#define CLASSIFIED_MIN 0.95
+#define UNKNOWN_MIN 0.99
+#define LINE_MAX 4096
+
+struct line {
+	struct str provider, classes, cause, reply; /* reply with its \n in place */
+	enum outcome_stage stage;
+};
+
+struct figures {
+	unsigned replies;
+	unsigned classified;   /* by a rule, to the right class */
+	unsigned unmatched;    /* by no rule */
+	unsigned same_cause;   /* and the cause is that of the file, too */
+	unsigned said_unknown; /* the verdict is "no such user" */
+	unsigned were_unknown; /* and it is true */
+	unsigned unknown;      /* "no such user" by the file */
+	unsigned harmed;       /* suppressed by a reply that is not about a bad address */
+	unsigned samples;      /* is a sample of a rule */
+	unsigned missed;       /* another class or another cause than the file's */
+};
+
+static bool is_one_of(struct str name, struct str names)
+{
+	while (names.len > 0)
+		if (str_equals(str_take_until(&names, '/'), name))
+			return true;
+	return false;
+}
+
+/* Puts line feeds where the file has \n; in place. */
+static struct str unescape(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from != 0; from++) {
+		bool is_escape = from[0] == '\\' && from[1] == 'n';
+		*to++ = is_escape ? '\n' : *from;
+		from += is_escape;
+	}
+	return str_of(text, (size_t)(to - text));
+}
+
+static int parse_line(char *text, struct line *out)
+{
+	char *field[6];
+	for (size_t i = 0; i < ARRAY_LEN(field); i++) {
+		field[i] = text;
+		text += strcspn(text, "\t\n");
+		if ((*text == '\t') != (i + 1 < ARRAY_LEN(field)))
+			return -1;
+		*text++ = 0;
+	}
+	out->provider = str_from(strcmp(field[0], "-") == 0 ? "" : field[0]);
+	out->classes = str_from(field[2]);
+	out->cause = str_from(field[3]);
+	out->reply = unescape(field[5]);
+	return outcome_stage_parse(str_from(field[1]), &out->stage);
+}
+
+static int judge(const struct rule_set *set, const struct line *line, struct verdict *out)
+{
+	struct reply_parser parser;
+	size_t used;
+	reply_parser_init(&parser);
+	bool is_whole = reply_parser_feed(&parser, line->reply, &used) == REPLY_NEED_MORE &&
+			reply_parser_feed(&parser, STR("\n"), &used) == REPLY_COMPLETE;
+	struct outcome outcome = {.words = OUTCOME_WORDS_REMOTE,
+				  .stage = line->stage,
+				  .code = parser.reply.code,
+				  .enhanced = parser.reply.enhanced,
+				  .text = parser.reply.text};
+	if (is_whole)
+		rules_apply(set, line->provider, &outcome);
+	reply_parser_done(&parser);
+	*out = outcome.verdict;
+	return is_whole ? 0 : -1;
+}
+
+static bool is_sample(const struct rule_set *set, struct str reply)
+{
+	for (size_t i = 0; i < rule_set_count(set); i++) {
+		struct str sample;
+		for (size_t k = 0; (sample = rule_sample(rule_set_at(set, i), k)).len > 0; k++)
+			if (str_equals(sample, reply))
+				return true;
+	}
+	return false;
+}
+
+static void list(const char *what, const struct line *line, const struct verdict *verdict)
+{
+	printf("%-10s %s/%s by %s, not %.*s/%.*s: %.*s (%.*s, %s)\n", what,
+	       outcome_class_name(verdict->klass), outcome_cause_name(verdict->cause),
+	       verdict->rule[0] ? verdict->rule : "no rule", STR_ARG(line->classes),
+	       STR_ARG(line->cause), STR_ARG(line->reply), STR_ARG(line->provider),
+	       outcome_stage_name(line->stage));
+}
+
+static void count(const struct line *line, const struct verdict *verdict, struct figures *f)
+{
+	bool is_right = is_one_of(str_from(outcome_class_name(verdict->klass)), line->classes);
+	bool has_rule = verdict->rule[0] != 0;
+	bool is_unknown = str_equals(line->cause, STR("user-unknown")) &&
+			  str_equals(line->classes, STR("bounced"));
+	bool says_unknown =
+		verdict->klass == OUTCOME_BOUNCED && verdict->cause == CAUSE_USER_UNKNOWN;
+	bool is_harmed =
+		verdict->actions & ACTION_SUPPRESS && !is_one_of(STR("bounced"), line->classes);
+	f->replies++;
+	f->classified += is_right && has_rule;
+	f->unmatched += !has_rule;
+	f->same_cause += str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
+	f->unknown += is_unknown;
+	f->said_unknown += says_unknown;
+	f->were_unknown += says_unknown && is_unknown;
+	f->harmed += is_harmed;
+	f->missed +=
+		!is_right || !str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
+	if (is_harmed)
+		list("HARM", line, verdict);
+	else if (says_unknown && !is_unknown)
+		list("false", line, verdict);
+}
+
+enum mode { MODE_PLAIN, MODE_LIST, MODE_EVERY };
+
+static void list_miss(const struct rule_set *set, const struct line *line,
+		      const struct verdict *verdict, enum mode mode)
+{
+	bool is_class = is_one_of(str_from(outcome_class_name(verdict->klass)), line->classes);
+	bool is_cause = str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
+	if (mode != MODE_EVERY && is_sample(set, line->reply))
+		list("sample", line, verdict);
+	else if (mode == MODE_LIST && verdict->rule[0] == 0)
+		list("unmatched", line, verdict);
+	else if (mode == MODE_LIST && !is_class)
+		list("wrong", line, verdict);
+	else if (mode == MODE_EVERY && (!is_class || !is_cause))
+		list("missed", line, verdict);
+}
+
+static int run(const struct rule_set *set, FILE *file, enum mode mode, struct figures *f)
+{
+	char text[LINE_MAX];
+	unsigned number = 0;
+	while (fgets(text, sizeof(text), file) != NULL) {
+		struct line line;
+		struct verdict verdict;
+		number++;
+		if (text[0] == '#')
+			continue;
+		if (parse_line(text, &line) != 0 || judge(set, &line, &verdict) != 0) {
+			fprintf(stderr, "line %u is none\n", number);
+			return -1;
+		}
+		count(&line, &verdict, f);
+		f->samples += is_sample(set, line.reply);
+		list_miss(set, &line, &verdict, mode);
+	}
+	return 0;
+}
+
+static bool has_passed(const struct figures *f, enum mode mode)
+{
+	if (mode == MODE_EVERY)
+		return f->missed == 0 && f->harmed == 0;
+	return f->classified >= CLASSIFIED_MIN * f->replies &&
+	       f->were_unknown >= UNKNOWN_MIN * f->said_unknown && f->harmed == 0 &&
+	       f->samples == 0;
+}
+
+static double percent(unsigned part, unsigned whole)
+{
+	return whole == 0 ? 100.0 : 100.0 * part / whole;
+}
+
+static void print(const struct figures *f)
+{
+	printf("%u replies: %.1f %% given the right class by a rule, %.1f %% matched by none, "
+	       "%.1f %% with the cause of the file\n",
+	       f->replies, percent(f->classified, f->replies), percent(f->unmatched, f->replies),
+	       percent(f->same_cause, f->replies));
+	printf("no such user: precision %.1f %% (%u of %u), recall %.1f %% (of %u)\n",
+	       percent(f->were_unknown, f->said_unknown), f->were_unknown, f->said_unknown,
+	       percent(f->were_unknown, f->unknown), f->unknown);
+	printf("suppressed by a reply that is not about a bad address: %u; samples of rules: %u\n",
+	       f->harmed, f->samples);
+}
+
+static enum mode mode_of(const char *argument)
+{
+	if (argument == NULL)
+		return MODE_PLAIN;
+	return strcmp(argument, "--every") == 0 ? MODE_EVERY : MODE_LIST;
+}
+
+int main(int argc, char **argv)
+{
+	struct err err;
+	struct figures figures = {0};
+	if (argc < 2)
+		return 2;
+	struct rule_set *set = rule_set_load((struct str){0}, &err);
+	FILE *file = fopen(argv[1], "re");
+	if (set == NULL || file == NULL) {
+		fprintf(stderr, "%s\n", set == NULL ? err.text : "cannot open the file");
+		return 2;
+	}
+	int rc = run(set, file, mode_of(argv[2]), &figures);
+	fclose(file);
+	rule_set_free(set);
+	print(&figures);
+	return rc == 0 && has_passed(&figures, mode_of(argv[2])) ? 0 : 1;
+}
