@@ -184,6 +184,32 @@ static void judge(struct lane_session *ls, const struct lane_slot *slot, struct 
 		rules_apply(q->worker->identity->rules, q->provider, outcome);
 }
 
+static void tell_spike(const struct worker_queue *q)
+{
+	struct log_line l;
+	if (!log_begin(&l, LOG_WARN, "unknown_spike"))
+		return;
+	log_str(&l, "queue", q->name);
+	log_bool(&l, "on", q->spike.is_on);
+	log_end(&l);
+}
+
+/* A site that knows nobody any more has an outage: not believed. */
+static void doubt(struct worker_queue *q, const struct work_job *job, struct outcome *outcome,
+		  int64_t now)
+{
+	bool is_unknown = spike_is_unknown(&outcome->verdict);
+	if (outcome->words != OUTCOME_WORDS_REMOTE ||
+	    !(is_unknown || outcome->verdict.klass == OUTCOME_DELIVERED))
+		return;
+	bool was_on = q->spike.is_on;
+	bool is_in_spike = spike_answered(&q->spike, is_unknown, now);
+	if (was_on != q->spike.is_on)
+		tell_spike(q);
+	if (is_in_spike && is_unknown)
+		spike_quarantine(&outcome->verdict, job->attempt);
+}
+
 void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
 {
 	struct lane *lane = ls->lane;
@@ -193,6 +219,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct outcome outcome = *facts;
 	int64_t now = loop_now_ms(w->loop);
 	judge(ls, slot, &outcome);
+	doubt(q, job, &outcome, now);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &outcome, &reaction);
 	worker_message_ended(w, &slot->path);

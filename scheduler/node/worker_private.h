@@ -23,6 +23,7 @@
 #include "ip-pool/choose.h"
 #include "ip-pool/pool.h"
 #include "ip-pool/permit.h"
+#include "ip-pool/spike.h"
 #include "scheduler/node/slices.h"
 #include "scheduler/node/worker.h"
 #include "scheduler/plan/provider_queue.h"
@@ -97,6 +98,7 @@ struct worker_queue {
 	struct list dead_sites;	 /* struct site (dead) with jobs here, each a reference */
 	struct site *parked_of;	 /* the dead one whose people left last: a reference, or NULL */
 	int64_t parked_until_ms; /* when they come back */
+	struct spike spike;	 /* of addresses unknown here */
 	size_t sessions, opening;
 	struct timer wake;	 /* when the earliest wait ends */
 	struct list waits_room;	 /* worker.waiting_room while it waits for a connection of another
