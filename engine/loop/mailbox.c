@@ -1,33 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutex-guarded intrusive queue with one uv_async to wake the owner; see mailbox.h. */
+/*
+ * Mutex-guarded intrusive queue with an eventfd to wake the owner; see mailbox.h. No uv_async:
+ * while its sender is between the two steps of uv_async_send, libuv spins, and a sender of low
+ * priority is there just when the loop it woke takes its place on the core.
+ */
 #include "engine/loop/mailbox.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct mailbox {
-	uv_async_t wake;
+	uv_poll_t wake;
+	int fd; /* readable while a wake-up is owed */
 	pthread_mutex_t lock;
 	struct list letters; /* guarded by lock */
 	mailbox_on_letter on_letter;
 	void *owner;
 };
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(uv_poll_t *wake, int status, int events)
 {
-	mailbox_drain(wake->data);
+	struct mailbox *mb = wake->data;
+	eventfd_t count;
+	(void)status;
+	(void)events;
+	/* before the box is looked into: who writes after this wakes the owner again */
+	(void)eventfd_read(mb->fd, &count);
+	mailbox_drain(mb);
 }
 
 struct mailbox *mailbox_open(struct loop *l, mailbox_on_letter on_letter, void *owner)
 {
 	struct mailbox *mb = xcalloc(1, sizeof(*mb));
-	must(uv_async_init(loop_uv(l), &mb->wake, on_wake) == 0);
+	mb->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	must(mb->fd >= 0 && uv_poll_init(loop_uv(l), &mb->wake, mb->fd) == 0);
+	must(uv_poll_start(&mb->wake, UV_READABLE, on_wake) == 0);
 	must(pthread_mutex_init(&mb->lock, NULL) == 0);
 	mb->wake.data = mb;
 	list_init(&mb->letters);
 	mb->on_letter = on_letter;
 	mb->owner = owner;
 	return mb;
+}
+
+static void wake(const struct mailbox *mb)
+{
+	/* can only fail when the counter is full: then the owner is woken anyway */
+	must(eventfd_write(mb->fd, 1) == 0 || errno == EAGAIN);
 }
 
 /* With the lock held; true when the owner is to be woken. */
@@ -47,7 +69,7 @@ void mailbox_send(struct mailbox *mb, struct letter *letter)
 	bool wakes = put(mb, letter);
 	pthread_mutex_unlock(&mb->lock);
 	if (wakes)
-		uv_async_send(&mb->wake);
+		wake(mb);
 }
 
 void *mailbox_post(struct mailbox *mb, struct letter *letter, void *content)
@@ -61,7 +83,7 @@ void *mailbox_post(struct mailbox *mb, struct letter *letter, void *content)
 	bool wakes = put(mb, letter);
 	pthread_mutex_unlock(&mb->lock);
 	if (wakes)
-		uv_async_send(&mb->wake);
+		wake(mb);
 	return before;
 }
 
@@ -102,6 +124,7 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct mailbox *mb = handle->data;
 	pthread_mutex_destroy(&mb->lock);
+	close(mb->fd);
 	free(mb);
 }
 
