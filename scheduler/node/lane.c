@@ -156,7 +156,8 @@ static void lane_session_free(struct lane_session *ls)
 	list_remove(&ls->node);
 	list_remove(&ls->resting);
 	timer_clear(lane->queue->worker->loop, &ls->idle_timer);
-	lane->sessions--;
+	if (--lane->sessions == 0)
+		spare_ended(&lane->spare, loop_now_ms(lane->queue->worker->loop));
 	lane->queue->sessions--;
 	lane->queue->worker->sessions--;
 	site_drop(ls->site);
@@ -192,6 +193,8 @@ void lane_open(struct lane *lane, struct site *site)
 	struct worker *w = q->worker;
 	int64_t now = loop_now_ms(w->loop);
 	struct site_pick pick;
+	if (lane->sessions == 0)
+		spare_begun(&lane->spare, site, now);
 	site_pick_host(site, now, &pick);
 	struct lane_session *ls = lane_session_new(lane, site, &pick);
 	ls->path = worker_path(lane, NULL);
@@ -258,12 +261,17 @@ static bool send_next(struct lane_session *ls)
 
 bool lane_feed(struct lane_session *ls)
 {
+	struct worker *w = ls->lane->queue->worker;
+	/* Not the first pump since it became idle? */
+	bool was_spare = ls->lane->queue->pumps > ls->idle_pump + 1;
 	if (!send_next(ls)) {
 		if (is_used_up(ls))
 			lane_session_quit(ls);
 		return false;
 	}
-	timer_clear(ls->lane->queue->worker->loop, &ls->idle_timer);
+	if (was_spare)
+		spare_found(&ls->lane->spare, ls->site, loop_now_ms(w->loop));
+	timer_clear(w->loop, &ls->idle_timer);
 	list_remove(&ls->resting);
 	list_remove(&ls->node);
 	list_push_back(&ls->lane->busy, &ls->node);
@@ -329,6 +337,7 @@ static void on_ready(void *owner, struct session *s)
 	list_remove(&ls->node);
 	list_push_front(&q->idle, &ls->node);
 	list_push_back(&w->resting, &ls->resting);
+	ls->idle_pump = q->pumps;
 	if (is_used_up(ls) || !may_go_on(ls) || worker_seat_is_wanted(q)) {
 		lane_session_quit(ls);
 		return;

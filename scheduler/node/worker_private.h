@@ -27,6 +27,7 @@
 #include "scheduler/node/slices.h"
 #include "scheduler/node/worker.h"
 #include "scheduler/plan/provider_queue.h"
+#include "scheduler/plan/spare.h"
 
 struct worker_queue;
 
@@ -47,6 +48,7 @@ struct lane {
 	size_t sessions;		   /* on any list */
 	size_t greeted;			   /* of them, those whose host has greeted */
 	bool gives_up;			   /* one of them, to a queue that has less */
+	struct spare spare;
 	uint64_t delivered, settled;
 	struct list retired;	  /* worker_queue.retired, or nowhere */
 	struct limiter_wait wait; /* what it last had to wait for */
@@ -72,7 +74,8 @@ struct lane_session {
 	struct lane_slot slots[2];
 	struct permit_path path; /* the connection's */
 	int64_t begun_ms;
-	int64_t messages; /* permits used on it */
+	int64_t messages;   /* permits used on it */
+	uint64_t idle_pump; /* worker_queue.pumps when it became idle */
 	bool is_greeted;
 	bool is_probe;	 /* of a host that was down */
 	bool is_leaving; /* we are closing it */
@@ -100,6 +103,7 @@ struct worker_queue {
 	int64_t parked_until_ms; /* when they come back */
 	struct spike spike;	 /* of addresses unknown here */
 	size_t sessions, opening;
+	uint64_t pumps;		 /* so far */
 	struct timer wake;	 /* when the earliest wait ends */
 	struct list waits_room;	 /* worker.waiting_room while it waits for a connection of another
 				    queue to end */

@@ -370,6 +370,16 @@ static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now
 	return lane_connection_ready_at(&path, now, &lane->wait);
 }
 
+/* Do those the lane has serve better than one more? */
+static bool has_spare(struct lane *lane, const struct site *site, int64_t now)
+{
+	int64_t cap = lane_messages_per_connection(&lane->limits);
+	int64_t until = spare_until(&lane->spare, site, cap == LIMIT_NONE ? INT64_MAX : cap, now);
+	if (until > 0)
+		worker_queue_wake(lane->queue, until);
+	return until > 0;
+}
+
 /* One more connection; false when there is nothing to open or nobody may. */
 static bool open_one(struct worker_queue *q, int64_t now)
 {
@@ -389,7 +399,7 @@ static bool open_one(struct worker_queue *q, int64_t now)
 	struct pick pick = pick_for(lane, NULL);
 	size_t ready = 0;
 	struct site *site = provider_queue_site(&q->jobs, &pick, &ready);
-	if (site == NULL || site->opening >= ready) {
+	if (site == NULL || site->opening >= ready || has_spare(lane, site, now)) {
 		q->candidates[choice.index].is_usable = false;
 		return true;
 	}
@@ -480,6 +490,7 @@ void worker_queue_pump(struct worker_queue *q)
 {
 	timer_clear(q->worker->loop, &q->wake);
 	q->used_ms = loop_now_ms(q->worker->loop);
+	q->pumps++;
 	worker_queue_let_ahead(q);
 	feed_idle(q);
 	open_connections(q);
