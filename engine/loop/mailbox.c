@@ -62,14 +62,22 @@ static bool put(struct mailbox *mb, struct letter *letter)
 	return was_empty;
 }
 
-void mailbox_send(struct mailbox *mb, struct letter *letter)
+void mailbox_send_all(struct mailbox *mb, struct letter *const *letters, size_t n)
 {
+	bool wakes = false;
 	pthread_mutex_lock(&mb->lock);
-	must(!letter->is_on_way);
-	bool wakes = put(mb, letter);
+	for (size_t i = 0; i < n; i++) {
+		must(!letters[i]->is_on_way);
+		wakes |= put(mb, letters[i]);
+	}
 	pthread_mutex_unlock(&mb->lock);
 	if (wakes)
 		wake(mb);
+}
+
+void mailbox_send(struct mailbox *mb, struct letter *letter)
+{
+	mailbox_send_all(mb, &letter, 1);
 }
 
 void *mailbox_post(struct mailbox *mb, struct letter *letter, void *content)

@@ -29,6 +29,8 @@ typedef void (*mailbox_on_letter)(void *owner, struct letter *letter);
 struct mailbox *mailbox_open(struct loop *l, mailbox_on_letter on_letter, void *owner);
 /* Any thread. A letter that is on its way already is a bug. */
 void mailbox_send(struct mailbox *mb, struct letter *letter);
+/* n letters at once, in their order: the owner wakes up once for all of them. */
+void mailbox_send_all(struct mailbox *mb, struct letter *const *letters, size_t n);
 /* Puts content (not NULL) into the letter and sends it; one that is on its way goes to the end, so
  * that it comes after all that was sent before. Returns what had not been taken of it: the
  * sender's again, to be freed. One thread posts a letter, zeroed before

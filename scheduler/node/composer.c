@@ -76,7 +76,7 @@ static void compose_one(struct personaliser *p, struct work_job *job)
 	crash_slot_leave();
 }
 
-static void deliver(struct composers *c, struct work_job *job)
+static void count_bytes(struct composers *c, struct work_job *job)
 {
 	struct work_draft *draft = job->draft;
 	buf_fit(&draft->message.text);
@@ -84,7 +84,20 @@ static void deliver(struct composers *c, struct work_job *job)
 	atomic_fetch_add(&c->bytes, (long long)size - (long long)draft->counted);
 	atomic_store(&c->last_size, size);
 	draft->counted = size;
-	work_letter_send(job->compose_reply_to, &job->compose_letter, LETTER_COMPOSE, job);
+}
+
+/* Those for one worker together: it has the higher priority, and each letter of its own would have
+ * it take this core. */
+static void send_all(struct work_job *const *batch, size_t n)
+{
+	struct letter *letters[BATCH_MAX];
+	for (size_t at = 0; at < n;) {
+		struct mailbox *to = batch[at]->compose_reply_to;
+		size_t count = 0;
+		while (at < n && batch[at]->compose_reply_to == to)
+			letters[count++] = &batch[at++]->compose_letter.letter;
+		mailbox_send_all(to, letters, count);
+	}
 }
 
 static void sign_all(struct work_job *const *batch, size_t n)
@@ -115,7 +128,8 @@ static void *composer_main(void *arg)
 			compose_one(p, batch[i]);
 		sign_all(batch, n);
 		for (size_t i = 0; i < n; i++)
-			deliver(c, batch[i]);
+			count_bytes(c, batch[i]);
+		send_all(batch, n);
 	}
 	crash_slot_done();
 	personaliser_free(p);

@@ -66,6 +66,21 @@ static void letters_arrive_in_their_order(void **state)
 	assert_int_equal(f->arrived, 4);
 }
 
+/* Whoever wakes up for the first finds them all. */
+static void letters_sent_together_arrive_together(void **state)
+{
+	struct fixture *f = *state;
+	struct letter letters[3] = {{.content = letters}};
+	struct letter *all[3] = {&letters[2], &letters[0], &letters[1]};
+	mailbox_send_all(f->box, all, 3);
+	loop_turn(f->loop, true);
+	assert_int_equal(f->arrived, 3);
+	assert_ptr_equal(f->last, &letters[1]);
+	mailbox_send_all(f->box, all, 0);
+	mailbox_drain(f->box);
+	assert_int_equal(f->arrived, 3);
+}
+
 /* However often it is posted while nobody looks, it is one letter, with the newest content. */
 static void what_is_posted_again_takes_one_place(void **state)
 {
@@ -152,6 +167,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(letters_arrive_in_their_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(letters_sent_together_arrive_together, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_is_posted_again_takes_one_place, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_sender_takes_back_what_was_not_taken, setup,
