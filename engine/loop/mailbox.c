@@ -17,9 +17,36 @@ struct mailbox {
 	int fd; /* readable while a wake-up is owed */
 	pthread_mutex_t lock;
 	struct list letters; /* guarded by lock */
+	bool is_gathering;   /* letters wait for gathered; guarded by lock */
+	struct timer gathered;
+	int64_t gather_ms;
+	struct loop *loop;
 	mailbox_on_letter on_letter;
 	void *owner;
 };
+
+/* What comes from now on waits until gathered is due. */
+static void gather(struct mailbox *mb)
+{
+	pthread_mutex_lock(&mb->lock);
+	mb->is_gathering = true;
+	pthread_mutex_unlock(&mb->lock);
+	timer_set(mb->loop, &mb->gathered, loop_now_ms(mb->loop) + mb->gather_ms);
+}
+
+/* Delivers what was gathered; when that was nothing, the next letter wakes the owner. */
+static void on_gathered(struct timer *t)
+{
+	struct mailbox *mb = t->owner;
+	pthread_mutex_lock(&mb->lock);
+	bool has_letters = !list_is_empty(&mb->letters);
+	mb->is_gathering = has_letters;
+	pthread_mutex_unlock(&mb->lock);
+	if (!has_letters)
+		return;
+	gather(mb);
+	mailbox_drain(mb);
+}
 
 static void on_wake(uv_poll_t *wake, int status, int events)
 {
@@ -29,6 +56,8 @@ static void on_wake(uv_poll_t *wake, int status, int events)
 	(void)events;
 	/* before the box is looked into: who writes after this wakes the owner again */
 	(void)eventfd_read(mb->fd, &count);
+	if (mb->gather_ms > 0)
+		gather(mb);
 	mailbox_drain(mb);
 }
 
@@ -40,10 +69,17 @@ struct mailbox *mailbox_open(struct loop *l, mailbox_on_letter on_letter, void *
 	must(uv_poll_start(&mb->wake, UV_READABLE, on_wake) == 0);
 	must(pthread_mutex_init(&mb->lock, NULL) == 0);
 	mb->wake.data = mb;
+	mb->gathered = (struct timer){.on_due = on_gathered, .owner = mb};
+	mb->loop = l;
 	list_init(&mb->letters);
 	mb->on_letter = on_letter;
 	mb->owner = owner;
 	return mb;
+}
+
+void mailbox_gather(struct mailbox *mb, int64_t ms)
+{
+	mb->gather_ms = ms;
 }
 
 static void wake(const struct mailbox *mb)
@@ -55,11 +91,11 @@ static void wake(const struct mailbox *mb)
 /* With the lock held; true when the owner is to be woken. */
 static bool put(struct mailbox *mb, struct letter *letter)
 {
-	bool was_empty = list_is_empty(&mb->letters);
+	bool wakes = list_is_empty(&mb->letters) && !mb->is_gathering;
 	letter->is_on_way = true;
 	list_init(&letter->node);
 	list_push_back(&mb->letters, &letter->node);
-	return was_empty;
+	return wakes;
 }
 
 void mailbox_send_all(struct mailbox *mb, struct letter *const *letters, size_t n)
@@ -141,5 +177,6 @@ void mailbox_close(struct mailbox *mb)
 	if (mb == NULL)
 		return;
 	mailbox_drain(mb);
+	timer_clear(mb->loop, &mb->gathered);
 	uv_close((uv_handle_t *)&mb->wake, on_closed);
 }

@@ -27,6 +27,9 @@ struct mailbox;
 typedef void (*mailbox_on_letter)(void *owner, struct letter *letter);
 
 struct mailbox *mailbox_open(struct loop *l, mailbox_on_letter on_letter, void *owner);
+/* From now on letters that come within ms of a delivery are delivered together, by a timer, without
+ * waking the owner: for one to whom many letters come and none is urgent. Owner's thread. */
+void mailbox_gather(struct mailbox *mb, int64_t ms);
 /* Any thread. A letter that is on its way already is a bug. */
 void mailbox_send(struct mailbox *mb, struct letter *letter);
 /* n letters at once, in their order: the owner wakes up once for all of them. */

@@ -12,6 +12,8 @@
 #define PLAN_MS 50
 /* What lanes have learnt is waited for so long at the end. */
 #define SAVED_MS 1000
+/* How long control lets letters of the workers gather: waking it costs as much as handling many. */
+#define GATHER_MS 2
 
 /* ------------------------------------------------------------------------------------------
  * starting */
@@ -242,6 +244,7 @@ static struct node *node_new(const struct node_options *options)
 	n->options = *options;
 	n->loop = loop_new();
 	n->inbox = mailbox_open(n->loop, control_on_letter, n);
+	mailbox_gather(n->inbox, GATHER_MS);
 	reload_init(n);
 	map_init(&n->needs);
 	map_init(&n->texts);

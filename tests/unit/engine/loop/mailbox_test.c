@@ -81,6 +81,34 @@ static void letters_sent_together_arrive_together(void **state)
 	assert_int_equal(f->arrived, 3);
 }
 
+/* The first wakes the owner; what follows waits for the others, and nothing stays behind. */
+static void letters_gather_after_a_delivery(void **state)
+{
+	struct fixture *f = *state;
+	struct letter letters[2] = {{.content = letters}};
+	mailbox_gather(f->box, 3600000);
+	mailbox_send(f->box, &letters[0]);
+	loop_turn(f->loop, true);
+	assert_int_equal(f->arrived, 1);
+	mailbox_send(f->box, &letters[1]);
+	loop_turn(f->loop, false);
+	assert_int_equal(f->arrived, 1);
+	mailbox_drain(f->box);
+	assert_int_equal(f->arrived, 2);
+}
+
+static void what_gathered_is_delivered(void **state)
+{
+	struct fixture *f = *state;
+	struct letter letter = {.content = f};
+	mailbox_gather(f->box, 1);
+	for (unsigned i = 1; i <= 20; i++) {
+		mailbox_send(f->box, &letter);
+		while (f->arrived < i)
+			loop_turn(f->loop, true);
+	}
+}
+
 /* However often it is posted while nobody looks, it is one letter, with the newest content. */
 static void what_is_posted_again_takes_one_place(void **state)
 {
@@ -169,6 +197,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(letters_arrive_in_their_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(letters_sent_together_arrive_together, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(letters_gather_after_a_delivery, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_gathered_is_delivered, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_posted_again_takes_one_place, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_sender_takes_back_what_was_not_taken, setup,
