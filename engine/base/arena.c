@@ -49,17 +49,25 @@ void arena_reset(struct arena *a)
 	a->used = 0;
 }
 
+static void add_block(struct arena *a, size_t cap)
+{
+	struct arena_block *block = xmalloc(sizeof(*block) + cap);
+	*block = (struct arena_block){.next = a->head, .cap = cap};
+	a->head = block;
+}
+
+void arena_reserve(struct arena *a, size_t n)
+{
+	if (a->head == NULL || a->head->cap - a->head->used < n)
+		add_block(a, n);
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
-	const size_t align = sizeof(max_align_t);
 	must(n < SIZE_MAX / 2);
-	n = (n + align - 1) / align * align;
-	if (a->head == NULL || a->head->cap - a->head->used < n) {
-		size_t cap = n > a->block_size ? n : a->block_size;
-		struct arena_block *block = xmalloc(sizeof(*block) + cap);
-		*block = (struct arena_block){.next = a->head, .cap = cap};
-		a->head = block;
-	}
+	n = (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+	if (a->head == NULL || a->head->cap - a->head->used < n)
+		add_block(a, n > a->block_size ? n : a->block_size);
 	void *p = (char *)a->head->data + a->head->used;
 	a->head->used += n;
 	a->used += n;

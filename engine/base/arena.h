@@ -7,7 +7,11 @@
 #ifndef EDM_ENGINE_BASE_ARENA_H
 #define EDM_ENGINE_BASE_ARENA_H
 
+#include <stddef.h>
+
 #include "engine/base/str.h"
+
+#define ARENA_ALIGN sizeof(max_align_t)
 
 struct arena_block;
 
@@ -20,6 +24,9 @@ struct arena {
 /* block_size 0 means 4 KiB. Nothing is allocated until the first use. */
 void arena_init(struct arena *a, size_t block_size);
 void arena_done(struct arena *a);
+/* What is handed out next lies in one block, up to n bytes of it, each piece rounded up to
+ * ARENA_ALIGN. Before the first use, or it wastes the rest of a block. */
+void arena_reserve(struct arena *a, size_t n);
 /* Forgets everything handed out; keeps one block. */
 void arena_reset(struct arena *a);
 /* n bytes, zeroed, aligned for any type. */

@@ -21,7 +21,7 @@ static struct tenure *tenure_of_lease(struct keeper *k, const struct lease *leas
 {
 	struct tenure *t = xcalloc(1, sizeof(*t));
 	t->keeper = k;
-	arena_init(&t->memory, 1u << 16);
+	arena_init(&t->memory, 256); /* the group's name; people have a block of their own */
 	list_init(&t->all);
 	list_init(&t->dirty);
 	list_init(&t->waiting);
@@ -75,10 +75,22 @@ static void fill_person(struct tenure *t, unsigned i, const struct person *from)
 		seen->prefer_until_us = keeper_now_us(t->keeper) + CHOOSE_PREFER_MS * 1000;
 }
 
+/* Bytes of the people of a chunk with their strings: a full one's are a block that goes back to the
+ * system with its lease (BIG_BLOCK in node.c), and leaves no hole in the heap. */
+static size_t bytes_of(const struct chunk_content *content)
+{
+	size_t bytes = content->count * sizeof(struct node_person) + ARENA_ALIGN;
+	for (size_t i = 0; i < content->count; i++)
+		bytes += content->people[i].address.len + content->people[i].attributes.len +
+			 2 * ARENA_ALIGN;
+	return bytes;
+}
+
 /* Its people are here: the node gets it. */
 static void begin_tenure(struct keeper *k, struct tenure *t, const struct chunk_content *content)
 {
 	must(content->count == t->lease.count);
+	arena_reserve(&t->memory, bytes_of(content));
 	t->lease.people = arena_alloc(&t->memory, content->count * sizeof(t->lease.people[0]));
 	for (unsigned i = 0; i < content->count; i++)
 		fill_person(t, i, &content->people[i]);

@@ -2,6 +2,7 @@
 /* The life of a node: start, run, drain, stop. Control thread. See node.h. */
 #include "scheduler/node/node.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -10,6 +11,10 @@
 
 #define TICK_MS 1000
 #define PLAN_MS 50
+/* What is bigger comes from the system and goes back to it: the people of leases, answers of the
+ * database, flushes. glibc would raise this as it goes, and what lives for long between such blocks
+ * would keep the heap at its highest. */
+#define BIG_BLOCK (128 << 10)
 /* What lanes have learnt is waited for so long at the end. */
 #define SAVED_MS 1000
 /* How long control lets letters of the workers gather: waking it costs as much as handling many. */
@@ -298,6 +303,7 @@ static void node_free(struct node *n)
 
 int node_run(const struct node_options *options, struct err *err)
 {
+	mallopt(M_MMAP_THRESHOLD, BIG_BLOCK);
 	struct node *n = node_new(options);
 	int result = open_parts(n, err);
 	if (result == 0) {
