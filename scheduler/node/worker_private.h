@@ -298,6 +298,8 @@ void worker_note_campaign_wait(struct worker *w, const struct permit_path *path,
 			       const struct limiter_wait *wait);
 /* JSON objects of the campaigns that wait for a limit of their own, separated by commas. */
 void worker_append_campaign_waits(struct worker *w, struct buf *out);
+/* A key of a lane's object: ids of the campaigns with people in the queue, some of them. */
+void worker_append_campaigns(const struct worker_queue *q, struct buf *out);
 /* Keys of a lane's object whose host cannot be connected to; false: nothing, it can. */
 bool worker_append_refused(struct lane *lane, struct buf *out);
 

@@ -113,6 +113,8 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 	double learnt = controller_rate(&lane->limits.controller);
 	if (learnt > 0)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
+	if (q->provider.len == 0)
+		worker_append_campaigns(q, out);
 	if (!worker_append_refused(lane, out))
 		append_wait(out, lane, now);
 	buf_append_char(out, '}');

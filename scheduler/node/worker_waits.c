@@ -11,6 +11,7 @@
 /* A limit that was waited for so lately is what sets the pace. */
 #define LATELY_MS 1000
 #define QUEUES_NAMED 20
+#define CAMPAIGNS_NAMED 20
 
 void worker_note_campaign_wait(struct worker *w, const struct permit_path *path,
 			       const struct limiter_wait *wait)
@@ -107,6 +108,18 @@ void worker_append_campaign_waits(struct worker *w, struct buf *out)
 	for (struct map_node *n = map_next(&w->limiters, NULL); n && !out->is_truncated;
 	     n = map_next(&w->limiters, n))
 		append_campaign(w, CONTAINER_OF(n, struct shared_limiter, node), out);
+}
+
+void worker_append_campaigns(const struct worker_queue *q, struct buf *out)
+{
+	size_t count = 0;
+	buf_append_cstr(out, ",\"campaigns\":[");
+	LIST_EACH (it, &q->jobs.shares) {
+		int64_t campaign = LIST_ITEM(it, struct share, node)->owner.campaign;
+		if (count < CAMPAIGNS_NAMED && has_work(q, campaign))
+			buf_appendf(out, count++ > 0 ? ",%lld" : "%lld", (long long)campaign);
+	}
+	buf_append_char(out, ']');
 }
 
 /* --------------------------------------------------------------------------------------- hosts */

@@ -131,22 +131,38 @@ const json_t *live_pause(const json_t *live, const struct live_scope *scope)
 	return found;
 }
 
-/* The tail is made of sites and of providers with few people: of every lane with mail. */
-static bool serves(const json_t *lane, const char *group)
+static bool has_text(const json_t *array, const char *text)
 {
-	if (strcmp(group, "tail") == 0)
-		return document_int(lane, "queued") + document_int(lane, "ready") > 0;
-	return strcmp(document_text(lane, "queue"), group) == 0;
+	size_t i;
+	json_t *entry;
+	json_array_foreach(array, i, entry)
+	{
+		if (strcmp(json_string_value(entry), text) == 0)
+			return true;
+	}
+	return false;
 }
 
-const json_t *live_open_lane(const json_t *live, const char *group, const json_t **waiting_out)
+/* The tail is made of sites and of providers with few people: of every lane with mail of the
+ * campaign, as far as the node says whose it is. */
+static bool serves(const json_t *lane, const char *campaign, const char *group)
+{
+	const json_t *campaigns = json_object_get(lane, "campaigns");
+	if (strcmp(group, "tail") != 0)
+		return strcmp(document_text(lane, "queue"), group) == 0;
+	return document_int(lane, "queued") + document_int(lane, "ready") > 0 &&
+	       (campaigns == NULL || has_text(campaigns, campaign));
+}
+
+const json_t *live_open_lane(const json_t *live, const char *campaign, const char *group,
+			     const json_t **waiting_out)
 {
 	size_t i;
 	json_t *lane;
 	*waiting_out = NULL;
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
-		if (!serves(lane, group))
+		if (!serves(lane, campaign, group))
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;
@@ -170,14 +186,7 @@ const json_t *live_lane(const json_t *live, const char *source, const char *queu
 
 static bool names_queue(const json_t *waiting, const char *queue)
 {
-	size_t i;
-	json_t *name;
-	json_array_foreach(json_object_get(waiting, "queues"), i, name)
-	{
-		if (strcmp(json_string_value(name), queue) == 0)
-			return true;
-	}
-	return false;
+	return has_text(json_object_get(waiting, "queues"), queue);
 }
 
 const json_t *live_waiting(const json_t *live, const char *campaign, const char *queue)

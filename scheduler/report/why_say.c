@@ -181,7 +181,8 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 		why_say_waiting(w, limited, out);
 		return true;
 	}
-	if (group == NULL || live_open_lane(w->live, group, &waiting) != NULL || waiting == NULL)
+	if (group == NULL || live_open_lane(w->live, w->campaign, group, &waiting) != NULL ||
+	    waiting == NULL)
 		return false;
 	put_wait(waiting, out);
 	return true;
@@ -232,7 +233,8 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 	if (limited != NULL) {
 		put(out, SAY(w, "; ", "；"));
 		why_say_waiting(w, limited, out);
-	} else if (live_open_lane(w->live, document_text(person, "group"), &waiting) == NULL &&
+	} else if (live_open_lane(w->live, w->campaign, document_text(person, "group"), &waiting) ==
+			   NULL &&
 		   waiting != NULL) {
 		put(out, SAY(w, "; ", "；"));
 		put_wait(waiting, out);

@@ -74,3 +74,22 @@ def test_a_dead_host_is_named_while_its_people_are_away(mailing):
         return mailing.db.value("SELECT now()") > later
 
     mailing.wait(says_so_for_long, "queues that are idle are gone", 40)
+
+
+def test_the_tail_names_lanes_of_the_campaign(mailing):
+    """The people of both are in group tail, each at a site of their own."""
+    mailing.provider("big")
+    for name, address in (("gone", "127.1.0.200"), ("some", mailing.addresses["big"])):
+        mailing.dns.domain(f"{name}.test", mx=[(10, f"mx.{name}.test", address)])
+        mailing.db.query("INSERT INTO recipient_domain(name) VALUES (%s)", f"{name}.test")
+    mailing.source("s1")
+    mailing.limit(provider="mx.some.test", rate=(1, "min"))
+    campaigns = mailing.campaign("a", {"gone": 5}), mailing.campaign("b", {"some": 5})
+    mailing.start(park_ms="10min")
+    mailing.launch(*campaigns)
+    mailing.accepted(1)
+    for lane in ("s1/mx.gone.test", "s1/mx.some.test"):
+        says(mailing, "why", lane, "waits ")
+    of_a, of_b = mailing.edm("why", "a").out, mailing.edm("why", "b").out
+    assert "s1/mx.gone.test waits" in of_a and "mx.some.test" not in of_a
+    assert "s1/mx.some.test waits" in of_b and "mx.gone.test" not in of_b

@@ -15,6 +15,11 @@ SELECT jsonb_build_object(
 	             AND l.at > now() - interval '10 s'
 	           WHERE n.state <> 3),
 	'lanes', (SELECT jsonb_agg(v.lane || jsonb_build_object('node', n.name)
+	                           || CASE WHEN v.lane ? 'campaigns' THEN jsonb_build_object(
+			'campaigns', (SELECT coalesce(jsonb_agg(c.name ORDER BY c.name), '[]')
+			                FROM campaign c
+			               WHERE v.lane -> 'campaigns' @> to_jsonb(c.campaign_id)))
+	                              ELSE '{}' END
 	                           ORDER BY v.lane ->> 'source', v.lane ->> 'queue')
 	            FROM node n JOIN node_live l USING (node_id, incarnation)
 	           CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'lanes') v(lane)

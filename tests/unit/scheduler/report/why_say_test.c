@@ -15,6 +15,18 @@ static const char one_node[] =
 	"{\"source\": \"mx1\", \"queue\": \"qq\", \"waits\": \"waits 9 s: x\"},"
 	"{\"source\": \"mx1\", \"queue\": \"gmail\", \"waits\": \"waits\"},"
 	"{\"source\": \"mx2\", \"queue\": \"gmail\"}]}";
+static const char tail_of_another[] =
+	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"lanes\": ["
+	"{\"source\": \"mx1\", \"queue\": \"mx.a.test\", \"queued\": 1,"
+	" \"campaigns\": [\"autumn\"], \"waits\": \"waits 9 s: x\"}]}";
+static const char tail_of_both[] =
+	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"lanes\": ["
+	"{\"source\": \"mx1\", \"queue\": \"mx.a.test\", \"queued\": 1,"
+	" \"campaigns\": [\"autumn\"], \"waits\": \"waits 9 s: x\"},"
+	"{\"source\": \"mx1\", \"queue\": \"mx.b.test\", \"queued\": 1,"
+	" \"campaigns\": [\"autumn\", \"spring\"], \"waits\": \"waits 5 s: y\"},"
+	"{\"source\": \"mx1\", \"queue\": \"mx.c.test\", \"queued\": 1,"
+	" \"campaigns\": [\"autumn\"]}]}";
 static const char stopped[] =
 	"{\"nodes\": [{\"alive\": true, \"gauges\": {\"stopped\": \"no room\"}}], \"pauses\": [], "
 	"\"lanes\": []}";
@@ -124,6 +136,9 @@ static void test_what_holds(void **state)
 		{one_node, CAMPAIGN_RUNNING, "gmail", ""},
 		{one_node, CAMPAIGN_RUNNING, "tail", ""},
 		{one_node, CAMPAIGN_RUNNING, NULL, ""},
+		/* Another campaign's site waits, or goes. */
+		{tail_of_another, CAMPAIGN_RUNNING, "tail", ""},
+		{tail_of_both, CAMPAIGN_RUNNING, "tail", "mx1/mx.b.test waits 5 s: y"},
 		{paused, CAMPAIGN_RUNNING, "qq",
 		 "it was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 "
 		 "min)"},
