@@ -309,15 +309,13 @@ int64_t limiter_counted(struct limiter *l, int meter, int64_t now)
 	return counts_carriers(l) ? l->messages.in_flight : limiter_open_connections(l, now);
 }
 
-static bool is_used(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT], int64_t now)
+/* Is anything counted, against these caps or (NULL) against any there may be? */
+static bool counts(struct limiter *l, const struct cap *messages, const struct cap *connects,
+		   int64_t now)
 {
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		enum limit_period period = (enum limit_period)p;
-		if (caps[p].count != LIMIT_NONE &&
-		    (tally_count(t, period, now) > 0 || tally_is_spent(t, period, now)))
-			return true;
-	}
-	return false;
+	return limiter_open_connections(l, now) > 0 ||
+	       !tally_is_blank(&l->messages, messages, now) ||
+	       !tally_is_blank(&l->connects, connects, now);
 }
 
 bool limiter_remembers(struct limiter *l, int64_t now)
@@ -326,15 +324,7 @@ bool limiter_remembers(struct limiter *l, int64_t now)
 	refresh(l, now);
 	message_caps(l, messages, now);
 	connect_caps(l, connects, now);
-	return limiter_open_connections(l, now) > 0 || is_used(&l->messages, messages, now) ||
-	       is_used(&l->connects, connects, now);
-}
-
-bool limiter_has_surplus(struct limiter *l, int64_t now)
-{
-	refresh(l, now);
-	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
-	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
+	return counts(l, messages, connects, now);
 }
 
 bool limiter_is_blank(struct limiter *l, int64_t now)
@@ -343,6 +333,12 @@ bool limiter_is_blank(struct limiter *l, int64_t now)
 	for (int m = 0; m < LIMIT_METER_COUNT; m++)
 		if (caps_of_meter(&l->caps, m)->count != LIMIT_NONE)
 			return false;
-	return limiter_open_connections(l, now) == 0 && tally_is_blank(&l->messages, now) &&
-	       tally_is_blank(&l->connects, now);
+	return !counts(l, NULL, NULL, now);
+}
+
+bool limiter_has_surplus(struct limiter *l, int64_t now)
+{
+	refresh(l, now);
+	struct cap cap = own_cap(l, limit_meter(LIMIT_CONNECTIONS, LIMIT_SECOND), now);
+	return cap.count != LIMIT_NONE && l->open - l->leaving > cap.count;
 }

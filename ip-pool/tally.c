@@ -206,10 +206,12 @@ int64_t tally_count(struct tally *t, enum limit_period period, int64_t now)
 	return t->in_flight + t->windows[period].sum;
 }
 
-bool tally_is_blank(struct tally *t, int64_t now)
+bool tally_is_blank(struct tally *t, const struct cap *caps, int64_t now)
 {
 	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
 		enum limit_period period = (enum limit_period)p;
+		if (caps != NULL && caps[p].count == LIMIT_NONE)
+			continue;
 		if (tally_count(t, period, now) > 0 || tally_is_spent(t, period, now))
 			return false;
 	}

@@ -63,7 +63,8 @@ void tally_distrust(struct tally *t, int64_t last_alive_ms);
 bool tally_is_spent(const struct tally *t, enum limit_period period, int64_t now);
 /* Events counted in this period's window at now, begun ones included. */
 int64_t tally_count(struct tally *t, enum limit_period period, int64_t now);
-/* Nothing is counted at now in any period, nor taken as spent: as good as a new one. */
-bool tally_is_blank(struct tally *t, int64_t now);
+/* Nothing is counted at now, nor taken as spent, in any period that has a cap (caps one per period;
+ * NULL: in any at all): as good as a new one. */
+bool tally_is_blank(struct tally *t, const struct cap *caps, int64_t now);
 
 #endif
