@@ -8,37 +8,6 @@
 
 #include "tests/db/ledger_world.h"
 
-static struct private_pg *server;
-
-static int start(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
-static int setup(void **state)
-{
-	struct world *w = xcalloc(1, sizeof(*w));
-	world_open(w, server);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void everybody_is_in_once_and_in_the_right_group(void **state)
 {
 	struct world *w = *state;
@@ -287,7 +256,7 @@ static void an_audience_of_another_campaign(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 		TEST(everybody_is_in_once_and_in_the_right_group),
 		TEST(members_of_several_lists_get_one_message),
 		TEST(the_suppressed_count_and_are_settled_at_the_freeze),
@@ -297,5 +266,5 @@ int main(void)
 		TEST(two_builders_do_not_build_twice),
 		TEST(an_audience_of_another_campaign),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

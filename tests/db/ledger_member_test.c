@@ -21,26 +21,10 @@ struct fixture {
 	struct member_held held;
 };
 
-static struct private_pg *server;
-
-static int start(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	world_open(&f->w, server);
+	world_open(&f->w);
 	world_people(&f->w, "qq.com", "qq", 100);
 	world_campaign(&f->w, 1);
 	world_build(&f->w, 0);
@@ -430,5 +414,5 @@ int main(void)
 		TEST(nobody_is_packed_for_a_dead_node),
 		TEST(a_day_without_a_partition_soon_has_one),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

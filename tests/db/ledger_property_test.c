@@ -196,10 +196,10 @@ static void finish(struct game *g)
 		must(world_count(&g->w, gone[i]) == 0);
 }
 
-static void play(struct private_pg *server, uint64_t seed, int steps)
+static void play(uint64_t seed, int steps)
 {
 	struct game g = {.seed = seed};
-	world_open(&g.w, server);
+	world_open(&g.w);
 	g.last = g.w.flush;
 	world_people(&g.w, "qq.com", "qq", 150);
 	world_people(&g.w, "a.example", NULL, 40);
@@ -233,15 +233,13 @@ static int64_t from_environment(const char *name, int64_t otherwise)
 static void everybody_is_in_one_place_whatever_happens(void **state)
 {
 	(void)state;
-	struct private_pg *server = private_pg_start();
 	int64_t seed = from_environment("EDM_SEED", 0);
 	int steps = (int)from_environment("EDM_STEPS", STEPS);
 	if (seed != 0)
-		play(server, (uint64_t)seed, steps);
+		play((uint64_t)seed, steps);
 	else
 		for (uint64_t s = 1; s <= 4; s++)
-			play(server, s, steps);
-	private_pg_stop(server);
+			play(s, steps);
 }
 
 int main(void)
@@ -249,5 +247,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everybody_is_in_one_place_whatever_happens),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

@@ -11,26 +11,9 @@
 
 #include "tests/db/ledger_world.h"
 
-static struct private_pg *server;
-
-static int start(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
 static int setup(void **state)
 {
-	struct world *w = xcalloc(1, sizeof(*w));
-	world_open(w, server);
+	struct world *w = world_new();
 	world_people(w, "qq.com", "qq", 2000);
 	*state = w;
 	return 0;
@@ -39,9 +22,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	world_check(*state);
-	world_close(*state);
-	free(*state);
-	return 0;
+	return world_teardown(state);
 }
 
 /* A built campaign and one chunk claimed by mx1. */
@@ -611,5 +592,5 @@ int main(void)
 		TEST(a_name_is_taken_while_its_node_is_alive),
 		TEST(nobody_is_reaped_before_the_reaper_has_lived_a_lease),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

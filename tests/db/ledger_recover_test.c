@@ -18,8 +18,6 @@
 #include "scheduler/ledger/recover.h"
 #include "tests/db/ledger_world.h"
 
-static struct private_pg *server;
-
 struct fixture {
 	struct world w;
 	char dir[64];
@@ -33,24 +31,10 @@ struct fixture {
 
 static const unsigned char installation[16] = {7};
 
-static int start(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	world_open(&f->w, server);
+	world_open(&f->w);
 	world_people(&f->w, "qq.com", "qq", 200);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/edm-recover-XXXXXX");
 	must(mkdtemp(f->dir) != NULL);
@@ -381,5 +365,5 @@ int main(void)
 		TEST(one_the_database_refuses_waits),
 		TEST(a_claim_nobody_knew_of),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

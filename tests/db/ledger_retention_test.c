@@ -12,37 +12,13 @@
 
 #include "tests/db/ledger_world.h"
 
-static struct private_pg *server;
-
-static int start(void **state)
-{
-	(void)state;
-	server = private_pg_start();
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	private_pg_stop(server);
-	return 0;
-}
-
 static int setup(void **state)
 {
-	struct world *w = xcalloc(1, sizeof(*w));
-	world_open(w, server);
+	struct world *w = world_new();
 	world_people(w, "qq.com", "qq", 10);
 	world_campaign(w, 1);
 	world_build(w, 0);
 	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	world_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -117,7 +93,7 @@ static void nothing_goes_before_today_has_its_partition(void **state)
 	assert_int_equal(run_days(w, "ledger/drop_partitions", 400), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
 {
@@ -126,5 +102,5 @@ int main(void)
 		TEST(nothing_goes_when_the_clock_has_gone_ahead),
 		TEST(nothing_goes_before_today_has_its_partition),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

@@ -6,6 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/private_pg.h"
+
+static struct private_pg *server;
+
+int world_serve(void **state)
+{
+	(void)state;
+	server = private_pg_start();
+	return 0;
+}
+
+int world_serve_end(void **state)
+{
+	(void)state;
+	private_pg_stop(server);
+	return 0;
+}
+
 static void must_go(int rc, const struct err *err, const char *what)
 {
 	if (rc != 0)
@@ -13,7 +31,7 @@ static void must_go(int rc, const struct err *err, const char *what)
 	must(rc == 0);
 }
 
-void world_open(struct world *w, struct private_pg *server)
+void world_open(struct world *w)
 {
 	struct err err;
 	*w = (struct world){.now_us = 0};
@@ -35,6 +53,26 @@ void world_close(struct world *w)
 	loop_free(w->loop);
 	pg_close_blocking(w->conn);
 	flush_free(w->flush);
+}
+
+struct world *world_new(void)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	world_open(w);
+	return w;
+}
+
+int world_setup(void **state)
+{
+	*state = world_new();
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	world_close(*state);
+	free(*state);
+	return 0;
 }
 
 PRINTF_LIKE(2, 0)

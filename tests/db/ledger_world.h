@@ -13,7 +13,6 @@
 #include "scheduler/ledger/flush.h"
 #include "scheduler/ledger/member.h"
 #include "scheduler/ledger/stats.h"
-#include "tests/support/private_pg.h"
 
 #define WORLD_LEASES_MAX 64
 #define WORLD_LEASE_MS 10000
@@ -36,8 +35,16 @@ struct world {
 	int64_t now_us; /* grows by a second with each settlement */
 };
 
-void world_open(struct world *w, struct private_pg *server);
+/* Fixtures of a group of tests: worlds stand in one server of its own. */
+int world_serve(void **state);
+int world_serve_end(void **state);
+/* An empty world, in a database of its own. */
+void world_open(struct world *w);
 void world_close(struct world *w);
+/* The same on the heap; fixtures of a test whose *state it is. */
+struct world *world_new(void);
+int world_setup(void **state);
+int world_teardown(void **state);
 /* Runs SQL that must succeed. */
 void world_sql(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The one number a query returns; NULL reads as 0. */
