@@ -533,6 +533,51 @@ static void a_name_is_taken_while_its_node_is_alive(void **state)
 	assert_int_equal(got.incarnation, first.incarnation + 2);
 }
 
+/* What limits by the day must know of the processes before. */
+static void an_unclean_end_is_written_down(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		const char *what, *sql;
+		int64_t want; /* ends so far */
+	} ends[] = {
+		{"killed", "SELECT 1", 1},
+		{"stopped", "UPDATE node SET lease_until = now(), beat_at = now()", 1},
+		{"silent until its lease ran out",
+		 "UPDATE node SET beat_at = now() - interval '11 s',"
+		 " lease_until = now() - interval '1 s'",
+		 2},
+		{"silent, and reaped",
+		 "UPDATE node SET beat_at = now() - interval '20 s', lease_until = '-infinity',"
+		 " reaped_at = now()",
+		 3},
+		{"stopped, and reaped",
+		 "UPDATE node SET beat_at = now() - interval '1 s', lease_until = '-infinity',"
+		 " reaped_at = now()",
+		 3},
+		{"killed a day later",
+		 "UPDATE unclean_stop SET begun_at = begun_at - interval '26 h'", 1},
+	};
+	struct member_id id = world_register(w, "mx1");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM unclean_stop"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		world_sql(w, "%s", ends[i].sql);
+		id = world_register(w, "mx1");
+		int64_t got = world_number(w, "SELECT count(*) FROM unclean_stop");
+		if (got != ends[i].want)
+			fail_msg("%s: %lld ends", ends[i].what, (long long)got);
+	}
+	assert_int_equal(world_number(w, "SELECT incarnation FROM unclean_stop WHERE alive_at <= "
+					 "begun_at"),
+			 id.incarnation);
+	/* Who is refused has found nothing. */
+	struct registration other = {
+		.name = "mx1", .host = "test", .pid = 2, .version = "0", .lease_ms = 1000};
+	struct err err;
+	assert_int_equal(member_register(w->conn, &other, &id, &err), -1);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM unclean_stop"), 1);
+}
+
 static void nobody_is_reaped_before_the_reaper_has_lived_a_lease(void **state)
 {
 	struct world *w = *state;
@@ -590,6 +635,7 @@ int main(void)
 		TEST(expired_while_it_waits_for_the_second_try),
 		TEST(a_campaign_is_finished_when_nobody_is_left),
 		TEST(a_name_is_taken_while_its_node_is_alive),
+		TEST(an_unclean_end_is_written_down),
 		TEST(nobody_is_reaped_before_the_reaper_has_lived_a_lease),
 	};
 	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
