@@ -58,6 +58,11 @@ static void PRINTF_LIKE(4, 5)
 	p->errors += is_error;
 }
 
+void preflight_warn(struct preflight *p, const char *name, struct str sentence)
+{
+	add(p, false, name, "%.*s", STR_ARG(sentence));
+}
+
 /* ----------------------------------------------------------------------------------- judgements */
 
 static void judge_audience_of(struct preflight *p, const struct preflight_facts *f)

@@ -64,6 +64,8 @@ void preflight_init(struct preflight *p);
 void preflight_done(struct preflight *p);
 /* Adds the findings. */
 void preflight_judge(struct preflight *p, const struct preflight_facts *facts);
+/* Adds a warning that was found elsewhere; name is kept, the sentence copied. */
+void preflight_warn(struct preflight *p, const char *name, struct str sentence);
 /* Reads the facts of the campaign and judges them. */
 int preflight_run(struct pg_blocking *db, const struct campaign_row *row, struct preflight *p,
 		  struct err *err) NODISCARD;

@@ -316,6 +316,25 @@ void domain_check(struct lookup *lookup, const struct domain_question *q, struct
 	check_mx(&c, "MX", q->domain->name, DOCTOR_WARN);
 }
 
+bool domain_lacks_key(struct lookup *lookup, const struct sending_domain *domain,
+		      struct buf *name_out)
+{
+	for (size_t i = 0; i < domain->key_count; i++) {
+		if (domain->keys[i].state != SENDING_KEY_SIGNING)
+			continue;
+		size_t before = name_out->len;
+		sending_key_record_name(domain, &domain->keys[i], name_out);
+		struct str name = str_of(name_out->data + before, name_out->len - before);
+		struct dns_answer *answer = lookup_records(lookup, name, DNS_TXT);
+		bool is_lacking = lookup_is_known(answer->status) && answer->count == 0;
+		free(answer);
+		if (is_lacking)
+			return true;
+		name_out->len = before;
+	}
+	return false;
+}
+
 void domain_report_done(struct domain_report *report)
 {
 	arena_done(&report->arena);

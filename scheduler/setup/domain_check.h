@@ -50,6 +50,10 @@ struct domain_question {
 /* Fills the report, to be ended with domain_report_done. */
 void domain_check(struct lookup *lookup, const struct domain_question *q,
 		  struct domain_report *out);
+/* The name of the record of a key in use that DNS says is not there, appended to name_out; false
+ * when all are, or DNS does not say. */
+bool domain_lacks_key(struct lookup *lookup, const struct sending_domain *domain,
+		      struct buf *name_out);
 void domain_report_done(struct domain_report *report);
 enum doctor_level domain_report_worst(const struct domain_report *report);
 /* {"domain": …, "level": …, "rows": [{"level", "check", "name", "type", "text", "publish"}]} */

@@ -222,3 +222,23 @@ def test_check_says_when_dns_does_not_answer(edm, dns):
     assert rows["MX"]["text"] == "the name servers could not say"
     (edm.data / "node.key").unlink()
     assert "has no node.key" in check(edm, dns, 1)["DKIM edm1"]["text"]
+
+
+def test_a_campaign_is_warned_of_a_key_that_is_not_published(edm, dns, tmp_path):
+    edm("domain", "add", "example.com")
+    (key,) = make_key(edm)
+    people, letter = tmp_path / "people.csv", tmp_path / "letter.txt"
+    people.write_text("email\nann@example.org\n")
+    letter.write_text("Hello")
+    edm("list", "import", people, "--list", "l", "--yes")
+    edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.example.com")
+    edm("campaign", "create", "spring", "--list", "l", "--from", "News <a@Example.com>",
+        "--subject", "s", "--text", letter)
+    dns.start()
+    edm.data.joinpath("edm.conf").write_text(f"dns.servers = {dns.servers}\n")
+    said = "the DKIM key edm1._domainkey.example.com is not published"
+    assert said in edm("campaign", "check", "spring").out
+    assert said in edm("campaign", "schedule", "spring", "--at", "2099-01-01 09:00").out
+    dns.record("edm1._domainkey.example.com", "TXT", strings(key["value"]))
+    dns.reload()
+    assert said not in edm("campaign", "check", "spring").out
