@@ -10,20 +10,36 @@
 #include "scheduler/node/keeper_private.h"
 
 #define JUDGE_MS 1000
+/* At the latest; a reading may only have waited behind slow work. */
+#define JUDGE_MOST_MS 10000
+/* Else the database works on it this part of the time at most. */
+#define PAUSES_A_READING 50
 /* What was long ago tells little of what comes. */
 #define LOOK_BACK_MS 3600000
 #define PROVIDERS_MAX 256
+#define SUSPECTS_MAX 64
 #define SENTENCE_MAX 512
 
 /* Columns of campaign/brake_figures.sql. */
-enum column { COL_CAMPAIGN, COL_VERSION, COL_PROVIDER, COL_PEOPLE, COL_DELIVERED, COL_COUNTS };
+enum column {
+	COL_CAMPAIGN,
+	COL_VERSION,
+	COL_PROVIDER,
+	COL_PEOPLE,
+	COL_DELIVERED,
+	COL_COUNTS,
+	COL_IS_COUNTED = COL_COUNTS + BRAKE_KIND_COUNT,
+};
 
 struct keeper_brake {
 	struct keeper *keeper;
 	struct buf sentence; /* of the campaign being stopped */
 	bool is_stopping;
 	bool is_reading;
-	int64_t judged_ms;
+	int64_t asked_ms; /* of the reading under way, or the last one */
+	int64_t next_ms;
+	int32_t suspects[SUSPECTS_MAX]; /* campaigns */
+	size_t suspect_count;
 };
 
 static struct keeper_brake *brake_of(struct keeper *k)
@@ -107,7 +123,8 @@ static struct brake_figures figures_of(const struct pg_rows *rows, int row)
 	return f;
 }
 
-/* The rows of the campaign in row first; returns the row after them. */
+/* The rows of the campaign in row first; returns the row after them. Where people were not counted
+ * a verdict is a suspicion. */
 static int judge_one(struct keeper_brake *b, const struct pg_rows *rows, int first)
 {
 	struct brake_figures figures[PROVIDERS_MAX];
@@ -118,22 +135,44 @@ static int judge_one(struct keeper_brake *b, const struct pg_rows *rows, int fir
 	for (; row < pg_rows_count(rows) && pg_int32(rows, row, COL_CAMPAIGN) == campaign; row++)
 		if (count < PROVIDERS_MAX)
 			figures[count++] = figures_of(rows, row);
-	if (brake_judge(&b->keeper->options.brake, figures, count, &verdict))
+	if (!brake_judge(&b->keeper->options.brake, figures, count, &verdict))
+		return row;
+	if (pg_bool(rows, first, COL_IS_COUNTED))
 		stop(b, rows, first, &verdict);
+	else if (b->suspect_count < SUSPECTS_MAX)
+		b->suspects[b->suspect_count++] = campaign;
 	return row;
 }
 
 static void on_figures(void *owner, const struct pg_reply *reply)
 {
 	struct keeper_brake *b = owner;
+	int64_t now = loop_now_ms(b->keeper->loop);
+	int64_t pause_ms = (now - b->asked_ms) * PAUSES_A_READING;
+	if (pause_ms > JUDGE_MOST_MS)
+		pause_ms = JUDGE_MOST_MS;
 	b->keeper->work_calls--;
 	b->is_reading = false;
+	b->suspect_count = 0;
+	b->next_ms = now + (pause_ms > JUDGE_MS ? pause_ms : JUDGE_MS);
 	if (reply->fate == PG_REFUSED)
 		log_error_event(LOG_ERROR, "work_refused", reply->err);
 	if (reply->fate != PG_DONE || b->keeper->is_stopping)
 		return;
 	for (int row = 0; row < pg_rows_count(reply->rows);)
 		row = judge_one(b, reply->rows, row);
+	if (b->suspect_count > 0)
+		b->next_ms = now;
+}
+
+static void add_suspects(const struct keeper_brake *b, struct pg_params *params)
+{
+	struct pg_array campaigns;
+	pg_array_init(&campaigns, PG_INT4);
+	for (size_t i = 0; i < b->suspect_count; i++)
+		pg_array_int(&campaigns, b->suspects[i]);
+	pg_add_array(params, &campaigns);
+	pg_array_done(&campaigns);
 }
 
 void keeper_judge(struct keeper *k)
@@ -141,13 +180,14 @@ void keeper_judge(struct keeper *k)
 	struct keeper_brake *b = brake_of(k);
 	int64_t now = loop_now_ms(k->loop);
 	struct pg_params params;
-	if (b->is_reading || b->is_stopping || now < b->judged_ms + JUDGE_MS)
+	if (b->is_reading || b->is_stopping || now < b->next_ms)
 		return;
-	b->judged_ms = now;
+	b->asked_ms = now;
 	b->is_reading = true;
 	k->work_calls++;
 	pg_params_init(&params);
 	pg_add_int8(&params, LOOK_BACK_MS);
+	add_suspects(b, &params);
 	pg_call(k->work, "campaign/brake_figures", &params, on_figures, b);
 	pg_params_done(&params);
 }

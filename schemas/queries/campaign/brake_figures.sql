@@ -2,7 +2,8 @@
 -- resumed, at most $1 ms ago: from the counters, which are read from that minute on, less what the
 -- minute of a resume had before it; who was given up untried (no source) tells nothing. Rows:
 -- campaign, its version, provider, people there (0 = not known), delivered, bounced, blocked or
--- rejected, unauthenticated (cause 21).
+-- rejected, unauthenticated (cause 21). People are counted for the campaigns $2 only. A minute has
+-- two bounds, so that the planner expects few.
 WITH c AS MATERIALIZED (
 	SELECT campaign_id, version, settings, date_trunc('minute', state_since) AS resumed,
 	       greatest(date_trunc('minute', state_since),
@@ -10,8 +11,11 @@ WITH c AS MATERIALIZED (
 	  FROM campaign WHERE state = 3 AND NOT hidden AND removed_at IS NULL
 ), seen AS (
 	SELECT c.campaign_id, x.provider, x.class, x.cause, x.n
-	  FROM c JOIN attempts x ON x.campaign_id = c.campaign_id AND x.minute >= c.since
-	       AND x.source_id <> 0
+	  FROM c CROSS JOIN LATERAL (
+		SELECT provider, class, cause, sum(n)::bigint AS n FROM attempts
+		 WHERE campaign_id = c.campaign_id AND source_id <> 0
+		   AND minute >= c.since AND minute <= c.since + interval '1 day'
+		 GROUP BY 1, 2, 3) x
 	UNION ALL
 	SELECT c.campaign_id, x.provider, x.class, x.cause, x.n
 	  FROM c JOIN attempts_delta x ON x.campaign_id = c.campaign_id AND x.minute >= c.since
@@ -22,8 +26,8 @@ WITH c AS MATERIALIZED (
 	          AS b(provider text, class smallint, cause smallint, n bigint)
 	 WHERE c.since = c.resumed
 ), people AS (
-	SELECT k.campaign_id, k.group_name, sum(k.n)::bigint AS n
-	  FROM c JOIN chunk k USING (campaign_id) GROUP BY 1, 2
+	SELECT campaign_id, group_name, sum(n)::bigint AS n
+	  FROM chunk WHERE campaign_id = ANY ($2::int[]) GROUP BY 1, 2
 ), sums AS (
 	SELECT campaign_id, provider,
 	       coalesce(sum(n) FILTER (WHERE class = 1), 0)::bigint AS delivered,
@@ -35,7 +39,7 @@ WITH c AS MATERIALIZED (
 	  FROM seen GROUP BY 1, 2
 )
 SELECT c.campaign_id, c.version, s.provider, coalesce(p.n, 0), s.delivered, s.bounced, s.blocked,
-       s.unauthenticated
+       s.unauthenticated, c.campaign_id = ANY ($2::int[]) AS is_counted
   FROM sums s JOIN c USING (campaign_id)
   LEFT JOIN people p ON p.campaign_id = s.campaign_id
         AND p.group_name = coalesce(nullif(s.provider, ''), 'tail')
