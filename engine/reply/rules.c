@@ -243,3 +243,8 @@ struct str rule_sample(const struct rule *rule, size_t i)
 {
 	return i < rule->pattern->sample_count ? rule->pattern->samples[i] : (struct str){0};
 }
+
+struct str rule_provider(const struct rule *rule, size_t i)
+{
+	return i < rule->pattern->provider_count ? rule->pattern->providers[i] : (struct str){0};
+}

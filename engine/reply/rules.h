@@ -24,6 +24,9 @@
  * each for the operator "samples"                at least one whole reply, lines separated by \n
  * ("550-a\n550 b"); for rules that are not about remote words, the text alone
  *
+ * An operator's file may have a third member, "without": [ID, ...]: built-in rules that are
+ * switched off; one that has the id of a built-in rule stands in its place.
+ *
  * Loading refuses a set in which a sample is not won by its own rule at every stage and provider
  * the rule names, a rule can never match, or anything is unknown or misspelt; and above all a rule
  * that suppresses without being a bounce about the recipient. Overrides (an operator's) come first
@@ -93,6 +96,23 @@ const struct rule *rule_set_at(const struct rule_set *set, size_t i);
 const struct rule *rule_set_find(const struct rule_set *set, struct str id);
 /* Sample i of a rule as it stands in the file; the empty slice past the last. */
 struct str rule_sample(const struct rule *rule, size_t i);
+/* Provider i the rule names; the empty slice past the last: with none it is about all. */
+struct str rule_provider(const struct rule *rule, size_t i);
+
+/* A sample that two rules know: the earlier one wins it. It belongs to either. */
+struct rule_overlap {
+	const struct rule *winner, *other;
+	struct str sample;
+	enum outcome_stage stage;
+	struct str provider; /* empty: any */
+};
+/*
+ * Calls tell for every sample of a rule that another rule matches too, once per pair and sample:
+ * what the order decides, and, where an override wins what a built-in rule stands for, what
+ * operators changed. Only pairs that mean something else are told, by class, suppression or cause.
+ */
+void rule_set_overlaps(const struct rule_set *set,
+		       void (*tell)(void *owner, const struct rule_overlap *overlap), void *owner);
 
 const char *rule_persistence_name(enum rule_persistence persistence);
 

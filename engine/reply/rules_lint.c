@@ -154,3 +154,68 @@ int rule_set_lint(const struct rule_set *set, struct err *err)
 	}
 	return 0;
 }
+
+/* ------------------------------------------------------------------------------------ overlaps */
+
+struct overlap_search {
+	const struct rule_set *set;
+	void (*tell)(void *owner, const struct rule_overlap *overlap);
+	void *owner;
+};
+
+static bool means_the_same(const struct rule *a, const struct rule *b)
+{
+	return a->klass == b->klass && a->cause == b->cause &&
+	       ((a->actions ^ b->actions) & ACTION_SUPPRESS) == 0;
+}
+
+/* The rules that match facts, a sample of rule `at`, beside it. */
+static void search_others(const struct overlap_search *s, size_t at, const struct outcome *facts,
+			  struct rule_overlap *found)
+{
+	const struct rule *rule = s->set->rules[at];
+	struct rule_scratch scratch;
+	scratch_init(&scratch, s->set, facts->text);
+	for (size_t i = 0; i < s->set->count; i++) {
+		const struct rule *other = s->set->rules[i];
+		int64_t ignored;
+		if (i == at || means_the_same(rule, other) ||
+		    pattern_test(other->pattern, found->provider, facts, &scratch, &ignored) !=
+			    MISS_NONE)
+			continue;
+		found->winner = i < at ? other : rule;
+		found->other = i < at ? rule : other;
+		s->tell(s->owner, found);
+	}
+	scratch_done(&scratch);
+}
+
+/* RCPT when the rule has it, else its first stage. */
+static enum outcome_stage sample_stage(const struct rule_pattern *pattern)
+{
+	if (pattern->stages & 1u << STAGE_RCPT)
+		return STAGE_RCPT;
+	return (enum outcome_stage)__builtin_ctz(pattern->stages);
+}
+
+void rule_set_overlaps(const struct rule_set *set,
+		       void (*tell)(void *owner, const struct rule_overlap *overlap), void *owner)
+{
+	const struct overlap_search search = {set, tell, owner};
+	for (size_t at = 0; at < set->count; at++) {
+		const struct rule_pattern *pattern = set->rules[at]->pattern;
+		for (size_t i = 0; i < pattern->sample_count; i++) {
+			struct rule_overlap found = {.sample = pattern->samples[i],
+						     .stage = sample_stage(pattern),
+						     .provider = pattern->providers[0]};
+			struct reply_parser parser;
+			struct outcome facts;
+			reply_parser_init(&parser);
+			if (sample_facts(pattern, found.sample, &parser, &facts) == 0) {
+				facts.stage = found.stage;
+				search_others(&search, at, &facts, &found);
+			}
+			reply_parser_done(&parser);
+		}
+	}
+}

@@ -335,6 +335,25 @@ static void begin_rule(struct loader *l)
 	set->rules[set->count++] = l->rule;
 }
 
+/* An operator's rule has its id, or switches it off. */
+static bool is_replaced(const struct rule_set *set, struct str id)
+{
+	for (size_t i = 0; i < set->without_count; i++)
+		if (str_equals(set->without[i], id))
+			return true;
+	for (size_t i = 0; i + 1 < set->count; i++)
+		if (set->rules[i]->is_override && str_equals(str_from(set->rules[i]->id), id))
+			return true;
+	return false;
+}
+
+/* Takes the rule that was begun last out again. */
+static void drop_rule(struct loader *l)
+{
+	pcre2_code_free(l->pattern->text);
+	l->set->count--;
+}
+
 static int load_rule(struct loader *l, const json_t *object)
 {
 	begin_rule(l);
@@ -344,17 +363,47 @@ static int load_rule(struct loader *l, const json_t *object)
 		return -1;
 	if (!l->has_persistence)
 		l->rule->persistence = default_persistence(l->rule->klass);
-	return rule_lint(l->rule, l->err);
+	if (rule_lint(l->rule, l->err) != 0)
+		return -1;
+	if (!l->rule->is_override && is_replaced(l->set, str_from(l->rule->id)))
+		drop_rule(l);
+	return 0;
+}
+
+static int take_without(struct loader *l, struct str s)
+{
+	struct rule_set *set = l->set;
+	if (!l->file->is_override)
+		return err_set(l->err, ERR_CONFIG, "stands in an operator's file only");
+	set->without[set->without_count++] = arena_str(&set->arena, s);
+	return 0;
+}
+
+/* The ids of built-in rules that are switched off; those of none are left alone: an upgrade may
+ * have dropped it. */
+static int load_without(struct loader *l, const json_t *value)
+{
+	if (value == NULL || (json_is_array(value) && json_array_size(value) == 0))
+		return 0;
+	l->set->without_count = 0;
+	l->set->without = arena_alloc(&l->set->arena,
+				      (json_array_size(value) + 1) * sizeof(l->set->without[0]));
+	if (each_string(l, value, take_without) != 0)
+		return err_prefix(l->err, "%s: \"without\"", l->file->name);
+	return 0;
 }
 
 static int load_rules(struct loader *l, const json_t *root)
 {
 	const json_t *rules = json_object_get(root, "rules");
-	size_t known = 1 + (json_object_get(root, "about") != NULL);
+	const json_t *without = json_object_get(root, "without");
+	size_t known = 1u + (json_object_get(root, "about") != NULL) + (without != NULL);
 	if (!json_is_array(rules) || json_object_size(root) != known)
 		return err_set(l->err, ERR_CONFIG,
 			       "%s: must be {\"about\": TEXT, \"rules\": [RULE, ...]}",
 			       l->file->name);
+	if (load_without(l, without) != 0)
+		return -1;
 	for (size_t i = 0; i < json_array_size(rules); i++)
 		if (load_rule(l, json_array_get(rules, i)) != 0)
 			return err_prefix(l->err, "%s: rule %zu, %s", l->file->name, i + 1,

@@ -49,6 +49,8 @@ struct rule_set {
 	struct arena arena; /* rules, patterns, strings */
 	struct rule **rules;
 	size_t count, room;
+	struct str *without; /* ids of built-in rules that are left out */
+	size_t without_count;
 	pcre2_match_context *limits; /* never changed after the load */
 };
 

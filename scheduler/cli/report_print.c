@@ -9,6 +9,8 @@
 #include "scheduler/report/format.h"
 
 #define LINE_MAX_BYTES (256u << 10)
+/* Names of providers in one cell. */
+#define PROVIDERS_SHOWN 3u
 
 enum language report_language(const struct cli *cli)
 {
@@ -361,21 +363,43 @@ void report_print_bounces(struct cli *cli, const json_t *bounces)
 
 /* ------------------------------------------------------------------------------------- replies */
 
+/* "qq 12, mail.example 3, …": who said it how often. */
+static void table_providers(struct table *t, const json_t *providers)
+{
+	size_t i;
+	json_t *entry;
+	struct buf text;
+	buf_init(&text, 256);
+	json_array_foreach(providers, i, entry)
+	{
+		const char *name = document_text(entry, "provider");
+		if (i == PROVIDERS_SHOWN) {
+			buf_appendf(&text, ", …");
+			break;
+		}
+		buf_appendf(&text, "%s%s %lld", i > 0 ? ", " : "", name[0] ? name : "tail",
+			    (long long)document_int(entry, "n"));
+	}
+	table_str(t, buf_str(&text));
+	buf_done(&text);
+}
+
 void report_print_replies(struct cli *cli, const json_t *replies)
 {
 	struct table t;
 	size_t i;
 	json_t *reply;
 	double share = json_number_value(json_object_get(replies, "share"));
-	table_init(&t, REPORT_SAY(cli, "TIMES|CLASS|RULE|PROVIDER|REPLY",
-				  "次数|类别|规则|服务商|回复样例"));
+	table_init(&t, REPORT_SAY(cli, "TIMES|CLASS|RULE|CLUSTER|PROVIDER|REPLY",
+				  "次数|类别|规则|聚类|服务商|回复样例"));
 	json_array_foreach(json_object_get(replies, "replies"), i, reply)
 	{
 		report_number(&t, document_int(reply, "n"));
 		table_str(&t, str_from(words_class((enum outcome_class)document_int(reply, "class"),
 						   report_language(cli))));
 		table_str_or_dash(&t, str_from(document_text(reply, "rule")));
-		table_str_or_dash(&t, str_from(document_text(reply, "provider")));
+		table_str(&t, str_from(document_text(reply, "cluster")));
+		table_providers(&t, json_object_get(reply, "providers"));
 		table_str(&t, str_from(document_text(reply, "reply")));
 	}
 	table_print(&t, cli, REPORT_SAY(cli, "No such replies.", "没有符合条件的回复。"));

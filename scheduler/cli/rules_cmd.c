@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about reply rules: whether they are sound, and what a reply means by them. */
 #include "ip-pool/explain.h"
+#include "scheduler/cli/rules_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
@@ -24,6 +25,31 @@ static int open_database(struct cli *cli, struct pg_blocking **db_out, struct er
 /* ----------------------------------------------------------------------------------------- check
  */
 
+static void note_overlap(void *owner, const struct rule_overlap *o)
+{
+	json_array_append_new(
+		owner, json_pack("{s:s, s:s, s:s%, s:s%, s:s}", "rule", o->winner->id, "before",
+				 o->other->id, "sample", o->sample.ptr, o->sample.len, "provider",
+				 o->provider.ptr ? o->provider.ptr : "", o->provider.len, "stage",
+				 outcome_stage_name(o->stage)));
+}
+
+static void print_check(struct cli *cli, size_t count, size_t overrides, const json_t *overlaps)
+{
+	size_t i;
+	json_t *one;
+	cli_printf(cli, "sound: %zu %s, %zu of operators; each wins the replies it stands for\n",
+		   count, plural((int64_t)count, "rule", "rules"), overrides);
+	cli_printf(cli, "the order decides %zu times between two rules that mean something else\n",
+		   json_array_size(overlaps));
+	if (!cli_flag(cli, "overlaps"))
+		return;
+	json_array_foreach(overlaps, i, one) cli_printf(
+		cli, "%s before %s: \"%s\"\n", json_string_value(json_object_get(one, "rule")),
+		json_string_value(json_object_get(one, "before")),
+		json_string_value(json_object_get(one, "sample")));
+}
+
 static int run_check(struct cli *cli, struct err *err)
 {
 	const char *path = cli_arg(cli, 0);
@@ -37,14 +63,22 @@ static int run_check(struct cli *cli, struct err *err)
 	size_t count = rule_set_count(set);
 	for (size_t i = 0; i < count; i++)
 		overrides += rule_set_at(set, i)->is_override;
+	json_t *overlaps = json_array();
+	rule_set_overlaps(set, note_overlap, overlaps);
 	rule_set_free(set);
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:b, s:i, s:i}", "sound", 1, "rules",
-						     (int)count, "overrides", (int)overrides));
-	cli_printf(cli, "sound: %zu %s, %zu of operators; each wins the replies it stands for\n",
-		   count, plural((int64_t)count, "rule", "rules"), overrides);
+		return cli_print_json(cli, json_pack("{s:b, s:i, s:i, s:o}", "sound", 1, "rules",
+						     (int)count, "overrides", (int)overrides,
+						     "overlaps", overlaps));
+	print_check(cli, count, overrides, overlaps);
+	json_decref(overlaps);
 	return 0;
 }
+
+static const struct arg_option check_options[] = {
+	{"overlaps", NULL, "list the samples that more than one rule knows, differently"},
+	{NULL, NULL, NULL},
+};
 
 /* ------------------------------------------------------------------------------------------ test
  */
@@ -231,6 +265,7 @@ const struct cli_verb rules_verbs[] = {
 	 .verb = "check",
 	 .synopsis = "[FILE]",
 	 .max_args = 1,
+	 .options = check_options,
 	 .summary =
 		 "Check the reply rules in force, or a file of rules put before the built-in ones",
 	 .examples = "    edm rules check\n"
@@ -248,5 +283,62 @@ const struct cli_verb rules_verbs[] = {
 		     "    edm rules test '452 4.2.2 mailbox full' --lang zh --json",
 	 .takes_json = true,
 	 .run = run_test},
+	{.noun = "rules",
+	 .verb = "list",
+	 .options = rules_list_options,
+	 .summary = "List the reply rules in their order; * marks those of operators",
+	 .examples = "    edm rules list --provider qq\n"
+		     "    edm rules list --own --json",
+	 .takes_json = true,
+	 .run = rules_run_list},
+	{.noun = "rules",
+	 .verb = "add",
+	 .synopsis = "FILE",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Put rules of your own in force, before the built-in ones",
+	 .examples = "    edm rules add my-rules.json --because 'corp.example says 552 otherwise'",
+	 .takes_json = true,
+	 .changes = true,
+	 .run = rules_run_add},
+	{.noun = "rules",
+	 .verb = "learn",
+	 .synopsis = "CLUSTER",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .options = rules_learn_options,
+	 .summary = "Make a rule of replies that no rule knew",
+	 .examples = "    edm report replies --unmatched\n"
+		     "    edm rules learn 6b1f0c2a9d3e4578 --id corp.full --class deferred "
+		     "--cause mailbox-full",
+	 .takes_json = true,
+	 .changes = true,
+	 .run = rules_run_learn},
+	{.noun = "rules",
+	 .verb = "remove",
+	 .synopsis = "ID",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Take a rule of your own away, or switch a built-in one off",
+	 .examples = "    edm rules remove corp.full\n"
+		     "    edm rules remove any.user-unknown --because 'outage at corp.example'",
+	 .changes = true,
+	 .run = rules_run_remove},
+	{.noun = "rules",
+	 .verb = "restore",
+	 .synopsis = "ID",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Put a built-in rule in force again as it was shipped",
+	 .examples = "    edm rules restore any.user-unknown",
+	 .changes = true,
+	 .run = rules_run_restore},
+	{.noun = "rules",
+	 .verb = "diff",
+	 .summary = "Say how the rules in force differ from those shipped",
+	 .examples = "    edm rules diff\n"
+		     "    edm rules diff --json",
+	 .takes_json = true,
+	 .run = rules_run_diff},
 	{0},
 };

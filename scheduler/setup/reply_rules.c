@@ -21,7 +21,7 @@ struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err)
 	return set;
 }
 
-static int read_file(const char *path, struct buf *out, struct err *err)
+int reply_rules_read(const char *path, struct buf *out, struct err *err)
 {
 	char chunk[8192];
 	size_t got;
@@ -32,9 +32,11 @@ static int read_file(const char *path, struct buf *out, struct err *err)
 		buf_append(out, chunk, got);
 	bool has_failed = ferror(file) != 0;
 	(void)fclose(file);
-	if (has_failed || out->is_truncated)
+	if (has_failed || out->is_truncated || out->len == 0)
 		return err_set(err, ERR_INPUT, "%s %s", path,
-			       has_failed ? "cannot be read" : "is larger than 1 MiB");
+			       has_failed	   ? "cannot be read"
+			       : out->is_truncated ? "is larger than 1 MiB"
+						   : "is empty");
 	return 0;
 }
 
@@ -43,12 +45,8 @@ struct rule_set *reply_rules_try(const char *path, struct err *err)
 	struct buf json;
 	struct rule_set *set = NULL;
 	buf_init(&json, FILE_MAX);
-	if (read_file(path, &json, err) == 0) {
-		if (json.len == 0)
-			err_set(err, ERR_INPUT, "%s is empty", path);
-		else
-			set = rule_set_load(buf_str(&json), err);
-	}
+	if (reply_rules_read(path, &json, err) == 0)
+		set = rule_set_load(buf_str(&json), err);
 	buf_done(&json);
 	return set;
 }

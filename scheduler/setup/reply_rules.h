@@ -10,6 +10,9 @@
 struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err);
 /* The built-in rules with those of the file at path before them, as a trial. */
 struct rule_set *reply_rules_try(const char *path, struct err *err);
+/* The bytes of the file at path (up to what *out takes, initialised by the caller); no empty one.
+ */
+int reply_rules_read(const char *path, struct buf *out, struct err *err) NODISCARD;
 
 /*
  * The facts of an outcome whose words are given: a whole reply ("550-a\n550 b") when they are

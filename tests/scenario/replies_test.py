@@ -1,6 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What replies mean while a campaign is being sent, and when the meaning was wrong."""
+"""What replies mean: operators' rules, replies no rule knows, and when a site is not believed."""
 
+import json
+
+import pytest
+
+from support.ledger_rows import LedgerRows
+
+RULE = {
+    "id": "corp.full",
+    "code": "552",
+    "text": "my own words",
+    "class": "deferred",
+    "cause": "mailbox-full",
+    "scope": "recipient",
+    "en": "The mailbox is full.",
+    "zh": "邮箱已满。",
+    "samples": ["552 my own words"],
+}
 SUPPRESSED = "SELECT count(*) FROM suppression"
 
 
@@ -26,3 +43,149 @@ def test_a_site_that_knows_nobody_any_more_is_not_believed(mailing):
     assert mailing.db.value(waits)
     (line,) = [at for at in mailing.node_log.read_text().splitlines() if "unknown_spike" in at]
     assert "big" in line and "on=yes" in line
+
+
+@pytest.fixture
+def rules(edm, tmp_path):
+    """Adds rules from a file; with an error expected: its text, one line."""
+
+    def add(*rules, error=None):
+        file = tmp_path / "rules.json"
+        file.write_text(json.dumps({"rules": rules}))
+        args = ("rules", "add", file, "--because", "the help desk said so")
+        if error is None:
+            return edm(*args, "--json").json
+        text = edm.fails(1, *args)
+        assert len(text.strip().splitlines()) == 1
+        return text
+
+    return add
+
+
+def meant(edm, reply, *options):
+    told = edm("rules", "test", reply, *options, "--json").json
+    return told["rule"], told["class"]
+
+
+def test_operators_rules_are_added_and_removed(edm, database, rules):
+    assert rules(RULE) == {"added": 1, "replaced": 0}
+    assert meant(edm, "552 my own words") == ("corp.full", "deferred")
+    second = {**RULE, "id": "corp.other", "text": "other words", "samples": ["552 other words"]}
+    assert rules({**RULE, "delay": "4h"}, second) == {"added": 1, "replaced": 1}
+    assert edm("rules", "test", "552 my own words", "--json").json["delay_ms"] == 4 * 3600000
+    own = edm("rules", "list", "--own", "--json").json["rules"]
+    assert [rule["id"] for rule in own] == ["corp.full", "corp.other"]
+    edm("rules", "remove", "corp.full", "--because", "gone")
+    assert meant(edm, "552 my own words")[0] != "corp.full"
+    assert "no rule" in edm.fails(3, "rules", "remove", "corp.full")
+    events = database.query(
+        "SELECT verb, object, because FROM event WHERE verb LIKE 'rules %%' AND actor <> ''"
+    )
+    said = "the help desk said so"
+    assert sorted(map(tuple, events)) == [
+        ("rules add", "rule:corp.full", said),
+        ("rules add", "rule:corp.full", said),
+        ("rules add", "rule:corp.other", said),
+        ("rules remove", "rule:corp.full", "gone"),
+    ]
+
+
+def test_bad_rules_change_nothing(edm, database, rules):
+    rules(RULE)
+    before = database.query("SELECT * FROM reply_rule")
+    good = {**RULE, "id": "good", "text": "fine", "samples": ["552 fine"]}
+    for bad, words in (
+        ({**RULE, "id": "b", "text": "("}, "b: \"text\""),
+        ({**RULE, "id": "b", "text": "z", "actions": ["suppress"], "samples": ["552 z"]},
+         "only class bounced"),
+        # It would never win: corp.full stands before it.
+        ({**RULE, "id": "b", "samples": ["552 my own words"]}, "won by corp.full"),
+    ):
+        assert words in rules(good, bad, error=True)
+    assert "no rule to add" in rules(error=True)
+    assert database.query("SELECT * FROM reply_rule") == before
+    assert database.value("SELECT count(*) FROM event WHERE verb LIKE 'rules %%'") == 1
+
+
+def test_built_in_rules_are_replaced_and_switched_off(edm, rules):
+    reply = "550 5.1.1 User unknown"
+    assert meant(edm, reply) == ("any.user-unknown", "bounced")
+    edm("rules", "remove", "any.user-unknown", "--because", "their directory is down")
+    assert meant(edm, reply)[0] != "any.user-unknown"
+    assert "switched off already" in edm.fails(4, "rules", "remove", "any.user-unknown")
+    (off,) = edm("rules", "diff", "--json").json["rules"]
+    assert off["change"] == "off" and off["because"] == "their directory is down"
+    edm("rules", "restore", "any.user-unknown")
+    assert meant(edm, reply) == ("any.user-unknown", "bounced")
+    assert "as it was shipped" in edm.fails(4, "rules", "restore", "any.user-unknown")
+    rules({**RULE, "id": "any.user-unknown", "code": "550", "text": "user unknown",
+           "samples": ["550 User unknown"]})
+    assert meant(edm, reply) == ("any.user-unknown", "deferred")
+    (replaced,) = edm("rules", "diff", "--json").json["rules"]
+    assert replaced["change"] == "replaced" and {"class", "samples"} <= set(replaced["fields"])
+    assert "any.user-unknown: replaced" in edm("rules", "diff").out
+    assert "built-in one again" in edm("rules", "remove", "any.user-unknown").out
+    assert meant(edm, reply) == ("any.user-unknown", "bounced")
+    assert "as it was shipped" in edm("rules", "diff").out
+
+
+def test_what_the_order_decides_is_listed(edm, rules):
+    before = edm("rules", "check", "--json").json["overlaps"]
+    rules({**RULE, "code": "550", "text": "user unknown", "samples": ["550 User unknown"]})
+    (diff,) = edm("rules", "diff", "--json").json["rules"]
+    assert diff["change"] == "added"
+    assert "any.user-unknown" in {taken["rule"] for taken in diff["takes"]}
+    after = edm("rules", "check", "--json").json["overlaps"]
+    assert {one["rule"] for one in after} - {one["rule"] for one in before} == {"corp.full"}
+    assert "corp.full before any.user-unknown" in edm("rules", "check", "--overlaps").out
+
+
+def test_replies_no_rule_knows_become_a_rule(edm, database, rules):
+    """Clusters by what varies, counted by provider; one command makes a rule with samples."""
+    rows = LedgerRows(database, "spring")
+    rows.chunk(0, "qq", [f"u{i}@qq.com" for i in range(4)])
+    rows.chunk(1, "tail", [f"v{i}@example.org" for i in range(2)])
+    words = {"code": 554, "template": "Qwertz ({ip}) for <{address}>: plugh."}
+    for i in range(4):
+        rows.settle(f"u{i}@qq.com", "rejected", "rejected", "unclassified", provider="qq",
+                    vars=f"192.0.2.{i}\nu{i}@qq.com\n", **words)
+    rows.settle("v0@example.org", "rejected", "rejected", "unclassified",
+                vars="192.0.2.9\nv0@example.org\n", **words)
+    (cluster,) = edm("report", "replies", "--unmatched", "--json").json["replies"]
+    assert cluster["n"] == 5 and cluster["pattern"] == words["template"]
+    assert cluster["providers"] == [{"provider": "qq", "n": 4}, {"provider": "", "n": 1}]
+    assert "qq 4, tail 1" in edm("report", "replies", "--unmatched").out
+    name = cluster["cluster"]
+    meaning = ("--id", "our.plugh", "--class", "blocked", "--cause", "reputation")
+    assert "no cluster" in edm.fails(2, "rules", "learn", "plugh", *meaning)
+    assert "of cluster" in edm.fails(3, "rules", "learn", "1", *meaning)
+    assert "--class is" in edm.fails(2, "rules", "learn", name, "--id", "x")
+    assert "only class bounced" in edm.fails(1, "rules", "learn", name, *meaning, "--suppress")
+    assert database.value("SELECT count(*) FROM reply_rule") == 0
+    edm("rules", "learn", name, *meaning, "--because", "asked their postmaster")
+    body = database.value("SELECT body FROM reply_rule")
+    assert body["samples"][0].startswith("554 Qwertz (192.0.2.") and len(body["samples"]) == 5
+    assert body["scope"] == "source" and body["zh"]
+    reply = "554 Qwertz (198.51.100.77) for <who.else@example.com>: plugh."
+    assert meant(edm, reply, "--stage", "dot") == ("our.plugh", "blocked")
+    assert meant(edm, reply + " Or not", "--stage", "dot")[0] is None
+
+
+def test_a_running_node_takes_new_rules(mailing, tmp_path):
+    mailing.provider("big", profile={"rcpt": [{"reply": "451 my own words"}]})
+    mailing.source("s1")
+    first, second = mailing.campaign("a", {"big": 1}), mailing.campaign("b", {"big": 1})
+    due = ("SELECT extract(epoch FROM max(due_at) - now()) FROM retry WHERE campaign_id = %s"
+           " HAVING count(*) > 0")
+    mailing.start()
+    mailing.launch(first)
+    ((wait_s,),) = mailing.wait(lambda: mailing.db.query(due, first), "the first is deferred")
+    assert wait_s < 3600
+    file = tmp_path / "rules.json"
+    rule = {**RULE, "code": "451", "samples": ["451 my own words"], "delay": "4h"}
+    file.write_text(json.dumps({"rules": [rule]}))
+    mailing.edm("rules", "add", file)
+    mailing.wait(lambda: "what=rules" in mailing.node_log.read_text(), "the node has them")
+    mailing.launch(second)
+    ((wait_s,),) = mailing.wait(lambda: mailing.db.query(due, second), "the second is deferred")
+    assert wait_s > 3 * 3600

@@ -339,6 +339,7 @@ static const struct {
 	{"{", "line 1"},
 	{"[]", "must be"},
 	{"{\"rules\": [], \"x\": 1}", "must be"},
+	{"{\"rules\": [], \"without\": [\"a\"]}", "operator's file"},
 	{FILE_OF("1"), "no JSON object"},
 	{FILE_OF("{}"), "has no \"id\""},
 	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "")), "list of strings"},
@@ -430,6 +431,63 @@ static void overrides_win(void **state)
 	assert_non_null(strstr(err.text, "overrides"));
 }
 
+static struct rule_set *with(const char *overrides)
+{
+	struct err err;
+	struct rule_set *set = rule_set_load(str_from(overrides), &err);
+	if (set == NULL)
+		fail_msg("%s", err.text);
+	return set;
+}
+
+static void an_override_stands_in_the_place_of_the_rule_whose_id_it_has(void **state)
+{
+	(void)state;
+	const char *reply = "550 5.1.1 no such user";
+	struct rule_set *set = with(FILE_OF(
+		RULE("any.user-unknown", "\"text\": \"our words\",", DEFER, "\"550 our words\"")));
+	assert_int_equal(rule_set_count(set), rule_set_count(builtin));
+	assert_string_not_equal(judge(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
+	rule_set_free(set);
+	set = with("{\"rules\": [], \"without\": [\"any.user-unknown\", \"no.more\"]}");
+	assert_int_equal(rule_set_count(set), rule_set_count(builtin) - 1);
+	assert_null(rule_set_find(set, STR("any.user-unknown")));
+	assert_string_not_equal(judge(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
+	rule_set_free(set);
+}
+
+struct overlaps {
+	size_t count, by_mine;
+	const char *other;
+};
+
+static void count_overlap(void *owner, const struct rule_overlap *overlap)
+{
+	struct overlaps *seen = owner;
+	seen->count++;
+	if (strcmp(overlap->winner->id, "mine") != 0)
+		return;
+	seen->by_mine++;
+	if (!overlap->other->is_override)
+		seen->other = overlap->other->id;
+}
+
+static void what_the_order_decides_is_told(void **state)
+{
+	(void)state;
+	struct overlaps before = {0}, after = {0};
+	rule_set_overlaps(builtin, count_overlap, &before);
+	assert_int_equal(before.by_mine, 0);
+	/* It takes a sample of its own from a built-in rule. */
+	struct rule_set *set =
+		with(FILE_OF(RULE("mine", "\"provider\": \"qq\", \"text\": \"^Mailbox not found\",",
+				  DEFER, "\"550 Mailbox not found\"")));
+	rule_set_overlaps(set, count_overlap, &after);
+	assert_true(after.by_mine > 0 && after.other != NULL);
+	assert_int_equal(after.count, before.count + after.by_mine);
+	rule_set_free(set);
+}
+
 static void explains_what_nearly_matched(void **state)
 {
 	(void)state;
@@ -507,6 +565,8 @@ int main(void)
 		cmocka_unit_test(a_server_may_say_when_to_come_back),
 		cmocka_unit_test(refuses_rules_that_are_wrong),
 		cmocka_unit_test(overrides_win),
+		cmocka_unit_test(an_override_stands_in_the_place_of_the_rule_whose_id_it_has),
+		cmocka_unit_test(what_the_order_decides_is_told),
 		cmocka_unit_test(explains_what_nearly_matched),
 		cmocka_unit_test(hostile_text_is_judged_within_bounds),
 	};

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs about operators' reply rules: list, add, learn, remove, restore, diff. */
+#include "scheduler/cli/rules_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/report/words.h"
+#include "scheduler/setup/own_rules.h"
+#include "scheduler/setup/reply_rules.h"
+
+#define RULE_TEXT_MAX (1u << 20)
+#define WEEK_MS INT64_C(604800000)
+
+/* ------------------------------------------------------------------------------------------ list
+ */
+
+static bool is_about(const struct rule *rule, struct str provider)
+{
+	for (size_t i = 0; rule_provider(rule, i).len > 0; i++)
+		if (str_equals(rule_provider(rule, i), provider))
+			return true;
+	return str_is_empty(provider) || rule_provider(rule, 0).len == 0;
+}
+
+static json_t *providers_json(const struct rule *rule)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; rule_provider(rule, i).len > 0; i++)
+		json_array_append_new(list, json_of_str(rule_provider(rule, i)));
+	return list;
+}
+
+static json_t *rule_json(const struct rule *rule)
+{
+	json_t *actions = json_array();
+#define X(suffix, bit, name)                                                                       \
+	if (rule->actions & ACTION_##suffix)                                                       \
+		json_array_append_new(actions, json_string(name));
+	OUTCOME_ACTIONS(X)
+#undef X
+	return json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:s}", "id",
+			 rule->id, "file", rule->file, "override", rule->is_override, "providers",
+			 providers_json(rule), "class", outcome_class_name(rule->klass), "cause",
+			 outcome_cause_name(rule->cause), "scope", outcome_scope_name(rule->scope),
+			 "persistence", rule_persistence_name(rule->persistence), "actions",
+			 actions, "delay_ms", (json_int_t)rule->delay_ms, "en", rule->en, "zh",
+			 rule->zh);
+}
+
+static void add_row(struct cli *cli, struct table *t, const struct rule *rule)
+{
+	struct str first = rule_provider(rule, 0);
+	table_cell(t, "%s%s", rule->is_override ? "*" : "", rule->id);
+	table_cell(t, "%.*s%s", STR_ARG(first.len > 0 ? first : STR("-")),
+		   rule_provider(rule, 1).len > 0 ? ", …" : "");
+	table_cell(t, "%s", outcome_class_name(rule->klass));
+	table_cell(t, "%s%s", outcome_cause_name(rule->cause),
+		   rule->actions & ACTION_SUPPRESS ? ", suppresses" : "");
+	table_cell(t, "%s", cli->is_chinese ? rule->zh : rule->en);
+}
+
+int rules_run_list(struct cli *cli, struct err *err)
+{
+	struct table t;
+	struct str provider = steer_option(cli, "provider");
+	struct pg_blocking *db = cli_database(cli, err);
+	struct rule_set *set = db ? reply_rules_load(db, err) : NULL;
+	if (set == NULL)
+		return -1;
+	json_t *list = json_array();
+	table_init(&t, "RULE|PROVIDER|CLASS|CAUSE|SAYS");
+	for (size_t i = 0; i < rule_set_count(set); i++) {
+		const struct rule *rule = rule_set_at(set, i);
+		if (!is_about(rule, provider) || (cli_flag(cli, "own") && !rule->is_override))
+			continue;
+		json_array_append_new(list, rule_json(rule));
+		add_row(cli, &t, rule);
+	}
+	rule_set_free(set);
+	if (cli->wants_json) {
+		table_done(&t);
+		return cli_print_json(cli, json_pack("{s:o}", "rules", list));
+	}
+	json_decref(list);
+	table_print(&t, cli, "No such rules.");
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------ add, learn
+ */
+
+static int add(struct cli *cli, struct str json, struct err *err)
+{
+	struct own_rules_added done;
+	struct change change = steer_change(cli);
+	if (own_rules_add(cli->db, json, &change, &done, err) != 0)
+		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:I, s:I}", "added", (json_int_t)done.added,
+						     "replaced", (json_int_t)done.replaced));
+	cli_printf(cli, "in force: %lld new, %lld in the place of an older one\n",
+		   (long long)done.added, (long long)done.replaced);
+	return 0;
+}
+
+int rules_run_add(struct cli *cli, struct err *err)
+{
+	struct buf json;
+	buf_init(&json, RULE_TEXT_MAX);
+	int result = -1;
+	if (reply_rules_read(cli_arg(cli, 0), &json, err) == 0 && cli_database(cli, err) != NULL)
+		result = add(cli, buf_str(&json), err);
+	buf_done(&json);
+	return result;
+}
+
+/* Who is at fault, when nobody says. */
+static enum outcome_scope scope_of(enum outcome_class klass)
+{
+	if (klass == OUTCOME_THROTTLED || klass == OUTCOME_BLOCKED || klass == OUTCOME_HELD)
+		return SCOPE_SOURCE;
+	if (klass == OUTCOME_UNREACHED)
+		return SCOPE_HOST;
+	return klass == OUTCOME_REJECTED ? SCOPE_MESSAGE : SCOPE_RECIPIENT;
+}
+
+static int read_cluster(const char *text, int64_t *out, struct err *err)
+{
+	char *end;
+	errno = 0;
+	unsigned long long cluster = strtoull(text, &end, 16);
+	if (errno != 0 || *text == '\0' || *end != '\0')
+		return err_set(err, ERR_USAGE,
+			       "'%s' is no cluster; edm report replies --unmatched lists them",
+			       text);
+	*out = (int64_t)cluster;
+	return 0;
+}
+
+static int read_lesson(const struct cli *cli, struct own_rule_lesson *m, struct err *err)
+{
+	struct str klass = steer_option(cli, "class"), cause = steer_option(cli, "cause");
+	struct str scope = steer_option(cli, "scope");
+	*m = (struct own_rule_lesson){.last_ms = WEEK_MS,
+				      .id = steer_option(cli, "id"),
+				      .provider = steer_option(cli, "provider"),
+				      .suppresses = cli_flag(cli, "suppress"),
+				      .delay = steer_option(cli, "delay"),
+				      .en = steer_option(cli, "en"),
+				      .zh = steer_option(cli, "zh")};
+	if (read_cluster(cli_arg(cli, 0), &m->cluster, err) != 0 ||
+	    args_duration(&cli->args, "last", &m->last_ms, err) != 0)
+		return -1;
+	if (str_is_empty(m->id))
+		return err_set(err, ERR_USAGE, "--id is missing: what the rule is called");
+	if (outcome_class_parse(klass, &m->klass) != 0)
+		return err_set(err, ERR_USAGE,
+			       "--class is deferred, throttled, blocked, bounced, rejected, held "
+			       "or unreached, not '%.*s'",
+			       STR_ARG(klass));
+	if (outcome_cause_parse(cause, &m->cause) != 0)
+		return err_set(err, ERR_USAGE, "--cause '%.*s' is none: user-unknown, policy, …",
+			       STR_ARG(cause));
+	m->scope = scope_of(m->klass);
+	if (!str_is_empty(scope) && outcome_scope_parse(scope, &m->scope) != 0)
+		return err_set(err, ERR_USAGE, "--scope '%.*s' is none: recipient, source, …",
+			       STR_ARG(scope));
+	if (str_is_empty(m->en))
+		m->en = str_from(words_cause_meaning(m->cause, LANGUAGE_EN));
+	if (str_is_empty(m->zh))
+		m->zh = str_from(words_cause_meaning(m->cause, LANGUAGE_ZH));
+	return 0;
+}
+
+int rules_run_learn(struct cli *cli, struct err *err)
+{
+	struct buf json;
+	struct own_rule_lesson lesson;
+	if (read_lesson(cli, &lesson, err) != 0 || cli_database(cli, err) == NULL)
+		return -1;
+	buf_init(&json, RULE_TEXT_MAX);
+	int result = own_rules_learn(cli->db, &lesson, &json, err);
+	if (result == 0)
+		result = add(cli, buf_str(&json), err);
+	buf_done(&json);
+	return result;
+}
+
+/* ------------------------------------------------------------------------ remove, restore, diff
+ */
+
+int rules_run_remove(struct cli *cli, struct err *err)
+{
+	static const char *const said[] = {
+		[OWN_RULE_REMOVED] = "is no more",
+		[OWN_RULE_UNCOVERED] = "is the built-in one again",
+		[OWN_RULE_OFF] = "is built in and now switched off",
+	};
+	enum own_rule_removed how;
+	struct change change = steer_change(cli);
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || own_rules_remove(db, str_from(cli_arg(cli, 0)), &change, &how, err) != 0)
+		return -1;
+	cli_printf(cli, "rule %s %s\n", cli_arg(cli, 0), said[how]);
+	return 0;
+}
+
+int rules_run_restore(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || own_rules_restore(db, str_from(cli_arg(cli, 0)), &change, err) != 0)
+		return -1;
+	cli_printf(cli, "rule %s is as it was shipped\n", cli_arg(cli, 0));
+	return 0;
+}
+
+static const char *member(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static void print_diff(struct cli *cli, const json_t *rule)
+{
+	size_t i;
+	json_t *entry;
+	const char *because = member(rule, "because");
+	cli_printf(cli, "%s: %s, by %s%s%s\n", member(rule, "id"), member(rule, "change"),
+		   member(rule, "by"), because[0] ? ": " : "", because);
+	json_array_foreach(json_object_get(rule, "fields"), i, entry)
+		cli_printf(cli, "%s%s", i == 0 ? "  differs in " : ", ", json_string_value(entry));
+	if (json_array_size(json_object_get(rule, "fields")) > 0)
+		cli_printf(cli, "\n");
+	json_array_foreach(json_object_get(rule, "takes"), i, entry)
+		cli_printf(cli, "  wins %lld of the samples of %s, as \"%s\"\n",
+			   (long long)json_integer_value(json_object_get(entry, "samples")),
+			   member(entry, "rule"), member(entry, "sample"));
+}
+
+int rules_run_diff(struct cli *cli, struct err *err)
+{
+	size_t i;
+	json_t *rule;
+	struct pg_blocking *db = cli_database(cli, err);
+	json_t *diff = db ? own_rules_diff(db, err) : NULL;
+	if (diff == NULL)
+		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, diff);
+	json_array_foreach(json_object_get(diff, "rules"), i, rule) print_diff(cli, rule);
+	if (json_array_size(json_object_get(diff, "rules")) == 0)
+		cli_printf(cli, "every rule is as it was shipped\n");
+	json_decref(diff);
+	return 0;
+}
+
+const struct arg_option rules_list_options[] = {
+	{"provider", "P", "those that this provider's replies are judged by"},
+	{"own", NULL, "operators' rules only"},
+	{NULL, NULL, NULL},
+};
+
+const struct arg_option rules_learn_options[] = {
+	{"id", "ID", "what the rule is called"},
+	{"class", "CLASS", "deferred, throttled, blocked, bounced, rejected, held or unreached"},
+	{"cause", "CAUSE", "user-unknown, mailbox-full, rate-limit, reputation, policy …"},
+	{"scope", "SCOPE", "who is at fault (default: by the class)"},
+	{"suppress", NULL, "the address is never written to again"},
+	{"delay", "TIME", "when to come back: 90s, 15m, 4h (default: by retry.schedule)"},
+	{"provider", "P", "of this provider only"},
+	{"en", "TEXT", "what it says, in English (default: by the cause)"},
+	{"zh", "TEXT", "the same in Chinese"},
+	{"last", "TIME", "samples of the last so long (default: 7d)"},
+	{NULL, NULL, NULL},
+};
