@@ -36,7 +36,10 @@
 	X(day_age_ms)                                                                              \
 	X(sent)                                                                                    \
 	X(deferred)                                                                                \
-	X(blocked)
+	X(blocked)                                                                                 \
+	X(failed_step)                                                                             \
+	X(patience)                                                                                \
+	X(clean_days)
 
 static const struct lane_state fresh = {
 	.controller = {.connections_cut_age_ms = -1, .rate_cut_age_ms = -1},
@@ -169,7 +172,10 @@ void warmup_state_save(const struct warmup *w, int64_t now, struct warmup_state 
 					   .day_age_ms = now - w->day_began_ms,
 					   .sent = w->sent,
 					   .deferred = w->deferred,
-					   .blocked = w->blocked};
+					   .blocked = w->blocked,
+					   .failed_step = w->failed_step,
+					   .patience = w->patience,
+					   .clean_days = w->clean_days};
 }
 
 void warmup_state_load(struct warmup *w, const struct warmup_plan *plan,
@@ -182,6 +188,9 @@ void warmup_state_load(struct warmup *w, const struct warmup_plan *plan,
 	w->sent = state->sent;
 	w->deferred = state->deferred;
 	w->blocked = state->blocked;
+	w->failed_step = state->failed_step;
+	w->patience = state->patience < 8 ? state->patience : 8;
+	w->clean_days = state->clean_days;
 }
 
 void warmup_state_render(const struct warmup_state *state, struct buf *out)

@@ -22,6 +22,7 @@ struct warmup_state {
 	int64_t advanced;   /* operators' steps forward already taken */
 	int64_t day_age_ms; /* since the present day began */
 	int64_t sent, deferred, blocked;
+	int64_t failed_step, patience, clean_days;
 };
 
 void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out);

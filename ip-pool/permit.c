@@ -364,6 +364,13 @@ static void tell_windows(struct lane_limits *l, const struct outcome *outcome, i
 		controller_restart(&l->controller, now);
 }
 
+/* Of the source or the site: a full mailbox or a greylist says nothing about how much we send. */
+static bool is_deferral(const struct verdict *verdict)
+{
+	return verdict->scope != SCOPE_RECIPIENT &&
+	       (verdict->klass == OUTCOME_DEFERRED || verdict->klass == OUTCOME_THROTTLED);
+}
+
 struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
 				      const struct outcome *outcome, int64_t now)
 {
@@ -375,9 +382,7 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		if (path->shared[i] != NULL)
 			limiter_end_message(path->shared[i], now);
 	if (l->warmup != NULL)
-		warmup_on_answer(l->warmup,
-				 verdict->klass == OUTCOME_DEFERRED ||
-					 verdict->klass == OUTCOME_THROTTLED,
+		warmup_on_answer(l->warmup, is_deferral(verdict),
 				 verdict->klass == OUTCOME_BLOCKED);
 	bool is_signal =
 		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);

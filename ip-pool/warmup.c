@@ -3,6 +3,10 @@
 #include "ip-pool/warmup.h"
 
 #define DAY_MS INT64_C(86400000)
+#define PATIENCE_MAX 3
+/* A day is plainly bad after so many messages, if that is at least this part of its budget. */
+#define FEW_MESSAGES 20
+#define FEW_PART 10
 
 void warmup_plan_default(struct warmup_plan *plan_out, int64_t target)
 {
@@ -69,23 +73,56 @@ static void new_day(struct warmup *w, int64_t now)
 	w->sent = w->deferred = w->blocked = 0;
 }
 
+static bool is_bad(const struct warmup *w)
+{
+	return w->blocked > 0 || w->deferred * 100 > w->sent * 15;
+}
+
+/* Before the day is over: of enough messages to tell. */
+static bool is_plainly_bad(const struct warmup *w)
+{
+	return is_bad(w) && w->step > 0 && w->sent >= FEW_MESSAGES &&
+	       w->sent * FEW_PART >= warmup_budget(w);
+}
+
+static enum warmup_move go_back(struct warmup *w, int64_t now)
+{
+	w->clean_days = 0;
+	w->failed_step = (int64_t)w->step;
+	if (w->patience < PATIENCE_MAX)
+		w->patience++;
+	w->step--;
+	new_day(w, now);
+	return WARMUP_BACK;
+}
+
+/* A clean day that was used: enough of them, and the lane moves on. */
+static enum warmup_move end_clean_day(struct warmup *w)
+{
+	if ((int64_t)w->step >= w->failed_step)
+		w->patience = 0;
+	if (++w->clean_days < INT64_C(1) << w->patience || w->is_held)
+		return WARMUP_STAYED;
+	w->step++;
+	w->clean_days = 0;
+	return w->step == w->plan.count ? WARMUP_WARM : WARMUP_ADVANCED;
+}
+
 enum warmup_move warmup_tick(struct warmup *w, int64_t now)
 {
 	if (w->step >= w->plan.count)
 		return WARMUP_WARM;
+	if (is_plainly_bad(w))
+		return go_back(w, now);
 	if (now - w->day_began_ms < DAY_MS)
 		return WARMUP_NOT_YET;
 	enum warmup_move move = WARMUP_STAYED;
-	bool was_bad = w->blocked > 0 || w->deferred * 100 > w->sent * 15;
 	bool was_clean = w->blocked == 0 && w->deferred * 100 < w->sent * 5;
 	bool was_used = w->sent * 2 >= warmup_budget(w);
-	if (was_bad && w->step > 0) {
-		w->step--;
-		move = WARMUP_BACK;
-	} else if (was_clean && was_used && !w->is_held) {
-		w->step++;
-		move = w->step == w->plan.count ? WARMUP_WARM : WARMUP_ADVANCED;
-	}
+	if (is_bad(w) && w->step > 0)
+		return go_back(w, now);
+	if (was_clean && was_used)
+		move = end_clean_day(w);
 	new_day(w, now);
 	return move;
 }

@@ -4,9 +4,11 @@
  *
  * A plan is a curve of daily budgets (messages in any 24 h). A lane stands on one step of it and
  * moves on after a day that was used and clean: at least half of the budget sent, fewer than 5 %
- * deferred or throttled, no block. A day with a block, or with more than 15 % deferred, goes one
- * step back. After the last step the lane is warm. What does not fit goes to warm sources: the
- * budget is only a cap, and choose looks elsewhere.
+ * deferred or throttled, no block. With a block, or more than 15 % deferred, it goes one step back,
+ * as soon as that is plain; to come back to where that was takes two such days, then four, then
+ * eight, until one there is clean. After the last step the lane is warm. What does not fit goes to
+ * warm sources: the budget is only a cap, and choose looks elsewhere. What a receiver says about a
+ * recipient (a full mailbox, a greylist) is no deferral here.
  * Times are monotonic milliseconds. Pure.
  */
 #ifndef EDM_IP_POOL_WARMUP_H
@@ -31,6 +33,9 @@ struct warmup {
 	int64_t advanced; /* operators' steps forward taken so far */
 	int64_t day_began_ms;
 	int64_t sent, deferred, blocked; /* of this day */
+	int64_t failed_step;		 /* the one it last came back from */
+	int64_t patience;		 /* a step below that takes 2^patience clean days */
+	int64_t clean_days;		 /* so far */
 };
 
 /* What the end of a day did. */

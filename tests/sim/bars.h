@@ -40,5 +40,6 @@ void play_rate(uint64_t seed, struct bars *out);
 void play_hosts(uint64_t seed, struct bars *out);
 void play_dead(uint64_t seed, struct bars *out);
 void play_windows(uint64_t seed, struct bars *out);
+void play_warmup(uint64_t seed, struct bars *out);
 
 #endif

@@ -165,7 +165,7 @@ static bool windows_allow(struct receiver *r, struct receiver_source *s, int64_t
 	return true;
 }
 
-/* Half as much again for each day that stayed within what was allowed and used half of it. */
+/* A third more for each day that stayed within what was allowed and used half of it. */
 static bool reputation_allows(struct receiver *r, struct receiver_source *s, int64_t now)
 {
 	if (r->limits.allowance == 0)
@@ -175,7 +175,7 @@ static bool reputation_allows(struct receiver *r, struct receiver_source *s, int
 		s->allowance = r->limits.allowance;
 	if (day != s->day) {
 		if (s->day_over * 20 < s->day_sent && s->day_sent * 2 >= s->allowance)
-			s->allowance = s->allowance * 5 / 2;
+			s->allowance = s->allowance * 4 / 3;
 		s->day = day;
 		s->day_sent = s->day_over = 0;
 	}

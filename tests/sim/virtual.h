@@ -23,6 +23,8 @@ void virtual_close(struct loop *l);
 void virtual_await(struct loop *l);
 /* Lets the worker's thread run until the clock says until_ms, or it has left its loop: false. */
 bool virtual_run(struct loop *l, int64_t until_ms);
+/* Time passes and nothing runs, as on a machine that was suspended: what was due is late. */
+void virtual_sleep(struct loop *l, int64_t ms);
 /* The machine's randomness; random_u64 of the product draws from it, too. */
 uint64_t virtual_random(void);
 /* ms × (1 ± 0.3) or so, at least 1. */

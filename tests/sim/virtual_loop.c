@@ -72,6 +72,11 @@ bool virtual_run(struct loop *l, int64_t until_ms)
 	return l->is_running;
 }
 
+void virtual_sleep(struct loop *l, int64_t ms)
+{
+	l->now += ms;
+}
+
 uint64_t virtual_random(void)
 {
 	return prng_next(&machine->prng);

@@ -252,6 +252,24 @@ void world_run(struct world *w, int64_t ms)
 	must(goes_on);
 }
 
+static bool is_idle(const struct world *w)
+{
+	for (size_t i = 0; i < w->crowd_count; i++)
+		if (crowd_left(&w->crowds[i]) > 0)
+			return false;
+	return true;
+}
+
+void world_run_idle(struct world *w, int64_t ms)
+{
+	int64_t end = world_now(w) + ms;
+	do
+		world_run(w, MINUTE);
+	while (!is_idle(w) && world_now(w) + MINUTE < end);
+	if (world_now(w) < end)
+		virtual_sleep(w->loop, end - world_now(w));
+}
+
 static void send_reload(struct world *w)
 {
 	struct work_reload *reload = xcalloc(1, sizeof(*reload));

@@ -110,6 +110,9 @@ int64_t world_pick(struct world *w, int64_t low, int64_t high);
 
 void world_start(struct world *w);
 void world_run(struct world *w, int64_t ms);
+/* Runs until nobody is in hand and none can be claimed, then skips the rest of the time: of days
+ * with little to do. At least a minute, at most ms. */
+void world_run_idle(struct world *w, int64_t ms);
 int64_t world_now(const struct world *w);
 /* An operator's rule, in force at once; the newest of a scope stands. */
 void world_limit(struct world *w, const struct limit_rule *rule);

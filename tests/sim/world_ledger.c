@@ -14,6 +14,7 @@
 #include "tests/sim/world_private.h"
 
 #define PLAN_MS 50
+#define IDLE_MS 1000 /* while nobody can be claimed */
 #define HORIZON_MS 2000
 #define BUDGET_LEASED 100000
 #define FIRST_CREDITS 32
@@ -195,7 +196,7 @@ static void on_plan(struct timer *timer)
 		for (size_t i = 0; i < w->crowd_count; i++)
 			for (size_t k = 0; k < needs[i].chunks; k++)
 				claim_chunk(&w->crowds[i], now);
-	timer_set(w->loop, timer, now + PLAN_MS);
+	timer_set(w->loop, timer, now + (is_any ? PLAN_MS : IDLE_MS));
 }
 
 /* ------------------------------------------------------------------------------------- results */

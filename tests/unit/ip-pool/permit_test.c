@@ -334,8 +334,12 @@ static void warm_up_moves_by_its_rules(void **state)
 		w.deferred = cases[i].deferred;
 		w.blocked = cases[i].blocked;
 		w.is_held = cases[i].is_held;
-		assert_int_equal(warmup_tick(&w, 86399999), WARMUP_NOT_YET);
-		assert_int_equal(warmup_tick(&w, 86400000), cases[i].want);
+		/* What is plainly bad does not wait for the end of the day. */
+		enum warmup_move early =
+			cases[i].want == WARMUP_BACK ? WARMUP_BACK : WARMUP_NOT_YET;
+		assert_int_equal(warmup_tick(&w, 86399999), early);
+		if (early == WARMUP_NOT_YET)
+			assert_int_equal(warmup_tick(&w, 86400000), cases[i].want);
 	}
 	warmup_follow(&w, 9, false, 0);
 	assert_int_equal(warmup_budget(&w), -1);
@@ -348,6 +352,41 @@ static void warm_up_moves_by_its_rules(void **state)
 	assert_int_equal(plan.count, ARRAY_LEN(want));
 	for (size_t i = 0; i < plan.count; i++)
 		assert_int_equal(plan.budgets[i], want[i]);
+}
+
+/* So many messages on a day, of which so many were deferred. */
+static enum warmup_move warm_up_day(struct warmup *w, int64_t *day, int64_t sent, int64_t deferred)
+{
+	w->sent = sent;
+	w->deferred = deferred;
+	return warmup_tick(w, ++*day * 86400000);
+}
+
+/* Each return from a step makes coming back to it take longer, until a day there is clean. */
+static void warm_up_is_patient_below_a_step_that_failed(void **state)
+{
+	(void)state;
+	struct warmup_plan plan;
+	struct warmup w;
+	struct err err;
+	int64_t day = 0;
+	assert_int_equal(warmup_plan_parse(STR("50, 100, 200, 400"), &plan, &err), 0);
+	warmup_init(&w, &plan, 0);
+	assert_int_equal(warm_up_day(&w, &day, 50, 0), WARMUP_ADVANCED);
+	for (int failed = 1; failed <= 4; failed++) {
+		assert_int_equal(warm_up_day(&w, &day, 50, 20), WARMUP_BACK);
+		int clean = 1;
+		while (warm_up_day(&w, &day, 50, 0) == WARMUP_STAYED)
+			clean++;
+		assert_int_equal(clean, failed < 3 ? 1 << failed : 8);
+	}
+	assert_int_equal(w.step, 1);
+	assert_int_equal(warm_up_day(&w, &day, 100, 0), WARMUP_ADVANCED);
+	assert_int_equal(warm_up_day(&w, &day, 200, 0), WARMUP_ADVANCED);
+	/* A few messages do not tell, before the day is over. */
+	w.sent = 30;
+	w.deferred = 15;
+	assert_int_equal(warmup_tick(&w, day * 86400000 + 1), WARMUP_NOT_YET);
 }
 
 static void lane_state_survives_as_json(void **state)
@@ -532,6 +571,7 @@ int main(void)
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),
 		cmocka_unit_test(lane_state_survives_as_json),
+		cmocka_unit_test(warm_up_is_patient_below_a_step_that_failed),
 		cmocka_unit_test(who_is_turned_away_tries_one_by_one),
 		cmocka_unit_test(waits_are_explained),
 		cmocka_unit_test(pauses_are_explained),
