@@ -22,7 +22,7 @@ STEAL_MAX = 0.05
 TRIES = 3
 MESSAGE_SECONDS = 0.02  # a run may take this long a message before it counts as hung
 DOT_MS = 3000
-WARM, WINDOW_SECONDS, AFTER_SECONDS = 10000, 20, 30  # see Watch
+WARM, WINDOW_SECONDS, AFTER_SECONDS = 30000, 20, 60  # see Watch
 STARTTLS = ["PIPELINING", "SIZE 52428800", "8BITMIME", "ENHANCEDSTATUSCODES", "STARTTLS"]
 MESSAGES, TOTAL = 3, 2  # limit_rule.kind, limit_rule.spread
 
@@ -255,9 +255,10 @@ class Watch:
 
     What is to stay flat is what planner and claims cost, whatever the audience and however long it
     takes. A node that has just begun first fills its budgets (composed bytes, a chunk or two in
-    hand of each group, connections), which is no growth: after WARM messages they are full, and
-    memory counts from there, at its highest, to the end of the build and AFTER_SECONDS beyond. The
-    CPU of a message is that of the WINDOW_SECONDS from there, against that of the last ones."""
+    hand of each group, which come as they are built, connections), which is no growth: after WARM
+    messages, half a minute, they are full, and memory counts from there, at its highest, to the
+    end of the build and AFTER_SECONDS beyond. The CPU of a message is that of the WINDOW_SECONDS
+    from there, against that of the last ones."""
 
     def __init__(self, world):
         self.world = world
@@ -283,7 +284,7 @@ class Watch:
     def go_on(self, seconds):
         """Into the time after."""
         self.built = len(self.seen)
-        self.world.wait_for(self.is_warm, 60, f"{WARM} messages")
+        self.world.wait_for(self.is_warm, 120, f"{WARM} messages")
         until = time.monotonic() + seconds
         self.world.wait_for(lambda: self.look() or time.monotonic() > until, seconds + 10, "time")
 
