@@ -15,6 +15,7 @@
 #define URL_MAX 900u /* leaves room on a line of 998 */
 #define EXTRA_MAX 32u
 #define BATCH_MAX 32u
+#define SIGNATURE_FIELD_HINT 1280u
 
 struct composer {
 	struct template_scratch scratch;
@@ -267,7 +268,8 @@ int compose(struct composer *c, const struct content *content, const struct comp
 	if (check_input(in, err) != 0 || add_fields(c, content, in, err) != 0)
 		return -1;
 	struct str fields = buf_str(&c->fields);
-	buf_reserve(&out->text, content->size_hint);
+	buf_reserve(&out->text,
+		    fields.len + in->key_count * SIGNATURE_FIELD_HINT + content->size_hint);
 	for (size_t i = 0; i < in->key_count; i++)
 		dkim_begin(&in->keys[i], fields, in->date_s, &out->text, &out->slots[i]);
 	out->slot_count = in->key_count;

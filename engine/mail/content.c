@@ -13,7 +13,6 @@
 
 #define FIELDS_MAX (64u << 10)
 #define SOURCE_MAX (2u * TEMPLATE_SOURCE_MAX) /* with preheader, or made from HTML */
-#define MESSAGE_FIELDS_HINT 4096u
 
 /* The tree under construction. */
 struct builder {
@@ -413,14 +412,9 @@ static void keep_fields(struct builder *b)
 
 static size_t size_hint(const struct content *c)
 {
-	size_t size = MESSAGE_FIELDS_HINT;
-	for (size_t i = 0; i < c->item_count; i++) {
-		const struct template *t =
-			c->items[i].part ? part_template(c->items[i].part) : NULL;
-		size += c->items[i].lines.len;
-		for (size_t j = 0; t != NULL && j < template_segment_count(t); j++)
-			size += template_segment(t, j).len / 2 * 3 + 128;
-	}
+	size_t size = 0;
+	for (size_t i = 0; i < c->item_count; i++)
+		size += c->items[i].part ? part_size_hint(c->items[i].part) : c->items[i].lines.len;
 	return size < MESSAGE_TEXT_MAX / 2 ? size : MESSAGE_TEXT_MAX / 2;
 }
 

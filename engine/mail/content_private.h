@@ -36,7 +36,7 @@ struct content {
 	struct body_hash prefix;  /* hash state after items[0], if that is fixed lines */
 	struct digest fixed_body; /* the whole body's hash when no item is a part */
 	bool is_fixed;
-	size_t size_hint; /* bytes of a message's text, about */
+	size_t size_hint; /* bytes of a message's body in its own text, about */
 	struct content_name *names;
 	size_t name_count;
 };

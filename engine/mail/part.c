@@ -7,6 +7,7 @@
 #include "engine/base/arena.h"
 
 #define ENCODED_MAX (16u << 20) /* of one segment: TEMPLATE_SOURCE_MAX × 3 and line ends */
+#define VALUE_HINT 128u		/* of one value, encoded */
 
 /* Encoded lines, and the same made canonical (mostly the same bytes). */
 struct piece {
@@ -130,6 +131,14 @@ enum mime_encoding part_encoding(const struct part *p)
 const struct template *part_template(const struct part *p)
 {
 	return p->t;
+}
+
+size_t part_size_hint(const struct part *p)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < template_segment_count(p->t); i++)
+		size += p->segments[i].pieces[0].lines.len + VALUE_HINT;
+	return size;
 }
 
 struct rendering {

@@ -32,6 +32,8 @@ struct part *part_new(struct template *t);
 void part_free(struct part *p);
 enum mime_encoding part_encoding(const struct part *p);
 const struct template *part_template(const struct part *p);
+/* About how many bytes one recipient's takes: all segments, each with a value of some length. */
+size_t part_size_hint(const struct part *p);
 /* Writes the part for one recipient. -1: a value is too long. */
 int part_render(const struct part *p, const struct template_values *values, struct body_writer *w,
 		struct err *err) NODISCARD;

@@ -13,6 +13,8 @@
 /* Jobs a thread takes at once: few enough that a signed batch is back within some milliseconds. */
 #define BATCH_MAX 8u
 #define NICENESS 5
+/* The part of a message that may be room to spare: to copy it costs more. */
+#define SPARE_PART 8u
 /* What a message is taken to be before there was one, bytes. */
 #define FIRST_SIZE 16384u
 
@@ -79,8 +81,10 @@ static void compose_one(struct personaliser *p, struct work_job *job)
 static void count_bytes(struct composers *c, struct work_job *job)
 {
 	struct work_draft *draft = job->draft;
-	buf_fit(&draft->message.text);
-	size_t size = draft->message.text.cap;
+	struct buf *text = &draft->message.text;
+	if (text->cap - text->len > text->len / SPARE_PART)
+		buf_fit(text);
+	size_t size = text->cap;
 	atomic_fetch_add(&c->bytes, (long long)size - (long long)draft->counted);
 	atomic_store(&c->last_size, size);
 	draft->counted = size;

@@ -414,6 +414,33 @@ static void same_input_same_bytes(void **state)
 	content_free(content);
 }
 
+/* Room for a message is made once, and little is left over: nobody has to copy it to save memory.
+ */
+static void a_message_fits_its_memory(void **state)
+{
+	(void)state;
+	struct buf html;
+	buf_init(&html, 1 << 14);
+	buf_append_cstr(&html, "<p>{{ v }}</p>\n");
+	while (html.len < 10000)
+		buf_append_cstr(&html, "<p>lorem ipsum dolor sit amet consectetur</p>\n");
+	struct content_spec spec = {.subject = STR("s {{ v }}"),
+				    .html = buf_str(&html),
+				    .text = STR("{{ v }}\n"),
+				    .from = {STR("n"), STR("news@example.com")}};
+	struct content *content = new_content(&spec);
+	struct pair pair = {"v", STR("张三")};
+	struct pairs pairs = {&pair, 1};
+	struct compose_input in = an_input(&pairs);
+	struct message m;
+	message_init(&m);
+	compose_one(content, &in, &m);
+	assert_true(m.text.cap - m.text.len <= m.text.len / 16);
+	message_done(&m);
+	content_free(content);
+	buf_done(&html);
+}
+
 /* What the threads of threads_share_content work on. */
 struct shared {
 	const struct content *content;
@@ -493,6 +520,7 @@ int main(void)
 		cmocka_unit_test(unfit_input_is_refused),
 		cmocka_unit_test(unfit_content_is_refused),
 		cmocka_unit_test(same_input_same_bytes),
+		cmocka_unit_test(a_message_fits_its_memory),
 		cmocka_unit_test(threads_share_content),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
