@@ -86,6 +86,7 @@ static bool goes_soon(struct worker_queue *q)
 		return false;
 	if (at == LIMITER_ON_EVENT || at <= soon(q))
 		return true;
+	worker_queue_note_short(q);
 	worker_queue_wake(q, at - COMPOSE_MS);
 	return false;
 }

@@ -274,6 +274,8 @@ void worker_queue_parked(struct worker_queue *q, struct site *site, int64_t unti
 const struct site *worker_queue_parked_of(const struct worker_queue *q, int64_t now);
 /* A dead site was greeted, or may live: lanes that died of it may try. */
 void worker_queue_site_lives(struct worker_queue *q, struct site *site);
+/* It has work and its lanes wait: others may have what they wait for (shares, connections). */
+void worker_queue_note_short(struct worker_queue *q);
 /* The queue is pumped then at the latest; LIMITER_ON_EVENT: no such time. */
 void worker_queue_wake(struct worker_queue *q, int64_t at);
 /* Lets jobs ahead, gives ready jobs to idle sessions, opens connections, arms the wake-up. */

@@ -345,6 +345,14 @@ bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *s
 	return true;
 }
 
+void worker_queue_note_short(struct worker_queue *q)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL && q->lanes[i]->wait_until_ms > now)
+			note_short(q->lanes[i]);
+}
+
 static void feed_idle(struct worker_queue *q)
 {
 	LIST_EACH (it, &q->idle) {

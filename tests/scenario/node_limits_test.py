@@ -384,3 +384,24 @@ def test_no_kill_of_a_day_is_forgotten(mailing, scope):
         mailing.wait(lambda: mailing.db.value("SELECT min(beat_at) FROM node") > later, "beats")
         assert len(mailing.log().mails()) == mails
         mailing.stop(signal.SIGKILL)
+
+
+def test_a_worker_that_had_nothing_to_do_gets_its_share(mailing):
+    """All of a limit is with the other one by then, which goes on with its work."""
+    for name in PROVIDERS:
+        mailing.provider(name)
+    mailing.source("s1")
+    rest = {name: 10 for name in PROVIDERS[1:]}
+    before = mailing.campaign("before", rest, sender="before.test")
+    first = mailing.campaign("first", {"a": 600})
+    later = mailing.campaign("later", rest, sender="later.test")
+    mailing.limit(rate=(40, "s"))
+    mailing.start(workers=2, smtp_idle_ms=300)
+    mailing.launch(before)
+    mailing.finished(before)
+    mailing.launch(first)
+    mailing.accepted(230)
+    mailing.launch(later)
+    log = mailing.finished(later)
+    assert mailing.states(later) == {"delivered": 30}
+    assert len(log.accepted(mail_from="news@news.test")) < 600, "the first one goes on meanwhile"
