@@ -20,18 +20,25 @@ void control_recall(struct node *n, const struct work_recall *recall)
 /* ------------------------------------------------------------------------------------------
  * letters */
 
-/* Each connection that died under the job has had its MAIL, too. */
-static void count_usage(struct node *n, const struct work_job *job)
+static void count_usage(struct node *n, const struct work_job *job, uint32_t source,
+			int32_t messages)
 {
-	const struct work_result *r = job->result;
-	if (r->source == 0)
-		return;
-	struct node_usage usage = {.source = r->source,
+	struct node_usage usage = {.source = source,
 				   .sending_domain = job->campaign->sending_domain,
 				   .campaign = job->campaign->id,
-				   .messages = 1 + job->unreached_tries,
+				   .messages = messages,
 				   .target = job->plan.site->queue};
-	keeper_usage(n->keeper, &usage);
+	if (source != 0 && messages > 0)
+		keeper_usage(n->keeper, &usage);
+}
+
+/* Each connection that died under the job has had its MAIL, whatever became of the job. */
+static void count_lost(struct node *n, struct work_job *job)
+{
+	for (size_t i = 0; job->lost != NULL && i < WORK_LOST_SOURCES; i++)
+		count_usage(n, job, job->lost[i].source, job->lost[i].messages);
+	free(job->lost);
+	job->lost = NULL;
 }
 
 /* The receiver has decided for good. */
@@ -42,8 +49,9 @@ static bool is_result(enum outcome_class klass)
 
 static void take_settled(struct node *n, struct work_job *job)
 {
-	count_usage(n, job);
 	struct node_campaign *campaign = campaign_of(n, job->lease->campaign);
+	count_lost(n, job);
+	count_usage(n, job, job->result->source, 1);
 	plan_pace_settle(&hold_of(job->lease)->need->pace, job->result->transfer_ms);
 	if (campaign != NULL && is_result(job->result->outcome.verdict.klass))
 		campaign->results++;
@@ -59,6 +67,7 @@ static void take_settled(struct node *n, struct work_job *job)
 static void take_returned(struct node *n, struct work_job *job)
 {
 	struct hold *hold = hold_of(job->lease);
+	count_lost(n, job);
 	if (job->returned == RETURNED_SUPPRESSED) {
 		dispatch_settle_suppressed(n, job);
 		return;

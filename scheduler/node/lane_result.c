@@ -155,11 +155,25 @@ static bool goes_to_another_connection(struct work_job *job, const struct verdic
 	return ++job->unreached_tries < UNREACHED_MAX && !job->is_recalled;
 }
 
+/* Its MAIL was said over that source, and it is not settled. */
+static void note_lost(struct work_job *job, uint32_t source)
+{
+	size_t i = 0;
+	if (job->lost == NULL)
+		job->lost = xcalloc(WORK_LOST_SOURCES, sizeof(job->lost[0]));
+	while (i + 1 < WORK_LOST_SOURCES && job->lost[i].messages > 0 &&
+	       job->lost[i].source != source)
+		i++;
+	job->lost[i].source = source;
+	job->lost[i].messages++;
+}
+
 /* Ready again, to be composed again when its message has left, or off to control when it was
  * recalled meanwhile. */
 static void put_back(struct worker_queue *q, struct lane_slot *slot)
 {
 	struct work_job *job = slot->job;
+	note_lost(job, slot->carrier->lane->source->id);
 	slot->job = NULL;
 	worker_unrecord_intent(q->worker, job);
 	if (!job->is_recalled && job->is_composed) {

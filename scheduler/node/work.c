@@ -213,5 +213,6 @@ void work_job_free(struct work_job *job)
 	work_job_uncompose(job);
 	result_free(job->result);
 	free(job->compose_error);
+	free(job->lost);
 	free(job);
 }

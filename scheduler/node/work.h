@@ -110,6 +110,13 @@ struct work_draft {
 	size_t counted;	      /* bytes counted for it: while it is being made, of the one before */
 };
 
+/* Messages begun of a job that nothing was settled for, by source: receivers count them. */
+struct work_lost {
+	uint32_t source;
+	int32_t messages;
+};
+#define WORK_LOST_SOURCES 4u /* told apart; more are counted for the last */
+
 struct work_job {
 	struct job plan;
 	struct work_letter letter; /* offer, settled, returned */
@@ -145,6 +152,7 @@ struct work_job {
 
 	int64_t due_ms;		    /* of a parked job: when its lane can go (monotonic) */
 	int unreached_tries;	    /* connections that failed under it since it was offered */
+	struct work_lost *lost;	    /* WORK_LOST_SOURCES of them, owned; NULL: none */
 	struct journal_marks marks; /* segments of the journal with its records */
 	bool has_intent;	    /* its INTENT stands and was not taken back */
 	struct work_result *result; /* made when there is something to say */

@@ -405,3 +405,22 @@ def test_a_worker_that_had_nothing_to_do_gets_its_share(mailing):
     log = mailing.finished(later)
     assert mailing.states(later) == {"delivered": 30}
     assert len(log.accepted(mail_from="news@news.test")) < 600, "the first one goes on meanwhile"
+
+
+def test_what_receivers_count_is_in_the_usage(mailing):
+    """Connections end under people who are given back in the end: each has had its MAIL."""
+    mailing.provider("big", profile={"rcpt": [{"then": "rst"}]})
+    hosts = [(10, f"mx{i}.big.test", mailing.addresses["big"]) for i in range(3)]
+    mailing.dns.domain("big.test", mx=hosts)
+    for source in ("s1", "s2"):
+        mailing.source(source)
+    campaign = mailing.campaign("c", {"big": 30})
+    mailing.start(park_ms="1s")
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.states(campaign) == {"deferred": 30}, "all have been tried")
+    mailing.stop()
+    usage = "SELECT sum(messages) FROM (SELECT max(messages) AS messages FROM limit_usage" \
+            " GROUP BY bucket, incarnation, source_id, target, campaign_id) x"
+    mails = len(mailing.log().mails())
+    print(mails, "messages begun")
+    assert mailing.db.value(usage) == mails > 0
