@@ -41,7 +41,8 @@ void pg_wire_fill(struct pg_wire *w, const struct pg_params *p);
 /* A notice receiver: the server's warnings have no reader here. */
 void pg_ignore_notice(void *owner, const PGresult *result);
 bool pg_is_good(const PGresult *result);
-/* Fills err from a failed result, SQLSTATE in code (pg_sqlstate_pack); returns -1. */
+/* Fills err from a failed result, SQLSTATE in code (pg_sqlstate_pack); returns -1. Aborts when it
+ * failed for want of memory here. */
 int pg_result_err(struct err *err, const PGresult *result, const char *what);
 /* Fills err from the connection's last message; returns -1. */
 int pg_conn_err(struct err *err, const PGconn *conn, const char *what);

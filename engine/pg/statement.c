@@ -89,7 +89,10 @@ static int message_err(struct err *err, const char *message, const char *what)
 int pg_result_err(struct err *err, const PGresult *result, const char *what)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	message_err(err, PQresultErrorMessage(result), what);
+	const char *message = PQresultErrorMessage(result);
+	/* libpq's own: it had no room for a reply. That is no error of the database. */
+	must(sqlstate != NULL || !str_starts_with(str_from(message), STR("out of memory")));
+	message_err(err, message, what);
 	if (err != NULL)
 		err->code = pg_sqlstate_pack(sqlstate);
 	return -1;

@@ -3,8 +3,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "engine/pg/blocking.h"
@@ -12,6 +16,8 @@
 #include "engine/pg/pg.h"
 #include "schemas/embedded.h"
 #include "tests/support/private_pg.h"
+
+#define ANSWERED 100 /* exit code of a child, with the fate on top */
 
 struct fixture {
 	struct private_pg *server;
@@ -449,6 +455,37 @@ static void a_failing_transaction_leaves_nothing(void **state)
 	pg_close_blocking(conn);
 }
 
+/* Answers with its fate, unless it dies. */
+static void ask_without_memory(struct fixture *f, const char *url)
+{
+	static const struct rlimit little = {1 << 20, 1 << 20};
+	signal(SIGABRT, SIG_DFL);
+	open_async(f, url);
+	while (f->ups == 0)
+		loop_turn(f->loop, true);
+	must(setrlimit(RLIMIT_DATA, &little) == 0);
+	pg_command(f->pg, "SELECT i, repeat('x', 100) FROM generate_series(1, 300000) i", on_fate,
+		   f);
+	await_replies(f, 1);
+	_exit(ANSWERED + (int)f->fate);
+}
+
+/* libpq calls that an error of the statement; it is one of ours, and like any other it ends the
+ * process: nobody goes on for ever with a reply that never fits. */
+static void a_reply_without_room_is_no_refusal(void **state)
+{
+	struct fixture *f = *state;
+	const char *url = private_pg_database(f->server, false);
+	int status = 0;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		ask_without_memory(f, url);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == ANSWERED + PG_REFUSED);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == ANSWERED + PG_DONE);
+}
+
 static void an_absent_database_says_so(void **state)
 {
 	(void)state;
@@ -476,6 +513,7 @@ int main(void)
 		cmocka_unit_test(closing_inside_a_callback_is_fine),
 		cmocka_unit_test(a_prologue_runs_in_the_same_transaction),
 		cmocka_unit_test(a_failing_transaction_leaves_nothing),
+		cmocka_unit_test(a_reply_without_room_is_no_refusal),
 		cmocka_unit_test(an_absent_database_says_so),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
