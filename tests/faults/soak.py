@@ -220,12 +220,19 @@ class Soak:
         self.world.program("limit", "set", "rate=2000/s")
         for campaign in self.under_way("paused"):
             campaign.resume()
-        until(lambda: not self.under_way("running", "paused"), 300,
-              f"the end: {[c.counts() for c in self.under_way('running', 'paused')]}")
+        try:
+            until(lambda: not self.under_way("running", "paused"), 300, "the end")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._what_is_left()}") from error
         until(lambda: all(c.count("waiting", "leased", "deferred") == 0 for c in self.campaigns),
               60, "everybody is final")
         self.steady.stop()
         self.other.stop()
+
+    def _what_is_left(self):
+        """The campaigns that do not end, and what the program says of them."""
+        return "\n".join(f"{c.name} {c.counts()}: {self.world.program('why', c.name).out}"
+                         for c in self.under_way("running", "paused"))
 
     def _check_books(self):
         accepted = collections.defaultdict(collections.Counter)
