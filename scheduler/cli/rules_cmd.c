@@ -340,5 +340,15 @@ const struct cli_verb rules_verbs[] = {
 		     "    edm rules diff --json",
 	 .takes_json = true,
 	 .run = rules_run_diff},
+	{.noun = "rules",
+	 .verb = "apply",
+	 .options = rules_apply_options,
+	 .summary = "Judge what was said before by the rules of today",
+	 .examples = "    edm rules apply --since '2026-12-01 09:00' --provider qq --dry-run\n"
+		     "    edm rules apply --since '2026-12-01 09:00' --tz Asia/Shanghai --yes",
+	 .takes_json = true,
+	 .changes = true,
+	 .asks = true,
+	 .run = rules_run_apply},
 	{0},
 };

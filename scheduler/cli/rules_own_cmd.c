@@ -103,6 +103,7 @@ static int add(struct cli *cli, struct str json, struct err *err)
 						     "replaced", (json_int_t)done.replaced));
 	cli_printf(cli, "in force: %lld new, %lld in the place of an older one\n",
 		   (long long)done.added, (long long)done.replaced);
+	cli_printf(cli, "what was said before is judged again by: edm rules apply --since TIME\n");
 	return 0;
 }
 

@@ -11,7 +11,8 @@ int rules_run_learn(struct cli *cli, struct err *err);
 int rules_run_remove(struct cli *cli, struct err *err);
 int rules_run_restore(struct cli *cli, struct err *err);
 int rules_run_diff(struct cli *cli, struct err *err);
+int rules_run_apply(struct cli *cli, struct err *err);
 
-extern const struct arg_option rules_list_options[], rules_learn_options[];
+extern const struct arg_option rules_list_options[], rules_learn_options[], rules_apply_options[];
 
 #endif

@@ -189,3 +189,116 @@ def test_a_running_node_takes_new_rules(mailing, tmp_path):
     mailing.launch(second)
     ((wait_s,),) = mailing.wait(lambda: mailing.db.query(due, second), "the second is deferred")
     assert wait_s > 3 * 3600
+
+
+OUTCOMES = "SELECT class, cause, count(*)::int FROM outcome GROUP BY 1, 2 ORDER BY 1, 2"
+ATTEMPTS = """
+SELECT class, cause, sum(n)::int FROM (SELECT class, cause, n FROM attempts UNION ALL
+                                       SELECT class, cause, n FROM attempts_delta) x
+ GROUP BY 1, 2 HAVING sum(n) <> 0 ORDER BY 1, 2"""
+ENDS = "SELECT state, count(*)::int FROM outcome WHERE state >= 4 GROUP BY 1 ORDER BY 1"
+MOVES = """
+SELECT state, sum(n)::int FROM (SELECT state, n FROM moves UNION ALL
+                                SELECT state, n FROM moves_delta) x
+ GROUP BY 1 HAVING sum(n) <> 0 ORDER BY 1"""
+
+
+def adds_up(db):
+    """Whatever happened, counters say the same as the outcomes."""
+    assert db.query(ATTEMPTS) == db.query(OUTCOMES)
+    assert db.query(MOVES) == db.query(ENDS)
+
+
+def bounced_in_part(mailing):
+    """A finished campaign of 100, and how many of it bounced."""
+    mailing.provider("big", profile={"rcpt": [{"reply": "550 my own words", "share": 0.3}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 100})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.finished(campaign)
+    states = mailing.states(campaign)
+    bounced = states["bounced"]
+    assert 10 < bounced < 60 and states == {"bounced": bounced, "delivered": 100 - bounced}
+    return campaign, bounced
+
+
+def test_the_past_is_judged_by_the_rules_of_today(mailing, tmp_path):
+    """A wrong rule suppressed: what it did is shown, taken back, and done again, once each."""
+    edm, db = mailing.edm, mailing.db
+    file = tmp_path / "rules.json"
+    wrong = {**RULE, "code": "550", "class": "bounced", "cause": "user-unknown",
+             "actions": ["suppress"], "samples": ["550 my own words"]}
+    right = {**wrong, "class": "blocked", "cause": "reputation", "scope": "source"}
+    del right["actions"]
+
+    def have(rule):
+        file.write_text(json.dumps({"rules": [rule]}))
+        edm("rules", "add", file)
+
+    have(wrong)
+    campaign, bounced = bounced_in_part(mailing)
+    apply = ("rules", "apply", "--since", "2020-01-01 00:00")
+    same = edm(*apply, "--yes", "--json").json
+    assert same["done"] is False and same["changed"] == same["lifted"] == 0
+    assert db.value(SUPPRESSED) == bounced, "what nodes found is in the table by now"
+    adds_up(db)
+
+    have(right)
+    outcomes = db.query(OUTCOMES)
+    told = edm(*apply, "--dry-run", "--json").json
+    assert told["classes"] == [{"from": "bounced", "to": "blocked", "n": bounced}]
+    assert told["states"] == {"bounced": -bounced, "blocked": bounced}
+    assert (told["changed"], told["lifted"], told["suppressed"]) == (bounced, bounced, 0)
+    assert "needs --yes" in edm.fails(4, *apply)
+    assert edm(*apply, "--provider", "gmail", "--dry-run", "--json").json["seen"] == 0
+    assert edm("rules", "apply", "--since", "2050-01-01 00:00", "--yes", "--json").json["seen"] == 0
+    assert db.query(OUTCOMES) == outcomes and db.value(SUPPRESSED) == bounced
+    done = edm(*apply, "--yes", "--because", "their filter said so", "--json").json
+    assert done == {**told, "done": True}
+    assert mailing.states(campaign) == {"blocked": bounced, "delivered": 100 - bounced}
+    assert db.value(SUPPRESSED) == 0
+    adds_up(db)
+    lifted = "SELECT count(DISTINCT rid) FROM suppression_feed WHERE lifted"
+    assert db.value(lifted) == bounced, "running nodes are told"
+    detail = db.value("SELECT detail FROM event WHERE verb = 'rules apply' AND because <> ''")
+    assert detail["changed"] == detail["lifted"] == bounced
+    assert edm(*apply, "--yes", "--json").json["done"] is False
+
+    have(wrong)
+    again = edm(*apply, "--yes", "--json").json
+    assert (again["changed"], again["suppressed"], again["lifted"]) == (bounced, bounced, 0)
+    assert edm(*apply, "--yes", "--json").json["done"] is False
+    assert db.value(SUPPRESSED) == bounced and mailing.states(campaign)["bounced"] == bounced
+    adds_up(db)
+
+    undone_by_cause(edm, db, bounced)
+
+
+def undone_by_cause(edm, db, bounced):
+    assert "which?" in edm.fails(2, "suppress", "undo")
+    undo = ("suppress", "undo", "--cause", "bounced", "--since", "2020-01-01 00:00")
+    assert f"Taking {bounced} suppressions back needs --yes" in edm.fails(4, *undo)
+    assert db.value(SUPPRESSED) == bounced
+    assert edm(*undo, "--yes", "--json").json == {"removed": bounced}
+    assert db.value(SUPPRESSED) == 0
+
+
+def test_tries_that_others_followed_stay_tries(edm, database, rules):
+    """They may mean another reason to come again, but nobody is bounced who is still on the way."""
+    rows = LedgerRows(database, "spring")
+    rows.chunk(0, "tail", ["ann@example.org", "bob@example.org"])
+    said = {"code": 451, "template": "my own words"}
+    for name in ("ann", "bob"):
+        rows.settle(f"{name}@example.org", "deferred", "deferred", "unclassified", **said)
+    apply = ("rules", "apply", "--since", "2020-01-01 00:00", "--yes", "--json")
+    mine = {**RULE, "code": "451", "samples": ["451 my own words"]}
+    rules({**mine, "class": "bounced", "cause": "user-unknown", "actions": ["suppress"]})
+    told = edm(*apply).json
+    assert (told["kept"], told["changed"], told["done"]) == (2, 0, False)
+    rules({**mine, "class": "throttled", "cause": "rate-limit", "scope": "source"})
+    told = edm(*apply).json
+    assert told["classes"] == [{"from": "deferred", "to": "throttled", "n": 2}]
+    assert told["states"] == {} and told["done"] is True
+    assert database.query(ATTEMPTS) == database.query(OUTCOMES) == [(3, 13, 2)]
+    assert database.value("SELECT count(*) FROM retry") == 2

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* Judging the past again; see reclassify.h. */
+#include "scheduler/ledger/reclassify.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "engine/base/clock.h"
+#include "engine/reply/normalise.h"
+#include "scheduler/ledger/flush.h"
+
+#define TEXT_MAX 16384u
+#define FOLD_MAX 5000
+#define DETAIL_MAX 512u
+
+/* Outcomes that are alike in everything the rules look at, and in what was made of them. */
+struct group {
+	int64_t template;
+	int32_t stage, code, enhanced, klass, cause, scope, state;
+	struct str provider, rule; /* in the rows of the plan */
+	int64_t n;
+	struct verdict now;
+	enum recipient_state new_state;
+	bool is_kept, is_changed, suppresses;
+};
+
+struct reclassify {
+	struct pg_blocking *db;
+	int64_t since_us, until_us;
+	struct pg_rows *rows;
+	struct group *groups;
+	size_t count;
+	struct reclassify_counts counts;
+	const struct change *change; /* while it is carried out */
+};
+
+static bool is_final_state(int32_t state)
+{
+	return state >= RECIPIENT_BOUNCED && state <= RECIPIENT_EXPIRED;
+}
+
+static bool is_final_class(enum outcome_class klass)
+{
+	return klass == OUTCOME_BOUNCED || klass == OUTCOME_REJECTED;
+}
+
+/* Where a recipient ends whose last outcome is of this class: given up, unless it is final. */
+static enum recipient_state end_of(enum outcome_class klass)
+{
+	switch (klass) {
+	case OUTCOME_BOUNCED:
+		return RECIPIENT_BOUNCED;
+	case OUTCOME_REJECTED:
+		return RECIPIENT_REJECTED;
+	case OUTCOME_BLOCKED:
+		return RECIPIENT_BLOCKED;
+	default:
+		return RECIPIENT_EXPIRED;
+	}
+}
+
+static void read_group(const struct pg_rows *rows, int at, struct group *g)
+{
+	*g = (struct group){
+		.template = pg_int(rows, at, 0),
+		.stage = pg_int32(rows, at, 3),
+		.code = pg_int32(rows, at, 4),
+		.enhanced = pg_int32(rows, at, 5),
+		.provider = pg_text(rows, at, 6),
+		.klass = pg_int32(rows, at, 7),
+		.cause = pg_int32(rows, at, 8),
+		.scope = pg_int32(rows, at, 9),
+		.rule = pg_text(rows, at, 10),
+		.state = pg_int32(rows, at, 11),
+		.n = pg_int(rows, at, 12),
+	};
+}
+
+static struct enhanced_code enhanced_of(int32_t number)
+{
+	return (struct enhanced_code){.klass = (uint8_t)(number / 1000000),
+				      .subject = (uint16_t)(number / 1000 % 1000),
+				      .detail = (uint16_t)(number % 1000)};
+}
+
+static void decide(struct group *g)
+{
+	const struct verdict *v = &g->now;
+	bool is_final = is_final_state(g->state);
+	bool means_another = (int32_t)v->klass != g->klass || (int32_t)v->cause != g->cause;
+	g->new_state = is_final ? end_of(v->klass) : (enum recipient_state)g->state;
+	g->is_kept = !is_final && is_final_class(v->klass);
+	g->is_changed = !g->is_kept && (means_another || (int32_t)v->scope != g->scope ||
+					!str_equals(g->rule, str_from(v->rule)));
+	g->suppresses = is_final && means_another && v->klass == OUTCOME_BOUNCED &&
+			(v->actions & ACTION_SUPPRESS) != 0;
+}
+
+static void judge(struct reclassify *r, const struct rule_set *rules)
+{
+	struct buf text;
+	buf_init(&text, TEXT_MAX);
+	for (size_t i = 0; i < r->count; i++) {
+		struct group *g = &r->groups[i];
+		read_group(r->rows, (int)i, g);
+		buf_clear(&text);
+		template_restore(pg_text(r->rows, (int)i, 1), pg_text(r->rows, (int)i, 2), &text);
+		struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+				    .stage = (enum outcome_stage)g->stage,
+				    .code = (uint16_t)g->code,
+				    .enhanced = enhanced_of(g->enhanced),
+				    .text = buf_str(&text)};
+		rules_apply(rules, g->provider, &o);
+		g->now = o.verdict;
+		decide(g);
+	}
+	buf_done(&text);
+}
+
+static void count(struct reclassify *r)
+{
+	struct reclassify_counts *c = &r->counts;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct group *g = &r->groups[i];
+		c->seen += g->n;
+		c->kept += g->is_kept ? g->n : 0;
+		if (!g->is_changed)
+			continue;
+		c->changed += g->n;
+		c->classes[g->klass][g->now.klass] += g->n;
+		c->states[g->state] -= g->n;
+		c->states[g->new_state] += g->n;
+		c->suppressed += g->suppresses ? g->n : 0;
+	}
+}
+
+/* --------------------------------------------------------------------------------- suppressions */
+
+/* What flushes found stands in the table, too. */
+static int fold(struct pg_blocking *db, struct err *err)
+{
+	int64_t folded = FOLD_MAX;
+	while (folded == FOLD_MAX) {
+		struct pg_params p;
+		struct pg_rows *rows = NULL;
+		pg_params_init(&p);
+		pg_add_int4(&p, FOLD_MAX);
+		int result = pg_run(db, "lists/fold_suppressions", &p, &rows, err);
+		folded = result == 0 ? pg_int(rows, 0, 0) : 0;
+		pg_rows_free(rows);
+		pg_params_done(&p);
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}
+
+enum key_array { KEY_TEMPLATE, KEY_STAGE, KEY_CODE, KEY_ENHANCED, KEY_PROVIDER, KEY_ARRAYS };
+
+static void init_keys(struct pg_array keys[KEY_ARRAYS])
+{
+	pg_array_init(&keys[KEY_TEMPLATE], PG_INT8);
+	pg_array_init(&keys[KEY_STAGE], PG_INT2);
+	pg_array_init(&keys[KEY_CODE], PG_INT2);
+	pg_array_init(&keys[KEY_ENHANCED], PG_INT4);
+	pg_array_init(&keys[KEY_PROVIDER], PG_TEXT);
+}
+
+static void append_key(struct pg_array keys[KEY_ARRAYS], const struct group *g)
+{
+	pg_array_int(&keys[KEY_TEMPLATE], g->template);
+	pg_array_int(&keys[KEY_STAGE], g->stage);
+	pg_array_int(&keys[KEY_CODE], g->code);
+	pg_array_int(&keys[KEY_ENHANCED], g->enhanced);
+	pg_array_text(&keys[KEY_PROVIDER], g->provider);
+}
+
+static void add_arrays(struct pg_params *p, struct pg_array *arrays, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		pg_add_array(p, &arrays[i]);
+		pg_array_done(&arrays[i]);
+	}
+}
+
+static int run_count(struct pg_blocking *db, const char *statement, struct pg_params *p,
+		     int64_t *out, struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	int result = pg_run(db, statement, p, &rows, err);
+	if (result == 0)
+		*out = pg_int(rows, 0, 0);
+	pg_rows_free(rows);
+	pg_params_done(p);
+	return result;
+}
+
+/* Takes back, or only counts, what was suppressed for replies that do not suppress any more. */
+static int lift(struct reclassify *r, bool only_count, struct err *err)
+{
+	struct pg_params p;
+	struct pg_array keys[KEY_ARRAYS];
+	init_keys(keys);
+	for (size_t i = 0; i < r->count; i++)
+		if ((r->groups[i].now.actions & ACTION_SUPPRESS) == 0)
+			append_key(keys, &r->groups[i]);
+	pg_params_init(&p);
+	pg_add_time(&p, r->since_us);
+	pg_add_time(&p, r->until_us);
+	add_arrays(&p, keys, KEY_ARRAYS);
+	pg_add_bool(&p, only_count);
+	return run_count(r->db, "lists/lift_misjudged", &p, &r->counts.lifted, err);
+}
+
+/* ----------------------------------------------------------------------------------------- plan */
+
+static int load(struct reclassify *r, struct str provider, struct err *err)
+{
+	struct pg_params p;
+	pg_params_init(&p);
+	pg_add_time(&p, r->since_us);
+	pg_add_time(&p, r->until_us);
+	if (str_is_empty(provider))
+		pg_add_null(&p, PG_TEXT);
+	else
+		pg_add_text(&p, str_equals(provider, STR("tail")) ? STR("") : provider);
+	int result = pg_run(r->db, "ledger/judged", &p, &r->rows, err);
+	pg_params_done(&p);
+	if (result != 0)
+		return -1;
+	r->count = (size_t)pg_rows_count(r->rows);
+	r->groups = xcalloc(r->count + 1, sizeof(r->groups[0]));
+	return 0;
+}
+
+struct reclassify *reclassify_plan(struct pg_blocking *db, const struct rule_set *rules,
+				   int64_t since_us, struct str provider, struct err *err)
+{
+	struct reclassify *r = xcalloc(1, sizeof(*r));
+	*r = (struct reclassify){.db = db, .since_us = since_us, .until_us = clock_wall_us() + 1};
+	if (load(r, provider, err) == 0) {
+		judge(r, rules);
+		count(r);
+		if (fold(db, err) == 0 && lift(r, true, err) == 0)
+			return r;
+	}
+	reclassify_free(r);
+	return NULL;
+}
+
+const struct reclassify_counts *reclassify_counts(const struct reclassify *r)
+{
+	return &r->counts;
+}
+
+void reclassify_free(struct reclassify *r)
+{
+	pg_rows_free(r->rows);
+	free(r->groups);
+	free(r);
+}
+
+/* ---------------------------------------------------------------------------------------- apply */
+
+/* What it was and what it becomes, beside the key. */
+enum verdict_array {
+	WAS_CLASS,
+	WAS_CAUSE,
+	WAS_SCOPE,
+	WAS_STATE,
+	NOW_CLASS,
+	NOW_CAUSE,
+	NOW_SCOPE,
+	NOW_STATE,
+	SMALL_ARRAYS,
+	WAS_RULE = SMALL_ARRAYS,
+	NOW_RULE,
+	SUPPRESS,
+	VERDICT_ARRAYS
+};
+
+static void append_verdict(struct pg_array arrays[VERDICT_ARRAYS], const struct group *g)
+{
+	const int64_t small[SMALL_ARRAYS] = {
+		[WAS_CLASS] = g->klass,	    [WAS_CAUSE] = g->cause,	[WAS_SCOPE] = g->scope,
+		[WAS_STATE] = g->state,	    [NOW_CLASS] = g->now.klass, [NOW_CAUSE] = g->now.cause,
+		[NOW_SCOPE] = g->now.scope, [NOW_STATE] = g->new_state,
+	};
+	for (size_t i = 0; i < SMALL_ARRAYS; i++)
+		pg_array_int(&arrays[i], small[i]);
+	pg_array_text(&arrays[WAS_RULE], g->rule);
+	pg_array_text(&arrays[NOW_RULE], str_from(g->now.rule));
+	pg_array_bool(&arrays[SUPPRESS], g->suppresses);
+}
+
+static int rewrite(struct reclassify *r, struct err *err)
+{
+	struct pg_params p;
+	struct pg_array keys[KEY_ARRAYS], verdicts[VERDICT_ARRAYS];
+	init_keys(keys);
+	for (size_t i = 0; i < SMALL_ARRAYS; i++)
+		pg_array_init(&verdicts[i], PG_INT2);
+	pg_array_init(&verdicts[WAS_RULE], PG_TEXT);
+	pg_array_init(&verdicts[NOW_RULE], PG_TEXT);
+	pg_array_init(&verdicts[SUPPRESS], PG_BOOL);
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->groups[i].is_changed)
+			continue;
+		append_key(keys, &r->groups[i]);
+		append_verdict(verdicts, &r->groups[i]);
+	}
+	pg_params_init(&p);
+	pg_add_time(&p, r->since_us);
+	pg_add_time(&p, r->until_us);
+	add_arrays(&p, keys, KEY_ARRAYS);
+	add_arrays(&p, verdicts, VERDICT_ARRAYS);
+	return run_count(r->db, "ledger/reclassify", &p, &r->counts.changed, err);
+}
+
+static int note(struct reclassify *r, struct err *err)
+{
+	struct pg_params p;
+	char detail[DETAIL_MAX];
+	const struct reclassify_counts *c = &r->counts;
+	snprintf(detail, sizeof(detail),
+		 "{\"since_us\": %" PRId64 ", \"changed\": %" PRId64 ", \"suppressed\": %" PRId64
+		 ", \"lifted\": %" PRId64 "}",
+		 r->since_us, c->changed, c->suppressed, c->lifted);
+	pg_params_init(&p);
+	pg_add_text(&p, r->change->actor);
+	pg_add_text(&p, STR("rules apply"));
+	pg_add_text(&p, STR("rules"));
+	pg_add_text(&p, r->change->because);
+	pg_add_text(&p, str_from(detail));
+	int result = pg_run(r->db, "setup/event_add", &p, NULL, err);
+	pg_params_done(&p);
+	return result;
+}
+
+static int carry_out(void *owner, struct err *err)
+{
+	struct reclassify *r = owner;
+	if (pg_run(r->db, "lists/lock_fold", NULL, NULL, err) != 0 || fold(r->db, err) != 0 ||
+	    lift(r, false, err) != 0 || rewrite(r, err) != 0)
+		return -1;
+	return note(r, err);
+}
+
+int reclassify_apply(struct reclassify *r, const struct change *change, struct err *err)
+{
+	r->change = change;
+	return pg_transaction(r->db, carry_out, r, err);
+}
