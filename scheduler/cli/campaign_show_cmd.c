@@ -291,7 +291,11 @@ static void print_line(struct cli *cli, const struct campaign_row *c)
 		if (c->counts[state] != 0)
 			cli_printf(cli, " %s=%s", state_words(state),
 				   cli_number(c->counts[state], number, sizeof(number)));
-	cli_printf(cli, " rate=%.1f/s\n", c->rate);
+	cli_printf(cli, " rate=%.1f/s", c->rate);
+	if (c->state == CAMPAIGN_RUNNING && c->opens_us != 0 && c->opens_us != CALENDAR_NEVER)
+		cli_printf(cli, " outside its sending hours until %s",
+			   time_words(c->opens_us, when));
+	cli_printf(cli, "\n");
 	fflush(cli->out);
 }
 

@@ -271,7 +271,7 @@ static void campaign_update(struct node *n, const struct keeper_campaign *row)
 	campaign->is_seen = true;
 	campaign->state = row->state;
 	campaign->priority = row->priority;
-	campaign->hours = row->hours;
+	campaign->told = row->hours;
 	campaign->is_hidden = row->is_hidden;
 	free(campaign->pool);
 	campaign->pool = xstrndup(row->pool.ptr, row->pool.len);

@@ -5,6 +5,7 @@
  * time, so that they close to the minute whatever the database does. Control thread.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "scheduler/node/node_private.h"
 
@@ -39,6 +40,19 @@ static struct node_campaign *next_campaign(struct node *n, struct map_node **at)
 	return *at ? CONTAINER_OF(*at, struct node_campaign, by_id) : NULL;
 }
 
+/* Most readings bring what was there before. */
+static void take_hours(struct node *n, struct node_campaign *campaign, int64_t now_us)
+{
+	struct sending_hours fresh = campaign->told;
+	fresh.has_common = n->hours.has_common && !campaign->is_hidden;
+	if (fresh.has_common)
+		fresh.common = n->hours.common;
+	if (memcmp(&fresh, &campaign->hours, sizeof(fresh)) == 0 && now_us < campaign->changes_us)
+		return;
+	campaign->hours = fresh;
+	look(n, campaign, now_us);
+}
+
 void hours_on_work(struct node *n, const struct keeper_round *round)
 {
 	int64_t now_us = node_wall_us(n, loop_now_ms(n->loop));
@@ -52,11 +66,8 @@ void hours_on_work(struct node *n, const struct keeper_round *round)
 		for (size_t i = 0; i < n->hours.common.count; i++)
 			n->hours.common.offsets[i] = round->zone_offsets->offsets[i];
 	}
-	while ((campaign = next_campaign(n, &at)) != NULL) {
-		campaign->hours.has_common = n->hours.has_common && !campaign->is_hidden;
-		campaign->hours.common = n->hours.common;
-		look(n, campaign, now_us);
-	}
+	while ((campaign = next_campaign(n, &at)) != NULL)
+		take_hours(n, campaign, now_us);
 }
 
 void hours_look(struct node *n)

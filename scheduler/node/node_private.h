@@ -67,9 +67,10 @@ struct node_campaign {
 	int32_t id;
 	int32_t version, state;
 	int32_t priority;
-	int64_t give_up_after_ms; /* 0 = none of its letters was loaded yet */
-	char *pool;		  /* owned */
-	struct sending_hours hours;
+	int64_t give_up_after_ms;   /* 0 = none of its letters was loaded yet */
+	char *pool;		    /* owned */
+	struct sending_hours told;  /* its own, as last read */
+	struct sending_hours hours; /* in force */
 	bool is_hidden;
 	uint64_t results;		   /* what receivers have decided here */
 	uint64_t results_at[RATE_SECONDS]; /* the same at the last ticks, in turns */
