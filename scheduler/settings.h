@@ -146,9 +146,9 @@
 	X(BRAKE_UNAUTHENTICATED, "brake.unauthenticated_percent", INT, "5", 0, 100, SHARED, true,  \
 	  "A campaign is paused when more than this fails SPF, DKIM or DMARC; 0: never.")          \
 	X(BRAKE_CANARY, "brake.canary_percent", INT, "1", 0, 100, SHARED, true,                    \
-	  "Of its people at a provider so many are tried before it is judged there,")              \
+	  "Per cent of its people at a provider that are tried before it is judged there.")        \
 	X(BRAKE_LEAST, "brake.least", INT, "100", 1, 1000000, SHARED, true,                        \
-	  "and at least so many attempts.")
+	  "Attempts at a provider, at least, before it is judged there.")
 
 enum setting {
 #define X(id, ...) SETTING_##id,
