@@ -233,17 +233,28 @@ static int read_audience(struct cli *cli, struct draft *d, struct err *err)
 	return result;
 }
 
-static int report_created(struct cli *cli, int32_t id, const struct preflight *checks)
+/* The zone may have been left to the default. */
+static void print_hours(struct cli *cli, struct str hours, struct str zone)
+{
+	if (hours.len > 0)
+		cli_printf(cli, "it is sent in these hours: %.*s %.*s\n", STR_ARG(hours),
+			   STR_ARG(zone));
+}
+
+static int report_created(struct cli *cli, const struct campaign_row *row,
+			  const struct preflight *checks)
 {
 	const char *name = cli_arg(cli, 0);
 	char number[32];
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:i, s:s, s:s, s:I}", "id", id, "name", name,
-						     "state", campaign_state_name(CAMPAIGN_DRAFT),
-						     "people", (json_int_t)checks->audience));
+		return cli_print_json(cli,
+				      json_pack("{s:i, s:s, s:s, s:I}", "id", row->id, "name", name,
+						"state", campaign_state_name(CAMPAIGN_DRAFT),
+						"people", (json_int_t)checks->audience));
 	cli_printf(cli, "campaign %s is a draft to at most %s %s\n", name,
 		   cli_number(checks->audience, number, sizeof(number)),
 		   plural(checks->audience, "person", "people"));
+	print_hours(cli, row->hours, row->hours_zone);
 	for (size_t i = 0; i < checks->count; i++)
 		if (checks->findings[i].is_error)
 			cli_printf(cli, "before it can start: %s\n", checks->findings[i].sentence);
@@ -251,7 +262,7 @@ static int report_created(struct cli *cli, int32_t id, const struct preflight *c
 	return 0;
 }
 
-static int tell_created(struct cli *cli, int32_t id, struct err *err)
+static int tell_created(struct cli *cli, struct err *err)
 {
 	struct campaign_view view;
 	struct preflight checks;
@@ -260,7 +271,7 @@ static int tell_created(struct cli *cli, int32_t id, struct err *err)
 	if (result == 0)
 		result = preflight_run(cli->db, &view.items[0], &checks, err);
 	if (result == 0)
-		result = report_created(cli, id, &checks);
+		result = report_created(cli, &view.items[0], &checks);
 	campaign_view_done(&view);
 	preflight_done(&checks);
 	return result;
@@ -287,7 +298,7 @@ int run_campaign_create(struct cli *cli, struct err *err)
 	content_source_init(&source);
 	int result = create(cli, &d, &source, &id, err);
 	content_source_done(&source);
-	return result == 0 ? tell_created(cli, id, err) : -1;
+	return result == 0 ? tell_created(cli, err) : -1;
 }
 
 /* ---------------------------------------------------------------------------------------- edit */
@@ -366,6 +377,8 @@ static int report_edited(struct cli *cli, const struct campaign_row *row, const 
 						(json_int_t)bound, "get_new", (json_int_t)newest));
 	cli_printf(cli, "campaign %s is changed%s\n", d->request.name,
 		   d->request.content != NULL ? ": its content is new" : "");
+	if (d->request.settings.hours != NULL)
+		print_hours(cli, str_from(d->request.settings.hours), str_from(d->zone));
 	if (row->started_us != 0 && d->request.content != NULL)
 		cli_printf(cli,
 			   "new content: %s %s; old content, because it may have arrived already: "

@@ -41,7 +41,8 @@ def test_it_rests_outside_its_hours_and_goes_on_within(make_world, check):
     edm = world.program
     now = datetime.datetime.now(datetime.timezone.utc)
     closed, open_now, opens = hours_at(now, 2, 3), hours_at(now, -1, 2), hour_at(now, 2)
-    edm("campaign", "edit", "spring", "--window", open_now, "--tz", "utc")
+    told = edm("campaign", "edit", "spring", "--window", open_now, "--tz", "utc").out
+    assert f"it is sent in these hours: {open_now} UTC" in told
     node = world.node().start()
     campaign.start()
     campaign.wait_for_count("delivered", PEOPLE // 6)
