@@ -13,13 +13,6 @@
 /* The longest bucket of usage. */
 #define BUCKET_MS 900000
 
-/* Unclean stops close to each other. */
-struct past_stop {
-	int64_t count;
-	int64_t first_alive_ms, last_alive_ms;
-	int64_t begun_ms; /* when the process after the last of them began */
-};
-
 struct past {
 	struct past_stop *stops; /* oldest first */
 	size_t stop_count;
@@ -60,10 +53,9 @@ static int load_stops(struct past *p, struct pg_blocking *db, int32_t node, stru
 	return 0;
 }
 
-static int load_usage(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
+/* By target, for those who look theirs up. */
+static void sort_rows(struct past *p)
 {
-	if (usage_load(db, node, clock_now_ms(), &p->usage, err) != 0)
-		return -1;
 	p->is_loaded = true;
 	size_t size = p->usage.count * sizeof(p->rows[0]);
 	p->rows = arena_alloc(&p->usage.arena, size + 1);
@@ -71,6 +63,28 @@ static int load_usage(struct past *p, struct pg_blocking *db, int32_t node, stru
 		p->rows[i] = p->usage.items[i];
 	if (p->usage.count > 0)
 		qsort(p->rows, p->usage.count, sizeof(p->rows[0]), compare_targets);
+}
+
+struct past *past_new(const struct past_stop *stops, size_t stop_count,
+		      const struct past_usage *rows, size_t count)
+{
+	struct past *p = xcalloc(1, sizeof(*p));
+	p->stop_count = stop_count;
+	p->stops = xcalloc(stop_count, sizeof(p->stops[0]));
+	for (size_t i = 0; i < stop_count; i++)
+		p->stops[i] = stops[i];
+	arena_init(&p->usage.arena, 0);
+	p->usage.items = rows;
+	p->usage.count = count;
+	sort_rows(p);
+	return p;
+}
+
+static int load_usage(struct past *p, struct pg_blocking *db, int32_t node, struct err *err)
+{
+	if (usage_load(db, node, clock_now_ms(), &p->usage, err) != 0)
+		return -1;
+	sort_rows(p);
 	return 0;
 }
 

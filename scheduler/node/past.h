@@ -22,6 +22,18 @@ struct past_view {
 /* Reads the past of a node; after this process has registered. Free it with past_free; NULL on
  * error. */
 struct past *past_load(struct pg_blocking *db, struct member_id id, struct err *err) NODISCARD;
+/* Unclean stops close to each other. */
+struct past_stop {
+	int64_t count;
+	int64_t first_alive_ms, last_alive_ms;
+	int64_t begun_ms; /* when the process after the last of them began */
+};
+
+/* The past as somebody else knows it (the simulator): its unclean stops, oldest first, and what was
+ * sent, in any order. Texts and rows are borrowed. */
+struct past_usage;
+struct past *past_new(const struct past_stop *stops, size_t stop_count,
+		      const struct past_usage *rows, size_t count);
 /* NULL is fine. */
 void past_free(struct past *p);
 

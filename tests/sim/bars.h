@@ -41,5 +41,6 @@ void play_hosts(uint64_t seed, struct bars *out);
 void play_dead(uint64_t seed, struct bars *out);
 void play_windows(uint64_t seed, struct bars *out);
 void play_warmup(uint64_t seed, struct bars *out);
+void play_limits(uint64_t seed, struct bars *out);
 
 #endif

@@ -16,6 +16,7 @@ const struct scenario scenarios[] = {
 	{"dead", "a provider with 90 % of the audience is dead", play_dead},
 	{"windows", "limits by minute, hour and day, and bans", play_windows},
 	{"warmup", "thirty days of a new source beside a warm one", play_warmup},
+	{"limits", "edits, restarts and suspensions at random", play_limits},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

@@ -227,7 +227,7 @@ struct receiver_reply receiver_mail(struct receiver *r, const struct receiver_ma
 {
 	struct receiver_source *s = &r->sources[mail->source % RECEIVER_SOURCES];
 	if (r->on_mail != NULL)
-		r->on_mail(r->observer, mail->source, now);
+		r->on_mail(r->observer, mail, now);
 	struct receiver_reply reply = judge(r, mail, now);
 	bool takes_it = reply.what == RECEIVER_TAKES;
 	r->accepted += takes_it;

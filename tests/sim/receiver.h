@@ -86,7 +86,7 @@ struct receiver {
 	int64_t accepted, refused, connects, refused_connects;
 	int64_t host_accepted[32];
 	/* Told of every MAIL and connect(), for counting limits of ours. NULL = nobody. */
-	void (*on_mail)(void *observer, uint32_t source, int64_t now);
+	void (*on_mail)(void *observer, const struct receiver_mail *mail, int64_t now);
 	void (*on_open)(void *observer, uint32_t source, int64_t open, int64_t now);
 	void *observer;
 };

@@ -62,10 +62,10 @@ static void look_at_suspect(struct ledger *l, int64_t now)
 	}
 }
 
-static void count_mail(void *observer, uint32_t source, int64_t now)
+static void count_mail(void *observer, const struct receiver_mail *mail, int64_t now)
 {
 	struct ledger *l = observer;
-	if (source != NEW)
+	if (mail->source != NEW)
 		return;
 	while (l->count > 0 && l->at_ms[l->head] <= now - DAY) {
 		l->head = (l->head + 1) % ARRAY_LEN(l->at_ms);

@@ -252,6 +252,11 @@ void world_run(struct world *w, int64_t ms)
 	must(goes_on);
 }
 
+void world_sleep(struct world *w, int64_t ms)
+{
+	virtual_sleep(w->loop, ms);
+}
+
 static bool is_idle(const struct world *w)
 {
 	for (size_t i = 0; i < w->crowd_count; i++)
@@ -322,10 +327,20 @@ static void end(struct world *w, bool is_clean)
 
 void world_restart(struct world *w, bool is_clean, int64_t down_ms)
 {
-	int64_t killed_ms = world_now(w);
+	int64_t ended_ms = world_now(w);
 	end(w, is_clean);
-	(void)killed_ms;
-	(void)down_ms;
+	virtual_sleep(w->loop, down_ms);
+	int64_t alive_ms = ended_ms + LEASE_MS;
+	if (alive_ms > world_now(w))
+		alive_ms = world_now(w);
+	must(is_clean || w->stop_count < WORLD_STOPS);
+	if (!is_clean)
+		w->stops[w->stop_count++] = (struct past_stop){.count = 1,
+							       .first_alive_ms = alive_ms,
+							       .last_alive_ms = alive_ms,
+							       .begun_ms = world_now(w)};
+	past_free(w->past);
+	w->past = past_new(w->stops, w->stop_count, w->usage, w->usage_count);
 	identity_drop(w->identity);
 	w->identity = identity_of(w);
 	begin(w);
@@ -348,6 +363,7 @@ void world_close(struct world *w)
 	rule_set_free(w->rules);
 	mailbox_close(w->inbox);
 	composers_close(w->composers);
+	past_free(w->past);
 	free(w->usage);
 	virtual_close(w->loop);
 }

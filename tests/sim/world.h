@@ -24,7 +24,8 @@
 #define WORLD_CAMPAIGNS 8
 #define WORLD_SOURCES 8
 #define WORLD_CROWDS 32
-#define WORLD_RULES 32
+#define WORLD_STOPS 64
+#define WORLD_RULES 64
 #define WORLD_STATES 16 /* enum recipient_state */
 
 #define SECOND INT64_C(1000)
@@ -91,6 +92,8 @@ struct world {
 	struct past *past;
 	struct past_usage *usage; /* what was sent, by minute */
 	size_t usage_count, usage_room;
+	struct past_stop stops[WORLD_STOPS]; /* kills */
+	size_t stop_count;
 	bool is_dying; /* killed: what it says now nobody hears */
 
 	/* Told of every status before it is freed; NULL = nobody. */
@@ -112,6 +115,8 @@ void world_start(struct world *w);
 void world_run(struct world *w, int64_t ms);
 /* Runs until nobody is in hand and none can be claimed, then skips the rest of the time: of days
  * with little to do. At least a minute, at most ms. */
+/* The machine is suspended for a while. */
+void world_sleep(struct world *w, int64_t ms);
 void world_run_idle(struct world *w, int64_t ms);
 int64_t world_now(const struct world *w);
 /* An operator's rule, in force at once; the newest of a scope stands. */

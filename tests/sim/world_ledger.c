@@ -214,14 +214,19 @@ static void job_over(struct world *w, struct work_job *job)
 		hold_free(h);
 }
 
-/* Appends to the row of its minute, if there is one. */
-void world_use(struct world *w, uint32_t source, struct str target, int64_t at_ms, int64_t n)
+static bool is_same_row(const struct past_usage *a, const struct past_usage *b)
 {
-	int64_t minute_ms = at_ms / MINUTE * MINUTE + MINUTE;
+	return a->at_ms == b->at_ms && a->source == b->source && a->campaign == b->campaign &&
+	       str_equals(a->target, b->target) && str_equals(a->domain, b->domain);
+}
+
+void world_use(struct world *w, const struct past_usage *usage)
+{
+	struct past_usage row = *usage;
+	row.at_ms = usage->at_ms / MINUTE * MINUTE + MINUTE;
 	for (size_t i = w->usage_count; i > 0 && w->usage_count - i < 32; i--) {
-		struct past_usage *u = &w->usage[i - 1];
-		if (u->source == source && u->at_ms == minute_ms && str_equals(u->target, target)) {
-			u->messages += n;
+		if (is_same_row(&w->usage[i - 1], &row)) {
+			w->usage[i - 1].messages += row.messages;
 			return;
 		}
 	}
@@ -229,8 +234,7 @@ void world_use(struct world *w, uint32_t source, struct str target, int64_t at_m
 		w->usage_room = w->usage_room ? 2 * w->usage_room : 1024;
 		w->usage = xrealloc(w->usage, w->usage_room * sizeof(w->usage[0]));
 	}
-	w->usage[w->usage_count++] = (struct past_usage){
-		.at_ms = minute_ms, .source = source, .target = target, .messages = n};
+	w->usage[w->usage_count++] = row;
 }
 
 static void go_on(struct crowd *c, struct someone *p, const struct settlement *s)
@@ -255,10 +259,15 @@ static void take_settled(struct world *w, struct work_job *job)
 	struct hold *h = job->lease->context;
 	struct someone *p = h->who[job->position];
 	const struct work_result *r = job->result;
-	bool left = r->source != 0;
-	if (left)
-		world_use(w, w->is_dying ? 0 : r->source, job->plan.site->queue, world_now(w),
-			  1 + job->unreached_tries);
+	/* Of those under way when it was killed the journal does not know the source. */
+	struct past_usage usage = {.at_ms = world_now(w),
+				   .source = w->is_dying ? 0 : r->source,
+				   .target = job->plan.site->queue,
+				   .domain = job->campaign->from_domain,
+				   .campaign = job->campaign->id,
+				   .messages = 1 + job->unreached_tries};
+	if (r->source != 0)
+		world_use(w, &usage);
 	plan_pace_settle(&h->crowd->pace, r->transfer_ms);
 	go_on(h->crowd, p, &r->settlement);
 	job_over(w, job);

@@ -12,7 +12,7 @@ void world_ledger_start(struct world *w);
 /* Nothing of it is out any more. */
 void world_ledger_stop(struct world *w);
 void crowd_done(struct crowd *c);
-/* Messages that left by a source (0: it is not known which) at at_ms. */
-void world_use(struct world *w, uint32_t source, struct str target, int64_t at_ms, int64_t n);
+/* Counts what left in the row of its minute. */
+void world_use(struct world *w, const struct past_usage *usage);
 
 #endif
