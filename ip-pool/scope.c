@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Comparing who is throttled with who is not; see scope.h. Pure. */
+#include "ip-pool/scope.h"
+
+#define HALF_MS INT64_C(300000)
+#define FEW 8.0		/* answers, or throttled ones, that tell nothing yet */
+#define FEW_AGAIN 4.0	/* people tried again */
+#define GONE 0.1	/* of an answer: forgotten */
+#define GUILTY_PART 0.5 /* of the largest share */
+#define CLEAN_PART 0.1
+#define GUILTY_LEAST 0.02 /* a share below this is noise */
+#define ALL_BUT 0.9	  /* of what was throttled must be the guilty ones' */
+
+void scope_watch_init(struct scope_watch *w, int64_t now)
+{
+	*w = (struct scope_watch){.faded_ms = now};
+}
+
+/* -- what is noted -- */
+
+static void fade(struct scope_watch *w, int64_t now)
+{
+	while (now - w->faded_ms >= HALF_MS) {
+		size_t kept = 0;
+		for (size_t i = 0; i < w->count; i++) {
+			struct scope_cell cell = w->cells[i];
+			cell.answers /= 2;
+			cell.throttled /= 2;
+			if (cell.answers >= GONE)
+				w->cells[kept++] = cell;
+		}
+		w->count = kept;
+		w->again /= 2;
+		w->again_throttled /= 2;
+		w->faded_ms = w->count > 0 ? w->faded_ms + HALF_MS : now;
+	}
+}
+
+static struct scope_cell *cell_of(struct scope_watch *w, const struct scope_event *e)
+{
+	struct scope_cell *least = &w->cells[0];
+	for (size_t i = 0; i < w->count; i++) {
+		struct scope_cell *c = &w->cells[i];
+		if (c->source == e->source && c->campaign == e->campaign && c->domain == e->domain)
+			return c;
+		if (c->answers < least->answers)
+			least = c;
+	}
+	if (w->count < SCOPE_CELLS)
+		least = &w->cells[w->count++];
+	*least = (struct scope_cell){
+		.source = e->source, .domain = e->domain, .campaign = e->campaign};
+	return least;
+}
+
+static void note_person(struct scope_watch *w, const struct scope_event *e)
+{
+	for (size_t i = 0; i < SCOPE_PEOPLE; i++) {
+		if (w->people[i] != e->recipient)
+			continue;
+		w->again += 1;
+		w->again_throttled += e->is_throttled;
+		if (!e->is_throttled)
+			w->people[i] = 0;
+		return;
+	}
+	if (e->is_throttled)
+		w->people[w->next_person++ % SCOPE_PEOPLE] = e->recipient;
+}
+
+void scope_watch_note(struct scope_watch *w, const struct scope_event *event, int64_t now)
+{
+	fade(w, now);
+	struct scope_cell *cell = cell_of(w, event);
+	cell->answers += 1;
+	cell->throttled += event->is_throttled;
+	note_person(w, event);
+}
+
+/* -- what it tells -- */
+
+enum dimension { BY_SOURCE, BY_DOMAIN, BY_CAMPAIGN };
+
+static int64_t value_of(const struct scope_cell *c, enum dimension by)
+{
+	switch (by) {
+	case BY_SOURCE:
+		return c->source;
+	case BY_DOMAIN:
+		return c->domain;
+	case BY_CAMPAIGN:
+		break;
+	}
+	return c->campaign;
+}
+
+/* All cells of one value. */
+static struct scope_cell sum_of(const struct scope_watch *w, enum dimension by, int64_t value)
+{
+	struct scope_cell sum = {.answers = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		if (value_of(&w->cells[i], by) != value)
+			continue;
+		sum.answers += w->cells[i].answers;
+		sum.throttled += w->cells[i].throttled;
+	}
+	return sum;
+}
+
+static double share_of(const struct scope_cell *c)
+{
+	return c->answers >= FEW ? c->throttled / c->answers : 0;
+}
+
+static double largest_share(const struct scope_watch *w, enum dimension by)
+{
+	double largest = 0;
+	for (size_t i = 0; i < w->count; i++) {
+		struct scope_cell sum = sum_of(w, by, value_of(&w->cells[i], by));
+		double share = share_of(&sum);
+		largest = share > largest ? share : largest;
+	}
+	return largest;
+}
+
+static bool is_guilty(const struct scope_cell *sum, double largest)
+{
+	return share_of(sum) >= GUILTY_PART * largest && share_of(sum) >= GUILTY_LEAST;
+}
+
+static bool is_clean(const struct scope_cell *sum, double largest)
+{
+	return sum->answers >= FEW && share_of(sum) <= CLEAN_PART * largest;
+}
+
+/* Are some throttled and others not, and nearly all that was throttled of the former? */
+static bool separates(const struct scope_watch *w, enum dimension by)
+{
+	double largest = largest_share(w, by), throttled = 0, guilty = 0;
+	bool has_clean = false;
+	for (size_t i = 0; i < w->count; i++) {
+		struct scope_cell sum = sum_of(w, by, value_of(&w->cells[i], by));
+		throttled += w->cells[i].throttled;
+		if (is_guilty(&sum, largest))
+			guilty += w->cells[i].throttled;
+		has_clean |= is_clean(&sum, largest);
+	}
+	return has_clean && throttled >= FEW && guilty >= ALL_BUT * throttled;
+}
+
+/* Does a guilty domain have several campaigns, all of them guilty? */
+static bool is_about_domains(const struct scope_watch *w)
+{
+	double largest = largest_share(w, BY_CAMPAIGN), domains = largest_share(w, BY_DOMAIN);
+	bool has_several = false;
+	for (size_t i = 0; i < w->count; i++) {
+		const struct scope_cell *c = &w->cells[i];
+		struct scope_cell domain = sum_of(w, BY_DOMAIN, c->domain);
+		struct scope_cell campaign = sum_of(w, BY_CAMPAIGN, c->campaign);
+		if (!is_guilty(&domain, domains))
+			continue;
+		if (is_clean(&campaign, largest))
+			return false;
+		for (size_t k = 0; k < i; k++)
+			has_several |= w->cells[k].domain == c->domain &&
+				       w->cells[k].campaign != c->campaign;
+	}
+	return has_several;
+}
+
+/* Both sources and campaigns separate: are the clean campaigns throttled on guilty sources? */
+static bool is_about_sources(const struct scope_watch *w)
+{
+	double sources = largest_share(w, BY_SOURCE), campaigns = largest_share(w, BY_CAMPAIGN);
+	struct scope_cell crossed = {.answers = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		const struct scope_cell *c = &w->cells[i];
+		struct scope_cell source = sum_of(w, BY_SOURCE, c->source);
+		struct scope_cell campaign = sum_of(w, BY_CAMPAIGN, c->campaign);
+		if (is_clean(&source, sources) || !is_clean(&campaign, campaigns))
+			continue;
+		crossed.answers += c->answers;
+		crossed.throttled += c->throttled;
+	}
+	return is_guilty(&crossed, sources);
+}
+
+static bool is_about_people(const struct scope_watch *w, double share)
+{
+	return w->again >= FEW_AGAIN && w->again_throttled >= GUILTY_PART * w->again &&
+	       share < GUILTY_PART * w->again_throttled / w->again;
+}
+
+/* Is there anybody to compare with? */
+static bool has_several(const struct scope_watch *w, enum dimension by)
+{
+	for (size_t i = 1; i < w->count; i++)
+		if (value_of(&w->cells[i], by) != value_of(&w->cells[0], by))
+			return true;
+	return false;
+}
+
+enum outcome_scope scope_watch_tell(const struct scope_watch *w)
+{
+	struct scope_cell all = {.answers = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		all.answers += w->cells[i].answers;
+		all.throttled += w->cells[i].throttled;
+	}
+	if (all.throttled < FEW)
+		return 0;
+	bool by_source = separates(w, BY_SOURCE), by_campaign = separates(w, BY_CAMPAIGN);
+	if (by_source && (!by_campaign || is_about_sources(w)))
+		return SCOPE_SOURCE;
+	if (by_campaign)
+		return is_about_domains(w) ? SCOPE_DOMAIN : SCOPE_CAMPAIGN;
+	if (is_about_people(w, all.throttled / all.answers))
+		return SCOPE_RECIPIENT;
+	return has_several(w, BY_SOURCE) && has_several(w, BY_CAMPAIGN) ? SCOPE_SITE : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom a limit of a receiver is about, found by comparing who is throttled there and who is not.
+ *
+ * A reply says "too fast" and often not who: the source, the sending domain, the content, the
+ * recipient. If mx1 is throttled at a provider while mx2 goes on with the same campaigns, it is the
+ * source; if one campaign is on every source and the others are not, its content; and so on. What
+ * is compared is the share of throttled answers of the last minutes (old ones fade by half in
+ * 5 min), in cells of source, sending domain and campaign. Of people who were throttled it is kept
+ * what became of their next try: who is refused again while others pass is limited himself.
+ *
+ * One for each provider; no rule is changed by it. Pure; one owner.
+ */
+#ifndef EDM_IP_POOL_SCOPE_H
+#define EDM_IP_POOL_SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/reply/outcome.h"
+
+#define SCOPE_CELLS 64
+#define SCOPE_PEOPLE 128
+
+/* An answer of the receiver to one message. */
+struct scope_event {
+	uint32_t source;
+	int32_t domain, campaign;
+	uint64_t recipient;
+	bool is_throttled;
+};
+
+struct scope_cell {
+	uint32_t source;
+	int32_t domain, campaign;
+	double answers, throttled; /* fading */
+};
+
+struct scope_watch {
+	struct scope_cell cells[SCOPE_CELLS];
+	size_t count;
+	uint64_t people[SCOPE_PEOPLE]; /* throttled lately; a ring, 0 = nobody */
+	size_t next_person;
+	double again, again_throttled; /* their next tries, fading */
+	int64_t faded_ms;	       /* when all was last made to fade */
+};
+
+void scope_watch_init(struct scope_watch *w, int64_t now);
+void scope_watch_note(struct scope_watch *w, const struct scope_event *event, int64_t now);
+/*
+ * SCOPE_SOURCE, SCOPE_DOMAIN, SCOPE_CAMPAIGN, SCOPE_RECIPIENT, or SCOPE_SITE: everybody alike. 0
+ * while it cannot be told: too few were throttled, or there is nobody to compare with. Of a domain
+ * with one campaign it is said to be the campaign, the smaller of the two.
+ */
+enum outcome_scope scope_watch_tell(const struct scope_watch *w);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Whom a limit is about, of answers to two sources and four campaigns of two domains. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "engine/base/hash.h"
+#include "ip-pool/scope.h"
+
+#define NOW INT64_C(5000000)
+
+typedef bool (*throttles)(const struct scope_event *e, uint64_t random);
+
+/* Answers, one every 100 ms, of all sources and campaigns by turns. */
+static int64_t play(struct scope_watch *w, throttles is_throttled, int count, int64_t now)
+{
+	uint64_t prng = 77;
+	for (int i = 0; i < count; i++, now += 100) {
+		uint64_t random = prng_next(&prng);
+		int32_t campaign = 1 + (int32_t)(random % 4);
+		struct scope_event e = {.source = 1 + (uint32_t)(random / 4 % 2),
+					.domain = 1 + (campaign > 2),
+					.campaign = campaign,
+					.recipient = 1 + random / 8 % 60};
+		e.is_throttled = is_throttled(&e, random / 1024);
+		scope_watch_note(w, &e, now);
+	}
+	return now;
+}
+
+static bool first_source(const struct scope_event *e, uint64_t random)
+{
+	return e->source == 1 && random % 4 == 0;
+}
+
+static bool first_domain(const struct scope_event *e, uint64_t random)
+{
+	return e->domain == 1 && random % 4 == 0;
+}
+
+static bool first_campaign(const struct scope_event *e, uint64_t random)
+{
+	return e->campaign == 1 && random % 4 == 0;
+}
+
+static bool some_people(const struct scope_event *e, uint64_t random)
+{
+	(void)random;
+	return e->recipient <= 6;
+}
+
+static bool everybody(const struct scope_event *e, uint64_t random)
+{
+	(void)e;
+	return random % 4 == 0;
+}
+
+static bool nobody(const struct scope_event *e, uint64_t random)
+{
+	(void)e;
+	(void)random;
+	return false;
+}
+
+static void it_is_told_by_who_goes_on(void **state)
+{
+	(void)state;
+	static const struct {
+		throttles is_throttled;
+		enum outcome_scope want;
+	} cases[] = {
+		{first_source, SCOPE_SOURCE},	  {first_domain, SCOPE_DOMAIN},
+		{first_campaign, SCOPE_CAMPAIGN}, {some_people, SCOPE_RECIPIENT},
+		{everybody, SCOPE_SITE},	  {nobody, 0},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scope_watch w;
+		scope_watch_init(&w, NOW);
+		(void)play(&w, cases[i].is_throttled, 1000, NOW);
+		assert_int_equal(scope_watch_tell(&w), cases[i].want);
+	}
+}
+
+static void with_nobody_to_compare_it_is_not_told(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	for (int i = 0; i < 100; i++) {
+		struct scope_event e = {.source = 1,
+					.domain = 1,
+					.campaign = 1,
+					.recipient = 1 + (uint64_t)i,
+					.is_throttled = i % 2 == 0};
+		scope_watch_note(&w, &e, NOW + i);
+	}
+	assert_int_equal(scope_watch_tell(&w), 0);
+}
+
+/* The campaigns that a source carries are not the others': it is the source all the same if what is
+ * clean elsewhere is throttled there. */
+static void campaigns_that_lean_to_a_source_do_not_confuse(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	uint64_t prng = 5;
+	scope_watch_init(&w, NOW);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t random = prng_next(&prng);
+		bool leans = random % 10 != 0;
+		uint32_t source = 1 + (uint32_t)(random / 16 % 2);
+		struct scope_event e = {.source = source,
+					.domain = 1,
+					.campaign = (int32_t)(leans ? source : 3 - source),
+					.recipient = random | 1,
+					.is_throttled = source == 1 && random / 64 % 3 == 0};
+		scope_watch_note(&w, &e, NOW + i);
+	}
+	assert_int_equal(scope_watch_tell(&w), SCOPE_SOURCE);
+}
+
+static void what_was_long_ago_is_forgotten(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	int64_t now = play(&w, first_source, 1000, NOW);
+	assert_int_equal(scope_watch_tell(&w), SCOPE_SOURCE);
+	now = play(&w, nobody, 10, now + 3600000);
+	assert_int_equal(scope_watch_tell(&w), 0);
+	(void)play(&w, first_campaign, 1000, now);
+	assert_int_equal(scope_watch_tell(&w), SCOPE_CAMPAIGN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_told_by_who_goes_on),
+		cmocka_unit_test(with_nobody_to_compare_it_is_not_told),
+		cmocka_unit_test(campaigns_that_lean_to_a_source_do_not_confuse),
+		cmocka_unit_test(what_was_long_ago_is_forgotten),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
