@@ -53,8 +53,16 @@ static struct scope_cell *cell_of(struct scope_watch *w, const struct scope_even
 	return least;
 }
 
+/* One in four stands for all: the next try comes an hour later, after many others. */
+static bool is_sampled(uint64_t recipient)
+{
+	return recipient * UINT64_C(0x9E3779B97F4A7C15) >> 62 == 0;
+}
+
 static void note_person(struct scope_watch *w, const struct scope_event *e)
 {
+	if (!is_sampled(e->recipient))
+		return;
 	for (size_t i = 0; i < SCOPE_PEOPLE; i++) {
 		if (w->people[i] != e->recipient)
 			continue;
@@ -185,10 +193,12 @@ static bool is_about_sources(const struct scope_watch *w)
 	return is_guilty(&crossed, sources);
 }
 
-static bool is_about_people(const struct scope_watch *w, double share)
+/* Are those who come again refused, and the others mostly not? */
+static bool is_about_people(const struct scope_watch *w, const struct scope_cell *all)
 {
+	double others = all->answers - w->again, refused = all->throttled - w->again_throttled;
 	return w->again >= FEW_AGAIN && w->again_throttled >= GUILTY_PART * w->again &&
-	       share < GUILTY_PART * w->again_throttled / w->again;
+	       refused * w->again < GUILTY_PART * w->again_throttled * others;
 }
 
 /* Is there anybody to compare with? */
@@ -214,7 +224,9 @@ enum outcome_scope scope_watch_tell(const struct scope_watch *w)
 		return SCOPE_SOURCE;
 	if (by_campaign)
 		return is_about_domains(w) ? SCOPE_DOMAIN : SCOPE_CAMPAIGN;
-	if (is_about_people(w, all.throttled / all.answers))
+	if (is_about_people(w, &all))
 		return SCOPE_RECIPIENT;
-	return has_several(w, BY_SOURCE) && has_several(w, BY_CAMPAIGN) ? SCOPE_SITE : 0;
+	/* Not before the next tries of some have shown that it is not them. */
+	bool is_compared = has_several(w, BY_SOURCE) && has_several(w, BY_CAMPAIGN);
+	return is_compared && w->again >= FEW_AGAIN ? SCOPE_SITE : 0;
 }

@@ -21,7 +21,7 @@
 #include "engine/reply/outcome.h"
 
 #define SCOPE_CELLS 64
-#define SCOPE_PEOPLE 128
+#define SCOPE_PEOPLE 512
 
 /* An answer of the receiver to one message. */
 struct scope_event {
@@ -40,7 +40,7 @@ struct scope_cell {
 struct scope_watch {
 	struct scope_cell cells[SCOPE_CELLS];
 	size_t count;
-	uint64_t people[SCOPE_PEOPLE]; /* throttled lately; a ring, 0 = nobody */
+	uint64_t people[SCOPE_PEOPLE]; /* throttled lately, some of them; a ring, 0 = nobody */
 	size_t next_person;
 	double again, again_throttled; /* their next tries, fading */
 	int64_t faded_ms;	       /* when all was last made to fade */

@@ -224,6 +224,25 @@ static void doubt(struct worker_queue *q, const struct work_job *job, struct out
 		spike_quarantine(&outcome->verdict, job->attempt);
 }
 
+/* Who is throttled and who is not, from the first throttle on. */
+static void note_scope(struct lane *lane, const struct work_job *job, const struct outcome *outcome,
+		       int64_t now)
+{
+	struct worker_queue *q = lane->queue;
+	struct scope_event event = {.source = lane->source->id,
+				    .domain = job->campaign->sending_domain,
+				    .campaign = job->campaign->id,
+				    .recipient = job->rid,
+				    .is_throttled = outcome->verdict.klass == OUTCOME_THROTTLED};
+	if (outcome->words != OUTCOME_WORDS_REMOTE || (q->watch == NULL && !event.is_throttled))
+		return;
+	if (q->watch == NULL) {
+		q->watch = xcalloc(1, sizeof(*q->watch));
+		scope_watch_init(q->watch, now);
+	}
+	scope_watch_note(q->watch, &event, now);
+}
+
 void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
 {
 	struct lane *lane = ls->lane;
@@ -234,6 +253,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	int64_t now = loop_now_ms(w->loop);
 	judge(ls, slot, &outcome);
 	doubt(q, job, &outcome, now);
+	note_scope(lane, job, &outcome, now);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	react(lane, &outcome, &reaction);
 	worker_message_ended(w, &slot->path);

@@ -23,6 +23,7 @@
 #include "ip-pool/choose.h"
 #include "ip-pool/pool.h"
 #include "ip-pool/permit.h"
+#include "ip-pool/scope.h"
 #include "ip-pool/spike.h"
 #include "scheduler/node/slices.h"
 #include "scheduler/node/worker.h"
@@ -98,10 +99,11 @@ struct worker_queue {
 	struct list idle;     /* struct lane_session of all lanes */
 	struct outcome block; /* the last one, of text block_text; OUTCOME_BLOCKED or blank */
 	char block_text[WORK_TEXT_MAX];
-	struct list dead_sites;	 /* struct site (dead) with jobs here, each a reference */
-	struct site *parked_of;	 /* the dead one whose people left last: a reference, or NULL */
-	int64_t parked_until_ms; /* when they come back */
-	struct spike spike;	 /* of addresses unknown here */
+	struct scope_watch *watch; /* whom limits are about; NULL until somebody was throttled */
+	struct list dead_sites;	   /* struct site (dead) with jobs here, each a reference */
+	struct site *parked_of;	   /* the dead one whose people left last: a reference, or NULL */
+	int64_t parked_until_ms;   /* when they come back */
+	struct spike spike;	   /* of addresses unknown here */
 	size_t sessions, opening;
 	uint64_t pumps;		 /* so far */
 	struct timer wake;	 /* when the earliest wait ends */

@@ -90,6 +90,7 @@ void worker_queue_free(struct worker_queue *q)
 	LIST_EACH (it, &q->dead_sites)
 		worker_queue_forget_dead(LIST_ITEM(it, struct site, dead));
 	site_drop(q->parked_of);
+	free(q->watch);
 	free(q->sources);
 	free(q->lanes);
 	free(q->candidates);

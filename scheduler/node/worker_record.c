@@ -115,6 +115,9 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
 	if (q->provider.len == 0)
 		worker_append_campaigns(q, out);
+	enum outcome_scope about = q->watch ? scope_watch_tell(q->watch) : 0;
+	if (about != 0)
+		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(about));
 	if (!worker_append_refused(lane, out))
 		append_wait(out, lane, now);
 	buf_append_char(out, '}');

@@ -42,5 +42,6 @@ void play_dead(uint64_t seed, struct bars *out);
 void play_windows(uint64_t seed, struct bars *out);
 void play_warmup(uint64_t seed, struct bars *out);
 void play_limits(uint64_t seed, struct bars *out);
+void play_scope(uint64_t seed, struct bars *out);
 
 #endif

@@ -17,6 +17,7 @@ const struct scenario scenarios[] = {
 	{"windows", "limits by minute, hour and day, and bans", play_windows},
 	{"warmup", "thirty days of a new source beside a warm one", play_warmup},
 	{"limits", "edits, restarts and suspensions at random", play_limits},
+	{"scope", "whom a limit is about: source, domain, content, recipient", play_scope},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

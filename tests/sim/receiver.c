@@ -105,8 +105,13 @@ static bool bucket_gives(struct receiver *r, const struct receiver_mail *mail, i
 {
 	if (r->limits.rate <= 0)
 		return true;
-	struct receiver_bucket *b = &r->buckets[bucket_key(r, mail) % RECEIVER_BUCKETS];
-	double burst = r->limits.burst > 1 ? r->limits.burst : 1;
+	uint64_t key = bucket_key(r, mail);
+	uint64_t only = (uint64_t)r->limits.only;
+	bool is_recipient = r->limits.scope == BY_RECIPIENT;
+	if (only != 0 && (is_recipient ? key % only != 0 : key != only))
+		return true;
+	struct receiver_bucket *b = &r->buckets[key % RECEIVER_BUCKETS];
+	double burst = r->limits.burst > 1 || is_recipient ? r->limits.burst : 1;
 	if (!b->is_used)
 		*b = (struct receiver_bucket){burst, now, true};
 	b->tokens += r->limits.rate * (double)(now - b->filled_ms) / 1000.0;

@@ -33,6 +33,8 @@ struct receiver_limits {
 	int64_t connections; /* 0 = any number; so everywhere */
 	double rate, burst;
 	enum receiver_scope scope;
+	int64_t only; /* the rate is of this source, domain or campaign alone, or of every only-th
+			 recipient; 0 = of each */
 	int64_t windows[RECEIVER_WINDOWS];
 	int64_t bans_ms[RECEIVER_WINDOWS]; /* of a calendar day: to its end */
 	bool is_sliding;		   /* windows slide; else they are those of the clock */
