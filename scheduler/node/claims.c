@@ -119,7 +119,7 @@ void claims_on_status(struct node *n, const struct work_status *status)
 			continue;
 		const struct work_queue_status *queue =
 			CONTAINER_OF(found, struct told, by_name)->queue;
-		need->pace.shut_until_ms = queue->next_ms;
+		plan_pace_shut(&need->pace, queue->next_ms, now);
 		bool may_send = campaign_may_send(campaign_of(n, need->campaign));
 		note_refusal(need, queue->is_refused && may_send, now);
 	}

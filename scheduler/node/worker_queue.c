@@ -376,7 +376,11 @@ static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now
 	if (!lane_is_open(lane, now))
 		return lane->sessions > 0 ? LIMITER_ON_EVENT : lane->wait_until_ms;
 	struct permit_path path = worker_path(lane, NULL);
-	return lane_connection_ready_at(&path, now, &lane->wait);
+	int64_t at = lane_connection_ready_at(&path, now, &lane->wait);
+	/* Without a connection that is what it waits for. */
+	if (at > now && lane->sessions == 0)
+		lane->wait_until_ms = at;
+	return at;
 }
 
 /* Do those the lane has serve better than one more? */

@@ -7,6 +7,8 @@
 /* People in hand that a connection is worth: with fewer, a queue of slow receivers would not open
  * one more (MESSAGES_WORTH in node/worker_queue.c), and go on as slowly. */
 #define PEOPLE_A_CONNECTION 12
+/* What a queue says holds for so long; it says so every second while it is there. */
+#define LOOK_AGAIN_MS 60000
 
 static size_t planned(const struct plan_need *need)
 {
@@ -70,6 +72,11 @@ void plan_pace_tick(struct plan_pace *p)
 	double settled = (double)(p->settled - p->settled_before);
 	p->settled_before = p->settled;
 	p->rate_per_s = 0.5 * p->rate_per_s + 0.5 * settled;
+}
+
+void plan_pace_shut(struct plan_pace *p, int64_t next_ms, int64_t now)
+{
+	p->shut_until_ms = next_ms < now + LOOK_AGAIN_MS ? next_ms : now + LOOK_AGAIN_MS;
 }
 
 size_t plan_pace_room(const struct plan_pace *p, int64_t horizon_ms, int64_t now)

@@ -57,6 +57,9 @@ struct plan_pace {
 void plan_pace_settle(struct plan_pace *p, double transfer_ms);
 /* Once a second. */
 void plan_pace_tick(struct plan_pace *p);
+/* Its queue says when its lanes go next: now or before, then, or INT64_MAX: nobody knows. It holds
+ * for a minute only: a queue without people may be forgotten and say no more. */
+void plan_pace_shut(struct plan_pace *p, int64_t next_ms, int64_t now);
 /* Room of the need: none while its lanes are shut for longer than the horizon. */
 size_t plan_pace_room(const struct plan_pace *p, int64_t horizon_ms, int64_t now);
 

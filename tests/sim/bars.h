@@ -43,5 +43,6 @@ void play_windows(uint64_t seed, struct bars *out);
 void play_warmup(uint64_t seed, struct bars *out);
 void play_limits(uint64_t seed, struct bars *out);
 void play_scope(uint64_t seed, struct bars *out);
+void play_why(uint64_t seed, struct bars *out);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define BEGIN_MS INT64_C(86400000) /* a receiver's midnight */
 #define RTT_MS 40
+#define GRACE_MS 30000
 /* A node that was killed counts as alive until its lease ends. */
 #define LEASE_MS 10000
 
@@ -23,7 +24,7 @@ static void set_settings(struct worker_settings *s)
 	*s = (struct worker_settings){
 		.timeouts = smtp_timeouts_default,
 		.idle_ms = 10000,
-		.grace_ms = 30000,
+		.grace_ms = GRACE_MS,
 		.park_ms = 20000,
 		.flush_ms = 200,
 		.compose_budget = 16 << 20,
@@ -322,7 +323,7 @@ static void end(struct world *w, bool is_clean)
 	worker_close(w->worker);
 	w->worker = NULL;
 	world_ledger_stop(w);
-	set_settings(&w->settings);
+	w->settings.grace_ms = GRACE_MS;
 }
 
 void world_restart(struct world *w, bool is_clean, int64_t down_ms)

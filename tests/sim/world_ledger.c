@@ -296,7 +296,7 @@ static void take_status(struct world *w, struct work_status *status)
 		for (size_t k = 0; k < status->queue_count; k++)
 			if (str_equals(w->sites[c->receiver]->queue,
 				       str_from(status->queues[k].name)))
-				c->pace.shut_until_ms = status->queues[k].next_ms;
+				plan_pace_shut(&c->pace, status->queues[k].next_ms, world_now(w));
 	}
 	if (w->on_status != NULL && !w->is_dying)
 		w->on_status(w, status);
@@ -417,6 +417,8 @@ void world_on_letter(void *owner, struct letter *letter)
 void world_ledger_start(struct world *w)
 {
 	w->is_dying = false;
+	for (size_t i = 0; i < w->crowd_count; i++) /* a new process knows nothing */
+		w->crowds[i].pace = (struct plan_pace){.settled = 0};
 	w->plan_timer = (struct timer){.on_due = on_plan, .owner = w};
 	w->credit_timer = (struct timer){.on_due = on_credit, .owner = w};
 	timer_set(w->loop, &w->plan_timer, world_now(w));

@@ -82,6 +82,10 @@ static void a_pace_follows_what_is_settled_and_shuts(void **state)
 	pace.shut_until_ms = 7001;
 	assert_int_equal(plan_pace_room(&pace, 2000, 5000), 0);
 	assert_true(plan_pace_room(&pace, 2000, 5001) > 0);
+	/* A queue that could not say when is asked again, though it may be gone by then. */
+	plan_pace_shut(&pace, INT64_MAX, 5000);
+	assert_int_equal(plan_pace_room(&pace, 2000, 5000), 0);
+	assert_true(plan_pace_room(&pace, 2000, 65000) > 0);
 }
 
 int main(void)
