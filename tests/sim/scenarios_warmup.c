@@ -95,8 +95,7 @@ static void begin(struct story *s, uint64_t seed)
 	s->ledger.story = s;
 	s->receivers[OPEN]->on_mail = count_mail;
 	s->receivers[OPEN]->observer = &s->ledger;
-	s->receivers[STRICT]->words.reputation =
-		"451 4.7.1 temporarily deferred, please try again later";
+	s->receivers[STRICT]->words.reputation = "451 4.7.1 put off by local policy";
 	/* The warm one is trusted with everything. */
 	s->receivers[STRICT]->limits.allowance = 60;
 	s->receivers[STRICT]->sources[WARM].allowance = 1000000;
