@@ -15,6 +15,13 @@ def braked(mailing, name):
     return mailing.wait(look, f"{name} is paused")
 
 
+def refused(mailing, campaign):
+    """Of so many their provider said that it does not know them; a spike of that is not believed at
+    once, and they are tried again later."""
+    states = mailing.states(campaign)
+    return states.get("bounced", 0) + states.get("deferred", 0)
+
+
 def test_a_bad_list_stops_the_campaign_until_it_is_resumed(mailing):
     alerts = mailing.directory / "alerts"
     mailing.provider("good")
@@ -27,7 +34,7 @@ def test_a_bad_list_stops_the_campaign_until_it_is_resumed(mailing):
 
     shown = braked(mailing, "spring")
     assert shown["reason"] == "brake"
-    assert 100 <= shown["bounced"] < PEOPLE
+    assert 100 <= shown["bounced"] + shown["deferred"] < PEOPLE
     figures = mailing.db.value("SELECT settings -> 'braked' FROM campaign WHERE campaign_id = %s",
                                campaign)
     assert (figures["kind"], figures["provider"], figures["limit"]) == ("bounced", "bad", 0.1)
@@ -46,26 +53,26 @@ def test_a_bad_list_stops_the_campaign_until_it_is_resumed(mailing):
 
     # Resumed, it is judged by what comes from now on: another canary is tried before it stops.
     mailing.wait(lambda: not mailing.states(campaign).get("leased"), "nothing is in hand")
-    before = mailing.states(campaign)["bounced"]
+    before = refused(mailing, campaign)
     told = mailing.edm("campaign", "resume", "spring").out
     assert "its brake judges what comes back from now on" in told
-    mailing.wait(lambda: mailing.states(campaign)["bounced"] > before, "it goes on")
+    mailing.wait(lambda: refused(mailing, campaign) > before, "it goes on")
     braked(mailing, "spring")
-    assert mailing.states(campaign)["bounced"] >= before + 100
+    assert refused(mailing, campaign) >= before + 100
 
     mailing.edm("config", "set", "brake.bounced_percent", "0")
     mailing.limit(provider="bad", rate=(5000, "s"))
     mailing.edm("campaign", "resume", "spring")
-    mailing.finished(campaign)
-    assert mailing.states(campaign) == {"delivered": PEOPLE, "bounced": PEOPLE}
+    mailing.wait(lambda: refused(mailing, campaign) == PEOPLE, "everybody is tried")
+    assert mailing.edm("campaign", "show", "spring", "--json").json["state"] == "running"
 
 
 def test_an_ordinary_share_of_bounces_stops_nothing(mailing):
     mailing.provider("good")
     mailing.provider("bad", profile=BOUNCE)
     mailing.source("s1")
-    campaign = mailing.campaign("spring", {"good": 1500, "bad": 90})
+    campaign = mailing.campaign("spring", {"good": 150, "bad": 15})
     mailing.start()
     mailing.launch(campaign)
     mailing.finished(campaign)
-    assert mailing.states(campaign) == {"delivered": 1500, "bounced": 90}
+    assert mailing.states(campaign) == {"delivered": 150, "bounced": 15}

@@ -2,7 +2,8 @@
 -- resumed, at most $1 ms ago: from the counters, which are read from that minute on, less what the
 -- minute of a resume had before it; who was given up untried (no source) tells nothing. Rows:
 -- campaign, its version, provider, people there (0 = not known), delivered, bounced, blocked or
--- rejected, unauthenticated (cause 21). People are counted for the campaigns $2 only. A minute has
+-- rejected, unauthenticated (cause 21). An unknown user (cause 1) counts as bounced also where that
+-- is not believed yet and tried again. People are counted for the campaigns $2 only. A minute has
 -- two bounds, so that the planner expects few.
 WITH c AS MATERIALIZED (
 	SELECT campaign_id, version, settings, date_trunc('minute', state_since) AS resumed,
@@ -31,7 +32,8 @@ WITH c AS MATERIALIZED (
 ), sums AS (
 	SELECT campaign_id, provider,
 	       coalesce(sum(n) FILTER (WHERE class = 1), 0)::bigint AS delivered,
-	       coalesce(sum(n) FILTER (WHERE class = 5 AND cause <> 21), 0)::bigint AS bounced,
+	       coalesce(sum(n) FILTER (WHERE class = 5 AND cause <> 21
+	                                  OR class = 2 AND cause = 1), 0)::bigint AS bounced,
 	       coalesce(sum(n) FILTER (WHERE class IN (4, 6) AND cause <> 21), 0)::bigint
 	       AS blocked,
 	       coalesce(sum(n) FILTER (WHERE class BETWEEN 2 AND 7 AND cause = 21), 0)::bigint
