@@ -364,7 +364,7 @@ void report_print_bounces(struct cli *cli, const json_t *bounces)
 /* ------------------------------------------------------------------------------------- replies */
 
 /* "qq 12, mail.example 3, …": who said it how often. */
-static void table_providers(struct table *t, const json_t *providers)
+static void table_providers(struct cli *cli, struct table *t, const json_t *providers)
 {
 	size_t i;
 	json_t *entry;
@@ -377,7 +377,8 @@ static void table_providers(struct table *t, const json_t *providers)
 			buf_appendf(&text, ", …");
 			break;
 		}
-		buf_appendf(&text, "%s%s %lld", i > 0 ? ", " : "", name[0] ? name : "tail",
+		buf_appendf(&text, "%s%s %lld", i > 0 ? ", " : "",
+			    provider_name(cli, name[0] ? name : "tail"),
 			    (long long)document_int(entry, "n"));
 	}
 	table_str(t, buf_str(&text));
@@ -399,7 +400,7 @@ void report_print_replies(struct cli *cli, const json_t *replies)
 						   report_language(cli))));
 		table_str_or_dash(&t, str_from(document_text(reply, "rule")));
 		table_str(&t, str_from(document_text(reply, "cluster")));
-		table_providers(&t, json_object_get(reply, "providers"));
+		table_providers(cli, &t, json_object_get(reply, "providers"));
 		table_str(&t, str_from(document_text(reply, "reply")));
 	}
 	table_print(&t, cli, REPORT_SAY(cli, "No such replies.", "没有符合条件的回复。"));

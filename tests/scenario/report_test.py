@@ -138,10 +138,11 @@ def test_bounces_by_several_things_at_once(edm, spring):
     assert "'qq'" in edm.fails(2, "report", "bounces", "--by", "provider,qq")
 
 
-# What is no word of ours: commands, names, ids of rules, what servers said, addresses, per cent.
+# What is no word of ours: commands, names, ids of rules and clusters, what servers said, addresses.
 NO_WORDS = re.compile(
     r"edm( [a-z]+)+( --[a-z]+( unknown)?)?( ADDRESS)?|\[[a-z.-]+\]|\S+@\S+|^  \S+: .*$"
-    r"|\b(spring|mx[12]|qq|gmail\.spam|[Gg]mail|any\.[a-z-]+|IP|DNS|PTR|SMTP|SPF|DKIM|DMARC|TLS)\b",
+    r"|\b(spring|mx[12]|qq|gmail\.spam|[Gg]mail|any\.[a-z-]+|[0-9a-f]{16})\b"
+    r"|\b(IP|DNS|PTR|SMTP|SPF|DKIM|DMARC|TLS)\b",
     re.M)
 
 

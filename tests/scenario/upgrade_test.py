@@ -19,6 +19,8 @@ END $$
 
 # A step back: what is undone are triggers on tables in use.
 A_STEP_BACK = """
+DROP FUNCTION campaign_rate;
+DROP FUNCTION zone_offsets;
 DROP TABLE unclean_stop;
 DROP FUNCTION clock_is_steady;
 DROP TABLE change;
