@@ -360,7 +360,12 @@ static void tell_windows(struct lane_limits *l, const struct outcome *outcome, i
 		return;
 	}
 	count_windows(l, now, sent);
-	if (windows_on_answer(&l->windows, sent, begun_ms, now))
+	bool was_short = now - l->windows.away_since_ms < WINDOWS_LEAST_MS;
+	if (!windows_on_answer(&l->windows, sent, begun_ms, now))
+		return;
+	if (was_short)
+		(void)controller_cut_rate(&l->controller, begun_ms, now);
+	else
 		controller_restart(&l->controller, now);
 }
 

@@ -10,6 +10,7 @@
 #define PROBE_LOST_MS INT64_C(30000) /* nobody answered the one that tried */
 #define PATIENCE_MAX 5u
 #define RISE_PERCENT 5
+#define RISE_ABOVE_PERCENT 20
 #define USED_PERCENT 97 /* of a cap that is used up */
 /* Of a cap that may have been too high. One not proven may be twice too high: of a window that
  * begins with the clock's minute or hour we may have sent nearly two. */
@@ -151,11 +152,13 @@ static void learn(struct windows *w, enum window window, int64_t now)
 
 static void rise(struct window_cap *cap, int64_t now)
 {
-	cap->count += cap->count * RISE_PERCENT / 100 + 1;
+	/* It takes more than it did: it has changed, or what failed was but a burst. */
+	bool is_above = cap->count > cap->failed + cap->failed / 10;
+	int64_t percent = is_above ? RISE_ABOVE_PERCENT : RISE_PERCENT;
+	cap->count += cap->count * percent / 100 + 1;
 	cap->since_ms = now;
 	cap->used_ms = 0;
-	/* It takes more than it did: that was another receiver. */
-	if (cap->count > cap->failed + cap->failed / 10)
+	if (is_above)
 		cap->patience = 0;
 }
 
@@ -183,7 +186,8 @@ bool windows_on_answer(struct windows *w, const int64_t sent[WINDOW_COUNT], int6
 	}
 	if (begun_ms <= w->away_since_ms)
 		return false;
-	learn(w, guilty(w, now), now);
+	if (now - w->away_since_ms >= WINDOWS_LEAST_MS)
+		learn(w, guilty(w, now), now);
 	w->is_away = w->is_probing = false;
 	w->let_in_ms = now;
 	return true;

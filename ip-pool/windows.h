@@ -14,8 +14,11 @@
  * then, or was used up for long before, is not it: it was the next longer one. What had been sent
  * in that window, less a part, is its cap from then on.
  *
- * A cap that is used up rises by 5 % now and then, and more seldom each time the rise was what
- * failed: the receiver may take more by now. Counting is the limiter's: caps are numbers for it.
+ * Who is let in again within a minute met no window: that is a matter for the rate.
+ *
+ * A cap that is used up rises by 5 % now and then, by 20 % once it is well above what failed, and
+ * more seldom each time the rise was what failed: the receiver may take more by now, and a burst
+ * says little of what lasts. Counting is the limiter's: caps are numbers for it.
  *
  * Times are monotonic milliseconds. One owner; pure.
  */
@@ -27,6 +30,8 @@
 
 enum window { WINDOW_MINUTE, WINDOW_HOUR, WINDOW_DAY };
 #define WINDOW_COUNT 3
+/* Away for less, it was no window. */
+#define WINDOWS_LEAST_MS INT64_C(60000)
 
 struct window_cap {
 	int64_t count;	   /* messages; -1 = none is known */

@@ -23,12 +23,12 @@ static void the_length_of_the_ban_tells_the_window(void **state)
 	(void)state;
 	static const struct {
 		int64_t away_ms;
-		enum window want;
+		int want; /* WINDOW_COUNT: none */
 		int64_t want_cap;
 	} cases[] = {
-		{5 * MINUTE, WINDOW_MINUTE, 85}, {20 * MINUTE, WINDOW_MINUTE, 85},
-		{21 * MINUTE, WINDOW_HOUR, 900}, {5 * HOUR, WINDOW_HOUR, 900},
-		{6 * HOUR, WINDOW_DAY, 9500},
+		{MINUTE - 1, WINDOW_COUNT, 0},	  {5 * MINUTE, WINDOW_MINUTE, 85},
+		{20 * MINUTE, WINDOW_MINUTE, 85}, {21 * MINUTE, WINDOW_HOUR, 900},
+		{5 * HOUR, WINDOW_HOUR, 900},	  {6 * HOUR, WINDOW_DAY, 9500},
 	};
 	static const int64_t sent[WINDOW_COUNT] = {100, 1000, 10000};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -37,7 +37,7 @@ static void the_length_of_the_ban_tells_the_window(void **state)
 		be_away(&w, sent, NOW, cases[i].away_ms);
 		for (int k = 0; k < WINDOW_COUNT; k++)
 			assert_int_equal(windows_cap(&w, (enum window)k),
-					 k == (int)cases[i].want ? cases[i].want_cap : -1);
+					 k == cases[i].want ? cases[i].want_cap : -1);
 	}
 }
 
@@ -127,6 +127,23 @@ static void a_cap_used_up_rises_and_a_failed_rise_makes_patient(void **state)
 	assert_in_range(rise_after(&w, 100, HOUR), 30 * MINUTE, 31 * MINUTE);
 }
 
+/* What failed was but a burst: well above it the steps are larger. */
+static void far_above_what_failed_it_rises_faster(void **state)
+{
+	(void)state;
+	static const int64_t sent[WINDOW_COUNT] = {100, 100, 100};
+	struct windows w;
+	windows_init(&w, NOW);
+	be_away(&w, sent, NOW, 5 * MINUTE);
+	while (windows_cap(&w, WINDOW_MINUTE) <= 110) {
+		(void)rise_after(&w, 100, 24 * HOUR);
+		w.let_in_ms = w.caps[WINDOW_MINUTE].since_ms;
+	}
+	int64_t before = windows_cap(&w, WINDOW_MINUTE);
+	(void)rise_after(&w, 100, 24 * HOUR);
+	assert_int_equal(windows_cap(&w, WINDOW_MINUTE), before + before / 5 + 1);
+}
+
 static void it_survives_a_restart(void **state)
 {
 	(void)state;
@@ -153,6 +170,7 @@ int main(void)
 		cmocka_unit_test(tries_are_one_by_one_and_ever_further_apart),
 		cmocka_unit_test(a_proven_window_is_not_blamed),
 		cmocka_unit_test(a_cap_used_up_rises_and_a_failed_rise_makes_patient),
+		cmocka_unit_test(far_above_what_failed_it_rises_faster),
 		cmocka_unit_test(it_survives_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
