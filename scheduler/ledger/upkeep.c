@@ -59,7 +59,7 @@ static const struct duty duties[] = {
 	{"ledger/pack", SECOND, NO_LIMIT, fill_pack, NULL},
 	{"ledger/roll_up", SECOND, NO_LIMIT, NULL, NULL},
 	{"lists/fold_suppressions", 2 * SECOND, FOLD_MAX, fill_fold, NULL},
-	{"ledger/fold_usage", 10 * MINUTE, NO_LIMIT, NULL, NULL},
+	{"ledger/fold_usage", 2 * MINUTE, NO_LIMIT, NULL, NULL},
 	{"ledger/close_partitions", 10 * MINUTE, 1, NULL, NULL},
 	{"ledger/drop_partitions", HOUR, 1, fill_outcome_days, NULL},
 	{"ledger/drop_chunks", 10 * MINUTE, DROP_CHUNKS_MAX, fill_chunk_days, NULL},
