@@ -369,10 +369,11 @@ static void tell_windows(struct lane_limits *l, const struct outcome *outcome, i
 		controller_restart(&l->controller, now);
 }
 
-/* Of the source or the site: a full mailbox or a greylist says nothing about how much we send. */
+/* Of the source or the site: a full mailbox, a greylist or a directory of theirs that is down says
+ * nothing about how much we send. */
 static bool is_deferral(const struct verdict *verdict)
 {
-	return verdict->scope != SCOPE_RECIPIENT &&
+	return verdict->scope != SCOPE_RECIPIENT && verdict->cause != CAUSE_USER_UNKNOWN &&
 	       (verdict->klass == OUTCOME_DEFERRED || verdict->klass == OUTCOME_THROTTLED);
 }
 

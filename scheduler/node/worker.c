@@ -520,7 +520,7 @@ static void evict_unused(struct worker *w, int64_t now)
 	while (n != NULL) {
 		struct worker_queue *q = queue_at(n);
 		n = map_next(&w->queues, n);
-		if (q->provider.len == 0 && q->sessions == 0 &&
+		if (q->provider.len == 0 && q->sessions == 0 && !q->spike.is_on &&
 		    provider_queue_total(&q->jobs) == 0 && now - q->used_ms > QUEUE_IDLE_MS &&
 		    worker_queue_parked_of(q, now) == NULL && !is_any_remembered(q, now))
 			worker_queue_free(q);

@@ -16,6 +16,9 @@
  * queue may have composed or in the making at least. */
 #define COMPOSE_MS 25
 #define DRAFTS_MIN 4u
+/* Jobs and messages of campaigns that may not go here now, of all of them. */
+#define HELD_AHEAD_MAX 32u
+#define HELD_DRAFTS_MAX 4u
 /* How long to leave it when the node has composed as many bytes as it may hold: those of other
  * workers leave without our hearing of it. */
 #define BYTES_PAUSE_MS 5
@@ -37,10 +40,13 @@ static size_t window_of(const struct worker_queue *q, int64_t period_ms, size_t 
 static struct ahead_room room_ahead(const struct worker_queue *q)
 {
 	size_t preferring = q->jobs.preferring_count;
-	size_t others = q->jobs.ahead_count + q->jobs.ready_count - preferring;
+	size_t taken = preferring + q->jobs.held_ahead;
+	size_t all = q->jobs.ahead_count + q->jobs.ready_count;
+	size_t others = all > taken ? all - taken : 0;
 	int64_t flush_ms = q->worker->options.settings.flush_ms;
 	return (struct ahead_room){.any = others < window_of(q, flush_ms, WINDOW_MIN),
-				   .preferring = preferring < PREFERRING_MAX};
+				   .preferring = preferring < PREFERRING_MAX,
+				   .held = q->jobs.held_ahead < HELD_AHEAD_MAX};
 }
 
 static void want_credit(struct worker_queue *q, struct work_job *job)
@@ -69,10 +75,12 @@ static bool preferred_goes_soon(const struct job *plan, void *context)
 static struct compose_room room_to_compose(struct worker_queue *q)
 {
 	size_t preferring = q->jobs.preferring_drafts;
-	size_t others = q->jobs.draft_count - preferring;
+	size_t taken = preferring + q->jobs.held_drafts;
+	size_t others = q->jobs.draft_count > taken ? q->jobs.draft_count - taken : 0;
 	size_t window = window_of(q, COMPOSE_MS, DRAFTS_MIN);
 	return (struct compose_room){.any = others < window,
 				     .preferring = preferring < window,
+				     .held = q->jobs.held_drafts < HELD_DRAFTS_MAX,
 				     .goes_soon = preferred_goes_soon,
 				     .context = q};
 }
@@ -80,8 +88,7 @@ static struct compose_room room_to_compose(struct worker_queue *q)
 /* Will a message of the queue leave soon? Else it is asked again shortly before it could. */
 static bool goes_soon(struct worker_queue *q)
 {
-	int64_t now = loop_now_ms(q->worker->loop);
-	int64_t at = worker_queue_next_ms(q, now);
+	int64_t at = worker_queue_next_ms(q, loop_now_ms(q->worker->loop));
 	if (!worker_has_seat(q))
 		return false;
 	if (at == LIMITER_ON_EVENT || at <= soon(q))
@@ -96,13 +103,17 @@ static bool is_budget_full(const struct worker *w)
 	return composers_bytes(w->options.composers) >= w->options.settings.compose_budget;
 }
 
-static void wait_for_bytes(struct worker_queue *q)
+static void look_again(struct worker *w)
 {
-	struct worker *w = q->worker;
-	if (list_is_empty(&q->waits_bytes))
-		list_push_back(&w->waiting_bytes, &q->waits_bytes);
 	if (!timer_is_set(&w->bytes_timer))
 		timer_set(w->loop, &w->bytes_timer, loop_now_ms(w->loop) + BYTES_PAUSE_MS);
+}
+
+static void wait_for_bytes(struct worker_queue *q)
+{
+	if (list_is_empty(&q->waits_bytes))
+		list_push_back(&q->worker->waiting_bytes, &q->waits_bytes);
+	look_again(q->worker);
 }
 
 static void compose_ahead(struct worker_queue *q)
@@ -121,9 +132,20 @@ static void compose_ahead(struct worker_queue *q)
 	}
 }
 
+/* Not in every pump: what it finds is good enough for as long as a message takes to compose. */
+static void hold_campaigns(struct worker_queue *q)
+{
+	int64_t now = loop_now_ms(q->worker->loop);
+	if (now < q->held_ms + COMPOSE_MS)
+		return;
+	q->held_ms = now;
+	provider_queue_hold(&q->jobs, worker_queue_campaign_goes, q);
+}
+
 void worker_queue_let_ahead(struct worker_queue *q)
 {
 	struct job *plan;
+	hold_campaigns(q);
 	while ((plan = provider_queue_ahead(&q->jobs, room_ahead(q))) != NULL)
 		want_credit(q, CONTAINER_OF(plan, struct work_job, plan));
 	if (q->jobs.credited_count > 0 && goes_soon(q))
@@ -135,4 +157,6 @@ void worker_share_bytes(struct worker *w)
 	struct list *node;
 	while (!is_budget_full(w) && (node = list_pop_front(&w->waiting_bytes)) != NULL)
 		worker_queue_pump(CONTAINER_OF(node, struct worker_queue, waits_bytes));
+	if (!list_is_empty(&w->waiting_bytes))
+		look_again(w);
 }

@@ -112,6 +112,7 @@ struct worker_queue {
 	struct list waits_seat;	 /* worker.waiting_seats: it has no connection and the node has all
 				    it may have */
 	struct list waits_bytes; /* worker.waiting_bytes: the budget of composed bytes was full */
+	int64_t held_ms;	 /* when it was last asked which campaigns go */
 	int64_t open_after_ms;	 /* no new connection is tried before */
 	uint64_t settled;	 /* jobs that ended here */
 	uint64_t settled_before; /* at the last tick, for the rate */
@@ -276,6 +277,9 @@ void worker_queue_parked(struct worker_queue *q, struct site *site, int64_t unti
 const struct site *worker_queue_parked_of(const struct worker_queue *q, int64_t now);
 /* A dead site was greeted, or may live: lanes that died of it may try. */
 void worker_queue_site_lives(struct worker_queue *q, struct site *site);
+/* pick_allows with the queue for context: may the job's campaign send over one of the lanes now, or
+ * as soon as the lane may? */
+bool worker_queue_campaign_goes(const struct job *plan, void *context);
 /* It has work and its lanes wait: others may have what they wait for (shares, connections). */
 void worker_queue_note_short(struct worker_queue *q);
 /* The queue is pumped then at the latest; LIMITER_ON_EVENT: no such time. */

@@ -250,6 +250,11 @@ void worker_queue_ready(struct worker_queue *q, struct job *plan)
 /* -------------------------------------------------------------------------------------- taking
  * jobs */
 
+static bool is_in_pool(const struct campaign_snapshot *campaign, const struct source *source)
+{
+	return str_equals(campaign->pool.len ? campaign->pool : STR(POOL_DEFAULT), source->pool);
+}
+
 /* May the job's campaign use this lane now? */
 static bool lane_allows(const struct job *plan, void *context)
 {
@@ -257,9 +262,8 @@ static bool lane_allows(const struct job *plan, void *context)
 	struct worker *w = lane->queue->worker;
 	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
 	const struct campaign_snapshot *campaign = job->campaign;
-	struct str pool = campaign->pool.len ? campaign->pool : STR(POOL_DEFAULT);
 	int64_t now = loop_now_ms(w->loop);
-	if (!str_equals(pool, lane->source->pool))
+	if (!is_in_pool(campaign, lane->source))
 		return false;
 	if (pause_of_campaign(w->identity->pool->pauses, w->identity->pool->pause_count,
 			      campaign->id, &lane->limits.limiter.scope, now) != NULL)
@@ -308,6 +312,27 @@ static bool lane_is_open(struct lane *lane, int64_t now)
 	if (at <= now)
 		return true;
 	worker_queue_wake(lane->queue, at);
+	return false;
+}
+
+/* Lanes that wait themselves for long are no way to go; those that do not for long may be one. */
+#define LANE_WAIT_MS 50
+
+bool worker_queue_campaign_goes(const struct job *plan, void *context)
+{
+	struct worker_queue *q = context;
+	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
+	int64_t now = loop_now_ms(q->worker->loop);
+	for (size_t i = 0; i < q->source_count; i++) {
+		struct lane *lane = q->lanes[i];
+		if (!is_in_pool(job->campaign, q->sources[i]))
+			continue;
+		if (lane == NULL)
+			return true;
+		if (lane_is_open(lane, now) ? lane_allows(plan, lane)
+					    : lane->wait_until_ms <= now + LANE_WAIT_MS)
+			return true;
+	}
 	return false;
 }
 

@@ -27,7 +27,8 @@ static bool waits_for_room(const struct lane *lane)
 
 static void look_at(struct room *room, struct lane *lane)
 {
-	if (lane == NULL || lane == room->wanting)
+	if (lane == NULL || lane == room->wanting || lane->gives_up ||
+	    !list_is_empty(&lane->ending))
 		return;
 	if (room->wanting != NULL && room->wanting->wait.level == LEVEL_SOURCE &&
 	    lane->source != room->wanting->source)
@@ -67,8 +68,7 @@ static struct lane *giver_for(struct worker *w, const struct lane *wanting)
 		for (size_t i = 0; i < q->source_count; i++)
 			look_at(&room, q->lanes[i]);
 	}
-	struct lane *giver = room.most;
-	return giver == NULL || giver->gives_up || !list_is_empty(&giver->ending) ? NULL : giver;
+	return room.most;
 }
 
 static void give(struct lane *giver, struct lane_session *idle)
@@ -171,6 +171,8 @@ void worker_share_seats(struct worker *w)
 	struct list *node;
 	while (free_count-- > 0 && (node = list_pop_front(&w->waiting_seats)) != NULL)
 		worker_touch(CONTAINER_OF(node, struct worker_queue, waits_seat));
+	if (!list_is_empty(&w->waiting_seats))
+		want_seat(w);
 }
 
 void worker_message_ended(struct worker *w, const struct permit_path *path)

@@ -175,6 +175,11 @@ static void rotate(struct list *head, struct list *node)
 	list_push_back(head, node);
 }
 
+static struct job *first_in(const struct flow *flow)
+{
+	return flow ? LIST_ITEM(list_first(&flow->ready), struct job, node) : NULL;
+}
+
 /* Whoever came first of the heads of two lists, each of which may be NULL. */
 static struct job *earlier(struct list *any, struct list *patient)
 {
@@ -188,8 +193,40 @@ static struct job *earlier(struct list *any, struct list *patient)
 /* The queued job of the share to go next into room. */
 static struct job *first_queued(const struct share *share, const struct ahead_room *room)
 {
-	return earlier(room->any ? list_first(&share->queued) : NULL,
+	bool any = share->is_held ? room->held : room->any;
+	return earlier(any ? list_first(&share->queued) : NULL,
 		       room->preferring ? list_first(&share->patient) : NULL);
+}
+
+/* Some job of the share that is not on its way already; NULL = none. */
+static const struct job *sample_of(const struct share *share)
+{
+	const struct list *lists[] = {&share->credited, &share->credited_patient, &share->queued,
+				      &share->patient};
+	struct list *flow = list_first(&share->flows);
+	if (flow == NULL)
+		flow = list_first(&share->preferring);
+	if (flow != NULL)
+		return first_in(LIST_ITEM(flow, struct flow, node));
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (list_first(lists[i]) != NULL)
+			return LIST_ITEM(list_first(lists[i]), struct job, node);
+	return NULL;
+}
+
+void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *context)
+{
+	size_t sharing = 0;
+	q->held_ahead = q->held_drafts = 0;
+	LIST_EACH (it, &q->shares)
+		sharing += share_total(LIST_ITEM(it, struct share, node)) > 0;
+	LIST_EACH (it, &q->shares) {
+		struct share *share = LIST_ITEM(it, struct share, node);
+		const struct job *job = sharing > 1 ? sample_of(share) : NULL;
+		share->is_held = job != NULL && !goes(job, context);
+		q->held_ahead += share->is_held ? share->ahead_count + share->ready_count : 0;
+		q->held_drafts += share->is_held ? share->draft_count : 0;
+	}
 }
 
 static bool has_queued(const struct share *share, const struct pick *p)
@@ -217,6 +254,7 @@ struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room roo
 	q->queued_count--;
 	q->ahead_count++;
 	q->preferring_count += job->preferred_source != 0;
+	q->held_ahead += share->is_held;
 	/* What is ahead counts as sent, or a fast queue would fill the window with one campaign. */
 	share->sent++;
 	return job;
@@ -243,7 +281,8 @@ static struct list *first_that_goes(const struct list *patient, const struct com
 
 static struct job *first_credited(const struct share *share, const struct compose_room *room)
 {
-	return earlier(room->any ? list_first(&share->credited) : NULL,
+	bool any = share->is_held ? room->held : room->any;
+	return earlier(any ? list_first(&share->credited) : NULL,
 		       room->preferring ? first_that_goes(&share->credited_patient, room) : NULL);
 }
 
@@ -264,6 +303,8 @@ struct job *provider_queue_compose(struct provider_queue *q, struct compose_room
 	job->step = JOB_COMPOSING;
 	q->credited_count--;
 	q->draft_count++;
+	q->held_drafts += share->is_held;
+	share->draft_count++;
 	q->preferring_drafts += job->preferred_source != 0;
 	return job;
 }
@@ -336,6 +377,7 @@ static void enter_ready(struct provider_queue *q, struct job *job, bool at_head)
 	q->ready_count++;
 	q->preferring_count += flow->source != 0;
 	q->draft_count++;
+	job->share->draft_count++;
 	q->preferring_drafts += flow->source != 0;
 }
 
@@ -345,6 +387,7 @@ static void leave_ready(struct provider_queue *q, struct job *job)
 	must(flow != NULL);
 	q->preferring_count -= flow->source != 0;
 	q->draft_count--;
+	job->share->draft_count--;
 	q->preferring_drafts -= flow->source != 0;
 	list_remove(&job->node);
 	flow_shrink(job->share, flow);
@@ -359,6 +402,7 @@ static void leave_ahead(struct provider_queue *q, struct job *job)
 	list_remove(&job->node);
 	q->credited_count -= job->step == JOB_CREDITED;
 	q->draft_count -= has_draft;
+	job->share->draft_count -= has_draft;
 	q->preferring_drafts -= has_draft && job->preferred_source != 0;
 	job->share->ahead_count--;
 	q->ahead_count--;
@@ -398,11 +442,6 @@ static struct flow *first_flow(const struct share *share, const struct pick *p)
 			return flow;
 	}
 	return NULL;
-}
-
-static struct job *first_in(const struct flow *flow)
-{
-	return flow ? LIST_ITEM(list_first(&flow->ready), struct job, node) : NULL;
 }
 
 static bool has_pick(const struct share *share, const struct pick *p)

@@ -17,6 +17,10 @@
  * What is let ahead waits for its credit and then for its turn to be composed, where whoever goes
  * next goes first again: a high priority does not wait behind what was credited before it.
  *
+ * A share is held while its campaign may not go here at all (a limit of its own, no source of its
+ * pool): it takes nobody's place. provider_queue_hold finds out; what held shares have ahead counts
+ * apart, so a window is for those that go.
+ *
  * Invariants: queued + ahead + ready + taken = jobs offered and not yet finished or removed; a job
  * is on exactly one list. One thread.
  */
@@ -45,8 +49,10 @@ struct share {
 	struct list preferring;	      /* struct flow whose jobs prefer a source; rotated */
 	struct map by_flow;	      /* struct flow by site pointer and preferred source */
 	size_t queued_count, ahead_count, ready_count, taken_count; /* ahead: until it is ready */
+	size_t draft_count;					    /* composing and ready */
 	uint64_t sent; /* jobs let ahead here, the measure of "has sent least" */
 	bool is_over;  /* goes with its last job */
+	bool is_held;  /* as provider_queue_hold found it */
 };
 
 struct provider_queue {
@@ -60,6 +66,8 @@ struct provider_queue {
 	size_t preferring_count;  /* of those ahead and ready, who prefers a source */
 	size_t draft_count;	  /* composing and ready: messages that take memory */
 	size_t preferring_drafts; /* of them, those that prefer a source */
+	size_t held_ahead;	  /* ahead and ready of shares that are held */
+	size_t held_drafts;	  /* of them, composing and ready */
 	unsigned turn;		  /* counts picks, for the one in four */
 };
 
@@ -89,14 +97,17 @@ void provider_queue_offer(struct provider_queue *q, struct share_owner owner, st
 /* Which are wanted: jobs that any source may take, and jobs that prefer one. */
 struct ahead_room {
 	bool any, preferring;
+	bool held; /* of shares that are held, too */
 };
+/* Asks once for each share with jobs whether it goes; when it is the only one, it does. */
+void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *context);
 /* The next job that needs its credit, moved from queued to ahead; NULL = none for room. */
 struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room room);
 /* ahead → credited: its credit has come, or it had one. */
 void provider_queue_credit(struct provider_queue *q, struct job *job);
 /* Likewise for composing; of those that prefer a source the ones goes_soon says yes to. */
 struct compose_room {
-	bool any, preferring;
+	bool any, preferring, held;
 	job_filter goes_soon;
 	void *context;
 };

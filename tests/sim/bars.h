@@ -44,5 +44,6 @@ void play_warmup(uint64_t seed, struct bars *out);
 void play_limits(uint64_t seed, struct bars *out);
 void play_scope(uint64_t seed, struct bars *out);
 void play_why(uint64_t seed, struct bars *out);
+void play_neighbour(uint64_t seed, struct bars *out);
 
 #endif

@@ -19,6 +19,7 @@ const struct scenario scenarios[] = {
 	{"limits", "edits, restarts and suspensions at random", play_limits},
 	{"scope", "whom a limit is about: source, domain, content, recipient", play_scope},
 	{"why", "people who wait, and whether there is a cause to tell", play_why},
+	{"neighbour", "a campaign beside one that has a limit of its own", play_neighbour},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

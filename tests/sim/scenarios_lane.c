@@ -111,3 +111,37 @@ void play_rate(uint64_t seed, struct bars *out)
 	bar_note(out, "of a doubled R after 10 min", doubled.accepted / (2 * rate), 0.90, 1.03);
 	bar_note(out, "of a tenth of R after 5 s", fallen.offered / (0.2 * rate), 0, 1.5);
 }
+
+/* --------------------------------------------------------------------- a campaign that is limited
+ */
+
+/* What the second campaign gets through in ten minutes, beside a first one with this limit. */
+static int64_t beside(uint64_t seed, int64_t limit)
+{
+	struct world w;
+	world_open(&w, seed);
+	(void)world_source(&w, NULL);
+	struct receiver *r = world_receiver(&w, "comcast", 1, 100);
+	if (limit != 0)
+		(void)world_crowd(&w, 0, r, PLENTY);
+	struct crowd *c = world_crowd(&w, 2, r, PLENTY);
+	world_start(&w);
+	if (limit != 0) {
+		struct limit_rule rule = {.campaign = 1, .until_ms = LIMIT_FOREVER};
+		limit_values_init(&rule.values);
+		rule.values.messages[LIMIT_HOUR] = limit;
+		world_limit(&w, &rule);
+	}
+	world_run(&w, 10 * MINUTE);
+	int64_t before = c->states[RECIPIENT_DELIVERED];
+	world_run(&w, 10 * MINUTE);
+	int64_t delivered = c->states[RECIPIENT_DELIVERED] - before;
+	world_close(&w);
+	return delivered;
+}
+
+void play_neighbour(uint64_t seed, struct bars *out)
+{
+	int64_t alone = beside(seed, 0);
+	bar_note(out, "of what it carries alone", share(beside(seed, 100), alone), 0.9, 1e9);
+}

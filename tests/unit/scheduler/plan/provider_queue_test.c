@@ -34,7 +34,7 @@ static void drain(struct provider_queue *q)
 
 static struct job *ahead(struct provider_queue *q)
 {
-	return provider_queue_ahead(q, (struct ahead_room){true, true});
+	return provider_queue_ahead(q, (struct ahead_room){true, true, true});
 }
 
 static bool is_seven(const struct job *job, void *context)
@@ -50,7 +50,7 @@ static bool is_any(const struct job *job, void *context)
 	return true;
 }
 
-static const struct compose_room all_room = {true, true, is_any, NULL};
+static const struct compose_room all_room = {true, true, true, is_any, NULL};
 
 /* Its credit comes and it is composed; it is the only one. */
 static void prepare(struct provider_queue *q, struct job *job, bool keeps_preference)
@@ -286,10 +286,12 @@ static void a_preference_holds_up_nobody(void **state)
 	for (int i = 0; i < 200; i++)
 		prepare(&q, ahead(&q), true);
 	assert_int_equal(q.preferring_count, 200);
-	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){true, false}), &jobs[300]);
+	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){true, false, true}),
+			 &jobs[300]);
 	prepare(&q, &jobs[300], true);
-	assert_null(provider_queue_ahead(&q, (struct ahead_room){true, false}));
-	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){false, true}), &jobs[200]);
+	assert_null(provider_queue_ahead(&q, (struct ahead_room){true, false, true}));
+	assert_ptr_equal(provider_queue_ahead(&q, (struct ahead_room){false, true, true}),
+			 &jobs[200]);
 	struct pick other = pick_of(SITE_A, 1);
 	assert_ptr_equal(provider_queue_pick(&q, &other), &jobs[300]);
 	assert_null(provider_queue_pick(&q, &other));
