@@ -398,7 +398,7 @@ def of_shares(*shares):
 ALL = {
     "W1": Workload(100000, {"ceiling": lambda options: ceiling(options, PLAIN),
                             "engine": sending(PLAIN)}, bars_plain),
-    "W2": Workload(20000, {"signatures": signatures, "engine": sending(REAL)}, bars_real),
+    "W2": Workload(100000, {"signatures": signatures, "engine": sending(REAL)}, bars_real),
     "W3": Workload(100000, {"engine": sending(FAR)}, bars_far),
     "W5": Workload(10000, {"kept connections": sending(REAL), "engine": sending(SINGLE)},
                    bars_single),
