@@ -6,17 +6,29 @@
 #include "ip-pool/choose.h"
 
 #define TEXT_MAX 16384u
+#define RULE_MAX 1024u
 
 void settle_strings_init(struct settle_strings *s)
 {
 	buf_init(&s->template_text, TEXT_MAX);
 	buf_init(&s->vars, TEXT_MAX);
+	buf_init(&s->rule, RULE_MAX);
 }
 
 void settle_strings_done(struct settle_strings *s)
 {
 	buf_done(&s->template_text);
 	buf_done(&s->vars);
+	buf_done(&s->rule);
+}
+
+static void fill_rule(const struct outcome *o, struct settle_strings *strings,
+		      struct settlement *out)
+{
+	buf_clear(&strings->rule);
+	if (o->verdict.rule != NULL)
+		buf_append_cstr(&strings->rule, o->verdict.rule);
+	out->rule = buf_str(&strings->rule);
 }
 
 static void fill_reply(const struct outcome *o, struct settle_strings *strings,
@@ -59,7 +71,6 @@ static void fill_facts(const struct settle_facts *f, struct settlement *out)
 		.provider = f->provider,
 		.mx = f->mx,
 		.tls = tls_number(f->tls),
-		.rule = str_from(o->verdict.rule ? o->verdict.rule : ""),
 		.at_us = f->at_us,
 		.took_ms = f->took_ms,
 		.age_s = f->person->age_s,
@@ -172,6 +183,7 @@ void settle_decide(const struct settle_policy *policy, const struct settle_facts
 		   struct settle_strings *strings, struct settlement *out)
 {
 	fill_facts(f, out);
+	fill_rule(f->outcome, strings, out);
 	fill_reply(f->outcome, strings, out);
 	decide(policy, f, out);
 	if ((f->person->flags & RETRY_AFTER_UNKNOWN) == 0 || out->state == RECIPIENT_DEFERRED ||

@@ -39,12 +39,14 @@ struct settle_facts {
 /* Buffers the strings of a settlement point into; one settlement at a time. */
 struct settle_strings {
 	struct buf template_text, vars;
+	struct buf rule; /* the rules may be replaced before it is written */
 };
 
 void settle_strings_init(struct settle_strings *s);
 void settle_strings_done(struct settle_strings *s);
 
-/* Fills *out; its strings are borrowed from facts, the person and strings. */
+/* Fills *out; its strings are borrowed from facts, the person and strings, none from the verdict.
+ */
 void settle_decide(const struct settle_policy *policy, const struct settle_facts *facts,
 		   struct settle_strings *strings, struct settlement *out);
 

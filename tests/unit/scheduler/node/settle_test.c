@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "scheduler/node/settle.h"
@@ -60,6 +61,19 @@ static void prepare(struct fixture *f, enum outcome_class klass)
 static void decide(struct fixture *f)
 {
 	settle_decide(&policy, &f->facts, &f->strings, &f->got);
+}
+
+static void the_rule_is_kept_when_the_rules_are_replaced(void **state)
+{
+	(void)state;
+	struct fixture f;
+	char rule[] = "any.ok";
+	prepare(&f, OUTCOME_DELIVERED);
+	f.outcome.verdict.rule = rule;
+	decide(&f);
+	memset(rule, '!', sizeof(rule) - 1);
+	assert_true(str_equals(f.got.rule, STR("any.ok")));
+	settle_strings_done(&f.strings);
 }
 
 static void every_class_has_its_state(void **state)
@@ -249,6 +263,7 @@ static void give_up_ends_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rule_is_kept_when_the_rules_are_replaced),
 		cmocka_unit_test(every_class_has_its_state),
 		cmocka_unit_test(only_a_bounce_about_the_address_suppresses),
 		cmocka_unit_test(a_throttle_costs_neither_attempt_nor_age),
