@@ -89,7 +89,7 @@ static struct mx_answer *answer_of(size_t number, int hosts)
 {
 	struct ip addresses[MX_HOSTS_MAX];
 	struct mx_host all[MX_HOSTS_MAX];
-	char names[MX_HOSTS_MAX][16];
+	char names[MX_HOSTS_MAX][32];
 	for (int i = 0; i < hosts; i++) {
 		snprintf(names[i], sizeof(names[i]), "h%d.example", i);
 		addresses[i] =
