@@ -81,3 +81,12 @@ void spike_quarantine(struct verdict *verdict, unsigned attempt)
 	verdict->scope = SCOPE_SITE;
 	verdict->delay_ms = SPIKE_DELAY_MS;
 }
+
+bool spike_made(const struct verdict *was, const struct verdict *verdict)
+{
+	struct verdict made = *verdict;
+	if (!spike_is_unknown(verdict))
+		return false;
+	spike_quarantine(&made, 1);
+	return was->klass == made.klass && was->cause == made.cause && was->scope == made.scope;
+}

@@ -42,5 +42,7 @@ bool spike_answered(struct spike *s, bool is_unknown, int64_t now) NODISCARD;
 bool spike_is_unknown(const struct verdict *verdict);
 /* What is made of such a verdict in a spike; attempt counts from 1. */
 void spike_quarantine(struct verdict *verdict, unsigned attempt);
+/* Is what was made of a reply (was) what a spike makes of this verdict of the rules? */
+bool spike_made(const struct verdict *was, const struct verdict *verdict);
 
 #endif

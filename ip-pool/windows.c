@@ -16,17 +16,20 @@
  * begins with the clock's minute or hour we may have sent nearly two. */
 #define NEAR_PERCENT 90
 #define UNPROVEN_PERCENT 50
-#define LOOKED_MAX_MS MINUTE_MS
+/* Turned away after fewer, it was not for how many they were. */
+#define SENT_LEAST 10
 
 static const struct {
 	int64_t away_ms;  /* who is turned away for so long at most met this window */
 	int64_t lived_ms; /* used up for so long, a cap is no more in doubt */
 	int64_t rise_ms;  /* … and rises so long after it was set */
 	int64_t safe_pct; /* of what was too much */
+	int64_t gap_ms;	  /* between two answers it counts as used up for so long at most: a cap
+			     that is used up leaves few answers, a quarter of the window apart */
 } traits[WINDOW_COUNT] = {
-	[WINDOW_MINUTE] = {20 * MINUTE_MS, 15 * MINUTE_MS, 15 * MINUTE_MS, 85},
-	[WINDOW_HOUR] = {5 * HOUR_MS, 4 * HOUR_MS, 6 * HOUR_MS, 90},
-	[WINDOW_DAY] = {INT64_MAX, 6 * HOUR_MS, DAY_MS, 95},
+	[WINDOW_MINUTE] = {20 * MINUTE_MS, 15 * MINUTE_MS, 15 * MINUTE_MS, 85, MINUTE_MS},
+	[WINDOW_HOUR] = {5 * HOUR_MS, 4 * HOUR_MS, 6 * HOUR_MS, 90, 15 * MINUTE_MS},
+	[WINDOW_DAY] = {INT64_MAX, 6 * HOUR_MS, DAY_MS, 95, 6 * HOUR_MS},
 };
 
 void windows_init(struct windows *w, int64_t now)
@@ -140,10 +143,12 @@ static void learn(struct windows *w, enum window window, int64_t now)
 {
 	struct window_cap *cap = &w->caps[window];
 	int64_t safe = w->sent[window] * traits[window].safe_pct / 100;
+	if (w->sent[window] < SENT_LEAST)
+		return;
 	if (cap->count >= 0 && cap->patience < PATIENCE_MAX)
 		cap->patience++;
 	if (cap->count < 0 || safe < cap->count)
-		cap->count = safe > 1 ? safe : 1;
+		cap->count = safe;
 	cap->failed = w->sent[window];
 	cap->since_ms = cap->looked_ms = now;
 	cap->used_ms = 0;
@@ -169,7 +174,7 @@ static void look_at(struct windows *w, enum window window, int64_t sent, int64_t
 	cap->looked_ms = now;
 	if (cap->count < 0 || sent * 100 < cap->count * USED_PERCENT)
 		return;
-	cap->used_ms += passed_ms < LOOKED_MAX_MS ? passed_ms : LOOKED_MAX_MS;
+	cap->used_ms += passed_ms < traits[window].gap_ms ? passed_ms : traits[window].gap_ms;
 	cap->is_proven |= cap->used_ms >= traits[window].lived_ms;
 	if (cap->used_ms >= traits[window].lived_ms &&
 	    now - cap->since_ms >= traits[window].rise_ms << cap->patience)

@@ -14,7 +14,8 @@
  * then, or was used up for long before, is not it: it was the next longer one. What had been sent
  * in that window, less a part, is its cap from then on.
  *
- * Who is let in again within a minute met no window: that is a matter for the rate.
+ * Who is let in again within a minute met no window: that is a matter for the rate. Who was turned
+ * away after a handful of messages met none either.
  *
  * A cap that is used up rises by 5 % now and then, by 20 % once it is well above what failed, and
  * more seldom each time the rise was what failed: the receiver may take more by now, and a burst

@@ -174,6 +174,15 @@ static bool is_open_minute(const struct calendar_hours *h, int64_t minute)
 	return (h->open[at / 64] >> (at % 64)) & 1;
 }
 
+/* Nothing to look for: it would be asked minute by minute. */
+static bool never_closes(const struct calendar_hours *h)
+{
+	int open = 0;
+	for (size_t i = 0; i < ARRAY_LEN(h->open); i++)
+		open += __builtin_popcountll(h->open[i]);
+	return open == CALENDAR_WEEK_MIN;
+}
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
 	return a / b - (a % b < 0);
@@ -185,6 +194,10 @@ static struct calendar_state look_at_one(const struct calendar *c, int64_t now_u
 	struct calendar_state state = {.changes_us = CALENDAR_NEVER};
 	if (c->count == 0)
 		return state;
+	if (never_closes(&c->hours)) {
+		state.is_open = true;
+		return state;
+	}
 	for (int64_t at = now_us; at <= now_us + AHEAD_US;) {
 		int64_t until_us;
 		int64_t offset = offset_us(c, at, &until_us);

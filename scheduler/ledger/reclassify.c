@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "engine/base/clock.h"
 #include "engine/reply/normalise.h"
+#include "ip-pool/spike.h"
 #include "scheduler/ledger/flush.h"
 
 #define TEXT_MAX 16384u
@@ -86,7 +86,15 @@ static struct enhanced_code enhanced_of(int32_t number)
 static void decide(struct group *g)
 {
 	const struct verdict *v = &g->now;
+	const struct verdict was = {.klass = (enum outcome_class)g->klass,
+				    .cause = (enum outcome_cause)g->cause,
+				    .scope = (enum outcome_scope)g->scope};
 	bool is_final = is_final_state(g->state);
+	/* Not believed at the time, and no rule can tell better now. */
+	if (spike_made(&was, v)) {
+		g->new_state = (enum recipient_state)g->state;
+		return;
+	}
 	bool means_another = (int32_t)v->klass != g->klass || (int32_t)v->cause != g->cause;
 	g->new_state = is_final ? end_of(v->klass) : (enum recipient_state)g->state;
 	g->is_kept = !is_final && is_final_class(v->klass);
@@ -233,12 +241,23 @@ static int load(struct reclassify *r, struct str provider, struct err *err)
 	return 0;
 }
 
+/* Up to now, by the database's clock: what comes meanwhile is judged by today's rules anyway. */
+static int ask_time(struct reclassify *r, struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	if (pg_run(r->db, "setup/clock", NULL, &rows, err) != 0)
+		return -1;
+	r->until_us = pg_time(rows, 0, 0) + 1;
+	pg_rows_free(rows);
+	return 0;
+}
+
 struct reclassify *reclassify_plan(struct pg_blocking *db, const struct rule_set *rules,
 				   int64_t since_us, struct str provider, struct err *err)
 {
 	struct reclassify *r = xcalloc(1, sizeof(*r));
-	*r = (struct reclassify){.db = db, .since_us = since_us, .until_us = clock_wall_us() + 1};
-	if (load(r, provider, err) == 0) {
+	*r = (struct reclassify){.db = db, .since_us = since_us};
+	if (ask_time(r, err) == 0 && load(r, provider, err) == 0) {
 		judge(r, rules);
 		count(r);
 		if (fold(db, err) == 0 && lift(r, true, err) == 0)

@@ -130,13 +130,13 @@ static void advance_job(struct worker *w, struct work_job *job)
 void worker_offer(struct worker_queue *q, struct work_job *job)
 {
 	struct share_owner owner = {job->campaign->id, job->campaign->priority};
+	job->plan.queued_at_ms = loop_now_ms(q->worker->loop);
 	provider_queue_offer(&q->jobs, owner, &job->plan);
 	worker_touch(q);
 }
 
 static void take_offer(struct worker *w, struct work_job *job)
 {
-	int64_t now = loop_now_ms(w->loop);
 	if (w->is_draining) {
 		worker_return(w, job, RETURNED_DRAINED);
 		return;
@@ -148,7 +148,6 @@ static void take_offer(struct worker *w, struct work_job *job)
 		worker_queue_site_died(q, job->plan.site);
 	else if (!list_is_empty(&q->dead_sites))
 		worker_queue_site_lives(q, job->plan.site);
-	job->plan.queued_at_ms = now;
 	worker_offer(q, job);
 }
 

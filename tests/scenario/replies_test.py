@@ -45,6 +45,27 @@ def test_a_site_that_knows_nobody_any_more_is_not_believed(mailing):
     assert "big" in line and "on=yes" in line
 
 
+def test_judging_again_believes_no_spike(mailing):
+    """Who was given up before their site came back was never found unknown."""
+    mailing.provider("big", profile={"rcpt": [{"reply": "550 5.1.1 User unknown"}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 90})
+    mailing.db.query("UPDATE campaign SET give_up_after_s = 60 WHERE campaign_id = %s", campaign)
+    mailing.start(ledger_overdue_ms=100)
+    mailing.launch(campaign)
+    tried = "SELECT count(*) FROM outcome"
+    mailing.wait(lambda: mailing.db.value(tried) == 90, "everybody was tried")
+    mailing.db.query("UPDATE retry SET due_at = now() - interval '10 s'")
+    mailing.finished(campaign)
+    states = mailing.states(campaign)
+    assert states["expired"] > 60
+    mailing.wait(lambda: mailing.db.value(SUPPRESSED) == states["bounced"], "they are suppressed")
+    told = mailing.edm("rules", "apply", "--since", "2020-01-01 00:00", "--yes", "--json").json
+    assert told["seen"] == 90 + states["expired"]
+    assert told["changed"] == told["suppressed"] == 0
+    assert mailing.db.value(SUPPRESSED) == states["bounced"]
+
+
 @pytest.fixture
 def rules(edm, tmp_path):
     """Adds rules from a file; with an error expected: its text, one line."""

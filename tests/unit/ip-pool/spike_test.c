@@ -102,6 +102,23 @@ static void whom_it_hits_is_tried_again_and_never_suppressed(void **state)
 	assert_int_equal(v.delay_ms, 0);
 }
 
+static void what_it_made_is_known_again(void **state)
+{
+	(void)state;
+	struct verdict unknown = {.klass = OUTCOME_BOUNCED,
+				  .cause = CAUSE_USER_UNKNOWN,
+				  .scope = SCOPE_RECIPIENT,
+				  .actions = ACTION_SUPPRESS};
+	struct verdict made = unknown;
+	struct verdict other = {
+		.klass = OUTCOME_DEFERRED, .cause = CAUSE_USER_UNKNOWN, .scope = SCOPE_RECIPIENT};
+	spike_quarantine(&made, 1);
+	assert_true(spike_made(&made, &unknown));
+	assert_false(spike_made(&unknown, &unknown));
+	assert_false(spike_made(&other, &unknown));
+	assert_false(spike_made(&made, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +127,7 @@ int main(void)
 		cmocka_unit_test(many_dead_addresses_are_no_spike),
 		cmocka_unit_test(it_ends_by_answers_as_usual_not_by_silence),
 		cmocka_unit_test(after_a_day_it_is_what_the_site_is_like),
+		cmocka_unit_test(what_it_made_is_known_again),
 		cmocka_unit_test(whom_it_hits_is_tried_again_and_never_suppressed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

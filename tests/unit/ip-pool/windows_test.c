@@ -144,6 +144,36 @@ static void far_above_what_failed_it_rises_faster(void **state)
 	assert_int_equal(windows_cap(&w, WINDOW_MINUTE), before + before / 5 + 1);
 }
 
+static void a_ban_after_a_handful_makes_no_cap(void **state)
+{
+	(void)state;
+	static const int64_t sent[WINDOW_COUNT] = {1, 2, 2};
+	struct windows w;
+	windows_init(&w, NOW);
+	be_away(&w, sent, NOW, 6 * HOUR);
+	for (int k = 0; k < WINDOW_COUNT; k++)
+		assert_int_equal(windows_cap(&w, (enum window)k), -1);
+}
+
+/* It goes in bursts: most answers come in a few minutes a day. */
+static void a_cap_of_a_day_rises_by_the_answers_of_each_day(void **state)
+{
+	(void)state;
+	static const int64_t sent[WINDOW_COUNT] = {10, 20, 100};
+	struct windows w;
+	windows_init(&w, NOW);
+	be_away(&w, sent, NOW, 6 * HOUR);
+	int64_t cap = windows_cap(&w, WINDOW_DAY);
+	int64_t day = 24 * HOUR;
+	assert_int_equal(cap, 95);
+	for (int i = 1; i <= 3; i++) {
+		const int64_t full[WINDOW_COUNT] = {10, 20, windows_cap(&w, WINDOW_DAY)};
+		int64_t now = NOW + 6 * HOUR + i * day;
+		(void)windows_on_answer(&w, full, now - 1, now);
+	}
+	assert_true(windows_cap(&w, WINDOW_DAY) > cap + cap / 10);
+}
+
 static void it_survives_a_restart(void **state)
 {
 	(void)state;
@@ -171,6 +201,8 @@ int main(void)
 		cmocka_unit_test(a_proven_window_is_not_blamed),
 		cmocka_unit_test(a_cap_used_up_rises_and_a_failed_rise_makes_patient),
 		cmocka_unit_test(far_above_what_failed_it_rises_faster),
+		cmocka_unit_test(a_ban_after_a_handful_makes_no_cap),
+		cmocka_unit_test(a_cap_of_a_day_rises_by_the_answers_of_each_day),
 		cmocka_unit_test(it_survives_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
