@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "engine/base/arena.h"
+#include "engine/base/must.h"
 
 struct batch {
 	int32_t number;
@@ -17,32 +18,31 @@ struct batch {
 	int64_t rid_lo, rid_hi;
 };
 
-struct build {
-	struct loop *loop;
-	int32_t campaign;
-	struct build_events events;
+struct builder {
 	struct pg *holder;
 	struct pg *hand;
+	bool is_building;
+	/* of the build under way */
+	int32_t campaign;
+	struct build_events events;
 	struct arena arena; /* the plan */
 	struct batch *batches;
 	size_t count, next;
-	char snapshot_sql[128]; /* SET TRANSACTION SNAPSHOT '…' */
-	bool is_over;
 };
 
-static void call(struct build *b, struct pg *pg, const char *statement, struct pg_params *params,
+static void call(struct builder *b, struct pg *pg, const char *statement, struct pg_params *params,
 		 pg_on_reply on_reply);
-static void next_batch(struct build *b);
+static void next_batch(struct builder *b);
 
-static void end(struct build *b, const struct build_result *result)
+static void end(struct builder *b, const struct build_result *result)
 {
-	if (b->is_over)
+	if (!b->is_building)
 		return;
-	b->is_over = true;
+	b->is_building = false;
 	b->events.on_end(b->events.owner, result);
 }
 
-static void fail(struct build *b, const struct err *err)
+static void fail(struct builder *b, const struct err *err)
 {
 	struct build_result result = {.end = BUILD_FAILED, .err = *err};
 	err_prefix(&result.err, "building the audience of campaign %d", (int)b->campaign);
@@ -50,9 +50,9 @@ static void fail(struct build *b, const struct err *err)
 }
 
 /* Whether the step went well; ends the build otherwise. */
-static bool went_well(struct build *b, const struct pg_reply *reply)
+static bool went_well(struct builder *b, const struct pg_reply *reply)
 {
-	if (b->is_over)
+	if (!b->is_building)
 		return false;
 	if (reply->fate != PG_DONE)
 		fail(b, reply->err);
@@ -63,18 +63,21 @@ static bool went_well(struct build *b, const struct pg_reply *reply)
 
 static void on_complete(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (!went_well(b, reply))
 		return;
 	struct build_result result = {.end = BUILD_COMPLETE};
 	if (pg_rows_count(reply->rows) > 0)
 		result.total = pg_int(reply->rows, 0, 0);
+	/* Nobody waits for these: should they be lost, so is the session, and with it both. */
+	pg_command(b->holder, "COMMIT", NULL, NULL);
+	pg_command(b->holder, "SELECT pg_advisory_unlock_all()", NULL, NULL);
 	end(b, &result);
 }
 
 static void on_batch(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	/* A builder whose connection died may have committed this very batch after all. */
 	bool is_there = reply->fate == PG_REFUSED && pg_err_is(reply->err, "23505");
 	if (!is_there && !went_well(b, reply))
@@ -82,13 +85,13 @@ static void on_batch(void *owner, const struct pg_reply *reply)
 	if (!is_there && b->events.on_batch != NULL)
 		b->events.on_batch(b->events.owner, pg_int32(reply->rows, 0, 0),
 				   pg_int32(reply->rows, 0, 1));
-	if (!b->is_over)
+	if (b->is_building)
 		next_batch(b);
 }
 
 static void on_heard(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (!went_well(b, reply))
 		return;
 	struct pg_params params;
@@ -104,7 +107,7 @@ static void on_heard(void *owner, const struct pg_reply *reply)
 	call(b, b->hand, "ledger/build_batch", &params, on_batch);
 }
 
-static void next_batch(struct build *b)
+static void next_batch(struct builder *b)
 {
 	struct pg_params params;
 	if (b->next < b->count) {
@@ -121,7 +124,7 @@ static void next_batch(struct build *b)
 
 static void on_plan(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (!went_well(b, reply))
 		return;
 	b->count = (size_t)pg_rows_count(reply->rows);
@@ -143,7 +146,7 @@ static void on_plan(void *owner, const struct pg_reply *reply)
 
 static void on_hand_set(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	struct pg_params params;
 	if (!went_well(b, reply))
 		return;
@@ -154,12 +157,13 @@ static void on_hand_set(void *owner, const struct pg_reply *reply)
 
 static void on_snapshot(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (!went_well(b, reply))
 		return;
 	struct str id = pg_text(reply->rows, 0, 0);
-	snprintf(b->snapshot_sql, sizeof(b->snapshot_sql), "SET TRANSACTION SNAPSHOT '%.*s'",
-		 STR_ARG(id));
+	char prologue[128];
+	snprintf(prologue, sizeof(prologue), "SET TRANSACTION SNAPSHOT '%.*s'", STR_ARG(id));
+	pg_set_prologue(b->hand, prologue);
 	/* A snapshot may be adopted only at this isolation. Ranges differ from batch to batch, so a
 	 * plan made once for all would be wrong for most. */
 	pg_command(b->hand,
@@ -171,14 +175,14 @@ static void on_snapshot(void *owner, const struct pg_reply *reply)
 
 static void on_begun(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (went_well(b, reply))
 		call(b, b->holder, "ledger/export_snapshot", NULL, on_snapshot);
 }
 
 static void on_frozen(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (went_well(b, reply))
 		pg_command(b->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", on_begun,
 			   b);
@@ -186,7 +190,7 @@ static void on_frozen(void *owner, const struct pg_reply *reply)
 
 static void on_locked(void *owner, const struct pg_reply *reply)
 {
-	struct build *b = owner;
+	struct builder *b = owner;
 	if (!went_well(b, reply))
 		return;
 	if (!pg_bool(reply->rows, 0, 0)) {
@@ -208,7 +212,7 @@ static void on_down(void *owner, struct pg *pg, const struct err *err)
 	fail(owner, err);
 }
 
-static void call(struct build *b, struct pg *pg, const char *statement, struct pg_params *params,
+static void call(struct builder *b, struct pg *pg, const char *statement, struct pg_params *params,
 		 pg_on_reply on_reply)
 {
 	pg_call(pg, statement, params, on_reply, b);
@@ -216,30 +220,41 @@ static void call(struct build *b, struct pg *pg, const char *statement, struct p
 		pg_params_done(params);
 }
 
-struct build *build_open(struct loop *loop, const char *url, int32_t campaign,
-			 const struct build_events *events)
+struct builder *builder_open(struct loop *loop, const char *url)
 {
-	struct build *b = xcalloc(1, sizeof(*b));
-	b->loop = loop;
-	b->campaign = campaign;
-	b->events = *events;
-	arena_init(&b->arena, 0);
+	struct builder *b = xcalloc(1, sizeof(*b));
 	struct pg_options options = {
 		.url = url, .name = "edm build", .on_down = on_down, .owner = b};
+	arena_init(&b->arena, 0);
 	b->holder = pg_open(loop, &options);
 	b->hand = pg_open(loop, &options);
+	return b;
+}
+
+void builder_start(struct builder *b, int32_t campaign, const struct build_events *events)
+{
+	must(!b->is_building);
+	b->is_building = true;
+	b->campaign = campaign;
+	b->events = *events;
+	b->count = b->next = 0;
+	arena_reset(&b->arena);
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, campaign);
 	call(b, b->holder, "ledger/build_lock", &params, on_locked);
-	return b;
 }
 
-void build_close(struct build *b)
+bool builder_is_building(const struct builder *b)
+{
+	return b->is_building;
+}
+
+void builder_close(struct builder *b)
 {
 	if (b == NULL)
 		return;
-	b->is_over = true;
+	b->is_building = false;
 	/* The hand first: while its last batch is being executed the holder keeps the lock. */
 	pg_close(b->hand);
 	pg_close(b->holder);

@@ -19,7 +19,7 @@
 struct keeper_work {
 	struct keeper *keeper;
 	struct upkeep *upkeep;
-	struct build *build;	  /* the one under way, or NULL */
+	struct builder *builder;  /* while there is something to build, or NULL */
 	int32_t building;	  /* its campaign */
 	size_t turn;		  /* which of those due is built next */
 	bool is_listing;	  /* due builds are being asked for */
@@ -75,7 +75,7 @@ void keeper_work_close(struct keeper *k)
 	if (k->background == NULL)
 		return;
 	upkeep_close(k->background->upkeep);
-	build_close(k->background->build);
+	builder_close(k->background->builder);
 	free(k->background->campaigns);
 	arena_done(&k->background->pools);
 	free(k->background);
@@ -96,10 +96,21 @@ static void on_batch(void *owner, int32_t people, int32_t chunks)
 
 static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaigns, size_t count);
 
+static bool is_building(const struct keeper_work *b)
+{
+	return b->builder != NULL && builder_is_building(b->builder);
+}
+
+static void close_builder(struct keeper_work *b)
+{
+	builder_close(b->builder);
+	b->builder = NULL;
+}
+
 static void begin_next_build(struct keeper_work *b)
 {
 	struct keeper *k = b->keeper;
-	if (b->build != NULL || b->is_listing || k->is_stopping || !pg_is_up(k->work))
+	if (is_building(b) || b->is_listing || k->is_stopping || !pg_is_up(k->work))
 		return;
 	b->is_listing = true;
 	k->work_calls++;
@@ -120,12 +131,12 @@ static void on_build_end(void *owner, const struct build_result *result)
 		log_int(&l, "people", result->total);
 		log_end(&l);
 	}
-	build_close(b->build);
-	b->build = NULL;
 	/* Two hundred campaigns that start together do not wait a second for each other's audience.
 	 */
 	if (result->end == BUILD_COMPLETE)
 		begin_next_build(b);
+	else
+		close_builder(b);
 }
 
 static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaigns, size_t count)
@@ -134,11 +145,17 @@ static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaig
 	struct keeper *k = b->keeper;
 	b->is_listing = false;
 	k->work_calls--;
-	if (fate != PG_DONE || count == 0 || b->build != NULL || k->is_stopping || k->is_fenced)
+	if (is_building(b))
 		return;
+	if (fate != PG_DONE || count == 0 || k->is_stopping || k->is_fenced) {
+		close_builder(b);
+		return;
+	}
 	struct build_events events = {.on_batch = on_batch, .on_end = on_build_end, .owner = b};
 	b->building = campaigns[b->turn % count];
-	b->build = build_open(k->loop, k->database_url, b->building, &events);
+	if (b->builder == NULL)
+		b->builder = builder_open(k->loop, k->database_url);
+	builder_start(b->builder, b->building, &events);
 }
 
 /* -------------------------------------------------------------------------------- what there is to

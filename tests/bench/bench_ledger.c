@@ -119,9 +119,10 @@ static void build(struct bench *b)
 	struct build_events events = {.on_batch = on_batch, .on_end = on_end, .owner = b};
 	b->is_waiting = true;
 	start(b);
-	struct build *build = build_open(b->loop, b->url, 1, &events);
+	struct builder *build = builder_open(b->loop, b->url);
+	builder_start(build, 1, &events);
 	wait(b);
-	build_close(build);
+	builder_close(build);
 	loop_turn(b->loop, false);
 	if (b->built.end != BUILD_COMPLETE)
 		fprintf(stderr, "%s\n", b->built.err.text);

@@ -121,7 +121,7 @@ static void a_build_that_died_is_taken_up_where_it_stopped(void **state)
 	int64_t before = world_number(w, "SELECT count(*) FROM build_batch");
 	assert_in_range(before, 2, 5);
 	world_check(w);
-	/* Who joined since the freeze comes in where nothing is built yet, but nobody twice. */
+	/* Who left since the freeze comes in where nothing is built yet, but nobody twice. */
 	world_build(w, 0);
 	assert_int_equal(w->built.end, BUILD_COMPLETE);
 	assert_int_equal(w->built.total, 90000);
@@ -173,14 +173,67 @@ static void the_holder_is_heard_with_every_batch(void **state)
 	world_people(w, "gmail.com", "gmail", 10);
 	world_people(w, "other.example", NULL, 10);
 	world_campaign(w, 1);
-	struct build *b = build_open(w->loop, w->url, w->campaign, &events);
+	struct builder *b = builder_open(w->loop, w->url);
+	builder_start(b, w->campaign, &events);
 	while (!watched.is_over)
 		loop_turn(w->loop, true);
-	build_close(b);
+	builder_close(b);
 	loop_turn(w->loop, false);
 	assert_int_equal(watched.result.end, BUILD_COMPLETE);
 	assert_int_equal(watched.batches, 4);
 	assert_int_equal(watched.fresh, 4);
+}
+
+/* Two builds by one builder; after the first batch of each, somebody of
+ * the second leaves. */
+struct left_build {
+	struct world *w;
+	struct build_result result;
+	int batches;
+};
+
+static void on_left_batch(void *owner, int32_t people, int32_t chunks)
+{
+	struct left_build *left = owner;
+	(void)people;
+	(void)chunks;
+	if (left->batches++ == 0)
+		world_sql(left->w, "UPDATE list_member SET status = 2 WHERE rid = (SELECT max(rid) "
+				   "FROM list_member JOIN recipient_domain USING (domain_id) WHERE "
+				   "name = 'tail.example' AND status = 1)");
+}
+
+static void on_left_end(void *owner, const struct build_result *result)
+{
+	struct left_build *left = owner;
+	left->result = *result;
+	left->w->is_waiting = false;
+}
+
+static void all_batches_look_through_one_snapshot(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 10);
+	world_people(w, "tail.example", NULL, 10);
+	struct builder *b = builder_open(w->loop, w->url);
+	struct left_build builds[2] = {{.w = w}, {.w = w}};
+	for (size_t i = 0; i < ARRAY_LEN(builds); i++) {
+		struct build_events events = {
+			.on_batch = on_left_batch, .on_end = on_left_end, .owner = &builds[i]};
+		world_campaign(w, 1);
+		w->is_waiting = true;
+		builder_start(b, w->campaign, &events);
+		while (w->is_waiting)
+			loop_turn(w->loop, true);
+	}
+	builder_close(b);
+	loop_turn(w->loop, false);
+	for (size_t i = 0; i < ARRAY_LEN(builds); i++) {
+		assert_int_equal(builds[i].result.end, BUILD_COMPLETE);
+		assert_int_equal(builds[i].batches, 2);
+		assert_int_equal(builds[i].result.total, 20 - i);
+	}
+	world_check(w);
 }
 
 static void two_builders_do_not_build_twice(void **state)
@@ -263,6 +316,7 @@ int main(void)
 		TEST(routes_win_over_providers),
 		TEST(a_build_that_died_is_taken_up_where_it_stopped),
 		TEST(the_holder_is_heard_with_every_batch),
+		TEST(all_batches_look_through_one_snapshot),
 		TEST(two_builders_do_not_build_twice),
 		TEST(an_audience_of_another_campaign),
 	};

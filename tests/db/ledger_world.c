@@ -157,10 +157,11 @@ void world_build(struct world *w, int max_batches)
 	struct build_events events = {.on_batch = on_batch, .on_end = on_end, .owner = w};
 	w->batches = 0;
 	w->is_waiting = true;
-	struct build *b = build_open(w->loop, w->url, w->campaign, &events);
+	struct builder *b = builder_open(w->loop, w->url);
+	builder_start(b, w->campaign, &events);
 	while (w->is_waiting && (max_batches == 0 || w->batches < max_batches))
 		loop_turn(w->loop, true);
-	build_close(b);
+	builder_close(b);
 	loop_turn(w->loop, false);
 	if (!w->is_waiting && w->built.end == BUILD_FAILED)
 		fprintf(stderr, "build: %s\n", w->built.err.text);
