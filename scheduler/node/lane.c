@@ -86,6 +86,31 @@ static void bind_warmup(struct lane *lane, int64_t now)
 		warmup_follow(&lane->warmup, r->warmup_advanced, r->warmup_held, now);
 }
 
+static bool is_paused_by_health(const struct lane *lane, int64_t now)
+{
+	const struct ip_pool_snapshot *pool = lane->queue->worker->identity->pool;
+	for (size_t i = 0; i < pool->pause_count; i++) {
+		const struct pause *p = &pool->pauses[i];
+		if (p->origin == PAUSE_HEALTH && p->until_ms > now &&
+		    pause_stops_lane(p, &lane->limits.limiter.scope))
+			return true;
+	}
+	return false;
+}
+
+/* An operator who lifts the pause that a block made ends the lane's rest. */
+static void follow_health_pause(struct lane *lane, int64_t now)
+{
+	bool is_paused = is_paused_by_health(lane, now);
+	struct health *health = &lane->limits.health;
+	if (lane->has_health_pause && !is_paused && health->is_blocked &&
+	    health->rests_until_ms > now) {
+		health_resume(health, now);
+		lane->queue->worker->has_lane_news = true;
+	}
+	lane->has_health_pause = is_paused;
+}
+
 void lane_bind(struct lane *lane, const struct source *source)
 {
 	struct worker *w = lane->queue->worker;
@@ -104,10 +129,7 @@ void lane_bind(struct lane *lane, const struct source *source)
 	const struct pause *pause = pause_of_lane(w->identity->pool->pauses,
 						  w->identity->pool->pause_count, scope, now);
 	lane->limits.paused_until_ms = pause ? pause->until_ms : 0;
-	/* An operator who lifts the pause that a block made ends the lane's rest. */
-	if (pause == NULL && lane->has_health_pause && lane->limits.health.is_blocked)
-		health_resume(&lane->limits.health, now);
-	lane->has_health_pause = pause != NULL && pause->origin == PAUSE_HEALTH;
+	follow_health_pause(lane, now);
 	if (source != NULL)
 		bind_warmup(lane, now);
 }

@@ -300,6 +300,41 @@ def test_a_block_is_told_and_remembered(mailing):
     assert len(mailing.log().mails()) == seen and "bounced" not in mailing.states(campaign)
 
 
+def blocked(mailing):
+    """A campaign whose first letter gets the only lane blocked for hours, with the row of it."""
+    reply = "554 5.7.1 Service unavailable; Client host [127.2.0.1] blocked using zen.spamhaus.org"
+    mailing.provider("big", profile={"mail": [{"reply": reply, "first": 1}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.db.query("SELECT pause_id FROM pause"), "the pause")
+    learnt = "SELECT count(*) FROM lane_state WHERE (learnt->>'is_blocked')::bool"
+    mailing.wait(lambda: mailing.db.value(learnt), "the lane's state")
+    return campaign
+
+
+def goes_on(mailing):
+    """All but the one who has to wait for hours."""
+    mailing.wait(lambda: len({e["rcpt"] for e in mailing.log().accepted()}) >= 19, "mail again")
+
+
+def test_a_block_is_lifted_while_no_node_runs(mailing):
+    blocked(mailing)
+    mailing.stop()
+    mailing.edm("resume", "--all")
+    mailing.start()
+    goes_on(mailing)
+
+
+def test_a_block_is_lifted_beside_a_pause(mailing):
+    blocked(mailing)
+    mailing.edm("pause", "--provider", "big")
+    mailing.wait(lambda: "somebody resumes" in mailing.edm("why", "s1/big").out, "it is known")
+    mailing.edm("resume", "--all")
+    goes_on(mailing)
+
+
 def test_who_waits_for_a_paused_lane_is_parked_and_comes_back(mailing):
     """Sites without a provider: their people are of no group with a lane of its own."""
     mailing.provider("big")

@@ -1,5 +1,7 @@
 -- Lifts pauses: the one with id $1; or, $1 NULL, those of exactly the scope $2 (provider), $3
 -- (source), $4 (site), $5 (campaign); or with $6 all of them but campaigns'. $7 actor, $8 because.
+-- What a lane keeps of the block (origin 3, health) that made such a pause goes with it; a node
+-- that has the lane at work hears of it by the pause.
 WITH lifted AS (
 	UPDATE pause SET lifted_at = now(), lifted_by = $7
 	 WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
@@ -7,7 +9,13 @@ WITH lifted AS (
 	            WHEN $6 THEN campaign_id IS NULL
 	            ELSE (provider, source_name, site, campaign_id) IS NOT DISTINCT FROM
 	                 ($2::text, $3::text, $4::text, $5::int) END
-	RETURNING pause_id, provider, source_name, site, campaign_id
+	RETURNING pause_id, provider, source_name, site, campaign_id, origin
+), revived AS (
+	UPDATE lane_state l
+	   SET learnt = l.learnt || '{"rest_left_ms": 0, "rests": 0, "is_blocked": false}'
+	  FROM lifted p JOIN source s ON s.name = p.source_name
+	 WHERE p.origin = 3 AND l.source_id = s.source_id
+	   AND l.target = coalesce(p.provider, p.site)
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
 	SELECT $7, 'resume', 'pause:' || pause_id, $8, to_jsonb(lifted) FROM lifted
