@@ -31,15 +31,18 @@ static void fill_evidence(const struct lane_session *ls, const struct lane_slot 
 	r->at_us = worker_wall_us(q->worker, now);
 }
 
-/* Kept as evidence for those who are given up because of it. */
-static void keep_block(struct worker_queue *q, const struct outcome *outcome)
+/* Kept as evidence for those who are given up because of it; the rules may be replaced. */
+static void keep_block(const struct lane_session *ls, const struct outcome *outcome)
 {
+	struct worker_queue *q = ls->lane->queue;
 	q->block = *outcome;
 	q->block.text = utf8_clip(outcome->text, sizeof(q->block_text));
 	if (q->block.text.len > 0)
 		memcpy(q->block_text, outcome->text.ptr, q->block.text.len);
 	q->block.text.ptr = q->block_text;
-	q->block.verdict.rule = ""; /* it belongs to rules that may be replaced */
+	snprintf(q->block_rule, sizeof(q->block_rule), "%s", outcome->verdict.rule);
+	q->block.verdict.rule = q->block_rule;
+	snprintf(q->block_host, sizeof(q->block_host), "%s", ls->host_name);
 }
 
 /* The list without the lane of b. */
@@ -60,7 +63,6 @@ static struct work_blocked *without(struct work_blocked *list, const struct work
 
 static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t rests_ms)
 {
-	keep_block(lane->queue, outcome);
 	struct work_blocked *b = xcalloc(1, sizeof(*b));
 	snprintf(b->source, sizeof(b->source), "%.*s", STR_ARG(lane->source->name));
 	snprintf(b->target, sizeof(b->target), "%.*s", STR_ARG(lane->queue->name));
@@ -255,6 +257,8 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	doubt(q, job, &outcome, now);
 	note_scope(lane, job, &outcome, now);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
+	if (reaction.was_blocked)
+		keep_block(ls, &outcome);
 	react(lane, &outcome, &reaction);
 	worker_message_ended(w, &slot->path);
 	if (outcome.verdict.actions & ACTION_NEXT_HOST)
@@ -308,6 +312,8 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 	bool is_alone = site_is_dead(ls->site) && lane->greeted == 0;
 	struct lane_reaction reaction =
 		lane_failed(&ls->path, &outcome, is_alone, ls->begun_ms, now);
+	if (reaction.was_blocked)
+		keep_block(ls, &outcome);
 	react(lane, &outcome, &reaction);
 	struct log_line l;
 	if (!log_begin(&l, LOG_INFO, "connection_failed"))

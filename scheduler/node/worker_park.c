@@ -69,7 +69,7 @@ static void leave(struct worker_queue *q, struct list *leaving, int64_t due_ms)
 		else if (is_dead)
 			park_unreached(q, job);
 		else if (is_refused(q, job, now))
-			settle_untried(q, job, &q->block, "");
+			settle_untried(q, job, &q->block, q->block_host);
 		else
 			worker_return(q->worker, job, RETURNED_PARKED);
 	}

@@ -95,10 +95,11 @@ struct worker_queue {
 	struct lane **lanes;		     /* of sources[i]; NULL until used */
 	struct choose_candidate *candidates; /* of sources[i] */
 	size_t source_count;
-	struct list retired;  /* struct lane (node) whose source may not be used any more */
-	struct list idle;     /* struct lane_session of all lanes */
-	struct outcome block; /* the last one, of text block_text; OUTCOME_BLOCKED or blank */
-	char block_text[WORK_TEXT_MAX];
+	struct list retired; /* struct lane (node) whose source may not be used any more */
+	struct list idle;    /* struct lane_session of all lanes */
+	struct outcome
+		block; /* the last one, in block_text and block_rule; OUTCOME_BLOCKED or blank */
+	char block_text[WORK_TEXT_MAX], block_rule[128], block_host[256];
 	struct scope_watch *watch; /* whom limits are about; NULL until somebody was throttled */
 	struct list dead_sites;	   /* struct site (dead) with jobs here, each a reference */
 	struct site *parked_of;	   /* the dead one whose people left last: a reference, or NULL */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which host mail goes to, through whose lane, and what becomes of it when hosts are down."""
 
+import json
+
 import pytest
 
 
@@ -99,10 +101,14 @@ def test_people_whom_a_receiver_blocks_are_given_up(mailing):
     print("tried", len(log.mails()), mailing.states(campaign))
     assert mailing.states(campaign) == {"blocked": 3000} and len(log.mails()) <= 20
     untried = mailing.db.query(
-        "SELECT DISTINCT o.code, o.class, t.template FROM outcome o"
+        "SELECT DISTINCT o.code, o.rule, o.mx, t.template FROM outcome o"
         " JOIN reply_template t ON t.hash = o.template WHERE o.state = 7 AND o.attempt = 0")
     print(untried)
-    assert len(untried) == 1 and untried[0][0] == 554 and "blocked using" in untried[0][2]
+    assert [row[:3] for row in untried] == [(554, "any.dnsbl", "mx.big.test")]
+    assert "blocked using" in untried[0][3]
+    assert mailing.edm("report", "replies", "--unmatched").out.count("\n") <= 1
+    volume = json.loads(mailing.edm("report", "replies", "--json").out)["replies"]
+    assert sum(reply["n"] for reply in volume) == len(log.mails())
 
 
 def greylisted(mailing, people):

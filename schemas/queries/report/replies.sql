@@ -15,6 +15,7 @@ WITH size AS (
 	       max(o.words) AS words, max(o.stage) AS stage
 	  FROM outcome o TABLESAMPLE SYSTEM ((SELECT 100 * least(1, 2000 / pages) FROM size))
 	 WHERE o.at >= now() - $1::bigint * interval '1 ms' AND o.template <> 0
+	   AND o.attempt > 0 -- who was given up untried keeps the reply that was another's
 	   AND (NOT $2::bool OR o.rule = '' AND o.words = 1 AND o.class <> 1)
 	 GROUP BY 1, 2, 3, 4, 5
 ), said AS (
