@@ -30,6 +30,8 @@
 	X(failed)                                                                                  \
 	X(ages_ms)                                                                                 \
 	X(patience)                                                                                \
+	X(used_ms)                                                                                 \
+	X(proven)                                                                                  \
 	X(sent)
 #define WARMUP_INTS(X)                                                                             \
 	X(advanced)                                                                                \

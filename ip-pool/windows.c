@@ -214,6 +214,8 @@ void windows_save(const struct windows *w, int64_t now, struct windows_state *st
 		state_out->failed[i] = w->caps[i].failed;
 		state_out->ages_ms[i] = now - w->caps[i].since_ms;
 		state_out->patience[i] = w->caps[i].patience;
+		state_out->used_ms[i] = w->caps[i].used_ms;
+		state_out->proven[i] = w->caps[i].is_proven;
 		state_out->sent[i] = w->sent[i];
 	}
 }
@@ -236,7 +238,9 @@ void windows_load(struct windows *w, const struct windows_state *state, int64_t 
 				.failed = state->failed[i],
 				.looked_ms = now,
 				.since_ms = then - state->ages_ms[i],
-				.patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX)};
+				.used_ms = within(state->used_ms[i], 0, state->ages_ms[i]),
+				.patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX),
+				.is_proven = state->proven[i] > 0};
 		w->sent[i] = state->sent[i];
 	}
 	if (state->away_ms < 0)

@@ -62,6 +62,8 @@ struct windows_state {
 	int64_t failed[WINDOW_COUNT];
 	int64_t ages_ms[WINDOW_COUNT];
 	int64_t patience[WINDOW_COUNT];
+	int64_t used_ms[WINDOW_COUNT];
+	int64_t proven[WINDOW_COUNT]; /* 0 or 1 */
 	int64_t sent[WINDOW_COUNT];
 	int64_t away_ms;       /* -1 = it is not turned away */
 	int64_t probe_left_ms; /* until the next try */

@@ -8,6 +8,7 @@
 #include "engine/base/must.h"
 #include "ip-pool/windows.h"
 
+#define SECOND INT64_C(1000)
 #define MINUTE INT64_C(60000)
 #define HOUR INT64_C(3600000)
 #define NOW INT64_C(1000000000)
@@ -193,6 +194,33 @@ static void it_survives_a_restart(void **state)
 	assert_int_equal(windows_cap(&back, WINDOW_DAY), 9500);
 }
 
+/* How long a cap was used up, and that it was for long, is known after a restart. */
+static void what_is_proven_survives_a_restart(void **state)
+{
+	static const int64_t first[WINDOW_COUNT] = {100, 100, 100};
+	static const int64_t later[WINDOW_COUNT] = {85, 3000, 3000};
+	(void)state;
+	for (int minutes = 14; minutes <= 16; minutes += 2) {
+		struct windows w, back;
+		struct windows_state saved;
+		windows_init(&w, NOW);
+		be_away(&w, first, NOW, 5 * MINUTE);
+		w.caps[WINDOW_MINUTE].patience = 3; /* it does not rise meanwhile */
+		int64_t now = NOW + 5 * MINUTE;
+		for (int s = 0; s < minutes * 60; s++)
+			now = live_on(&w, later, now);
+		windows_save(&w, now, &saved);
+		windows_load(&back, &saved, SECOND, now + SECOND);
+		assert_true(back.caps[WINDOW_MINUTE].used_ms == w.caps[WINDOW_MINUTE].used_ms);
+		assert_int_equal(back.caps[WINDOW_MINUTE].is_proven, minutes > 15);
+		for (int s = 0; s < 2 * 60; s++)
+			now = live_on(&back, later, now);
+		be_away(&back, later, now, 10 * MINUTE);
+		assert_int_equal(windows_cap(&back, WINDOW_MINUTE), 85);
+		assert_int_equal(windows_cap(&back, WINDOW_HOUR), 2700);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_ban_after_a_handful_makes_no_cap),
 		cmocka_unit_test(a_cap_of_a_day_rises_by_the_answers_of_each_day),
 		cmocka_unit_test(it_survives_a_restart),
+		cmocka_unit_test(what_is_proven_survives_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
