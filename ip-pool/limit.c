@@ -2,6 +2,8 @@
 /* Limits: parsing what operators type, matching rules to scopes, resolving the caps. Pure. */
 #include "ip-pool/limit.h"
 
+#include <stdlib.h>
+
 #define X(suffix, name, ms) [LIMIT_##suffix] = name,
 static const char *const period_names[] = {LIMIT_PERIODS(X)};
 #undef X
@@ -412,4 +414,36 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
 			apply_rule(&caps, rules, i, now);
 	}
 	*caps_out = caps;
+}
+
+/* -- the past -- */
+
+static int64_t connections_at(const struct limit_history *history, const struct limit_scope *scope,
+			      const struct limit_values *profile, int64_t at)
+{
+	struct limit_rule *rules = xcalloc(history->count + 1, sizeof(*rules));
+	struct limit_rules held = {rules, 0};
+	struct caps caps;
+	for (size_t i = 0; i < history->count; i++)
+		if (history->items[i].set_ms <= at)
+			rules[held.count++] = history->items[i].rule;
+	limit_resolve(&held, scope, profile, at, &caps);
+	free(rules);
+	return caps.connections.count;
+}
+
+int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
+			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
+{
+	int64_t most = connections_at(history, scope, profile, from_ms);
+	for (size_t i = 0; i < 2 * history->count && most != LIMIT_NONE; i++) {
+		const struct limit_past *p = &history->items[i / 2];
+		int64_t at = i % 2 ? p->set_ms : p->rule.until_ms;
+		if (at <= from_ms || at > to_ms)
+			continue;
+		int64_t count = connections_at(history, scope, profile, at);
+		if (count == LIMIT_NONE || count > most)
+			most = count;
+	}
+	return most;
 }

@@ -112,6 +112,17 @@ struct limit_rules {
 	size_t count;
 };
 
+/* A rule of connections with the time it held: until rule.until_ms, when it ended or will. */
+struct limit_past {
+	struct limit_rule rule;
+	int64_t set_ms;
+};
+
+struct limit_history {
+	const struct limit_past *items; /* oldest first */
+	size_t count;
+};
+
 /* What one limiter is about; the fields its level needs, the rest empty. Strings are borrowed. */
 struct limit_scope {
 	enum limit_level level;
@@ -188,6 +199,10 @@ void caps_init(struct caps *caps);
  */
 void limit_resolve(const struct limit_rules *rules, const struct limit_scope *scope,
 		   const struct limit_values *profile, int64_t now, struct caps *caps_out);
+/* The most connections the rules allowed a scope at any time from … to, as limit_resolve has it at
+ * each; LIMIT_NONE: any number. */
+int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
+			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /* Lowers cap to count if that is tighter. */
 void cap_tighten(struct cap *cap, int64_t count, enum limit_origin origin, int64_t until_ms);
 

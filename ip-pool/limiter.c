@@ -37,6 +37,12 @@ static void refresh(struct limiter *l, int64_t now)
 		limiter_bind(l, l->rules, l->profile, now);
 }
 
+const struct caps *limiter_caps(struct limiter *l, int64_t now)
+{
+	refresh(l, now);
+	return &l->caps;
+}
+
 /* The cap of one meter as far as this worker goes. */
 static struct cap own_cap(const struct limiter *l, int meter, int64_t now)
 {
@@ -231,6 +237,33 @@ void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
 	tally_add(&l->messages, at_ms, n, now);
 }
 
+void limiter_add_connects(struct limiter *l, int64_t at_ms, int64_t n, int64_t now)
+{
+	tally_add(&l->connects, at_ms, n, now);
+}
+
+void limiter_merge(struct limiter *l, struct limiter *other, int64_t now)
+{
+	tally_merge(&l->messages, &other->messages, now);
+	tally_merge(&l->connects, &other->connects, now);
+	for (size_t i = 0; i < ARRAY_LEN(other->ghosts); i++)
+		if (other->ghosts[i].until_ms > now)
+			add_ghosts(l, other->ghosts[i].count, other->ghosts[i].until_ms, now);
+}
+
+void limiter_adopt_message(struct limiter *l)
+{
+	tally_adopt(&l->messages);
+}
+
+void limiter_adopt_connection(struct limiter *l, bool is_settled, bool is_leaving)
+{
+	l->open++;
+	l->leaving += is_leaving;
+	if (!is_settled)
+		tally_adopt(&l->connects);
+}
+
 void limiter_divide(struct limiter *l, int64_t until_ms)
 {
 	l->is_divided = true;
@@ -327,13 +360,18 @@ bool limiter_remembers(struct limiter *l, int64_t now)
 	return counts(l, messages, connects, now);
 }
 
+bool limiter_is_empty(struct limiter *l, int64_t now)
+{
+	return !counts(l, NULL, NULL, now);
+}
+
 bool limiter_is_blank(struct limiter *l, int64_t now)
 {
 	refresh(l, now);
 	for (int m = 0; m < LIMIT_METER_COUNT; m++)
 		if (caps_of_meter(&l->caps, m)->count != LIMIT_NONE)
 			return false;
-	return !counts(l, NULL, NULL, now);
+	return limiter_is_empty(l, now);
 }
 
 bool limiter_has_surplus(struct limiter *l, int64_t now)

@@ -72,6 +72,9 @@ void limiter_init(struct limiter *l, const struct limit_scope *scope, int64_t no
 void limiter_bind(struct limiter *l, const struct limit_rules *rules,
 		  const struct limit_values *profile, int64_t now);
 
+/* What is in force at now; valid until the next call. */
+const struct caps *limiter_caps(struct limiter *l, int64_t now);
+
 /* When a message may begin: now, or later and *wait_out filled. Takes nothing. */
 int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
 void limiter_take_message(struct limiter *l, int64_t now);
@@ -98,8 +101,16 @@ void limiter_give_connection(struct limiter *l);
  */
 void limiter_distrust(struct limiter *l, int64_t connections, int64_t until_ms,
 		      int64_t last_alive_ms, int64_t now);
-/* Usage of the past from limit_usage: n messages that ended at at_ms or before. */
+/* Usage of the past from limit_usage: n messages, or new connections, that ended at at_ms or
+ * before. */
 void limiter_add_usage(struct limiter *l, int64_t at_ms, int64_t n, int64_t now);
+void limiter_add_connects(struct limiter *l, int64_t at_ms, int64_t n, int64_t now);
+
+/* For a limiter that comes to be while others count already what it is about (a site's, over its
+ * lanes): what other counts of the past, and what is under way, which ends here, too. */
+void limiter_merge(struct limiter *l, struct limiter *other, int64_t now);
+void limiter_adopt_message(struct limiter *l);
+void limiter_adopt_connection(struct limiter *l, bool is_settled, bool is_leaving);
 
 /* Its caps are shared from now on, and its shares may be used until until_ms (LIMIT_FOREVER: of
  * those of this node alone): nothing may begin until a share is told. */
@@ -118,6 +129,8 @@ void limiter_want_anew(struct limiter *l);
 int64_t limiter_wanted(struct limiter *l, int meter, int64_t now);
 /* What counts against the cap of a meter now. */
 int64_t limiter_counted(struct limiter *l, int meter, int64_t now);
+/* Nothing counts at now, whatever the limits. */
+bool limiter_is_empty(struct limiter *l, int64_t now);
 /* Nothing counts at now, and there is no limit: a new one would say the same. */
 bool limiter_is_blank(struct limiter *l, int64_t now);
 /* True if something counts against a cap in force, or may: with the limiter it would be forgotten.

@@ -48,7 +48,7 @@ static struct cap learnt_rate(const struct lane_limits *l, int64_t now)
 
 struct cap lane_connections_cap(struct lane_limits *l, int64_t now)
 {
-	struct cap cap = l->limiter.caps.connections;
+	struct cap cap = limiter_caps(&l->limiter, now)->connections;
 	struct cap learnt = learnt_connections(l, now);
 	cap_tighten(&cap, learnt.count, learnt.origin, learnt.until_ms);
 	if (health_is_dead(&l->health))
@@ -56,9 +56,9 @@ struct cap lane_connections_cap(struct lane_limits *l, int64_t now)
 	return cap;
 }
 
-int64_t lane_messages_per_connection(const struct lane_limits *l)
+int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now)
 {
-	return l->limiter.caps.messages_per_connection.count;
+	return limiter_caps(&l->limiter, now)->messages_per_connection.count;
 }
 
 /* Keeps the wait that ends last. */

@@ -186,6 +186,27 @@ void tally_add(struct tally *t, int64_t at_ms, int64_t n, int64_t now)
 	}
 }
 
+void tally_merge(struct tally *t, struct tally *other, int64_t now)
+{
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		struct tally_window *to = &t->windows[p];
+		struct tally_window *from = &other->windows[p];
+		forget(to, (enum limit_period)p, now);
+		forget(from, (enum limit_period)p, now);
+		for (size_t i = 0; i < TALLY_SLOTS; i++)
+			to->slots[i] += from->slots[i];
+		to->sum += from->sum;
+		if (from->spent_until_ms > to->spent_until_ms)
+			to->spent_until_ms = from->spent_until_ms;
+	}
+}
+
+void tally_adopt(struct tally *t)
+{
+	t->in_flight++;
+	t->begun++;
+}
+
 void tally_distrust(struct tally *t, int64_t last_alive_ms)
 {
 	for (int p = 0; p <= LIMIT_MINUTE; p++) {

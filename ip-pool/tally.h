@@ -54,6 +54,10 @@ void tally_end(struct tally *t, int64_t now);
 void tally_undo(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT]);
 /* n events of the past that ended at at_ms or before; they count in every window that reaches. */
 void tally_add(struct tally *t, int64_t at_ms, int64_t n, int64_t now);
+/* Adds what other counts of ended events, and until when it is spent; not what is under way. */
+void tally_merge(struct tally *t, struct tally *other, int64_t now);
+/* One more is under way that began before. */
+void tally_adopt(struct tally *t);
 /*
  * After a stop whose last moments are not known: second and minute count as fully spent by what may
  * have happened until last_alive_ms.

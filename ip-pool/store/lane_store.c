@@ -50,7 +50,8 @@ static void read_usage(const struct pg_rows *rows, int64_t now, struct usage_lis
 					    .target = arena_str(&out->arena, pg_text(rows, i, 2)),
 					    .domain = arena_str(&out->arena, pg_text(rows, i, 3)),
 					    .campaign = pg_int(rows, i, 4),
-					    .messages = pg_int(rows, i, 5)};
+					    .messages = pg_int(rows, i, 5),
+					    .connections = pg_int(rows, i, 6)};
 	out->items = items;
 	out->count = count;
 }

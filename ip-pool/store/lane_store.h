@@ -20,7 +20,8 @@
 void lane_store_params(struct pg_params *p, const struct lane_record *lanes, const bool *has_warmup,
 		       size_t count);
 
-/* Messages of one key that ended at at_ms (monotonic, may be before the boot) or before. */
+/* Messages and new connections (of no campaign) of one key that ended at at_ms (monotonic, may be
+ * before the boot) or before. */
 struct past_usage {
 	int64_t at_ms;
 	uint32_t source;
@@ -28,6 +29,7 @@ struct past_usage {
 	struct str domain; /* sending domain */
 	int64_t campaign;
 	int64_t messages;
+	int64_t connections;
 };
 
 struct usage_list {

@@ -101,6 +101,26 @@ static void read_limits(struct builder *b, const struct pg_rows *rows)
 	b->snapshot->limits = (struct limit_rules){rules, (size_t)pg_rows_count(rows)};
 }
 
+static void read_past_limits(struct builder *b, const struct pg_rows *rows)
+{
+	struct limit_past *items = room_for(b, rows, sizeof(*items));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		struct limit_past *p = &items[i];
+		p->rule = (struct limit_rule){.id = pg_int(rows, i, 0),
+					      .provider = copy_text(b, rows, i, 1),
+					      .source = copy_text(b, rows, i, 2),
+					      .domain = copy_text(b, rows, i, 3),
+					      .node = copy_text(b, rows, i, 4),
+					      .campaign = pg_int(rows, i, 5),
+					      .is_total = pg_int(rows, i, 6) == 2,
+					      .until_ms = moment(b, rows, i, 8)};
+		limit_values_init(&p->rule.values);
+		p->rule.values.connections = pg_int(rows, i, 7);
+		p->set_ms = b->snapshot->loaded_ms - pg_int(rows, i, 9);
+	}
+	b->snapshot->past_limits = (struct limit_history){items, (size_t)pg_rows_count(rows)};
+}
+
 static void read_pauses(struct builder *b, const struct pg_rows *rows)
 {
 	struct ip_pool_snapshot *s = b->snapshot;
@@ -167,9 +187,10 @@ static const struct {
 	const char *statement;
 	read_rows read;
 } parts[] = {
-	{"ip-pool/load_sources", read_sources}, {"ip-pool/load_limits", read_limits},
-	{"ip-pool/load_pauses", read_pauses},	{"ip-pool/load_routes", read_routes},
-	{"ip-pool/load_lanes", read_lanes},	{"ip-pool/load_providers", read_providers},
+	{"ip-pool/load_sources", read_sources},		{"ip-pool/load_limits", read_limits},
+	{"ip-pool/load_past_limits", read_past_limits}, {"ip-pool/load_pauses", read_pauses},
+	{"ip-pool/load_routes", read_routes},		{"ip-pool/load_lanes", read_lanes},
+	{"ip-pool/load_providers", read_providers},
 };
 
 /* -- life -- */

@@ -145,6 +145,24 @@ static void take_status(struct node *n, struct work_status *status)
 	live_on_status(n, status);
 }
 
+/* Connections are of no campaign. The worker hears when they are in the database. */
+static void take_connects(struct node *n, struct work_connects *connects)
+{
+	while (connects != NULL) {
+		struct work_connects *next = connects->next;
+		for (size_t i = 0; i < connects->count; i++) {
+			const struct work_connect_item *item = &connects->items[i];
+			struct node_usage usage = {.source = item->source,
+						   .connections = item->connections,
+						   .target = str_from(item->target)};
+			keeper_usage(n->keeper, &usage);
+		}
+		n->unsaved_connects[connects->worker] = keeper_usage_told(n->keeper);
+		free(connects);
+		connects = next;
+	}
+}
+
 /* What was posted, unless it came with a letter before. */
 static void take_post(struct node *n, enum work_letter_kind kind, void *content)
 {
@@ -156,41 +174,30 @@ static void take_post(struct node *n, enum work_letter_kind kind, void *content)
 		lanes_save(n, content);
 	else if (kind == LETTER_BLOCKED)
 		lanes_blocked(n, content);
-	else
+	else if (kind == LETTER_CONNECTS)
+		take_connects(n, content);
+	else if (kind == LETTER_SHARES)
 		slices_on_wish(n, content);
+	else
+		must(!"a letter for a worker");
 }
 
 void control_on_letter(void *owner, struct letter *letter)
 {
 	struct node *n = owner;
 	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
-	switch (kind) {
-	case LETTER_CREDIT:
+	if (kind >= WORK_POSTED_FIRST) {
+		take_post(n, kind, mailbox_take(n->inbox, letter));
+	} else if (kind == LETTER_CREDIT) {
 		take_credit_wish(n, letter->content);
-		break;
-	case LETTER_SETTLED:
+	} else if (kind == LETTER_SETTLED) {
 		take_settled(n, letter->content);
-		break;
-	case LETTER_RETURNED:
+	} else if (kind == LETTER_RETURNED) {
 		take_returned(n, letter->content);
-		break;
-	case LETTER_DRAINED:
+	} else {
+		must(kind == LETTER_DRAINED);
 		n->drained_count++;
 		node_on_drained(n);
-		break;
-	case LETTER_STATUS:
-	case LETTER_LANES:
-	case LETTER_BLOCKED:
-	case LETTER_SHARES:
-		take_post(n, kind, mailbox_take(n->inbox, letter));
-		break;
-	case LETTER_OFFER:
-	case LETTER_COMPOSE:
-	case LETTER_RECALL:
-	case LETTER_FLUSHED:
-	case LETTER_RELOAD:
-	case LETTER_DRAIN:
-		must(!"a letter for a worker");
 	}
 }
 
@@ -318,6 +325,20 @@ static void on_flushed(void *owner, const struct journal_marks *marks)
 	add_flushed(owner, marks->writer, marks->outcome);
 }
 
+static void on_usage(void *owner, uint64_t saved)
+{
+	struct node *n = owner;
+	/* A worker that has left reads no letters. */
+	for (size_t i = 0; i < n->worker_count && n->drained_count == 0; i++) {
+		if (n->unsaved_connects[i] == 0 || n->unsaved_connects[i] > saved)
+			continue;
+		n->unsaved_connects[i] = 0;
+		struct work_connects_saved *letter = xcalloc(1, sizeof(*letter));
+		letter->worker = i;
+		free(work_post(&n->posts[i], LETTER_CONNECTS, letter));
+	}
+}
+
 /* Who is still here, waiting for a content or for DNS, is seen to when that is over; who is with a
  * worker is recalled. */
 static size_t mark_suppressed(struct hold *hold, const struct work_recall *suppressed,
@@ -372,6 +393,7 @@ const struct keeper_events node_keeper_events = {
 	.on_fenced = on_fenced,
 	.on_lease_over = on_lease_over,
 	.on_flushed = on_flushed,
+	.on_usage = on_usage,
 	.on_suppressed = on_suppressed,
 	.on_braked = on_braked,
 };

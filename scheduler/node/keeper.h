@@ -27,12 +27,14 @@
 struct keeper;
 struct past;
 
-/* Messages that went over one lane for one campaign, for limits by the hour and day. */
+/* Messages that went over one lane for one campaign, or new connections of one lane (for none), for
+ * limits by the hour and day. */
 struct node_usage {
 	uint32_t source;
 	int32_t sending_domain; /* id; 0 = not one of ours */
 	int32_t campaign;
 	int32_t messages;
+	int32_t connections;
 	struct str target; /* provider or site */
 };
 
@@ -150,6 +152,8 @@ struct keeper_events {
 	void (*on_lease_over)(void *owner, struct node_lease *lease);
 	/* A settlement is in the database: its records may go from the journal. 0 = none. */
 	void (*on_flushed)(void *owner, const struct journal_marks *marks);
+	/* Usage is in the database: all that was told until keeper_usage_told was saved. */
+	void (*on_usage)(void *owner, uint64_t saved);
 	/* A campaign was stopped by its brake; the strings live during the call. */
 	void (*on_braked)(void *owner, struct str campaign, struct str why);
 	/* People suppressed since: not to be sent to. */
@@ -194,8 +198,10 @@ void keeper_uncredit(struct keeper *k, struct node_lease *lease, uint16_t positi
 /* What became of the person at settlement->position; copied, strings included. */
 void keeper_settle(struct keeper *k, struct node_lease *lease, const struct settlement *settlement,
 		   const struct journal_marks *marks);
-/* Counts messages that are settled; goes with the next flush. */
+/* Counts messages that are settled, or new connections; goes with the next flush. */
 void keeper_usage(struct keeper *k, const struct node_usage *usage);
+/* Grows with each keeper_usage; on_usage tells how much of it is in the database. */
+uint64_t keeper_usage_told(const struct keeper *k);
 /* What the processes before this one left; lives as long as the keeper. */
 const struct past *keeper_past(const struct keeper *k);
 /* Untried: its bit is closed by the next flush and the recipient is free again (of this lease's

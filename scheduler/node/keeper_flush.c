@@ -39,7 +39,7 @@ static int64_t flush_due_ms(const struct keeper *k)
 
 void keeper_flush_soon(struct keeper *k)
 {
-	if (k->is_flying || list_is_empty(&k->dirty))
+	if (k->is_flying || (list_is_empty(&k->dirty) && !keeper_has_usage_news(k)))
 		return;
 	int64_t due = flush_due_ms(k);
 	if (!timer_is_set(&k->flush_timer) || k->flush_timer.node.key > due)
@@ -64,7 +64,7 @@ void keeper_on_flush_timer(struct timer *timer)
 		keeper_flush_again(k);
 		return;
 	}
-	if (!list_is_empty(&k->dirty))
+	if (!list_is_empty(&k->dirty) || keeper_has_usage_news(k))
 		send_flush(k);
 }
 

@@ -91,7 +91,9 @@ struct keeper {
 	void *stop_owner;
 	struct map usage; /* struct usage_total (keeper_usage.c) */
 	struct list usage_dirty, usage_flying;
-	int64_t usage_swept_us; /* when totals were last dropped */
+	uint64_t usage_told;	 /* calls of keeper_usage … */
+	uint64_t usage_in_flush; /* … whose totals are in the flush under way */
+	int64_t usage_swept_us;	 /* when totals were last dropped */
 	struct past *past;
 	struct keeper_work *background; /* keeper_work.c's */
 	struct keeper_brake *brake;	/* keeper_brake.c's */
@@ -136,6 +138,8 @@ void keeper_on_aside_timer(struct timer *timer);
 bool keeper_is_told(const struct keeper *k);
 
 /* ---- keeper_usage.c */
+/* Are there totals that grew, and may they go? */
+bool keeper_has_usage_news(const struct keeper *k);
 /* Puts the totals that grew into the flush being filled. */
 void keeper_add_usage(struct keeper *k);
 /* That flush was accepted, or nothing of it stands. */

@@ -139,6 +139,8 @@ static bool is_told(const struct tenure *t)
 
 bool keeper_is_told(const struct keeper *k)
 {
+	if (k->has_usage || keeper_has_usage_news(k))
+		return false;
 	LIST_EACH (it, &k->tenures)
 		if (!is_told(CONTAINER_OF(it, struct tenure, all)))
 			return false;

@@ -55,13 +55,27 @@ void keeper_usage(struct keeper *k, const struct node_usage *u)
 	if (t->usage.minute_us != minute_us) {
 		/* What is not flushed of the minute before goes on counting a little longer. */
 		if (list_is_empty(&t->line))
-			t->usage.messages = 0;
+			t->usage.messages = t->usage.connections = 0;
 		t->usage.minute_us = minute_us;
 	}
 	t->usage.messages += u->messages;
+	t->usage.connections += u->connections;
 	t->is_dirty = true;
+	k->usage_told++;
 	if (list_is_empty(&t->line))
 		list_push_back(&k->usage_dirty, &t->line);
+	keeper_flush_soon(k);
+}
+
+uint64_t keeper_usage_told(const struct keeper *k)
+{
+	return k->usage_told;
+}
+
+/* While something is refused it waits. */
+bool keeper_has_usage_news(const struct keeper *k)
+{
+	return !list_is_empty(&k->usage_dirty) && refusals_are_over(&k->refusals);
 }
 
 static void drop(struct keeper *k, struct usage_total *t)
@@ -91,6 +105,7 @@ void keeper_add_usage(struct keeper *k)
 {
 	struct list *node;
 	drop_old(k);
+	k->usage_in_flush = k->usage_told;
 	while ((node = list_pop_front(&k->usage_dirty)) != NULL) {
 		struct usage_total *t = LIST_ITEM(node, struct usage_total, line);
 		flush_usage(k->flush, &t->usage);
@@ -110,6 +125,9 @@ void keeper_land_usage(struct keeper *k, bool is_accepted)
 		if (t->is_dirty)
 			list_push_back(&k->usage_dirty, &t->line);
 	}
+	if (is_accepted && k->usage_in_flush > 0)
+		k->options.events->on_usage(k->options.owner, k->usage_in_flush);
+	k->usage_in_flush = 0;
 }
 
 void keeper_drop_usage(struct keeper *k)

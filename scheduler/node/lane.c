@@ -15,13 +15,17 @@ static const struct session_events events;
 /* An idle connection to a tail site that has nobody waiting. */
 #define TAIL_IDLE_MS 1000
 
-/* After an unclean stop: as many as the lane may have, whether it sent then or not. */
-static int64_t left_open(const void *owner, const struct past_view *view, size_t stop)
+/* After an unclean stop: as many as the lane might have then, whether it sent or not. */
+static struct past_left left_over(const void *owner, const struct past_view *view, size_t stop)
 {
 	const struct lane *lane = owner;
-	(void)view;
-	(void)stop;
-	return lane->limits.limiter.caps.connections.count;
+	const struct limiter *l = &lane->limits.limiter;
+	const struct ip_pool_snapshot *pool = lane->identity->pool;
+	int64_t from, to;
+	past_stop_span(view, stop, &from, &to);
+	return (struct past_left){
+		limit_most_connections(&pool->past_limits, &l->scope, l->profile, from, to),
+		CONNECTS_AHEAD};
 }
 
 /* What this lane, or one like it in an earlier process, used and learnt. */
@@ -32,7 +36,7 @@ static void remember(struct lane *lane)
 	int64_t now = loop_now_ms(w->loop);
 	struct past_view view = {w->options.past, w->options.index, w->options.workers};
 	struct past_extent extent = {.source = lane->source->id,
-				     .connections = left_open,
+				     .left = left_over,
 				     .owner = lane,
 				     .close_ms = w->options.settings.timeouts.close_ms,
 				     .may_overlap = w->options.settings.may_overlap};
@@ -56,6 +60,7 @@ struct lane *lane_new(struct worker_queue *q, const struct source *source)
 	list_init(&lane->busy);
 	list_init(&lane->ending);
 	list_init(&lane->retired);
+	list_init(&lane->connected);
 	lane_limits_init(&lane->limits, &scope,
 			 provider_find(w->identity->pool->providers, q->provider),
 			 loop_now_ms(w->loop));
@@ -140,6 +145,7 @@ void lane_free(struct lane *lane)
 		return;
 	must(lane->sessions == 0);
 	list_remove(&lane->retired);
+	list_remove(&lane->connected);
 	identity_drop(lane->identity);
 	free(lane);
 }
@@ -225,6 +231,7 @@ void lane_open(struct lane *lane, struct site *site)
 	ls->begun_ms = permit.at_ms;
 	list_push_back(&lane->opening, &ls->node);
 	lane->sessions++;
+	lane->connecting++;
 	q->sessions++;
 	w->sessions++;
 	q->opening++;
@@ -249,7 +256,8 @@ static struct lane_slot *slot_of(struct lane_session *ls, const struct work_job 
 
 static bool is_used_up(const struct lane_session *ls)
 {
-	int64_t cap = lane_messages_per_connection(&ls->lane->limits);
+	int64_t now = loop_now_ms(ls->lane->queue->worker->loop);
+	int64_t cap = lane_messages_per_connection(&ls->lane->limits, now);
 	return cap != LIMIT_NONE && ls->messages >= cap;
 }
 
@@ -317,6 +325,8 @@ static void end_opening(struct lane_session *ls)
 {
 	ls->site->opening--;
 	ls->lane->queue->opening--;
+	ls->lane->connecting--;
+	worker_note_connect(ls->lane);
 	if (ls->is_probe)
 		site_probe_over(lane_session_host(ls));
 }

@@ -232,6 +232,7 @@ static int open_parts(struct node *n, struct err *err)
 	n->workers = xcalloc(s->workers, sizeof(n->workers[0]));
 	n->statuses = xcalloc(s->workers, sizeof(n->statuses[0]));
 	n->flushed = xcalloc(s->workers, sizeof(n->flushed[0]));
+	n->unsaved_connects = xcalloc(s->workers, sizeof(n->unsaved_connects[0]));
 	n->wishes = xcalloc(s->workers, sizeof(n->wishes[0]));
 	n->drain_letters = xcalloc(s->workers, sizeof(n->drain_letters[0]));
 	n->posts = xcalloc(s->workers, sizeof(n->posts[0]));
@@ -294,6 +295,7 @@ static void node_free(struct node *n)
 	for (size_t i = 0; i < n->worker_count; i++)
 		work_flushed_free(n->flushed[i]);
 	free(n->flushed);
+	free(n->unsaved_connects);
 	free(n->workers);
 	free(n->drain_letters);
 	free(n->posts);

@@ -179,6 +179,8 @@ struct node {
 	struct timer plan; /* claims */
 	struct buf lanes;  /* JSON of the last statuses, by worker, joined for node_live */
 	struct work_flushed **flushed; /* for each worker what it is to be told, or NULL */
+	uint64_t *unsaved_connects;    /* by worker: keeper_usage_told of its last report, until it
+					  is saved; 0 = none */
 	struct work_status **statuses; /* the last of each worker, or NULL */
 	uv_signal_t signals[3];
 	bool is_live_pending;

@@ -8,8 +8,10 @@
 #include "engine/base/hash.h"
 #include "ip-pool/store/lane_store.h"
 
-/* A lane that was at work when the process was killed has usage of this time. */
+/* A lane of the tail that was at work when the process was killed has usage of this time. */
 #define RECENT_MS 180000
+/* A connection opened under a wider limit goes on for so long at most: its message ends. */
+#define CARRY_MS 600000
 /* The longest bucket of usage. */
 #define BUCKET_MS 900000
 
@@ -108,6 +110,14 @@ void past_free(struct past *p)
 	free(p);
 }
 
+void past_stop_span(const struct past_view *view, size_t stop, int64_t *from_ms_out,
+		    int64_t *to_ms_out)
+{
+	const struct past_stop *s = &view->past->stops[stop];
+	*from_ms_out = s->first_alive_ms - CARRY_MS;
+	*to_ms_out = s->begun_ms;
+}
+
 static bool is_ours(const struct past_view *view, const struct past_usage *row)
 {
 	return hash_str(row->target) % view->workers == view->worker;
@@ -152,13 +162,21 @@ static void apply_stop(const struct past_view *view, size_t stop, const struct p
 {
 	const struct past_stop *s = &view->past->stops[stop];
 	int64_t over_ms = s->begun_ms + extent->close_ms;
-	int64_t connections = 0;
-	if (extent->connections != NULL)
-		connections = extent->connections(extent->owner, view, stop) * s->count;
+	struct past_left left = {.connections = 0};
+	if (extent->left != NULL)
+		left = extent->left(extent->owner, view, stop);
+	int64_t connections = left.connections * s->count;
 	limiter_distrust(l, connections, over_ms, s->last_alive_ms, now);
+	limiter_add_connects(l, over_ms, left.connects * s->count, now);
 	/* The next envelope may have ridden with a body. */
 	if (extent->may_overlap)
 		limiter_add_usage(l, over_ms, connections, now);
+}
+
+static void add_row(struct limiter *l, const struct past_usage *row, int64_t now)
+{
+	limiter_add_usage(l, row->at_ms, row->messages, now);
+	limiter_add_connects(l, row->at_ms, row->connections, now);
 }
 
 void past_apply(const struct past_view *view, const struct past_extent *extent, struct limiter *l,
@@ -174,17 +192,23 @@ void past_apply(const struct past_view *view, const struct past_extent *extent, 
 		const struct past_usage *row = &p->rows[i];
 		if (has_target && !str_equals(row->target, scope->site))
 			break;
-		if ((has_target || is_ours(view, row)) && is_of(row, scope, extent->source))
-			limiter_add_usage(l, row->at_ms, row->messages, now);
+		if ((has_target || is_ours(view, row)) && is_of(row, scope, extent->source) &&
+		    !(extent->is_counted && extent->is_counted(extent->owner, row->source)))
+			add_row(l, row, now);
 	}
 	for (size_t stop = 0; stop < p->stop_count; stop++)
 		apply_stop(view, stop, extent, l, now);
 }
 
-static bool is_recent(const struct past_usage *row, const struct past_stop *stop)
+/* Providers are few: one that was used that day may have been at work when the process was killed,
+ * after a long rest or a suspension. */
+static bool was_at_work(const struct past_targets *want, const struct past_usage *row,
+			const struct past_stop *stop)
 {
-	return row->at_ms >= stop->first_alive_ms - RECENT_MS &&
-	       row->at_ms <= stop->begun_ms + BUCKET_MS;
+	if (row->at_ms > stop->begun_ms + BUCKET_MS)
+		return false;
+	return row->at_ms >= stop->first_alive_ms - RECENT_MS ||
+	       (want->is_provider != NULL && want->is_provider(want->owner, row->target));
 }
 
 void past_targets(const struct past_view *view, const struct past_targets *want)
@@ -194,7 +218,7 @@ void past_targets(const struct past_view *view, const struct past_targets *want)
 	for (size_t i = 0; i < p->usage.count; i++) {
 		const struct past_usage *row = &p->rows[i];
 		if (row->source != want->source || str_equals(row->target, last) ||
-		    !is_recent(row, &p->stops[want->stop]) || !is_ours(view, row) ||
+		    !was_at_work(want, row, &p->stops[want->stop]) || !is_ours(view, row) ||
 		    !is_of(row, want->scope, want->source))
 			continue;
 		last = row->target;

@@ -37,7 +37,8 @@
  *	RELOAD	the newest
  *	STATUS, LANES	the newest
  *	BLOCKED	one for each lane
- *	SHARES	control's: one item for each limit; the worker's: the newest
+ *	CONNECTS	the worker's: two, since it waits for the answer but at its end; control's:
+ *one SHARES	control's: one item for each limit; the worker's: the newest
  */
 enum work_letter_kind {
 	LETTER_OFFER,	 /* control → worker: a new job */
@@ -48,13 +49,15 @@ enum work_letter_kind {
 	LETTER_DRAIN,	 /* control → worker: take nothing new, finish what is under way */
 	LETTER_DRAINED,	 /* worker → control: nothing is left */
 	/* Posted. */
-	LETTER_RECALL,	/* control → worker: struct work_recalls */
-	LETTER_FLUSHED, /* control → worker: struct work_flushed */
-	LETTER_RELOAD,	/* control → worker: struct work_reload */
-	LETTER_STATUS,	/* worker → control: struct work_status */
-	LETTER_LANES,	/* worker → control: struct work_lanes (worker.h) */
-	LETTER_BLOCKED, /* worker → control: struct work_blocked (worker.h) */
-	LETTER_SHARES,	/* worker → control: struct work_wish; control → worker: work_shares */
+	LETTER_RECALL,	 /* control → worker: struct work_recalls */
+	LETTER_FLUSHED,	 /* control → worker: struct work_flushed */
+	LETTER_RELOAD,	 /* control → worker: struct work_reload */
+	LETTER_STATUS,	 /* worker → control: struct work_status */
+	LETTER_LANES,	 /* worker → control: struct work_lanes (worker.h) */
+	LETTER_BLOCKED,	 /* worker → control: struct work_blocked (worker.h) */
+	LETTER_CONNECTS, /* worker → control: struct work_connects (worker.h); control → worker:
+			    what it told is in the database */
+	LETTER_SHARES,	 /* worker → control: struct work_wish; control → worker: work_shares */
 };
 #define WORK_POSTED_FIRST LETTER_RECALL
 #define WORK_LETTER_COUNT (LETTER_SHARES + 1)

@@ -276,6 +276,12 @@ static void take_composed(struct worker *w, struct work_job *job)
 	advance_job(w, job);
 }
 
+static void take_connects_saved(struct worker *w, struct work_connects_saved *saved)
+{
+	free(saved);
+	worker_connects_saved(w);
+}
+
 /* What was posted, unless it came with a letter before. */
 static void take_post(struct worker *w, enum work_letter_kind kind, void *content)
 {
@@ -287,40 +293,29 @@ static void take_post(struct worker *w, enum work_letter_kind kind, void *conten
 		take_flushed(w, content);
 	else if (kind == LETTER_RELOAD)
 		take_reload(w, content);
-	else
+	else if (kind == LETTER_CONNECTS)
+		take_connects_saved(w, content);
+	else if (kind == LETTER_SHARES)
 		worker_take_shares(w, content);
+	else
+		must(!"a letter for control");
 }
 
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct worker *w = owner;
 	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
-	switch (kind) {
-	case LETTER_OFFER:
-		take_offer(w, letter->content);
-		break;
-	case LETTER_CREDIT:
-		take_credit(w, letter->content);
-		break;
-	case LETTER_COMPOSE:
-		take_composed(w, letter->content);
-		break;
-	case LETTER_DRAIN:
-		start_drain(w);
-		break;
-	case LETTER_RECALL:
-	case LETTER_FLUSHED:
-	case LETTER_RELOAD:
-	case LETTER_SHARES:
+	if (kind >= WORK_POSTED_FIRST) {
 		take_post(w, kind, mailbox_take(w->inbox, letter));
-		break;
-	case LETTER_SETTLED:
-	case LETTER_RETURNED:
-	case LETTER_DRAINED:
-	case LETTER_STATUS:
-	case LETTER_LANES:
-	case LETTER_BLOCKED:
-		must(!"a letter for control");
+	} else if (kind == LETTER_OFFER) {
+		take_offer(w, letter->content);
+	} else if (kind == LETTER_CREDIT) {
+		take_credit(w, letter->content);
+	} else if (kind == LETTER_COMPOSE) {
+		take_composed(w, letter->content);
+	} else {
+		must(kind == LETTER_DRAIN);
+		start_drain(w);
 	}
 }
 
@@ -456,6 +451,8 @@ static void on_turn(struct turn_hook *hook)
 	pump_dirty(w);
 	if (w->wants_wish)
 		worker_send_wish(w);
+	if (w->wants_connects)
+		worker_tell_connects(w, false);
 	/* While a sync is under way the next records gather: that is the group of the group commit.
 	 */
 	if (!has_journal(w)) {
@@ -502,13 +499,18 @@ static void give_up(struct worker *w)
 	}
 }
 
+static bool is_remembered(struct lane *lane, int64_t now)
+{
+	return lane_remembers(&lane->limits, now) || !list_is_empty(&lane->connected);
+}
+
 static bool is_any_remembered(const struct worker_queue *q, int64_t now)
 {
 	for (size_t i = 0; i < q->source_count; i++)
-		if (q->lanes[i] != NULL && lane_remembers(&q->lanes[i]->limits, now))
+		if (q->lanes[i] != NULL && is_remembered(q->lanes[i], now))
 			return true;
 	LIST_EACH (it, &q->retired)
-		if (lane_remembers(&LIST_ITEM(it, struct lane, retired)->limits, now))
+		if (is_remembered(LIST_ITEM(it, struct lane, retired), now))
 			return true;
 	return false;
 }
@@ -537,12 +539,14 @@ static void on_tick(struct timer *timer)
 	evict_unused(w, now);
 	try_journal(w);
 	worker_wish_tick(w);
+	worker_tell_connects(w, false);
 	worker_save_tick(w, now);
 	worker_send_status(w);
 	if (w->is_draining && now >= w->drain_until_ms)
 		give_up(w);
 	if (is_drained(w) && !w->is_stopped) {
 		w->is_stopped = true;
+		worker_tell_connects(w, true);
 		worker_save_lanes(w);
 		loop_stop(w->loop);
 		return;
@@ -606,6 +610,7 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	list_init(&w->waiting_seats);
 	list_init(&w->waiting_bytes);
 	list_init(&w->resting);
+	list_init(&w->connected);
 	w->bytes_timer = (struct timer){.on_due = on_bytes_timer, .owner = w};
 	list_init(&w->committing);
 	list_init(&w->settled);

@@ -113,6 +113,28 @@ struct work_blocked {
 	int64_t rests_ms;
 };
 
+/*
+ * Connections begun since it last said so, by lane: control counts them for limits by the hour and
+ * day, and says when they are in the database. Freed by control, all that hang together.
+ */
+struct work_connects {
+	struct work_connects *next; /* an earlier one not yet heard, or NULL */
+	size_t worker;
+	size_t count;
+	struct work_connect_item {
+		uint32_t source;
+		int32_t connections;
+		char target[320]; /* provider or site */
+	} items[];
+};
+/* So many new connections of a lane may be under way or not in the database yet: what a limit by
+ * the hour or day counts for each lane when the process was killed. */
+#define CONNECTS_AHEAD 64
+/* Control's answer. Freed by the worker. */
+struct work_connects_saved {
+	size_t worker;
+};
+
 struct worker;
 
 /* Opens its stream of the journal and starts the thread. NULL and err when the journal refuses. */

@@ -51,6 +51,10 @@ struct lane {
 	bool gives_up;			   /* one of them, to a queue that has less */
 	struct spare spare;
 	uint64_t delivered, settled;
+	struct list connected;	  /* worker.connected while there are new or told ones */
+	int32_t connecting;	  /* connections under way */
+	int32_t connects_new;	  /* connections begun that control was not told of … */
+	int32_t connects_told;	  /* … or was, and they may not be in the database yet */
 	struct list retired;	  /* worker_queue.retired, or nowhere */
 	struct limiter_wait wait; /* what it last had to wait for */
 	int64_t wait_until_ms;	  /* … and until when; in the past = it was going */
@@ -147,13 +151,16 @@ struct worker {
 	struct worker_options options; /* settings replaced by a reload */
 	struct identity *identity;
 	struct map queues;	   /* struct worker_queue by name */
-	struct map limiters;	   /* struct shared_limiter by scope; of campaigns they leave */
+	struct map limiters;	   /* struct shared_limiter by scope; some of them leave */
 	uint32_t limits_round;	   /* grows when lanes must find their limiters anew, from 1 */
 	struct list dirty;	   /* queues to pump at the end of the turn */
 	struct list waiting_room;  /* queues that wait for a connection of another to end */
 	struct list waiting_seats; /* queues without a connection while there are max_sessions */
 	struct list waiting_bytes; /* queues that wait to compose, in turn */
 	struct timer bytes_timer;  /* while there are some: looks again */
+	struct list connected;	   /* lanes with connections the database may not know of */
+	bool tells_connects;	   /* control was told and has not answered */
+	bool wants_connects;	   /* a lane has many it was not told of */
 	struct list resting;	   /* idle lane_session (resting), the longest first */
 	int64_t room_looked_ms;	   /* when somebody was last asked to give up a connection */
 	struct journal_stream *journal;
@@ -210,7 +217,7 @@ struct limiter *worker_limiter(struct worker *w, const struct limit_scope *scope
 void worker_limiters_open(struct worker *w);
 /* Puts the identity's rules in force in all of them. */
 void worker_limiters_bind(struct worker *w);
-/* Drops those of campaigns that nothing counts against any more. */
+/* Drops those of campaigns, and of tail sites without a queue, that count nothing any more. */
 void worker_limiters_evict(struct worker *w, int64_t now);
 void worker_limiters_free(struct worker *w);
 /* Everything a message of this campaign asks on the lane. */
@@ -232,6 +239,16 @@ void worker_take_shares(struct worker *w, struct work_shares *shares);
 void worker_save_lanes(struct worker *w);
 /* Now and then, and soon after news. */
 void worker_save_tick(struct worker *w, int64_t now);
+
+/* ---- worker_connects.c */
+/* A connection of the lane is established, or failed. */
+void worker_note_connect(struct lane *lane);
+/* May the lane begin one more, or does the database not know of too many? */
+bool worker_may_connect(const struct lane *lane);
+/* Tells control of new connections unless it has not answered yet; is_last: then, too. */
+void worker_tell_connects(struct worker *w, bool is_last);
+/* What it was told last is in the database. */
+void worker_connects_saved(struct worker *w);
 
 /* ---- worker_room.c */
 /* The lane has work and may not open a connection (lane->wait says why): if other queues hold what
@@ -260,6 +277,7 @@ void worker_share_bytes(struct worker *w);
 
 /* ---- worker_queue.c */
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site);
+bool worker_has_queue(struct worker *w, struct str name);
 void worker_queue_free(struct worker_queue *q);
 /* composing → ready. */
 void worker_queue_ready(struct worker_queue *q, struct job *plan);

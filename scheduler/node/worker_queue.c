@@ -14,6 +14,8 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
+/* Until then the database will know of the connections it does not know of now, or not. */
+#define SAVE_PAUSE_MS 100
 /* Who was parked is packed and claimed again within this. */
 #define BACK_MS 30000
 /* Messages a second that are none: halves never end. */
@@ -28,6 +30,11 @@ static bool has_name(const struct map_node *node, const void *key)
 static void on_wake(struct timer *timer)
 {
 	worker_touch(timer->owner);
+}
+
+bool worker_has_queue(struct worker *w, struct str name)
+{
+	return map_get(&w->queues, hash_str(name), has_name, &name) != NULL;
 }
 
 struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
@@ -400,6 +407,8 @@ static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now
 	/* A lane that waits for its rate needs no second connection. */
 	if (!lane_is_open(lane, now))
 		return lane->sessions > 0 ? LIMITER_ON_EVENT : lane->wait_until_ms;
+	if (!worker_may_connect(lane))
+		return now + SAVE_PAUSE_MS;
 	struct permit_path path = worker_path(lane, NULL);
 	int64_t at = lane_connection_ready_at(&path, now, &lane->wait);
 	/* Without a connection that is what it waits for. */
@@ -411,7 +420,7 @@ static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now
 /* Do those the lane has serve better than one more? */
 static bool has_spare(struct lane *lane, const struct site *site, int64_t now)
 {
-	int64_t cap = lane_messages_per_connection(&lane->limits);
+	int64_t cap = lane_messages_per_connection(&lane->limits, now);
 	int64_t until = spare_until(&lane->spare, site, cap == LIMIT_NONE ? INT64_MAX : cap, now);
 	if (until > 0)
 		worker_queue_wake(lane->queue, until);

@@ -236,6 +236,32 @@ static void limits_are_set_and_undone(void **state)
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
+/* What may have been open at a kill goes by the limits of then. */
+static void limits_of_connections_are_known_for_a_day(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	static const struct limit_scope lane = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	static const char *const settings[] = {"connections=70", "connections=3"};
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+		struct limit_rule rule = qq_rule(settings[i]);
+		WORKS(limit_store_set(f->conn, &rule, 0, &by_test, &err));
+	}
+	struct ip_pool_snapshot *s = load(f);
+	assert_int_equal(s->limits.count, 1);
+	assert_true(limit_most_connections(&s->past_limits, &lane, NULL, NOW, NOW) == 3);
+	assert_true(limit_most_connections(&s->past_limits, &lane, NULL, NOW - 60000, NOW) == 70);
+	ip_pool_snapshot_drop(s);
+	WORKS(pg_run_text(f->conn,
+			  "UPDATE edm.limit_rule SET set_at = set_at - interval '30 h',"
+			  " ended_at = ended_at - interval '27 h'",
+			  &err));
+	s = load(f);
+	assert_int_equal(s->past_limits.count, 1);
+	ip_pool_snapshot_drop(s);
+}
+
 static void pauses_are_made_and_lifted(void **state)
 {
 	struct fixture *f = *state;
@@ -359,8 +385,8 @@ static void lanes_and_usage_survive(void **state)
 		"INSERT INTO edm.limit_usage (bucket, node_id, incarnation, source_id, "
 		"sending_domain_id, campaign_id, messages, connections, target) VALUES "
 		"(date_trunc('minute', now()) - interval '3 h', 1, 1, 1, 0, 5, 40, 0, 'qq'),"
-		"(date_trunc('minute', now()) - interval '3 h', 1, 1, 1, 0, 5, 60, 0, 'qq'),"
-		"(date_trunc('minute', now()) - interval '3 h', 1, 2, 1, 0, 5, 1, 0, 'qq'),"
+		"(date_trunc('minute', now()) - interval '3 h', 1, 1, 1, 0, 5, 60, 3, 'qq'),"
+		"(date_trunc('minute', now()) - interval '3 h', 1, 2, 1, 0, 5, 1, 2, 'qq'),"
 		"(date_trunc('minute', now()) - interval '26 h', 1, 2, 1, 0, 5, 1, 0, 'qq'),"
 		"(date_trunc('minute', now()), 1, 2, 1, 0, 5, 9, 0, 'qq')",
 		&err));
@@ -368,6 +394,7 @@ static void lanes_and_usage_survive(void **state)
 	WORKS(usage_load(f->conn, 1, NOW, &usage, &err));
 	assert_int_equal(usage.count, 2);
 	assert_int_equal(usage.items[0].messages, 61);
+	assert_int_equal(usage.items[0].connections, 5);
 	assert_true(usage.items[0].at_ms <= NOW - 3 * 3600000 + 900000);
 	assert_true(usage.items[0].at_ms >= NOW - 3 * 3600000 - 60000);
 	assert_int_equal(usage.items[1].messages, 9);
@@ -415,9 +442,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sources_are_added_and_move), TEST(sources_are_changed),
-		TEST(limits_are_set_and_undone),  TEST(pauses_are_made_and_lifted),
-		TEST(routes_are_set_and_removed), TEST(providers_are_overridden),
-		TEST(lanes_and_usage_survive),	  TEST(a_node_loads_on_its_loop),
+		TEST(limits_are_set_and_undone),  TEST(limits_of_connections_are_known_for_a_day),
+		TEST(pauses_are_made_and_lifted), TEST(routes_are_set_and_removed),
+		TEST(providers_are_overridden),	  TEST(lanes_and_usage_survive),
+		TEST(a_node_loads_on_its_loop),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -421,6 +421,32 @@ def test_no_kill_of_a_day_is_forgotten(mailing, scope):
         mailing.stop(signal.SIGKILL)
 
 
+@pytest.mark.parametrize("how,limit,most", [(signal.SIGTERM, 20, 20), (signal.SIGKILL, 100, 36)],
+                         ids=["stopped", "killed"])
+@pytest.mark.parametrize("scope", [{"provider": "big"}, {"provider": "big", "total": True},
+                                   {"source": "s1"}, {}],
+                         ids=["lane", "provider", "source", "node"])  # fmt: skip
+def test_new_connections_of_an_hour_are_remembered(mailing, scope, how, limit, most):
+    """A kill leaves up to 64 behind that nobody wrote down: they count, whether there were any."""
+    mailing.provider("big", messages_per_connection=1)
+    mailing.source("s1")
+    first, second = mailing.campaign("c", {"big": 12}), mailing.campaign("d", {"big": 90})
+    mailing.limit(**scope, new_connections=(limit, "h"))
+    told = "SELECT coalesce(sum(connections), 0) FROM (SELECT max(connections) AS connections" \
+           " FROM limit_usage GROUP BY bucket, target, campaign_id) x"
+    mailing.start()
+    mailing.launch(first)
+    mailing.finished(first)
+    mailing.wait(lambda: mailing.db.value(told) >= 12, "all connections are in the usage")
+    mailing.stop(how)
+    mailing.start()
+    mailing.launch(second)
+    mailing.wait(lambda: len(mailing.log().connects()) >= most, "the limit is used up")
+    later = mailing.db.value("SELECT now() + interval '4 s'")
+    mailing.wait(lambda: mailing.db.value("SELECT min(beat_at) FROM node") > later, "beats")
+    assert len(mailing.log().connects()) == most
+
+
 def test_a_worker_that_had_nothing_to_do_gets_its_share(mailing):
     """All of a limit is with the other one by then, which goes on with its work."""
     for name in PROVIDERS:

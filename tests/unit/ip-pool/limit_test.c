@@ -164,9 +164,56 @@ static void a_rule_for_a_while_stands_over_the_lasting_one(void **state)
 	assert_true(caps.next_change_ms == 1000);
 }
 
+/* What a process might have open when it was killed goes by the limits of then. */
+static void the_most_connections_are_those_of_the_time(void **state)
+{
+	(void)state;
+	static const struct limit_scope lane = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	static const struct limit_scope campaign = {.level = LEVEL_CAMPAIGN, .campaign = 7};
+	struct limit_past items[4];
+	static const struct {
+		int64_t connections, set_ms, until_ms, campaign;
+	} rules[] = {
+		{50, 1000, 2000, 0},
+		{3, 2000, LIMIT_FOREVER, 0},
+		{200, 5000, 6000, 0},
+		{9, 4000, LIMIT_FOREVER, 7},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		items[i].rule = (struct limit_rule){.id = (int64_t)i + 1,
+						    .campaign = rules[i].campaign,
+						    .provider = STR("qq"),
+						    .until_ms = rules[i].until_ms};
+		if (rules[i].campaign != 0)
+			items[i].rule.provider = STR("");
+		limit_values_init(&items[i].rule.values);
+		items[i].rule.values.connections = rules[i].connections;
+		items[i].set_ms = rules[i].set_ms;
+	}
+	const struct limit_history all = {items, ARRAY_LEN(items)};
+	static const struct {
+		int64_t from_ms, to_ms, want;
+	} cases[] = {
+		{0, 999, LIMIT_DEFAULT_CONNECTIONS},
+		{0, 1500, 50},
+		{1500, 2500, 50},
+		{2000, 4999, 3},
+		{2500, 5000, 200},
+		{5999, 9000, 200},
+		{6000, 9000, 3},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_true(limit_most_connections(&all, &lane, NULL, cases[i].from_ms,
+						   cases[i].to_ms) == cases[i].want);
+	assert_true(limit_most_connections(&all, &campaign, NULL, 3999, 9000) == LIMIT_NONE);
+	assert_true(limit_most_connections(&all, &campaign, NULL, 4000, 9000) == 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_most_connections_are_those_of_the_time),
 		cmocka_unit_test(settings_are_parsed),
 		cmocka_unit_test(durations_are_parsed),
 		cmocka_unit_test(rules_that_cannot_work_are_refused),

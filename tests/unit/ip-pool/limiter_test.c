@@ -399,6 +399,68 @@ static void not_blank_while_there_is_a_limit(void **state)
 	assert_false(limiter_is_blank(&w.limiter, w.now));
 }
 
+static int64_t count_of(struct limiter *l, enum limit_kind kind, enum limit_period period,
+			int64_t now)
+{
+	return limiter_counted(l, limit_meter(kind, period), now);
+}
+
+/* A limit over all lanes of a site that comes while they are at work. */
+static void a_limiter_made_later_counts_what_others_counted(void **state)
+{
+	(void)state;
+	static const struct limit_scope scope = {.level = LEVEL_PROVIDER,
+						 .site = STR_INIT("mx.peer.example")};
+	static struct limiter lanes[2], all;
+	const int64_t then = 1000000, now = then + 30000;
+	for (int i = 0; i < 2; i++) {
+		limiter_init(&lanes[i], &scope, then);
+		for (int k = 0; k < 3; k++) {
+			limiter_take_connection(&lanes[i], then);
+			limiter_settle_connection(&lanes[i], then + 50);
+			limiter_take_message(&lanes[i], then + 100);
+		}
+		limiter_end_message(&lanes[i], then + 200);
+		limiter_end_connection(&lanes[i]);
+	}
+	limiter_distrust(&lanes[1], 5, now + 2000, then, now);
+	limiter_init(&all, &scope, now);
+	for (int i = 0; i < 2; i++) {
+		limiter_merge(&all, &lanes[i], now);
+		for (int k = 0; k < 2; k++) {
+			limiter_adopt_message(&all);
+			limiter_adopt_connection(&all, true, k == 0);
+		}
+	}
+	assert_true(limiter_open_connections(&all, now) == 4 + 5);
+	assert_true(count_of(&all, LIMIT_NEW_CONNECTIONS, LIMIT_MINUTE, now) == 6);
+	assert_true(count_of(&all, LIMIT_NEW_CONNECTIONS, LIMIT_DAY, now) == 6);
+	/* Two ended, five that nobody wrote down, four under way. */
+	assert_true(count_of(&all, LIMIT_MESSAGES, LIMIT_HOUR, now) == 11);
+	assert_true(count_of(&all, LIMIT_MESSAGES, LIMIT_SECOND, now) == 9);
+	assert_true(tally_is_spent(&all.messages, LIMIT_MINUTE, now));
+	for (int k = 0; k < 4; k++)
+		limiter_end_message(&all, now + 10);
+	assert_true(count_of(&all, LIMIT_MESSAGES, LIMIT_HOUR, now + 10) == 11);
+	assert_true(count_of(&all, LIMIT_MESSAGES, LIMIT_HOUR, now + 4000000) == 0);
+}
+
+static void restart_rebuilds_new_connections_from_usage(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct limiter_wait wait;
+	world_init(&w, 5, LIMIT_HOUR, 1000);
+	w.rule.values.new_connections[LIMIT_HOUR] = 10;
+	limiter_bind(&w.limiter, &w.rules, NULL, w.now);
+	limiter_add_connects(&w.limiter, w.now - 60000, 9, w.now);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) == w.now);
+	limiter_add_connects(&w.limiter, w.now - 30000, 1, w.now);
+	assert_true(limiter_connection_ready_at(&w.limiter, w.now, &wait) > w.now + 50 * 60000);
+	assert_int_equal(wait.kind, LIMIT_NEW_CONNECTIONS);
+	assert_int_equal(wait.period, LIMIT_HOUR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_rule_that_ends_gives_way),
 		cmocka_unit_test(blank_a_day_after_the_last_message),
 		cmocka_unit_test(not_blank_while_there_is_a_limit),
+		cmocka_unit_test(a_limiter_made_later_counts_what_others_counted),
+		cmocka_unit_test(restart_rebuilds_new_connections_from_usage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

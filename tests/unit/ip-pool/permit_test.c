@@ -120,6 +120,20 @@ static void connections_ask_source_provider_and_node(void **state)
 	}
 }
 
+/* A rule that ends by itself does so for what a connection carries, too. */
+static void messages_per_connection_end_with_their_rule(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	limit(&f, LEVEL_LANE, "messages-per-connection=5");
+	limit(&f, LEVEL_LANE, "messages-per-connection=9");
+	f.rules[1].until_ms = NOW + 1000;
+	lane_limits_bind(&f.lane, &f.all, NULL, NOW);
+	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 999), 9);
+	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 1000), 5);
+}
+
 static void a_given_permit_is_as_if_never_taken(void **state)
 {
 	(void)state;
@@ -560,6 +574,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_level_binds),
 		cmocka_unit_test(connections_ask_source_provider_and_node),
+		cmocka_unit_test(messages_per_connection_end_with_their_rule),
 		cmocka_unit_test(a_given_permit_is_as_if_never_taken),
 		cmocka_unit_test(a_throttle_cuts_and_an_unknown_user_does_not),
 		cmocka_unit_test(a_block_rests_the_lane_and_climbs),

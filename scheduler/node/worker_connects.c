@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * New connections as limits by the hour and day must find them after a restart: lanes tell control,
+ * which counts them in the ledger's flush. What the database does not know of a lane yet is bounded
+ * (CONNECTS_AHEAD), so that after a kill it is known how many there may have been. See
+ * worker_private.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "scheduler/node/worker_private.h"
+
+static int64_t unsaved(const struct lane *lane)
+{
+	return lane->connecting + lane->connects_new + lane->connects_told;
+}
+
+void worker_note_connect(struct lane *lane)
+{
+	struct worker *w = lane->queue->worker;
+	lane->connects_new++;
+	if (list_is_empty(&lane->connected))
+		list_push_back(&w->connected, &lane->connected);
+	w->wants_connects |= unsaved(lane) >= CONNECTS_AHEAD / 2;
+}
+
+bool worker_may_connect(const struct lane *lane)
+{
+	return unsaved(lane) < CONNECTS_AHEAD;
+}
+
+static struct work_connects *report(struct worker *w)
+{
+	size_t most = 0;
+	LIST_EACH (it, &w->connected)
+		most++;
+	struct work_connects *c = xcalloc(1, sizeof(*c) + most * sizeof(c->items[0]));
+	c->worker = w->options.index;
+	LIST_EACH (it, &w->connected) {
+		struct lane *lane = LIST_ITEM(it, struct lane, connected);
+		if (lane->connects_new == 0)
+			continue;
+		struct work_connect_item *item = &c->items[c->count++];
+		item->source = lane->source->id;
+		item->connections = lane->connects_new;
+		must(str_to_cstr(lane->queue->name, item->target, sizeof(item->target)) == 0);
+		lane->connects_told += lane->connects_new;
+		lane->connects_new = 0;
+	}
+	return c;
+}
+
+void worker_tell_connects(struct worker *w, bool is_last)
+{
+	if (list_is_empty(&w->connected) || (w->tells_connects && !is_last))
+		return;
+	struct work_connects *c = report(w);
+	if (c->count == 0) {
+		free(c);
+		return;
+	}
+	w->wants_connects = false;
+	w->tells_connects = true;
+	c->next = work_post_undo(&w->posts, LETTER_CONNECTS);
+	must(work_post(&w->posts, LETTER_CONNECTS, c) == NULL);
+}
+
+void worker_connects_saved(struct worker *w)
+{
+	w->tells_connects = false;
+	LIST_EACH (it, &w->connected) {
+		struct lane *lane = LIST_ITEM(it, struct lane, connected);
+		bool was_full = !worker_may_connect(lane);
+		lane->connects_told = 0;
+		if (lane->connects_new == 0)
+			list_remove(&lane->connected);
+		if (was_full)
+			worker_touch(lane->queue);
+	}
+}
