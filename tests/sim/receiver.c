@@ -82,6 +82,8 @@ void receiver_disconnect(struct receiver *r, uint32_t source)
 	struct receiver_source *s = &r->sources[source % RECEIVER_SOURCES];
 	must(s->open > 0);
 	s->open--;
+	if (r->on_close != NULL)
+		r->on_close(r->observer, source);
 }
 
 /* ------------------------------------------------------------------------------------ messages */
@@ -242,4 +244,10 @@ struct receiver_reply receiver_mail(struct receiver *r, const struct receiver_ma
 	if (takes_it)
 		r->host_accepted[host]++;
 	return reply;
+}
+
+void receiver_answered(struct receiver *r, const struct receiver_mail *mail)
+{
+	if (r->on_answer != NULL)
+		r->on_answer(r->observer, mail);
 }

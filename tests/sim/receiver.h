@@ -74,6 +74,7 @@ struct receiver_mail {
 	uint32_t source;
 	int32_t domain, campaign;
 	uint64_t recipient;
+	int64_t nth; /* on its connection, from 1 */
 };
 
 struct receiver {
@@ -87,9 +88,12 @@ struct receiver {
 	/* Of all sources, since the last receiver_clear. */
 	int64_t accepted, refused, connects, refused_connects;
 	int64_t host_accepted[32];
-	/* Told of every MAIL and connect(), for counting limits of ours. NULL = nobody. */
-	void (*on_mail)(void *observer, const struct receiver_mail *mail, int64_t now);
+	/* Told of every connection that is taken and its end, every MAIL and its final reply (or
+	 * the end of its connection), for counting limits of ours. NULL = nobody. */
 	void (*on_open)(void *observer, uint32_t source, int64_t open, int64_t now);
+	void (*on_close)(void *observer, uint32_t source);
+	void (*on_mail)(void *observer, const struct receiver_mail *mail, int64_t now);
+	void (*on_answer)(void *observer, const struct receiver_mail *mail);
 	void *observer;
 };
 
@@ -108,5 +112,7 @@ struct receiver_reply receiver_connect(struct receiver *r, uint32_t source, int 
 void receiver_disconnect(struct receiver *r, uint32_t source);
 struct receiver_reply receiver_mail(struct receiver *r, const struct receiver_mail *mail, int host,
 				    int64_t now);
+/* The final reply to it leaves, or its connection has ended. */
+void receiver_answered(struct receiver *r, const struct receiver_mail *mail);
 
 #endif

@@ -1,200 +1,233 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operators change limits at random while mail flows, the process is stopped, killed and suspended:
- * whatever happens, no window of any length sees more than its limit, as the receivers count it.
+ * Operators change limits of every kind and level at random while mail flows, the process is
+ * stopped, killed and suspended: whatever happens, no window of any length sees more than its
+ * limit, as the receivers count it.
  */
 #include <stdlib.h>
 
 #include "tests/sim/bars.h"
+#include "tests/sim/meters.h"
 #include "tests/sim/world.h"
 
-#define EDITS 40
-#define METERS 16
-#define PERIODS 4
-/* A MAIL sent before an edit arrives so long after it at most. */
-#define GRACE_MS 100
-
-static const int64_t periods_ms[PERIODS] = {SECOND, MINUTE, HOUR, DAY};
-
-/* Everything one rule of a scope may limit, and what came that it concerns. */
-struct meter {
-	struct limit_rule scope; /* without values */
-	int64_t limits[PERIODS], until_ms[PERIODS];
-	int64_t before[PERIODS];    /* the limit before the last edit … */
-	int64_t edited_ms[PERIODS]; /* … which was then */
-	int64_t *times;		    /* of every MAIL it concerns */
-	size_t count, room;
-	size_t first[PERIODS]; /* of those within the period */
-};
+#define EDITS 120
+/* So many clauses are edited in a world: few enough to be met again. */
+#define CHOSEN 16
 
 struct counting {
 	struct world w;
-	struct meter meters[METERS];
-	size_t meter_count;
-	int64_t over, mails, edits;
-	struct receiver *receivers[2];
+	struct meters meters;
+	int64_t edits;
 };
 
-static const char *const targets[2] = {"outlook", "netease"};
+static const char *const targets[METERS_TARGETS] = {"outlook", "netease", "mx.peer.example"};
 static const char *const sources[2] = {"mx1", "mx2"};
+/* Of world.c: the first and the third campaign. */
+static const int campaigns[2] = {0, 2};
+static const char *const domains[2] = {"a.example", "b.example"};
 
-static bool concerns(const struct meter *m, int receiver, const struct receiver_mail *mail)
+/* ------------------------------------------------------------------------------ what is counted */
+
+struct post { /* a receiver's place */
+	struct counting *counting;
+	int target;
+};
+
+static void on_open(void *observer, uint32_t source, int64_t open, int64_t now)
 {
-	const struct limit_rule *r = &m->scope;
-	if (r->campaign != 0 && r->campaign != mail->campaign)
-		return false;
-	if (r->source.len > 0 && !str_equals(r->source, str_from(sources[mail->source - 1])))
-		return false;
-	return r->provider.len == 0 || str_equals(r->provider, str_from(targets[receiver]));
+	struct post *p = observer;
+	(void)open;
+	meters_open(&p->counting->meters, p->target, source, now);
 }
 
-/* What the operator's rule allows at now; the one before while what was sent under it may come. */
-static int64_t limit_at(const struct meter *m, int p, int64_t now)
+static void on_close(void *observer, uint32_t source)
 {
-	bool is_over = m->until_ms[p] <= now - GRACE_MS;
-	int64_t limit = is_over ? LIMIT_NONE : m->limits[p];
-	bool is_fresh = now - m->edited_ms[p] <= GRACE_MS;
-	if (limit == LIMIT_NONE || (is_fresh && m->before[p] == LIMIT_NONE))
-		return INT64_MAX;
-	return is_fresh && m->before[p] > limit ? m->before[p] : limit;
+	struct post *p = observer;
+	meters_close(&p->counting->meters, p->target, source);
 }
 
-static void count_on(struct counting *c, struct meter *m, int64_t now)
+static void on_mail(void *observer, const struct receiver_mail *mail, int64_t now)
 {
-	if (m->count == m->room) {
-		m->room = m->room ? 2 * m->room : 4096;
-		m->times = xrealloc(m->times, m->room * sizeof(m->times[0]));
-	}
-	m->times[m->count++] = now;
-	for (int p = 0; p < PERIODS; p++) {
-		while (m->times[m->first[p]] <= now - periods_ms[p])
-			m->first[p]++;
-		if ((int64_t)(m->count - m->first[p]) > limit_at(m, p, now))
-			c->over++;
-	}
+	struct post *p = observer;
+	meters_mail(&p->counting->meters, p->target, mail, now);
 }
 
-static void count_mail(struct counting *c, int receiver, const struct receiver_mail *mail,
-		       int64_t now)
+static void on_answer(void *observer, const struct receiver_mail *mail)
 {
-	c->mails++;
-	for (size_t i = 0; i < c->meter_count; i++)
-		if (concerns(&c->meters[i], receiver, mail))
-			count_on(c, &c->meters[i], now);
+	struct post *p = observer;
+	meters_answer(&p->counting->meters, p->target, mail);
 }
 
-static void count_first(void *observer, const struct receiver_mail *mail, int64_t now)
+static size_t gauge(struct counting *c, uint32_t source, int target, int32_t domain,
+		    int32_t campaign)
 {
-	count_mail(observer, 0, mail, now);
+	struct gauge what = {
+		.source = source, .target = target, .domain = domain, .campaign = campaign};
+	return meters_gauge(&c->meters, &what);
 }
 
-static void count_second(void *observer, const struct receiver_mail *mail, int64_t now)
+static void add_lanes(struct counting *c, int target)
 {
-	count_mail(observer, 1, mail, now);
-}
-
-/* -------------------------------------------------------------------------------------- edits */
-
-static void add_meter(struct counting *c, const struct limit_rule *scope)
-{
-	struct meter *m = &c->meters[c->meter_count++];
-	*m = (struct meter){.scope = *scope};
-	for (int p = 0; p < PERIODS; p++) {
-		m->limits[p] = m->before[p] = LIMIT_NONE;
-		m->until_ms[p] = LIMIT_FOREVER;
-	}
-}
-
-/* Lanes, sources, providers over all sources, campaigns, the node. */
-static void add_meters(struct counting *c)
-{
+	struct str provider = str_from(targets[target]);
+	size_t lanes[2], all = gauge(c, 0, target, 0, 0);
 	for (int s = 0; s < 2; s++) {
-		struct limit_rule source = {.source = str_from(sources[s])};
-		add_meter(c, &source);
-		for (int t = 0; t < 2; t++) {
-			struct limit_rule lane = {.source = str_from(sources[s]),
-						  .provider = str_from(targets[t])};
-			add_meter(c, &lane);
-		}
-		struct limit_rule total = {.provider = str_from(targets[s]), .is_total = true};
-		add_meter(c, &total);
-		struct limit_rule campaign = {.campaign = s + 1};
-		add_meter(c, &campaign);
+		lanes[s] = gauge(c, (uint32_t)s + 1, target, 0, 0);
+		meters_add(
+			&c->meters,
+			&(struct limit_rule){.source = str_from(sources[s]), .provider = provider},
+			&lanes[s], 1);
 	}
-	add_meter(c, &(struct limit_rule){.campaign = 0});
+	meters_add(&c->meters, &(struct limit_rule){.provider = provider}, lanes, 2);
+	meters_add(&c->meters, &(struct limit_rule){.provider = provider, .is_total = true}, &all,
+		   1);
 }
 
-/* A number for a period that is felt: around what goes through in it without. */
-static int64_t some_limit(struct world *w, int period)
+static void add_senders(struct counting *c, int i)
 {
-	static const int64_t most[PERIODS] = {30, 900, 9000, 20000};
-	return world_pick(w, 1, most[period] * world_pick(w, 1, 10) / 10);
+	size_t source = gauge(c, (uint32_t)i + 1, -1, 0, 0);
+	size_t campaign = gauge(c, 0, -1, 0, campaigns[i] + 1);
+	size_t places[METERS_TARGETS];
+	for (int t = 0; t < METERS_TARGETS; t++) {
+		places[t] = gauge(c, 0, t, campaigns[i] / 2 + 1, 0);
+		meters_add(&c->meters,
+			   &(struct limit_rule){.domain = str_from(domains[i]),
+						.provider = str_from(targets[t])},
+			   &places[t], 1);
+	}
+	meters_add(&c->meters, &(struct limit_rule){.domain = str_from(domains[i])}, places,
+		   METERS_TARGETS);
+	meters_add(&c->meters, &(struct limit_rule){.source = str_from(sources[i])}, &source, 1);
+	meters_add(&c->meters, &(struct limit_rule){.campaign = campaigns[i] + 1}, &campaign, 1);
+}
+
+/* Keeps some of each kind. */
+static void choose(struct counting *c)
+{
+	static const enum limit_kind kinds[] = {LIMIT_CONNECTIONS, LIMIT_NEW_CONNECTIONS,
+						LIMIT_MESSAGES,	   LIMIT_NEW_CONNECTIONS,
+						LIMIT_MESSAGES,	   LIMIT_MESSAGES_PER_CONNECTION};
+	for (size_t i = 0; i < CHOSEN; i++) {
+		size_t pick;
+		do
+			pick = (size_t)world_pick(&c->w, (int64_t)i,
+						  (int64_t)c->meters.clause_count - 1);
+		while (clause_kind(&c->meters.clauses[pick]) != kinds[i % ARRAY_LEN(kinds)]);
+		struct clause chosen = c->meters.clauses[pick];
+		c->meters.clauses[pick] = c->meters.clauses[i];
+		c->meters.clauses[i] = chosen;
+	}
+	c->meters.clause_count = CHOSEN;
+}
+
+/* Lanes, sources, providers over each source and over all, sending domains there, campaigns, the
+ * node. */
+static void add_clauses(struct counting *c)
+{
+	size_t node = gauge(c, 0, -1, 0, 0);
+	for (int t = 0; t < METERS_TARGETS; t++)
+		add_lanes(c, t);
+	for (int i = 0; i < 2; i++)
+		add_senders(c, i);
+	meters_add(&c->meters, &(struct limit_rule){.campaign = 0}, &node, 1);
+	choose(c);
+}
+
+/* --------------------------------------------------------------------------------- what happens */
+
+/* A number that is felt: around what goes through without it. */
+static int64_t some_limit(struct world *w, int number)
+{
+	static const int64_t most[METERS_NUMBERS] = {20, 4, 30, 120, 240, 30, 600, 3000, 6000, 20};
+	return world_pick(w, 1, most[number] * world_pick(w, 1, 10) / 10 + 1);
 }
 
 static void edit(struct counting *c)
 {
-	struct meter *m = &c->meters[world_pick(&c->w, 0, (int64_t)c->meter_count - 1)];
-	int p = (int)world_pick(&c->w, 0, PERIODS - 1);
-	struct limit_rule rule = m->scope;
-	/* Of one scope and period a rule that ends by itself is the last: what was before would
-	 * hold again. */
-	bool ends = c->edits > EDITS / 2 && world_pick(&c->w, 0, 3) == 0;
-	if (m->until_ms[p] != LIMIT_FOREVER)
-		return;
-	rule.until_ms =
-		ends ? world_now(&c->w) + world_pick(&c->w, 1, 600) * SECOND : LIMIT_FOREVER;
-	limit_values_init(&rule.values);
-	rule.values.messages[p] = some_limit(&c->w, p);
-	m->before[p] = m->limits[p];
-	m->limits[p] = rule.values.messages[p];
-	m->until_ms[p] = rule.until_ms;
-	m->edited_ms[p] = world_now(&c->w);
+	struct clause *clause = &c->meters.clauses[world_pick(&c->w, 0, CHOSEN - 1)];
+	int64_t now = world_now(&c->w);
+	int64_t until_ms = LIMIT_FOREVER;
 	c->edits++;
+	if (world_pick(&c->w, 0, 3) == 0) {
+		struct limit_rule any = clause_rule(clause, 1, LIMIT_FOREVER);
+		clause_unset(clause, now);
+		world_unset(&c->w, &any);
+		return;
+	}
+	if (world_pick(&c->w, 0, 2) == 0)
+		until_ms = now + world_pick(&c->w, 1, 600) * SECOND;
+	int64_t limit = some_limit(&c->w, clause->number);
+	struct limit_rule rule = clause_rule(clause, limit, until_ms);
+	clause_state(clause, limit, until_ms, now);
 	world_limit(&c->w, &rule);
 }
 
 static void do_something(struct counting *c)
 {
-	switch (world_pick(&c->w, 0, 9)) {
+	switch (world_pick(&c->w, 0, 19)) {
 	case 0:
+	case 1:
 		world_restart(&c->w, true, world_pick(&c->w, 0, 20) * SECOND);
 		break;
-	case 1:
 	case 2:
+	case 3:
 		world_restart(&c->w, false, world_pick(&c->w, 0, 30) * SECOND);
 		break;
-	case 3:
+	case 4:
+		c->meters.slept_ms = world_now(&c->w);
 		world_sleep(&c->w, world_pick(&c->w, 1, 7200) * SECOND);
+		c->meters.woke_ms = world_now(&c->w);
 		break;
 	default:
 		edit(c);
 	}
-	world_run(&c->w, world_pick(&c->w, 1, 400) * SECOND);
+	/* Often another thing happens at once. */
+	bool is_soon = world_pick(&c->w, 0, 2) == 0;
+	world_run(&c->w, is_soon ? world_pick(&c->w, 1, 200) : world_pick(&c->w, 1, 80) * SECOND);
 }
 
 void play_limits(uint64_t seed, struct bars *out)
 {
 	static struct counting c;
-	c = (struct counting){.over = 0};
+	struct post posts[METERS_TARGETS];
+	c = (struct counting){.edits = 0};
 	world_open(&c.w, seed);
 	(void)world_source(&c.w, NULL);
 	(void)world_source(&c.w, NULL);
-	for (int i = 0; i < 2; i++) {
-		c.receivers[i] = world_receiver(&c.w, targets[i], 2, world_pick(&c.w, 20, 2000));
-		c.receivers[i]->observer = &c;
-		c.receivers[i]->on_mail = i == 0 ? count_first : count_second;
+	for (int i = 0; i < METERS_TARGETS; i++) {
+		posts[i] = (struct post){&c, i};
+		struct receiver *r =
+			world_receiver(&c.w, targets[i], 2, world_pick(&c.w, 100, 4000));
+		r->observer = &posts[i];
+		r->on_open = on_open;
+		r->on_close = on_close;
+		r->on_mail = on_mail;
+		r->on_answer = on_answer;
 		for (int k = 0; k < 2; k++)
-			(void)world_crowd(&c.w, k, c.receivers[i], 1000000);
+			(void)world_crowd(&c.w, campaigns[k], r, 1000000);
 	}
-	add_meters(&c);
+	add_clauses(&c);
 	world_start(&c.w);
 	world_run(&c.w, 10 * SECOND);
 	while (c.edits < EDITS)
 		do_something(&c);
-	int64_t mails = c.mails, over = c.over;
 	world_close(&c.w);
-	for (size_t i = 0; i < c.meter_count; i++)
-		free(c.meters[i].times);
-	bar_note(out, "messages over a limit", (double)over, 0, 0);
-	bar_note(out, "messages counted", (double)mails, 1000, 1e9);
+	const struct meters *m = &c.meters;
+	static const struct {
+		enum limit_kind kind;
+		const char *over;
+	} kinds[] = {
+		{LIMIT_CONNECTIONS, "connections over a limit"},
+		{LIMIT_NEW_CONNECTIONS, "new connections over a limit"},
+		{LIMIT_MESSAGES, "messages over a limit"},
+		{LIMIT_MESSAGES_PER_CONNECTION, "messages over a limit of their connection"},
+	};
+	int64_t felt = 0;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		bar_note(out, kinds[i].over, (double)meters_over(m, kinds[i].kind), 0, 0);
+		felt += meters_felt(m, kinds[i].kind);
+	}
+	bar_note(out, "limits that were used up", (double)felt, 4, 1e9);
+	bar_note(out, "messages counted", (double)m->mails, 1000, 1e9);
+	bar_note(out, "connections counted", (double)m->connects, 100, 1e9);
+	meters_done(&c.meters);
 }

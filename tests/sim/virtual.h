@@ -31,6 +31,8 @@ uint64_t virtual_random(void);
 int64_t virtual_jitter(int64_t ms);
 /* Who answers at 10.N.H.x: receivers[N], host H. Borrowed. */
 void virtual_receivers(struct receiver *const *receivers, size_t count);
+/* What is still on its way to them arrives. */
+void virtual_net_end(void);
 /* Bytes a composed message is taken to have. */
 #define VIRTUAL_MESSAGE_BYTES 10240
 

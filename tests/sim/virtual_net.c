@@ -22,6 +22,7 @@ enum step {
 	BODY,	  /* taken: 354 is on its way back */
 	HELD,	  /* complete but for its terminator */
 	DOT,	  /* the terminator is on its way, and the receiver at work */
+	ANSWERED, /* its final reply is on its way back */
 	GIVEN_UP, /* by us, with something under way */
 	QUITTING, /* our QUIT is on its way */
 	CLOSING,  /* the peer's end is on its way */
@@ -36,6 +37,9 @@ struct session {
 	uint32_t source;
 	enum step step;
 	bool is_counted; /* the receiver has it among its open connections */
+	bool is_at_work; /* the receiver owes mail its final reply */
+	struct receiver_mail mail;
+	int64_t reply_ms; /* what the final reply takes on its way back */
 	struct timer timer;
 	void *tag; /* what is under way */
 	struct receiver_reply reply;
@@ -48,11 +52,23 @@ struct net {
 	size_t sessions;
 };
 
+/* The end of a connection we gave up, on its way to the receiver. */
+struct farewell {
+	struct list node; /* machine_farewells */
+	struct timer timer;
+	struct loop *loop;
+	struct receiver *receiver;
+	uint32_t source;
+	bool is_at_work;
+	struct receiver_mail mail;
+};
+
 static void mail_arrives(struct session *s);
 
 static struct net machine_net;
 static struct receiver *const *machine_receivers;
 static size_t machine_receiver_count;
+static struct list machine_farewells = {&machine_farewells, &machine_farewells};
 
 void virtual_receivers(struct receiver *const *receivers, size_t count)
 {
@@ -113,11 +129,58 @@ static struct outcome outcome_of(const char *line, enum outcome_stage stage)
 	return o;
 }
 
+static void be_answered(struct session *s)
+{
+	if (s->is_at_work)
+		receiver_answered(s->receiver, &s->mail);
+	s->is_at_work = false;
+}
+
 static void leave_receiver(struct session *s)
 {
+	be_answered(s);
 	if (s->is_counted)
 		receiver_disconnect(s->receiver, s->source);
 	s->is_counted = false;
+}
+
+static void arrive_farewell(struct farewell *f)
+{
+	if (f->is_at_work)
+		receiver_answered(f->receiver, &f->mail);
+	receiver_disconnect(f->receiver, f->source);
+	timer_clear(f->loop, &f->timer);
+	list_remove(&f->node);
+	free(f);
+}
+
+static void on_farewell(struct timer *t)
+{
+	arrive_farewell(t->owner);
+}
+
+/* It is over for us; the receiver hears of it half a trip later. */
+static void say_farewell(struct session *s)
+{
+	if (!s->is_counted)
+		return;
+	struct farewell *f = xcalloc(1, sizeof(*f));
+	*f = (struct farewell){.timer = {.on_due = on_farewell, .owner = f},
+			       .loop = s->loop,
+			       .receiver = s->receiver,
+			       .source = s->source,
+			       .is_at_work = s->is_at_work,
+			       .mail = s->mail};
+	list_init(&f->node);
+	list_push_back(&machine_farewells, &f->node);
+	timer_set(f->loop, &f->timer, loop_now_ms(f->loop) + s->receiver->rtt_ms / 2);
+	s->is_counted = s->is_at_work = false;
+}
+
+void virtual_net_end(void)
+{
+	while (!list_is_empty(&machine_farewells))
+		arrive_farewell(LIST_ITEM(list_first(&machine_farewells), struct farewell, node));
 }
 
 static void finish(struct session *s)
@@ -178,15 +241,18 @@ static void be_refused(struct session *s)
 static void mail_arrives(struct session *s)
 {
 	const struct work_job *job = s->tag;
-	struct receiver_mail mail = {.source = s->source,
-				     .domain = job->campaign->sending_domain,
-				     .campaign = job->campaign->id,
-				     .recipient = job->rid};
-	s->reply = receiver_mail(s->receiver, &mail, s->host, loop_now_ms(s->loop));
+	s->mail = (struct receiver_mail){.source = s->source,
+					 .domain = job->campaign->sending_domain,
+					 .campaign = job->campaign->id,
+					 .recipient = job->rid,
+					 .nth = s->mail.nth + 1};
+	s->is_at_work = true;
+	s->reply = receiver_mail(s->receiver, &s->mail, s->host, loop_now_ms(s->loop));
 	if (s->reply.what == RECEIVER_TAKES) {
 		take_step(s, BODY, half_trip(s));
 		return;
 	}
+	be_answered(s);
 	if (s->reply.closes)
 		leave_receiver(s);
 	take_step(s, TURNED, half_trip(s));
@@ -244,6 +310,10 @@ static void on_due(struct timer *t)
 		s->events->on_wants_commit(s->owner, s, s->tag);
 		return;
 	case DOT:
+		be_answered(s);
+		take_step(s, ANSWERED, s->reply_ms);
+		return;
+	case ANSWERED:
 		be_delivered(s);
 		return;
 	case GIVEN_UP:
@@ -303,13 +373,15 @@ bool session_commit(struct session *s)
 	if (s->step != HELD)
 		return false;
 	int64_t at_work = virtual_jitter(s->receiver->service_ms);
-	take_step(s, DOT, half_trip(s) + at_work + half_trip(s));
+	int64_t there_ms = half_trip(s);
+	s->reply_ms = half_trip(s);
+	take_step(s, DOT, there_ms + at_work);
 	return true;
 }
 
 bool session_is_written(const struct session *s)
 {
-	return s->step == DOT;
+	return s->step == DOT || s->step == ANSWERED;
 }
 
 /* What was handed to the kernel arrives all the same. */
@@ -317,6 +389,7 @@ void session_abort(struct session *s)
 {
 	if (s->step == MAIL)
 		mail_arrives(s);
+	say_farewell(s);
 	take_step(s, GIVEN_UP, 0);
 }
 

@@ -210,6 +210,9 @@ static struct identity *identity_of(const struct world *w)
 	struct limit_rule *rules = arena_alloc(&pool->arena, sizeof(w->limits));
 	memcpy(rules, w->limits, sizeof(w->limits));
 	pool->limits = (struct limit_rules){rules, w->limit_count};
+	struct limit_past *past = arena_alloc(&pool->arena, sizeof(w->past_limits));
+	memcpy(past, w->past_limits, sizeof(w->past_limits));
+	pool->past_limits = (struct limit_history){past, w->past_limit_count};
 	int status = provider_table_builtin(NULL, 0, &pool->providers, &err);
 	must(status == 0);
 	add_lanes(w, pool);
@@ -295,21 +298,77 @@ void world_reload(struct world *w)
 	send_reload(w);
 }
 
+static bool states_the_same(const int64_t *a, const int64_t *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((a[i] == LIMIT_NONE) != (b[i] == LIMIT_NONE))
+			return false;
+	return true;
+}
+
+static bool is_like(const struct limit_rule *a, const struct limit_rule *b)
+{
+	const struct limit_values *x = &a->values;
+	const struct limit_values *y = &b->values;
+	return str_equals(a->provider, b->provider) && str_equals(a->source, b->source) &&
+	       str_equals(a->domain, b->domain) && a->campaign == b->campaign &&
+	       a->is_total == b->is_total && states_the_same(&x->connections, &y->connections, 1) &&
+	       states_the_same(&x->messages_per_connection, &y->messages_per_connection, 1) &&
+	       states_the_same(x->new_connections, y->new_connections, LIMIT_PERIOD_COUNT) &&
+	       states_the_same(x->messages, y->messages, LIMIT_PERIOD_COUNT);
+}
+
+static void keep_past(struct world *w, const struct limit_rule *rule)
+{
+	if (rule->values.connections == LIMIT_NONE)
+		return;
+	must(w->past_limit_count < WORLD_PAST);
+	w->past_limits[w->past_limit_count++] = (struct limit_past){*rule, world_now(w)};
+}
+
+static void end_past(struct world *w, int64_t id)
+{
+	for (size_t i = 0; i < w->past_limit_count; i++)
+		if (w->past_limits[i].rule.id == id &&
+		    w->past_limits[i].rule.until_ms > world_now(w))
+			w->past_limits[i].rule.until_ms = world_now(w);
+}
+
+static void remove_rules(struct world *w, const struct limit_rule *rule, bool lasting, bool ending)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < w->limit_count; i++) {
+		bool is_lasting = w->limits[i].until_ms == LIMIT_FOREVER;
+		bool is_meant = is_lasting ? lasting : ending;
+		if (!is_meant || !is_like(&w->limits[i], rule))
+			w->limits[kept++] = w->limits[i];
+		else
+			end_past(w, w->limits[i].id);
+	}
+	w->limit_count = kept;
+}
+
 void world_limit(struct world *w, const struct limit_rule *rule)
 {
-	if (w->limit_count == WORLD_RULES) {
-		memmove(&w->limits[0], &w->limits[1], sizeof(w->limits) - sizeof(w->limits[0]));
-		w->limit_count--;
-	}
+	bool is_lasting = rule->until_ms == LIMIT_FOREVER;
+	remove_rules(w, rule, is_lasting, !is_lasting);
+	must(w->limit_count < WORLD_RULES);
 	w->limits[w->limit_count] = *rule;
-	w->limits[w->limit_count].id = (int64_t)w->limit_count + 1;
-	w->limit_count++;
+	w->limits[w->limit_count].id = ++w->limit_id;
+	keep_past(w, &w->limits[w->limit_count++]);
+	world_reload(w);
+}
+
+void world_unset(struct world *w, const struct limit_rule *rule)
+{
+	remove_rules(w, rule, true, true);
 	world_reload(w);
 }
 
 /* The worker ends what it has; killed, within the very moment, and nobody hears what it says. */
 static void end(struct world *w, bool is_clean)
 {
+	w->is_ending = true;
 	w->is_dying = !is_clean;
 	timer_clear(w->loop, &w->plan_timer);
 	if (!is_clean) {
@@ -350,6 +409,7 @@ void world_restart(struct world *w, bool is_clean, int64_t down_ms)
 void world_close(struct world *w)
 {
 	end(w, true);
+	virtual_net_end();
 	for (size_t i = 0; i < w->crowd_count; i++)
 		crowd_done(&w->crowds[i]);
 	for (size_t i = 0; i < w->receiver_count; i++) {

@@ -25,7 +25,8 @@
 #define WORLD_SOURCES 8
 #define WORLD_CROWDS 32
 #define WORLD_STOPS 64
-#define WORLD_RULES 64
+#define WORLD_RULES 512
+#define WORLD_PAST 256
 #define WORLD_STATES 16 /* enum recipient_state */
 
 #define SECOND INT64_C(1000)
@@ -76,6 +77,9 @@ struct world {
 	size_t source_count;
 	struct limit_rule limits[WORLD_RULES];
 	size_t limit_count;
+	int64_t limit_id;			   /* of the newest */
+	struct limit_past past_limits[WORLD_PAST]; /* of connections */
+	size_t past_limit_count;
 	struct receiver *receivers[WORLD_RECEIVERS];
 	struct site *sites[WORLD_RECEIVERS];
 	struct mx_answer *answers[WORLD_RECEIVERS];
@@ -94,7 +98,8 @@ struct world {
 	size_t usage_count, usage_room;
 	struct past_stop stops[WORLD_STOPS]; /* kills */
 	size_t stop_count;
-	bool is_dying; /* killed: what it says now nobody hears */
+	bool is_ending; /* it hears nothing any more */
+	bool is_dying;	/* killed: what it says now nobody hears */
 
 	/* Told of every status before it is freed; NULL = nobody. */
 	void (*on_status)(struct world *w, const struct work_status *status);
@@ -119,8 +124,11 @@ void world_run(struct world *w, int64_t ms);
 void world_sleep(struct world *w, int64_t ms);
 void world_run_idle(struct world *w, int64_t ms);
 int64_t world_now(const struct world *w);
-/* An operator's rule, in force at once; the newest of a scope stands. */
+/* An operator's rule, in force at once, in the place of one of the same scope with the same numbers
+ * that lasts (or ends by itself) likewise. */
 void world_limit(struct world *w, const struct limit_rule *rule);
+/* Ends all rules of the scope with numbers of the same kinds and periods as the rule's. */
+void world_unset(struct world *w, const struct limit_rule *rule);
 /* Puts sources, plans and rules as they are now in force. */
 void world_reload(struct world *w);
 /* The process ends, politely or killed, and another begins after down_ms. */

@@ -220,6 +220,15 @@ static bool is_same_row(const struct past_usage *a, const struct past_usage *b)
 	       str_equals(a->target, b->target) && str_equals(a->domain, b->domain);
 }
 
+/* Its queue's name, as long as the world lives. */
+static struct str site_queue(const struct world *w, const char *target)
+{
+	size_t i = 0;
+	while (!str_equals(w->sites[i]->queue, str_from(target)))
+		must(++i < w->receiver_count);
+	return w->sites[i]->queue;
+}
+
 void world_use(struct world *w, const struct past_usage *usage)
 {
 	struct past_usage row = *usage;
@@ -227,6 +236,7 @@ void world_use(struct world *w, const struct past_usage *usage)
 	for (size_t i = w->usage_count; i > 0 && w->usage_count - i < 32; i--) {
 		if (is_same_row(&w->usage[i - 1], &row)) {
 			w->usage[i - 1].messages += row.messages;
+			w->usage[i - 1].connections += row.connections;
 			return;
 		}
 	}
@@ -340,6 +350,27 @@ static void take_wish(struct world *w, struct work_wish *wish)
 	free(work_post(&w->posts, LETTER_SHARES, shares));
 }
 
+/* They are in the database at once; of what a killed process says nobody hears. */
+static void take_connects(struct world *w, struct work_connects *c)
+{
+	while (c != NULL) {
+		struct work_connects *next = c->next;
+		for (size_t i = 0; i < c->count && !w->is_dying; i++) {
+			struct past_usage usage = {.at_ms = world_now(w),
+						   .source = c->items[i].source,
+						   .target = site_queue(w, c->items[i].target),
+						   .connections = c->items[i].connections};
+			world_use(w, &usage);
+		}
+		free(c);
+		c = next;
+	}
+	if (w->is_ending)
+		return;
+	struct work_connects_saved *saved = xcalloc(1, sizeof(*saved));
+	free(work_post(&w->posts, LETTER_CONNECTS, saved));
+}
+
 static void take_blocked(struct work_blocked *b)
 {
 	while (b != NULL) {
@@ -359,8 +390,12 @@ static void take_post(struct world *w, enum work_letter_kind kind, void *content
 		take_lanes(w, content);
 	else if (kind == LETTER_BLOCKED)
 		take_blocked(content);
-	else
+	else if (kind == LETTER_CONNECTS)
+		take_connects(w, content);
+	else if (kind == LETTER_SHARES)
 		take_wish(w, content);
+	else
+		must(!"a letter for the worker");
 }
 
 static void on_credit(struct timer *timer)
@@ -386,37 +421,21 @@ void world_on_letter(void *owner, struct letter *letter)
 {
 	struct world *w = owner;
 	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
-	switch (kind) {
-	case LETTER_CREDIT:
-		take_credit_wish(w, letter->content);
-		break;
-	case LETTER_SETTLED:
-		take_settled(w, letter->content);
-		break;
-	case LETTER_RETURNED:
-		take_returned(w, letter->content);
-		break;
-	case LETTER_DRAINED:
-		break;
-	case LETTER_STATUS:
-	case LETTER_LANES:
-	case LETTER_BLOCKED:
-	case LETTER_SHARES:
+	if (kind >= WORK_POSTED_FIRST)
 		take_post(w, kind, mailbox_take(w->inbox, letter));
-		break;
-	case LETTER_OFFER:
-	case LETTER_COMPOSE:
-	case LETTER_RECALL:
-	case LETTER_FLUSHED:
-	case LETTER_RELOAD:
-	case LETTER_DRAIN:
-		must(!"a letter for the worker");
-	}
+	else if (kind == LETTER_CREDIT)
+		take_credit_wish(w, letter->content);
+	else if (kind == LETTER_SETTLED)
+		take_settled(w, letter->content);
+	else if (kind == LETTER_RETURNED)
+		take_returned(w, letter->content);
+	else
+		must(kind == LETTER_DRAINED);
 }
 
 void world_ledger_start(struct world *w)
 {
-	w->is_dying = false;
+	w->is_ending = w->is_dying = false;
 	for (size_t i = 0; i < w->crowd_count; i++) /* a new process knows nothing */
 		w->crowds[i].pace = (struct plan_pace){.settled = 0};
 	w->plan_timer = (struct timer){.on_due = on_plan, .owner = w};
