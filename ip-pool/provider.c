@@ -146,31 +146,30 @@ static int read_provider(struct arena *arena, const json_t *object, struct provi
 	return 0;
 }
 
-/* Enters a name; false if it stands there already. */
-static bool enter(struct provider_table *t, struct map *map, struct str name,
+/* The last to claim a name has it. */
+static void enter(struct provider_table *t, struct map *map, struct str name,
 		  const struct provider *p)
 {
-	if (lookup(map, name) != NULL)
-		return false;
+	struct map_node *node = map_get(map, hash_str(name), entry_is, &name);
+	if (node != NULL) {
+		CONTAINER_OF(node, struct entry, node)->provider = p;
+		return;
+	}
 	struct entry *e = arena_alloc(&t->arena, sizeof(*e));
 	e->name = name;
 	e->provider = p;
 	map_put(map, &e->node, hash_str(name));
-	return true;
 }
 
-static int index_names(struct provider_table *t, struct err *err)
+static void index_names(struct provider_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		const struct provider *p = &t->providers[i];
 		for (size_t k = 0; k < p->mx_suffix_count; k++)
-			if (!enter(t, &t->suffixes, p->mx_suffixes[k], p))
-				return bad(err, p->name, "one of its mx_suffixes stands twice");
+			enter(t, &t->suffixes, p->mx_suffixes[k], p);
 		for (size_t k = 0; k < p->domain_count; k++)
-			if (!enter(t, &t->domains, p->domains[k], p))
-				return bad(err, p->name, "one of its domains stands twice");
+			enter(t, &t->domains, p->domains[k], p);
 	}
-	return 0;
 }
 
 static int read_table(struct provider_table *t, const json_t *root, struct err *err)
@@ -185,7 +184,8 @@ static int read_table(struct provider_table *t, const json_t *root, struct err *
 			return -1;
 	if (provider_table_check(t, err) != 0)
 		return -1;
-	return index_names(t, err);
+	index_names(t);
+	return 0;
 }
 
 static int make_table(json_t *root, struct provider_table **table_out, struct err *err)
@@ -217,8 +217,13 @@ int provider_table_parse(struct str json, struct provider_table **table_out, str
 	json_t *root = load_json(json, err);
 	if (root == NULL)
 		return -1;
-	int status = make_table(root, table_out, err);
+	struct provider_table *table = NULL;
+	int status = make_table(root, &table, err);
 	json_decref(root);
+	if (status == 0 && (status = provider_table_lint(table, err)) != 0)
+		provider_table_free(table);
+	if (status == 0)
+		*table_out = table;
 	return status;
 }
 
@@ -278,23 +283,6 @@ void provider_table_free(struct provider_table *t)
 
 /* -- checking -- */
 
-/* True for labels of letters, digits, "-" and "_" between single dots: what a host can end in. */
-static bool can_match(struct str suffix)
-{
-	if (suffix.len == 0 || str_find_char(suffix, '.') < 0)
-		return false;
-	while (suffix.len > 0) {
-		struct str label = str_take_until(&suffix, '.');
-		if (label.len == 0 || label.len > 63)
-			return false;
-		for (size_t i = 0; i < label.len; i++)
-			if (!ascii_is_alnum(label.ptr[i]) && label.ptr[i] != '-' &&
-			    label.ptr[i] != '_')
-				return false;
-	}
-	return true;
-}
-
 static bool is_provider_name(struct str name)
 {
 	if (name.len == 0 || name.len > 32 || str_equals(name, STR("tail")))
@@ -313,9 +301,6 @@ static int check_provider(const struct provider *p, struct err *err)
 		return bad(err, p->name, "a name is a-z, 0-9 and \"-\", at most 32, and not tail");
 	if (p->mx_suffix_count == 0)
 		return bad(err, p->name, "without mx_suffixes it can never match");
-	for (size_t i = 0; i < p->mx_suffix_count; i++)
-		if (!can_match(p->mx_suffixes[i]))
-			return bad(err, p->name, "one of its mx_suffixes can be no host name");
 	if (p->limits.connections != LIMIT_NONE && p->initial_connections > p->limits.connections)
 		return bad(err, p->name, "initial_connections is above its connections");
 	return 0;

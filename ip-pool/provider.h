@@ -36,18 +36,30 @@ struct provider_override {
 	struct str json; /* {"limits":{"connections":5}, …} */
 };
 
-/* Parses and checks a table of the shape {"providers":[…]}. -1 with a sentence (ERR_INPUT). */
+/* Parses, checks and lints a table of the shape {"providers":[…]}. -1 with a sentence (ERR_INPUT).
+ */
 int provider_table_parse(struct str json, struct provider_table **table_out,
 			 struct err *err) NODISCARD;
-/* The built-in table with overrides put in force; -1 with a sentence if that makes no sense. */
+/* The built-in table with overrides put in force; -1 with a sentence if that makes no sense. Of a
+ * name that two providers have the later one, an operator's own, has it: an override that was sound
+ * when it was made must not keep a newer version, which knows more names, from starting. */
 int provider_table_builtin(const struct provider_override *overrides, size_t count,
 			   struct provider_table **table_out, struct err *err) NODISCARD;
 void provider_table_free(struct provider_table *t);
 /*
- * Refuses what could never work: a suffix that cannot be a host name or stands twice, a provider
- * without a suffix, two of one name, numbers out of range. provider_table_parse calls it.
+ * Refuses what could never work: a provider without a suffix, two of one name, more connections to
+ * start with than there may be. Loading a table calls it.
  */
 int provider_table_check(const struct provider_table *t, struct err *err) NODISCARD;
+/*
+ * Refuses what would do nothing, of one provider of the table or of all, with a sentence that names
+ * it (ERR_INPUT): wildcards, addresses, top-level domains and whatever else can be no host name; a
+ * suffix or domain that stands twice, in one provider or two; a suffix another of the same provider
+ * covers; a rate that the others keep from ever being met. For who makes or changes a profile.
+ */
+int provider_lint(const struct provider_table *t, const struct provider *p,
+		  struct err *err) NODISCARD;
+int provider_table_lint(const struct provider_table *t, struct err *err) NODISCARD;
 
 size_t provider_table_count(const struct provider_table *t);
 const struct provider *provider_table_at(const struct provider_table *t, size_t index);

@@ -18,6 +18,8 @@ static int try_override(const struct pg_rows *rows, const struct provider_overri
 	all[count] = *override;
 	struct provider_table *table = NULL;
 	int status = provider_table_builtin(all, count + 1, &table, err);
+	if (status == 0)
+		status = provider_lint(table, provider_find(table, override->name), err);
 	provider_table_free(table);
 	free(all);
 	return status;

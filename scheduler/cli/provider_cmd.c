@@ -147,6 +147,19 @@ static int run_show(struct cli *cli, struct err *err)
 	return result;
 }
 
+static int run_check(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = provider_table_lint(s->providers, err);
+	if (result == 0)
+		cli_printf(cli, "%zu providers: every name and limit can take effect\n",
+			   provider_table_count(s->providers));
+	ip_pool_snapshot_drop(s);
+	return result;
+}
+
 /* ------------------------------------------------------------------------------------------- set
  */
 
@@ -287,6 +300,11 @@ const struct cli_verb provider_verbs[] = {
 	 .examples = "    edm provider show qq --json",
 	 .takes_json = true,
 	 .run = run_show},
+	{.noun = "provider",
+	 .verb = "check",
+	 .summary = "Look for names and limits of profiles that could never take effect",
+	 .examples = "    edm provider check",
+	 .run = run_check},
 	{.noun = "provider",
 	 .verb = "set",
 	 .synopsis = "NAME [connections=N] [rate=N/min|h|day] [new-connections=N/min] "

@@ -165,12 +165,26 @@ def test_bad_profiles_are_refused_and_change_nothing(edm, database):
         (2, "--verp is on or off", "qq", "--verp", "maybe"),
         (1, "initial_connections is above its connections", "qq", "connections=3", "--initial", 4),
         (1, "", "corp", "connections=30"),
+        (1, '"qq.com" is among the mx_suffixes of "qq"', "corp", "--mx", ".QQ.com."),
+        (1, '"*.corp.example" has a "*"', "corp", "--mx", "*.corp.example"),
+        (1, "rate=601/h can never bind", "qq", "rate=10/min", "rate=601/h"),
         (3, "nothing was set", "qq", "--reset"),
     ):
         assert words in edm.fails(code, "provider", "set", *args)
     assert "no provider" in edm.fails(3, "provider", "show", "nobody")
     assert database.value("SELECT count(*) FROM provider") == 0
     assert events(database, "provider set") == []
+
+
+def test_profiles_are_checked(edm, database):
+    """What stood before a version that knows more names is put in force, and found."""
+    assert "can take effect" in edm("provider", "check").out
+    database.query("INSERT INTO provider(name, overrides) VALUES ('own', %s)",
+                   '{"mx_suffixes": [".qq.com"]}')
+    words = edm.fails(1, "provider", "check")
+    assert '"qq.com" is among the mx_suffixes of' in words
+    names = {p["name"] for p in edm("provider", "list", "--json").json["providers"]}
+    assert {"own", "qq"} <= names
 
 
 def test_routes_with_a_sealed_password(edm, database, tmp_path):

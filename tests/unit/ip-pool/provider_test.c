@@ -107,6 +107,104 @@ static void unsound_tables_are_refused(void **state)
 	}
 }
 
+#define SUFFIXES(list) TABLE("{\"name\":\"a\",\"mx_suffixes\":[" list "]}")
+#define DOMAINS(list) TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"domains\":[" list "]}")
+#define LIMITS(list)                                                                               \
+	TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"initial_connections\":1,"            \
+	      "\"limits\":{" list "}}")
+
+/* One sentence each, and it names what is meant. */
+static const struct {
+	const char *json, *want; /* NULL = it is sound */
+} lint_cases[] = {
+	{SUFFIXES("\"*.a.org\""),
+	 "\"*.a.org\" has a \"*\": leave it out, an ending stands for every name below it"},
+	{SUFFIXES("\"192.0.2.1\""), "\"192.0.2.1\" is an address: give the ending of a host "
+				    "name"},
+	{SUFFIXES("\"2001:db8::1\""), "\"2001:db8::1\" is an address: give the ending of a "
+				      "host name"},
+	{SUFFIXES("\"you@a.org\""), "\"you@a.org\" is a mail address: give its domain"},
+	{SUFFIXES("\"邮箱.cn\""), "\"邮箱.cn\" is not as DNS has it: write its xn-- form"},
+	{SUFFIXES("\".org.\""), "\"org\" is a whole top-level domain: give at least two labels"},
+	{SUFFIXES("\".a..org\""), "\"a..org\" can be no host name: look at its labels"},
+	{SUFFIXES("\"-a.org\""), "\"-a.org\" can be no host name: look at its labels"},
+	{SUFFIXES("\"a_b.c/d.org\""), "\"a_b.c/d.org\" can be no host name: look at its labels"},
+	{SUFFIXES("\".a.org\",\"A.org.\""), "\"a.org\" stands twice in its mx_suffixes"},
+	{SUFFIXES("\".mx.a.org\",\".a.org\""),
+	 "\"mx.a.org\" adds nothing, since \"a.org\" covers it"},
+	{SUFFIXES("\".a.org\",\".mxa.org\""), NULL},
+	{TABLE(ONE ",{\"name\":\"b\",\"mx_suffixes\":[\"A.ORG\"]}"),
+	 "\"a.org\" is among the mx_suffixes of \"b\""},
+	/* A longer ending is no conflict: it wins. */
+	{TABLE(ONE ",{\"name\":\"b\",\"mx_suffixes\":[\".mx.a.org\"]}"), NULL},
+	{DOMAINS("\"b.org\",\"B.org.\""), "\"b.org\" stands twice in its domains"},
+	{DOMAINS("\"*\""), "\"*\" has a \"*\": leave it out, an ending stands for every name "
+			   "below it"},
+	{TABLE("{\"name\":\"a\",\"mx_suffixes\":[\".a.org\"],\"domains\":[\"c.org\"]},"
+	       "{\"name\":\"b\",\"mx_suffixes\":[\".b.org\"],\"domains\":[\"C.org\"]}"),
+	 "\"c.org\" is among the domains of \"b\""},
+	{LIMITS("\"messages_per_min\":100,\"messages_per_hour\":6001"),
+	 "rate=6001/h can never bind: its other limits allow 6000/h at most"},
+	{LIMITS("\"messages_per_min\":100,\"messages_per_hour\":6000"), NULL},
+	{LIMITS("\"messages_per_min\":1,\"messages_per_day\":1441"),
+	 "rate=1441/day can never bind: its other limits allow 1440/day at most"},
+	{LIMITS("\"messages_per_hour\":10,\"messages_per_day\":241"),
+	 "rate=241/day can never bind: its other limits allow 240/day at most"},
+	{LIMITS("\"connections\":2,\"new_connections_per_min\":3,"
+		"\"messages_per_connection\":4,\"messages_per_min\":21"),
+	 "rate=21/min can never bind: its other limits allow 20/min at most"},
+	{LIMITS("\"connections\":2,\"new_connections_per_min\":3,"
+		"\"messages_per_connection\":4,\"messages_per_min\":20"),
+	 NULL},
+};
+
+static void what_could_do_nothing_is_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lint_cases); i++) {
+		struct provider_table *t = NULL;
+		struct err err = {.kind = ERR_NONE};
+		char want[400] = "";
+		int status = provider_table_parse(str_from(lint_cases[i].json), &t, &err);
+		if (lint_cases[i].want != NULL)
+			(void)snprintf(want, sizeof(want), "provider \"a\": %s",
+				       lint_cases[i].want);
+		assert_int_equal(status, lint_cases[i].want != NULL ? -1 : 0);
+		assert_string_equal(err.text, want);
+		if (status == 0)
+			provider_table_free(t);
+	}
+}
+
+static void the_built_in_table_is_sound(void **state)
+{
+	(void)state;
+	struct provider_table *t = NULL;
+	struct err err = {.kind = ERR_NONE};
+	assert_int_equal(provider_table_builtin(NULL, 0, &t, &err), 0);
+	if (provider_table_lint(t, &err) != 0)
+		fail_msg("%s", err.text);
+	provider_table_free(t);
+}
+
+/* A version that ships a name which an operator has given to a provider already must start. */
+static void an_operators_name_is_the_operators(void **state)
+{
+	(void)state;
+	struct provider_table *t = NULL;
+	struct err err = {.kind = ERR_NONE};
+	const struct provider_override own = {
+		STR("own"), STR("{\"mx_suffixes\":[\".qq.com\"],\"domains\":[\"foxmail.com\"]}")};
+	assert_int_equal(provider_table_builtin(&own, 1, &t, &err), 0);
+	assert_true(str_equals(provider_of_host(t, STR("mx3.qq.com"))->name, STR("own")));
+	assert_true(str_equals(provider_of_domain(t, STR("foxmail.com"))->name, STR("own")));
+	assert_true(str_equals(provider_of_domain(t, STR("qq.com"))->name, STR("qq")));
+	assert_int_equal(provider_lint(t, provider_find(t, STR("own")), &err), -1);
+	assert_string_equal(err.text,
+			    "provider \"own\": \"qq.com\" is among the mx_suffixes of \"qq\"");
+	provider_table_free(t);
+}
+
 static void overrides_win_key_by_key(void **state)
 {
 	(void)state;
@@ -142,6 +240,9 @@ int main(void)
 		cmocka_unit_test(hosts_find_their_provider),
 		cmocka_unit_test(every_suffix_of_the_built_in_table_matches),
 		cmocka_unit_test(unsound_tables_are_refused),
+		cmocka_unit_test(what_could_do_nothing_is_named),
+		cmocka_unit_test(the_built_in_table_is_sound),
+		cmocka_unit_test(an_operators_name_is_the_operators),
 		cmocka_unit_test(overrides_win_key_by_key),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
