@@ -107,7 +107,8 @@ def test_a_node_that_stopped_is_told_from_one_that_is_gone(edm, database):
     database.query("UPDATE node SET beat_at = lease_until WHERE name <> 'killed';"
                    "UPDATE node SET state = 2 WHERE name = 'drained';"
                    "INSERT INTO node_live(node_id, incarnation, live)"
-                   " SELECT node_id, 0, '{\"lanes\": [{\"source\": \"mx1\", \"queue\": \"qq\"}]}'"
+                   " SELECT node_id, 0, '{\"sessions\": 84,"
+                   " \"lanes\": [{\"source\": \"mx1\", \"queue\": \"qq\"}]}'"
                    " FROM node")
     nodes = {n["name"]: n for n in edm("node", "list", "--json").json["nodes"]}
     assert {name: n["stopped"] for name, n in nodes.items()} == {
@@ -120,6 +121,7 @@ def test_a_node_that_stopped_is_told_from_one_that_is_gone(edm, database):
     assert "No lane is in use" in top
     assert {line.split()[1] for line in top.splitlines() if line.startswith("stopped")} == {
         "stopped"}
+    assert [line.split()[0] for line in top.splitlines() if " 84 " in line] == ["killed"]
 
 
 def test_a_node_that_holds_chunks_is_not_removed(edm, database):

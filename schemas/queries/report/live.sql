@@ -1,5 +1,6 @@
 -- What nodes are doing and what stands still, as far as rows tell: a JSON document. A row of
--- node_live older than the node's incarnation, or than ten seconds, is not shown as alive.
+-- node_live older than the node's incarnation, or than ten seconds, is not shown as alive, nor is
+-- that of a node that stopped in order (its lease ends with its last beat).
 SELECT jsonb_build_object(
 	'now_at', time_us(now()),
 	'nodes', (SELECT jsonb_agg(jsonb_build_object(
@@ -12,7 +13,7 @@ SELECT jsonb_build_object(
 			ORDER BY n.name)
 	            FROM node n LEFT JOIN node_live l
 	              ON l.node_id = n.node_id AND l.incarnation = n.incarnation
-	             AND l.at > now() - interval '10 s'
+	             AND l.at > now() - interval '10 s' AND n.lease_until <> n.beat_at
 	           WHERE n.state <> 3),
 	'lanes', (SELECT jsonb_agg(v.lane || jsonb_build_object('node', n.name)
 	                           || CASE WHEN v.lane ? 'campaigns' THEN jsonb_build_object(
