@@ -43,6 +43,10 @@ def test_a_site_that_knows_nobody_any_more_is_not_believed(mailing):
     assert mailing.db.value(waits)
     (line,) = [at for at in mailing.node_log.read_text().splitlines() if "unknown_spike" in at]
     assert "big" in line and "on=yes" in line
+    causes = mailing.edm("report", "bounces", "--json").json["causes"]
+    assert {(cause["class"], cause["cause"]): cause["n"] for cause in causes} == {
+        ("deferred", "user-unknown"): states["deferred"],
+        ("bounced", "user-unknown"): states["bounced"]}
 
 
 def test_judging_again_believes_no_spike(mailing):

@@ -1,4 +1,5 @@
--- Refusals (bounced, rejected, blocked) from the counters alone: a JSON document. $1 a campaign or
+-- Refusals (bounced, rejected, blocked, and unknown users who are not believed yet: class deferred)
+-- from the counters alone: a JSON document. $1 a campaign or
 -- NULL = all that are not hidden, $2 of the last so many milliseconds or NULL, $3 grouped by these
 -- of provider, source, campaign and hour (none: by cause only). Each class and cause comes with the
 -- last minute it was seen in and a campaign of that, for samples (report/bounce_samples).
@@ -18,7 +19,7 @@ WITH c AS (
 		SELECT campaign_id, minute, provider, source_id, class, cause, n
 		  FROM attempts_delta) x
 	 USING (campaign_id)
-	 WHERE x.class IN (4, 5, 6)
+	 WHERE (x.class IN (4, 5, 6) OR x.class = 2 AND x.cause = 1)
 	   AND ($2::bigint IS NULL OR x.minute >= now() - $2::bigint * interval '1 ms')
 ), cause AS (
 	SELECT class, cause, sum(n)::bigint AS n, max(minute) AS minute,
