@@ -29,6 +29,8 @@ struct account {
 	uint64_t connections;
 	uint64_t accepted;     /* messages answered 2yz after the dot, or taken in silence */
 	struct meter connects; /* for limits on new connections */
+	int64_t banned_until_us;
+	size_t banned_by; /* index of the rate */
 	uint64_t messages_total;
 	struct meter messages;			 /* by MAIL, of the last hour */
 	size_t max_second, max_minute, max_hour; /* peaks of messages in sliding windows */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Limits as mailbox providers keep them: connections, rates, greylisting; changed while running."""
+import time
 
 
 def test_connections_of_one_client(start, connect):
@@ -39,6 +40,30 @@ def test_rate_of_messages(start, connect):
         assert got == ["250", "250", "250", "550"], step
         assert connect(sink, source="127.0.0.9").hello().mail("u@b.test").startswith("250")
         assert sink.events("rejected")[0]["detail"] == f"{step} 550 Ip frequency limited"
+
+
+def test_who_is_over_a_rate_is_turned_away_for_a_while(start, connect):
+    rate = {"messages": 2, "per": 500, "ban_ms": 3_600_000, "reply": "550 Ip frequency limited"}
+    sink = start(profile={"limits": {"rates": [rate]}})
+    client, first = connect(sink).hello(), None
+    while first is None or time.monotonic() < first + 0.6:  # longer than the period
+        answer = client.mail("u@b.test")
+        if answer.startswith("550"):
+            first = first or time.monotonic()
+            client.say("RSET")
+        else:
+            assert first is None and answer.startswith("250")
+    assert connect(sink, source="127.0.0.9").hello().mail("u@b.test").startswith("250")
+
+
+def test_a_ban_ends(start, connect):
+    rate = {"messages": 1, "per": 200, "ban_ms": 30, "reply": "550 Ip frequency limited"}
+    client = connect(start(profile={"limits": {"rates": [rate]}})).hello()
+    answers = []
+    while "550" not in answers or answers[-1] != "250":  # banned, and let in again
+        answers.append(client.mail("u@b.test")[:3])
+        if answers[-1] == "550":
+            client.say("RSET")
 
 
 def test_rate_of_connections(start, connect):

@@ -75,6 +75,15 @@ static int period_load(void *to, const json_t *value, struct arena *arena, struc
 	return 0;
 }
 
+static int ban_load(void *to, const json_t *value, struct arena *arena, struct err *err)
+{
+	int64_t ban_ms = 0;
+	if (field_int(&ban_ms, value, arena, err) != 0)
+		return -1;
+	*(int64_t *)to = ban_ms * 1000;
+	return 0;
+}
+
 static int at_load(void *to, const json_t *value, struct arena *arena, struct err *err)
 {
 	(void)arena;
@@ -87,6 +96,7 @@ static int rates_load(void *to, const json_t *value, struct arena *arena, struct
 		FIELD(struct rate, messages, "messages", field_int),
 		FIELD(struct rate, connections, "connections", field_int),
 		FIELD(struct rate, per_us, "per", period_load),
+		FIELD(struct rate, ban_us, "ban_ms", ban_load),
 		FIELD(struct rate, at, "at", at_load),
 		FIELD(struct rate, reply, "reply", reply_load),
 	};

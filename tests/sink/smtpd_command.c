@@ -125,15 +125,22 @@ static bool is_too_large(const struct smtpd *s, struct str parameters)
 	return false;
 }
 
-/* The first rate that this message is over. */
+/* The rate that has its client turned away, or the first that this message is over. */
 static const struct rate *rate_exceeded(const struct smtpd *s)
 {
 	const struct limits *limits = &s->place->profile->limits;
+	struct account *client = s->limit;
+	int64_t now_us = s->world->now_us;
+	if (now_us < client->banned_until_us && client->banned_by < limits->rate_count)
+		return &limits->rates[client->banned_by];
 	for (size_t i = 0; i < limits->rate_count; i++) {
 		const struct rate *rate = &limits->rates[i];
-		if (rate->messages > 0 && meter_count(&s->limit->messages, s->world->now_us,
-						      rate->per_us) >= (size_t)rate->messages)
-			return rate;
+		if (rate->messages == 0 ||
+		    meter_count(&client->messages, now_us, rate->per_us) < (size_t)rate->messages)
+			continue;
+		client->banned_until_us = now_us + rate->ban_us;
+		client->banned_by = i;
+		return rate;
 	}
 	return NULL;
 }
