@@ -82,3 +82,15 @@ void account_message(struct account *acc, int64_t now_us)
 	raise_peak(&acc->max_minute, meter_count(&acc->messages, now_us, METER_MINUTE_US));
 	raise_peak(&acc->max_hour, meter_count(&acc->messages, now_us, METER_HOUR_US));
 }
+
+bool bucket_has_token(struct bucket *b, int64_t burst, int64_t count, int64_t per_us,
+		      int64_t now_us)
+{
+	if (b->filled_us == 0)
+		*b = (struct bucket){(double)burst, now_us};
+	b->tokens += (double)count * (double)(now_us - b->filled_us) / (double)per_us;
+	b->filled_us = now_us;
+	if (b->tokens > (double)burst)
+		b->tokens = (double)burst;
+	return b->tokens >= 1;
+}

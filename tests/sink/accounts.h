@@ -21,6 +21,13 @@ struct account_key {
 	uint16_t place;	 /* index of the listener or profile; 0 for anywhere */
 };
 
+/* A token bucket. */
+struct bucket {
+	double tokens;
+	int64_t filled_us; /* 0 = it is full, and was never used */
+};
+#define ACCOUNT_BUCKETS 8u
+
 struct account {
 	struct map_node node;
 	struct account_key key;
@@ -30,7 +37,8 @@ struct account {
 	uint64_t accepted;     /* messages answered 2yz after the dot, or taken in silence */
 	struct meter connects; /* for limits on new connections */
 	int64_t banned_until_us;
-	size_t banned_by; /* index of the rate */
+	size_t banned_by;			/* index of the rate */
+	struct bucket buckets[ACCOUNT_BUCKETS]; /* by index of the rate */
 	uint64_t messages_total;
 	struct meter messages;			 /* by MAIL, of the last hour */
 	size_t max_second, max_minute, max_hour; /* peaks of messages in sliding windows */
@@ -49,5 +57,8 @@ struct account *accounts_next(const struct accounts *a, const struct account *af
 void account_connect(struct account *acc, int64_t now_us);
 void account_leave(struct account *acc);
 void account_message(struct account *acc, int64_t now_us);
+/* Fills the bucket at count tokens a period; whether there is one. */
+bool bucket_has_token(struct bucket *b, int64_t burst, int64_t count, int64_t per_us,
+		      int64_t now_us);
 
 #endif

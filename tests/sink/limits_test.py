@@ -56,6 +56,19 @@ def test_who_is_over_a_rate_is_turned_away_for_a_while(start, connect):
     assert connect(sink, source="127.0.0.9").hello().mail("u@b.test").startswith("250")
 
 
+def test_a_bucket_fills_while_nothing_comes(start, connect):
+    rate = {"messages": 1, "per": 100, "burst": 3, "reply": "451 4.7.1 slow down"}
+    client = connect(start(profile={"limits": {"rates": [rate]}})).hello()
+    began, taken = time.monotonic(), 0
+    while time.monotonic() < began + 1.0:
+        answer = client.mail("u@b.test")
+        taken += answer.startswith("250")
+        if not answer.startswith("250"):
+            assert taken >= 3 and client.say("RSET").startswith("250")
+    seconds = time.monotonic() - began
+    assert 3 + 10 * seconds - 2 <= taken <= 3 + 10 * seconds
+
+
 def test_a_ban_ends(start, connect):
     rate = {"messages": 1, "per": 200, "ban_ms": 30, "reply": "550 Ip frequency limited"}
     client = connect(start(profile={"limits": {"rates": [rate]}})).hello()

@@ -97,6 +97,7 @@ static int rates_load(void *to, const json_t *value, struct arena *arena, struct
 		FIELD(struct rate, connections, "connections", field_int),
 		FIELD(struct rate, per_us, "per", period_load),
 		FIELD(struct rate, ban_us, "ban_ms", ban_load),
+		FIELD(struct rate, burst, "burst", field_int),
 		FIELD(struct rate, at, "at", at_load),
 		FIELD(struct rate, reply, "reply", reply_load),
 	};

@@ -24,10 +24,11 @@
  *	            "scope": "client-listener" | "client-profile" | "profile",
  *	            "rates": [{"messages": 100, "per": "s" | "min" | "h" | milliseconds,
  *	                       "at": "mail" | "rcpt" | "data" | "dot", "reply": "550 …",
- *	                       "ban_ms": 300000},
+ *	                       "ban_ms": 300000, "burst": 10},
  *	                      {"connections": 60, "per": "min", "reply": "421 …"}]}
  *	            (a refused message does not count; a refused connection does; who is over a
- *	            rate with ban_ms is refused everything for so long)
+ *	            rate with ban_ms is refused everything for so long; with burst a rate is a
+ *	            token bucket of that size, else a sliding window)
  *	banner, ehlo, mail, rcpt, data, body, dot, …   lists of rules (rule.h)
  *
  * A snapshot is immutable but for the counters of its rules. A reload makes a new one.
@@ -51,6 +52,7 @@ struct rate {
 	int64_t messages;    /* at most so many in a period, or 0 */
 	int64_t connections; /* the same for new connections */
 	int64_t per_us;
+	int64_t burst;	/* tokens of a bucket that fills at this rate; 0 = a sliding window */
 	int64_t ban_us; /* who is over it is turned away for so long; 0 = not */
 	enum step at;	/* where an excess message is refused */
 	struct str reply;

@@ -125,6 +125,30 @@ static bool is_too_large(const struct smtpd *s, struct str parameters)
 	return false;
 }
 
+_Static_assert(RATES_MAX <= ACCOUNT_BUCKETS, "each rate has a bucket");
+
+static bool is_over(const struct smtpd *s, size_t i)
+{
+	const struct rate *rate = &s->place->profile->limits.rates[i];
+	int64_t now_us = s->world->now_us;
+	if (rate->messages == 0)
+		return false;
+	if (rate->burst > 0)
+		return !bucket_has_token(&s->limit->buckets[i], rate->burst, rate->messages,
+					 rate->per_us, now_us);
+	return meter_count(&s->limit->messages, now_us, rate->per_us) >= (size_t)rate->messages;
+}
+
+/* The message is taken. */
+static void count_message(struct smtpd *s)
+{
+	const struct limits *limits = &s->place->profile->limits;
+	account_message(s->limit, s->world->now_us);
+	for (size_t i = 0; i < limits->rate_count; i++)
+		if (limits->rates[i].messages > 0 && limits->rates[i].burst > 0)
+			s->limit->buckets[i].tokens -= 1;
+}
+
 /* The rate that has its client turned away, or the first that this message is over. */
 static const struct rate *rate_exceeded(const struct smtpd *s)
 {
@@ -135,8 +159,7 @@ static const struct rate *rate_exceeded(const struct smtpd *s)
 		return &limits->rates[client->banned_by];
 	for (size_t i = 0; i < limits->rate_count; i++) {
 		const struct rate *rate = &limits->rates[i];
-		if (rate->messages == 0 ||
-		    meter_count(&client->messages, now_us, rate->per_us) < (size_t)rate->messages)
+		if (!is_over(s, i))
 			continue;
 		client->banned_until_us = now_us + rate->ban_us;
 		client->banned_by = i;
@@ -176,7 +199,7 @@ static struct answer judge_mail(struct smtpd *s)
 	struct answer answer =
 		answer_choose(s, STEP_MAIL, buf_str(&s->sender), STR("250 2.1.0 Ok\r\n"));
 	if (rate == NULL && answer.code / 100 == 2)
-		account_message(s->limit, s->world->now_us);
+		count_message(s);
 	return answer;
 }
 
