@@ -8,6 +8,7 @@ static int check_schedule(struct str value, struct err *err);
 static int check_ranges(struct str value, struct err *err);
 static int check_servers(struct str value, struct err *err);
 static int check_hours(struct str value, struct err *err);
+static int check_lists(struct str value, struct err *err);
 
 /* What a kind of the table is to conf: its type, its words in the order of the enum they stand
  * for, its own check. */
@@ -23,6 +24,7 @@ static int check_hours(struct str value, struct err *err);
 #define KIND_RANGES .type = CONF_STRING, .check = check_ranges
 #define KIND_SERVERS .type = CONF_STRING, .check = check_servers
 #define KIND_HOURS .type = CONF_STRING, .check = check_hours
+#define KIND_LISTS .type = CONF_STRING, .check = check_lists
 
 const struct conf_key settings_table[SETTING_COUNT] = {
 #define X(id, key, kind, text, least, most, where, reloadable, sentence)                           \
@@ -112,6 +114,32 @@ int settings_parse_ranges(struct str s, struct ip_range ranges[SETTINGS_RANGES_M
 	return count;
 }
 
+static bool is_zone(struct str name)
+{
+	bool is_dotted = str_find_char(name, '.') > 0;
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.ptr[i]) && name.ptr[i] != '.' && name.ptr[i] != '-' &&
+		    name.ptr[i] != '_')
+			return false;
+	return is_dotted && name.len <= 200;
+}
+
+int settings_parse_lists(struct str s, struct str lists[SETTINGS_LISTS_MAX], struct err *err)
+{
+	int count = 0;
+	while (s.len > 0) {
+		struct str one = str_trim(str_take_until(&s, ','));
+		if (!is_zone(one))
+			return err_set(err, ERR_CONFIG, "\"%.*s\" is no name of a block list",
+				       STR_ARG(one));
+		if (count == SETTINGS_LISTS_MAX)
+			return err_set(err, ERR_CONFIG, "at most %d block lists",
+				       SETTINGS_LISTS_MAX);
+		lists[count++] = one;
+	}
+	return count;
+}
+
 static int check_schedule(struct str value, struct err *err)
 {
 	int64_t waits_ms[SETTINGS_RETRY_MAX];
@@ -141,4 +169,10 @@ static int check_hours(struct str value, struct err *err)
 	struct calendar_hours hours;
 	struct str zone;
 	return value.len == 0 ? 0 : calendar_parse_zoned(value, &hours, &zone, err);
+}
+
+static int check_lists(struct str value, struct err *err)
+{
+	struct str lists[SETTINGS_LISTS_MAX];
+	return settings_parse_lists(value, lists, err) < 0 ? -1 : 0;
 }

@@ -108,7 +108,11 @@
 	X(DNS_CACHE, "dns.cache", SIZE, "64M", 1048576, 4294967296, NODE, false,                   \
 	  "Memory for answers.")                                                                   \
 	X(DNS_IN_FLIGHT, "dns.in_flight", INT, "1000", 1, 20000, NODE, false,                      \
-	  "Questions asked at a time; more wait in line.")
+	  "Questions asked at a time; more wait in line.")                                         \
+	X(SOURCES_DNSBL, "sources.dnsbl", LISTS, "zen.spamhaus.org,bl.spamcop.net", 0, 1024,       \
+	  SHARED, true, "Block lists, by comma, that are asked about sources; empty: none.")       \
+	X(SOURCES_CHECK_MS, "sources.check_ms", DURATION, "1h", 0, 604800000, SHARED, true,        \
+	  "How often a node looks up reverse names and block lists of its sources; 0: never.")
 
 #define SETTINGS_LEDGER(X)                                                                         \
 	X(RETRY_SCHEDULE, "retry.schedule", SCHEDULE, "5min,15min,30min,1h,2h,4h,8h", 1, 256,      \
@@ -170,8 +174,11 @@ int settings_check(const struct conf *c, struct err *err) NODISCARD;
 /* "5min,15min,1h" to waits in ms; returns how many (1 … SETTINGS_RETRY_MAX), or -1 and err. */
 int settings_parse_schedule(struct str s, int64_t waits_ms[SETTINGS_RETRY_MAX],
 			    struct err *err) NODISCARD;
+#define SETTINGS_LISTS_MAX 8
 #define SETTINGS_RANGES_MAX 32
 /* "127.0.0.0/8,10.1.0.0/16" to ranges; returns how many, or -1 and err. */
+/* Names by comma, with spaces or not; how many, or -1 and err. */
+int settings_parse_lists(struct str s, struct str lists[SETTINGS_LISTS_MAX], struct err *err);
 int settings_parse_ranges(struct str s, struct ip_range ranges[SETTINGS_RANGES_MAX],
 			  struct err *err) NODISCARD;
 

@@ -162,6 +162,23 @@ void alert_lane_blocked(struct node *n, const struct work_blocked *b)
 	give(n, source, target, &json);
 }
 
+void alert_source_standing(struct node *n, struct str source, struct str why)
+{
+	struct log_line l;
+	struct buf json;
+	if (log_begin(&l, LOG_ERROR, "alert")) {
+		log_cstr(&l, "what", "source_standing");
+		log_str(&l, "source", source);
+		log_str(&l, "why", why);
+		log_end(&l);
+	}
+	begin_json(n, "source_standing", &json);
+	append_json(&json, "source", source);
+	append_json(&json, "why", why);
+	buf_append_cstr(&json, "}\n");
+	give(n, source, why, &json);
+}
+
 void alert_campaign_braked(struct node *n, struct str campaign, struct str why)
 {
 	struct log_line l;

@@ -158,6 +158,11 @@ int node_configure(struct conf *conf, struct node_configuration *out, struct err
 	struct str command = conf_text(conf, SETTING_ALERT_COMMAND);
 	s->alert_command = command.len ? command.ptr : NULL;
 	s->ca_file = ca_file.len ? ca_file.ptr : NULL;
+	s->standing_ms = conf_number(conf, SETTING_SOURCES_CHECK_MS);
+	_Static_assert(SETTINGS_LISTS_MAX <= STANDING_LISTS_MAX, "all lists are asked");
+	int lists = settings_parse_lists(conf_text(conf, SETTING_SOURCES_DNSBL), s->dnsbl, err);
+	must(lists >= 0); /* the table has checked it */
+	s->dnsbl_count = (size_t)lists;
 	out->conf = conf_hold(conf);
 	return 0;
 }

@@ -154,6 +154,7 @@ static void on_tick(struct timer *timer)
 	slices_deal(n);
 	live_tick(n);
 	revive_tick(n);
+	standings_tick(n);
 	sites_evict(n);
 	lookups_tell(n);
 	texts_expire(n);
@@ -260,6 +261,7 @@ static struct node *node_new(const struct node_options *options)
 	map_init(&n->wide_limits);
 	map_init(&n->wide_names);
 	list_init(&n->holds);
+	list_init(&n->standings);
 	n->tick = (struct timer){.on_due = on_tick, .owner = n};
 	n->plan = (struct timer){.on_due = on_plan, .owner = n};
 	return n;
@@ -277,6 +279,7 @@ static void node_free(struct node *n)
 		if (n->signals[i].data != NULL)
 			uv_close((uv_handle_t *)&n->signals[i], NULL);
 	mailbox_close(n->inbox);
+	standings_free(n);
 	resolver_close(n->resolver);
 	keeper_close(n->keeper);
 	pg_close(n->load);

@@ -12,6 +12,7 @@
 #define EDM_SCHEDULER_NODE_NODE_H
 
 #include "engine/dns/resolver.h"
+#include "engine/dns/standing.h"
 #include "scheduler/campaign/hours.h"
 #include "scheduler/campaign/load.h"
 #include "scheduler/node/keeper.h"
@@ -38,6 +39,9 @@ struct node_settings {
 	char hours_zone[HOURS_ZONE_MAX]; /* that zone; empty: none */
 	const char *ca_file;		 /* NULL = the system's */
 	const char *alert_command;	 /* NULL = none */
+	struct str dnsbl[STANDING_LISTS_MAX];
+	size_t dnsbl_count;
+	int64_t standing_ms; /* 0 = never */
 };
 
 struct node_options {

@@ -186,7 +186,9 @@ struct node {
 	bool is_live_pending;
 	size_t saving; /* writes of lanes.c under way */
 	bool is_ledger_stopped;
-	int64_t give_up_at_ms; /* the ledger has stopped: what is not written then is lost */
+	int64_t give_up_at_ms;	  /* the ledger has stopped: what is not written then is lost */
+	struct list standings;	  /* struct source_standing (standings.c) */
+	int64_t standings_due_ms; /* when sources are looked up next; 0 = not decided yet */
 	size_t alerts_running;
 	struct alert_seen alerts_seen[ALERTS_SEEN];
 	bool held_lease;	    /* at the last tick */
@@ -216,6 +218,12 @@ void reload_free(struct node *n);
 void revive_tick(struct node *n);
 /* Waits for what is under way. */
 void revive_free(struct node *n);
+
+/* ---- standings.c */
+/* Once a second. */
+void standings_tick(struct node *n);
+/* Before the resolver is closed. */
+void standings_free(struct node *n);
 
 /* ---- control.c */
 extern const struct keeper_events node_keeper_events;
@@ -314,6 +322,7 @@ void lanes_blocked(struct node *n, struct work_blocked *blocked);
 
 /* ---- alert.c */
 void alert_lane_blocked(struct node *n, const struct work_blocked *b);
+void alert_source_standing(struct node *n, struct str source, struct str why);
 void alert_campaign_braked(struct node *n, struct str campaign, struct str why);
 
 /* ---- slices.c */

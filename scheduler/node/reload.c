@@ -135,6 +135,9 @@ static void take_settings(struct node *n, const struct node_settings *fresh)
 	s->horizon_ms = fresh->horizon_ms;
 	s->leased_budget = fresh->leased_budget;
 	s->alert_command = fresh->alert_command;
+	memcpy(s->dnsbl, fresh->dnsbl, sizeof(s->dnsbl));
+	s->dnsbl_count = fresh->dnsbl_count;
+	s->standing_ms = fresh->standing_ms;
 	keeper_set_upkeep(n->keeper, fresh->unknown_retry_after_ms, fresh->overdue_ms,
 			  fresh->keep_outcomes_days);
 	s->hours = fresh->hours;

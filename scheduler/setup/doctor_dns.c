@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checks of doctor that ask DNS: do the name servers answer, and do the public addresses of the
- * sources have names that lead back to them. Large receivers refuse mail from addresses without
- * (RFC 1912 2.1; forward-confirmed reverse DNS).
+ * The checks of doctor that ask DNS: do the name servers answer, do the public addresses of the
+ * sources have names that lead back to them, and are they on block lists. Large receivers refuse
+ * mail from addresses without, and from those that are.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/dns/resolver.h"
+#include "engine/dns/standing.h"
 #include "scheduler/settings.h"
 #include "scheduler/setup/doctor_private.h"
 
@@ -20,15 +20,16 @@ struct look {
 	struct loop *loop;
 	struct resolver *resolver;
 	size_t open; /* questions not answered */
+	struct str lists[STANDING_LISTS_MAX];
+	size_t list_count;
+	bool is_refused[STANDING_LISTS_MAX]; /* lists[i] does not answer us: said once */
 };
 
-/* The way of one source: its PTR, then the addresses of that name. */
-struct reverse {
+/* One source that is looked up. */
+struct source_look {
 	struct look *look;
-	const struct doctor_source *source;
 	char check[96];
 	char address[IP_TEXT_SIZE];
-	char name[DNS_NAME_MAX + 1];
 };
 
 static void answered(struct look *look)
@@ -63,75 +64,93 @@ static void on_known(void *owner, const struct dns_answer *answer)
 	answered(look);
 }
 
-static void confirm(struct reverse *r, const struct dns_answer *answer)
+static void tell_name(const struct source_look *l, const struct standing_ask *ask,
+		      const struct standing *s)
 {
-	struct doctor_report *report = r->look->report;
-	bool leads_back = false;
-	for (size_t i = 0; i < answer->count; i++)
-		leads_back |= ip_equals(&answer->records[i].ip, &r->source->public_address);
-	if (!leads_back)
-		doctor_add(report, DOCTOR_WARN, r->check,
-			   "%s has the name %s, which does not lead back to it: add the address "
+	struct doctor_report *report = l->look->report;
+	switch (s->reverse) {
+	case STANDING_SOUND:
+		doctor_add(report, DOCTOR_OK, l->check, "%s and %.*s lead to each other",
+			   l->address, STR_ARG(s->name));
+		break;
+	case STANDING_NAMELESS:
+		doctor_add(report, DOCTOR_WARN, l->check,
+			   "%s has no reverse name (PTR): ask its owner to set it to %.*s",
+			   l->address, STR_ARG(ask->ehlo));
+		break;
+	case STANDING_ASTRAY:
+		doctor_add(report, DOCTOR_WARN, l->check,
+			   "%s has the name %.*s, which does not lead back to it: add the address "
 			   "record, receivers check it",
-			   r->address, r->name);
-	else if (!str_equals_nocase(str_from(r->name), str_from(r->source->ehlo)))
-		doctor_add(report, DOCTOR_WARN, r->check,
-			   "%s is called %s in DNS, but says EHLO %s: use one name for both",
-			   r->address, r->name, r->source->ehlo);
-	else
-		doctor_add(report, DOCTOR_OK, r->check, "%s and %s lead to each other", r->address,
-			   r->name);
+			   l->address, STR_ARG(s->name));
+		break;
+	case STANDING_OTHER:
+		doctor_add(report, DOCTOR_WARN, l->check,
+			   "%s is called %.*s in DNS, but says EHLO %.*s: use one name for both",
+			   l->address, STR_ARG(s->name), STR_ARG(ask->ehlo));
+		break;
+	case STANDING_UNKNOWN:
+		doctor_add(report, DOCTOR_WARN, l->check,
+			   "the reverse name of %s could not be looked up (%s)", l->address,
+			   dns_status_name(s->status));
+		break;
+	}
 }
 
-static void on_forward(void *owner, const struct dns_answer *answer)
+static void tell_lists(const struct source_look *l, const struct standing_ask *ask,
+		       const struct standing *s)
 {
-	struct reverse *r = owner;
-	confirm(r, answer);
-	answered(r->look);
+	struct look *look = l->look;
+	for (size_t i = 0; i < ask->list_count; i++) {
+		if (s->is_listed[i])
+			doctor_add(look->report, DOCTOR_WARN, l->check,
+				   "%s is on the block list %.*s: see there why, and how to be "
+				   "taken off",
+				   l->address, STR_ARG(ask->lists[i]));
+		if (s->is_refused[i] && !look->is_refused[i])
+			doctor_add(
+				look->report, DOCTOR_WARN, "block lists",
+				"%.*s gives these name servers no answer: use a resolver of your "
+				"own (dns.servers), or take it out of sources.dnsbl",
+				STR_ARG(ask->lists[i]));
+		look->is_refused[i] |= s->is_refused[i];
+	}
 }
 
-static void on_ptr(void *owner, const struct dns_answer *answer)
+static void on_standing(void *owner, const struct standing_ask *ask,
+			const struct standing *standing)
 {
-	struct reverse *r = owner;
-	struct look *look = r->look;
-	enum dns_type type = r->source->public_address.family == IP_V6 ? DNS_AAAA : DNS_A;
-	bool has_name = answer->count > 0 &&
-			str_to_cstr(answer->records[0].name, r->name, sizeof(r->name)) == 0 &&
-			resolver_query(look->resolver, answer->records[0].name, type, on_forward,
-				       r) != NULL;
-	if (has_name)
-		return; /* on_forward counts it */
-	if (answer->status == DNS_OK || answer->status == DNS_NXDOMAIN ||
-	    answer->status == DNS_NODATA)
-		doctor_add(look->report, DOCTOR_WARN, r->check,
-			   "%s has no reverse name (PTR): ask its owner to set it to %s",
-			   r->address, r->source->ehlo);
-	else
-		doctor_add(look->report, DOCTOR_WARN, r->check,
-			   "the reverse name of %s could not be looked up (%s)", r->address,
-			   dns_status_name(answer->status));
-	answered(look);
+	struct source_look *l = owner;
+	tell_name(l, ask, standing);
+	tell_lists(l, ask, standing);
+	answered(l->look);
 }
 
-static void ask_reverse(struct look *look, const struct doctor_source *source)
+static bool is_looked_up(const struct look *look, const struct ip *address)
 {
-	char name[DNS_NAME_MAX + 1];
 	struct ip_range allowed[SETTINGS_RANGES_MAX];
 	struct str text = conf_text(look->options->settings, SETTING_DNS_ALLOW);
-	bool is_public = !ip_is_special(&source->public_address);
+	bool is_public = !ip_is_special(address);
 	int count = settings_parse_ranges(text, allowed, NULL);
 	for (int i = 0; i < count; i++)
-		is_public |= ip_in_range(&source->public_address, &allowed[i]);
-	if (!is_public)
+		is_public |= ip_in_range(address, &allowed[i]);
+	return is_public;
+}
+
+static void ask_standing(struct look *look, const struct doctor_source *source)
+{
+	struct standing_ask ask = {.address = source->public_address,
+				   .ehlo = str_from(source->ehlo),
+				   .list_count = look->list_count};
+	if (!is_looked_up(look, &source->public_address))
 		return;
-	struct reverse *r = arena_alloc(&look->report->arena, sizeof(*r));
-	r->look = look;
-	r->source = source;
-	snprintf(r->check, sizeof(r->check), "source %s", source->name);
-	ip_format(&source->public_address, r->address, sizeof(r->address));
+	memcpy(ask.lists, look->lists, sizeof(ask.lists));
+	struct source_look *l = arena_alloc(&look->report->arena, sizeof(*l));
+	l->look = look;
+	snprintf(l->check, sizeof(l->check), "source %s", source->name);
+	ip_format(&source->public_address, l->address, sizeof(l->address));
 	look->open++;
-	must(resolver_query(look->resolver, dns_reverse_name(&source->public_address, name),
-			    DNS_PTR, on_ptr, r) != NULL);
+	(void)standing_start(look->resolver, &ask, on_standing, l);
 }
 
 static void look_up(struct look *look, const struct doctor_source *sources, size_t count)
@@ -139,7 +158,7 @@ static void look_up(struct look *look, const struct doctor_source *sources, size
 	look->open = 1;
 	must(resolver_query(look->resolver, STR(KNOWN_DOMAIN), DNS_MX, on_known, look) != NULL);
 	for (size_t i = 0; i < count; i++)
-		ask_reverse(look, &sources[i]);
+		ask_standing(look, &sources[i]);
 	loop_run(look->loop);
 	resolver_close(look->resolver);
 	/* What was closed frees itself when the loop turns. */
@@ -156,6 +175,11 @@ void doctor_check_dns(const struct doctor_options *options, const struct doctor_
 	dns.servers = conf_text(options->settings, SETTING_DNS_SERVERS);
 	dns.attempt_ms = conf_number(options->settings, SETTING_DNS_ATTEMPT_MS);
 	dns.total_ms = conf_number(options->settings, SETTING_DNS_TOTAL_MS);
+	int lists = settings_parse_lists(conf_text(options->settings, SETTING_SOURCES_DNSBL),
+					 look.lists, &err);
+	if (lists < 0)
+		doctor_add(report, DOCTOR_FAIL, "block lists", "sources.dnsbl: %s", err.text);
+	look.list_count = lists > 0 ? (size_t)lists : 0;
 	look.resolver = resolver_open(look.loop, &dns, &err);
 	if (look.resolver == NULL)
 		doctor_add(report, DOCTOR_FAIL, "dns", "%s", err.text);

@@ -335,6 +335,29 @@ def test_a_block_is_lifted_beside_a_pause(mailing):
     goes_on(mailing)
 
 
+def test_how_sources_stand_is_looked_up_now_and_then(mailing):
+    """By a real name server: a reverse name that leads back, and a block list."""
+    address = mailing.source("s1")
+    name = ".".join(reversed(address.split(".")))
+    mailing.dns.record(f"{name}.in-addr.arpa", "PTR", "s1.news.test.", ttl=1)
+    mailing.dns.host("s1.news.test", address, ttl=1)
+    mailing.dns.record(f"{name}.bl.test", "A", "127.0.0.2", ttl=1)
+    told = mailing.directory / "told"
+    mailing.start(sources_check_ms="100ms", sources_dnsbl="bl.test", dns_ttl_min_ms="0ms",
+                  dns_negative_max_ms="1s", alert_command=f"cat >> {told}")
+    mailing.wait(lambda: told.exists() and told.read_text().endswith("}\n"), "no alert")
+    alert = json.loads(told.read_text())
+    assert alert["alert"] == "source_standing" and alert["source"] == "s1"
+    assert alert["why"] == "it is on the block list bl.test"
+    mailing.dns.remove(f"{name}.bl.test")
+    mailing.dns.reload()
+    mailing.wait(lambda: "event=source_stands_well" in mailing.node_log.read_text(),
+                 "nobody says that all is well")
+    mailing.dns.remove(f"{name}.in-addr.arpa")
+    mailing.dns.reload()
+    mailing.wait(lambda: "no reverse name (PTR)" in mailing.node_log.read_text(), "no second one")
+
+
 def test_who_waits_for_a_paused_lane_is_parked_and_comes_back(mailing):
     """Sites without a provider: their people are of no group with a lane of its own."""
     mailing.provider("big")

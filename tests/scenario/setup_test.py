@@ -169,18 +169,25 @@ def test_doctor_looks_at_sources_and_their_names(setup, dns, empty_database):
     dns.host("other.example.test", "127.0.0.3")
     dns.record("4.0.0.127.in-addr.arpa", "PTR", "elsewhere.example.test.")
     dns.host("elsewhere.example.test", "127.0.0.99")
+    dns.record("6.0.0.127.bl.test", "A", "127.0.0.3")
+    dns.record("6.0.0.127.shy.test", "A", "127.255.255.254")
     dns.start()
     setup.data.mkdir()
     url = {"EDM_DATABASE_URL": empty_database.url}
     setup.run("migrate", **url)
-    for n in (2, 3, 4, 5):
+    for n in (2, 3, 4, 5, 6):
         empty_database.query("INSERT INTO edm.source (name, address, ehlo)"
                              f" VALUES ('mx{n}', '127.0.0.{n}', 'mx{n}.example.test')")
     empty_database.query("INSERT INTO edm.source (name, address, ehlo)"
                          " VALUES ('gone', '192.0.2.1', 'gone.example.test')")
-    settings = [f"dns.servers={dns.servers}", "dns.allow=127.0.0.0/8", "budget.sessions=10"]
+    settings = [f"dns.servers={dns.servers}", "dns.allow=127.0.0.0/8", "budget.sessions=10",
+                "sources.dnsbl=bl.test, shy.test, gone.test"]
     level, found = setup.doctor(*settings, **url)
     assert level == "fail"
+    (listed,) = [f for f in found["source mx6"] if "block list" in f[1]]
+    assert listed[0] == "warn" and "127.0.0.6 is on the block list bl.test" in listed[1]
+    (shy,) = found["block lists"]
+    assert shy[0] == "warn" and shy[1].startswith("shy.test gives these name servers no answer")
     assert found["database"] == [("ok", found["database"][0][1])]
     assert found["dns"][0][0] == found["journal"][0][0] == found["open files"][0][0] == "ok"
     assert [f[0] for f in found["source gone"]] == ["fail"]

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* Names and block lists of one sending address, asked all at once; see standing.h. */
+#include "engine/dns/standing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct list_question {
+	struct standing_check *check;
+	size_t index;
+	struct resolver_request *request;
+};
+
+struct standing_check {
+	struct resolver *resolver;
+	struct standing_ask ask;
+	struct standing found;
+	standing_on_known on_known;
+	void *owner;
+	size_t open; /* questions not answered */
+	struct resolver_request *reverse, *ehlo;
+	struct list_question lists[STANDING_LISTS_MAX];
+	char name[DNS_NAME_MAX + 1];
+};
+
+/* -- names -- */
+
+struct str standing_list_name(const struct ip *address, struct str zone, char dst[DNS_NAME_MAX + 1])
+{
+	struct str reverse = dns_reverse_name(address, dst);
+	/* Without "in-addr.arpa" or "ip6.arpa", the dot stays. */
+	size_t kept = reverse.len - (address->family == IP_V6 ? 8 : 12);
+	if (kept + zone.len > DNS_NAME_MAX)
+		return STR("");
+	memcpy(dst + kept, zone.ptr, zone.len);
+	dst[kept + zone.len] = '\0';
+	return str_of(dst, kept + zone.len);
+}
+
+bool standing_is_refusal(const struct ip *answer)
+{
+	return answer->family == IP_V4 && answer->bytes[0] == 127 && answer->bytes[1] == 255 &&
+	       answer->bytes[2] == 255;
+}
+
+bool standing_is_listing(const struct ip *answer)
+{
+	return answer->family == IP_V4 && answer->bytes[0] == 127 && !standing_is_refusal(answer);
+}
+
+/* -- answers -- */
+
+static void answered(struct standing_check *check)
+{
+	if (--check->open > 0)
+		return;
+	check->on_known(check->owner, &check->ask, &check->found);
+	free(check);
+}
+
+static bool is_known(enum dns_status status)
+{
+	return status == DNS_OK || status == DNS_NODATA || status == DNS_NXDOMAIN;
+}
+
+static bool leads_to(const struct dns_answer *answer, const struct ip *address)
+{
+	for (size_t i = 0; i < answer->count; i++)
+		if (ip_equals(&answer->records[i].ip, address))
+			return true;
+	return false;
+}
+
+static void on_forward(void *owner, const struct dns_answer *answer)
+{
+	struct standing_check *check = owner;
+	struct standing *found = &check->found;
+	check->reverse = NULL;
+	found->status = answer->status;
+	if (!is_known(answer->status))
+		found->reverse = STANDING_UNKNOWN;
+	else if (!leads_to(answer, &check->ask.address))
+		found->reverse = STANDING_ASTRAY;
+	else if (!str_equals_nocase(found->name, check->ask.ehlo))
+		found->reverse = STANDING_OTHER;
+	else
+		found->reverse = STANDING_SOUND;
+	answered(check);
+}
+
+static enum dns_type address_type(const struct standing_check *check)
+{
+	return check->ask.address.family == IP_V6 ? DNS_AAAA : DNS_A;
+}
+
+static void on_reverse(void *owner, const struct dns_answer *answer)
+{
+	struct standing_check *check = owner;
+	struct standing *found = &check->found;
+	check->reverse = NULL;
+	found->status = answer->status;
+	found->reverse = is_known(answer->status) ? STANDING_NAMELESS : STANDING_UNKNOWN;
+	if (answer->count > 0 &&
+	    str_to_cstr(answer->records[0].name, check->name, sizeof(check->name)) == 0) {
+		found->name = str_from(check->name);
+		check->reverse = resolver_query(check->resolver, found->name, address_type(check),
+						on_forward, check);
+	}
+	if (check->reverse == NULL) {
+		found->name = STR("");
+		answered(check);
+	}
+}
+
+static void on_ehlo(void *owner, const struct dns_answer *answer)
+{
+	struct standing_check *check = owner;
+	check->ehlo = NULL;
+	check->found.is_ehlo_astray =
+		is_known(answer->status) && !leads_to(answer, &check->ask.address);
+	answered(check);
+}
+
+static void on_listed(void *owner, const struct dns_answer *answer)
+{
+	struct list_question *q = owner;
+	struct standing_check *check = q->check;
+	q->request = NULL;
+	check->found.is_refused[q->index] = !is_known(answer->status);
+	for (size_t i = 0; i < answer->count; i++) {
+		check->found.is_listed[q->index] |= standing_is_listing(&answer->records[i].ip);
+		check->found.is_refused[q->index] |= standing_is_refusal(&answer->records[i].ip);
+	}
+	answered(check);
+}
+
+/* -- asking -- */
+
+static void ask_list(struct standing_check *check, size_t i)
+{
+	char name[DNS_NAME_MAX + 1];
+	struct str question = standing_list_name(&check->ask.address, check->ask.lists[i], name);
+	check->lists[i] = (struct list_question){.check = check, .index = i};
+	check->lists[i].request =
+		resolver_query(check->resolver, question, DNS_A, on_listed, &check->lists[i]);
+	if (check->lists[i].request != NULL)
+		check->open++;
+	else
+		check->found.is_refused[i] = true;
+}
+
+struct standing_check *standing_start(struct resolver *r, const struct standing_ask *ask,
+				      standing_on_known on_known, void *owner)
+{
+	char name[DNS_NAME_MAX + 1];
+	struct standing_check *check = xcalloc(1, sizeof(*check));
+	*check = (struct standing_check){
+		.resolver = r, .ask = *ask, .on_known = on_known, .owner = owner, .open = 1};
+	check->reverse = resolver_query(r, dns_reverse_name(&ask->address, name), DNS_PTR,
+					on_reverse, check);
+	must(check->reverse != NULL);
+	check->ehlo = resolver_query(r, ask->ehlo, address_type(check), on_ehlo, check);
+	if (check->ehlo != NULL)
+		check->open++;
+	else
+		check->found.is_ehlo_astray = true;
+	for (size_t i = 0; i < ask->list_count; i++)
+		ask_list(check, i);
+	return check;
+}
+
+void standing_cancel(struct standing_check *check)
+{
+	if (check == NULL)
+		return;
+	resolver_cancel(check->reverse);
+	resolver_cancel(check->ehlo);
+	for (size_t i = 0; i < check->ask.list_count; i++)
+		resolver_cancel(check->lists[i].request);
+	free(check);
+}
+
+/* -- saying -- */
+
+static void begin_clause(struct buf *out)
+{
+	if (out->len > 0)
+		buf_append_cstr(out, "; ");
+}
+
+static void say_reverse(const struct standing_ask *ask, const struct standing *s, struct buf *out)
+{
+	switch (s->reverse) {
+	case STANDING_SOUND:
+	case STANDING_UNKNOWN:
+		return;
+	case STANDING_NAMELESS:
+		buf_append_cstr(out, "it has no reverse name (PTR)");
+		return;
+	case STANDING_ASTRAY:
+		buf_appendf(out, "its name %.*s does not lead back to it", STR_ARG(s->name));
+		return;
+	case STANDING_OTHER:
+		buf_appendf(out, "it is called %.*s in DNS, but says EHLO %.*s", STR_ARG(s->name),
+			    STR_ARG(ask->ehlo));
+		return;
+	}
+}
+
+void standing_render(const struct standing_ask *ask, const struct standing *s, struct buf *out)
+{
+	say_reverse(ask, s, out);
+	if (s->is_ehlo_astray) {
+		begin_clause(out);
+		buf_appendf(out, "the EHLO name %.*s does not lead to it", STR_ARG(ask->ehlo));
+	}
+	for (size_t i = 0; i < ask->list_count; i++) {
+		if (!s->is_listed[i])
+			continue;
+		begin_clause(out);
+		buf_appendf(out, "it is on the block list %.*s", STR_ARG(ask->lists[i]));
+	}
+}
