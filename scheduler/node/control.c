@@ -222,7 +222,9 @@ static void on_lost(void *owner, const struct err *err)
 
 static void on_draining(void *owner)
 {
-	node_drain(owner);
+	struct node *n = owner;
+	n->is_drained = true;
+	node_drain(n);
 }
 
 static void on_outdated(void *owner, const struct err *err)

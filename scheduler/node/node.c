@@ -8,6 +8,7 @@
 
 #include "engine/base/clock.h"
 #include "scheduler/node/node_private.h"
+#include "scheduler/node/start.h"
 
 #define TICK_MS 1000
 #define PLAN_MS 50
@@ -316,6 +317,8 @@ int node_run(const struct node_options *options, struct err *err)
 		timer_set(n->loop, &n->tick, loop_now_ms(n->loop) + TICK_MS);
 		timer_set(n->loop, &n->plan, loop_now_ms(n->loop) + PLAN_MS);
 		loop_run(n->loop);
+		if (n->is_drained)
+			start_log_drained(options->database_url, options->name);
 		result = n->failure.kind == ERR_NONE ? 0 : -1;
 		if (result != 0)
 			*err = n->failure;

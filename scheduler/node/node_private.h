@@ -192,6 +192,7 @@ struct node {
 	size_t alerts_running;
 	struct alert_seen alerts_seen[ALERTS_SEEN];
 	bool held_lease;	    /* at the last tick */
+	bool is_drained;	    /* by an operator */
 	struct err failure;	    /* why it stops by itself; ERR_NONE: it was told to */
 	struct err journal_failure; /* why nothing is sent for now; ERR_NONE = all can write */
 };

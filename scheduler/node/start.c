@@ -97,15 +97,23 @@ static int settle_and_join(struct start *s, struct pg_blocking *db, struct err *
 	return result;
 }
 
+/* One row, who and why, if the node is drained. */
+static int ask_who_drained(struct pg_blocking *db, const char *name, struct pg_rows **rows_out,
+			   struct err *err)
+{
+	struct pg_params params;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(name));
+	int rc = pg_run(db, "ledger/who_drained", &params, rows_out, err);
+	pg_params_done(&params);
+	return rc;
+}
+
 /* "n1 is drained (ann: kernel update); …", or 0 if it is not. */
 static int refuse_drained(const char *name, struct pg_blocking *db, struct err *err)
 {
-	struct pg_params params;
 	struct pg_rows *rows = NULL;
-	pg_params_init(&params);
-	pg_add_text(&params, str_from(name));
-	int rc = pg_run(db, "ledger/who_drained", &params, &rows, err);
-	pg_params_done(&params);
+	int rc = ask_who_drained(db, name, &rows, err);
 	if (rc == 0 && pg_rows_count(rows) > 0) {
 		struct str because = pg_text(rows, 0, 1);
 		rc = err_set(err, ERR_REFUSED,
@@ -154,4 +162,21 @@ int keeper_start(struct start *s, struct err *err)
 		s->journal = NULL;
 	}
 	return result;
+}
+
+void start_log_drained(const char *database_url, const char *node_name)
+{
+	struct err err;
+	struct log_line l;
+	struct pg_rows *rows = NULL;
+	struct pg_blocking *db = pg_open_blocking(database_url, "edm end", &err);
+	if (db != NULL && ask_who_drained(db, node_name, &rows, &err) == 0 &&
+	    pg_rows_count(rows) > 0 && log_begin(&l, LOG_INFO, "node_drained")) {
+		log_cstr(&l, "node", node_name);
+		log_str(&l, "by", pg_text(rows, 0, 0));
+		log_str(&l, "because", pg_text(rows, 0, 1));
+		log_end(&l);
+	}
+	pg_rows_free(rows);
+	pg_close_blocking(db);
 }

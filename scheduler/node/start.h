@@ -28,5 +28,8 @@ struct start {
 
 /* ERR_REFUSED when the name or the journal is in use, or the node is drained. */
 int keeper_start(struct start *s, struct err *err) NODISCARD;
+/* The last line of a node that an operator drained: who did, and why, unless that was undone
+ * meanwhile. Blocking; after the loop. */
+void start_log_drained(const char *database_url, const char *node_name);
 
 #endif

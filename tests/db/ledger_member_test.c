@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/base/clock.h"
+#include "scheduler/ledger/roster.h"
 #include "scheduler/ledger/upkeep.h"
 #include "tests/db/ledger_world.h"
 
@@ -209,14 +210,34 @@ static void on_reaped(void *owner, int32_t node, struct str name)
 	f->reaped += str_equals(name, STR("mx2"));
 }
 
+/* mx2 died, mx3 had stopped in order: reaping both, as is due, does not make them alike. */
+static void check_roster(struct fixture *f)
+{
+	struct roster r;
+	struct err err;
+	if (roster_load(f->w.conn, &r, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(r.count, 3);
+	assert_false(roster_find(&r, STR("mx2"))->is_alive);
+	assert_false(roster_find(&r, STR("mx2"))->has_left);
+	assert_true(roster_find(&r, STR("mx3"))->has_left);
+	roster_done(&r);
+	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM node "
+					     "WHERE lease_until = '-infinity'"),
+			 2);
+}
+
 static void every_duty_runs_and_the_dead_are_reaped(void **state)
 {
 	struct fixture *f = *state;
 	struct member_id other = world_register(&f->w, "mx2");
+	(void)world_register(&f->w, "mx3");
 	assert_int_equal(world_claim(&f->w, other, "qq", 1), 1);
 	world_sql(&f->w,
-		  "UPDATE node SET lease_until = CASE name WHEN 'mx2' THEN now() - interval '1 s' "
-		  "ELSE now() + interval '1 min' END, alive_since = now() - interval '1 h'");
+		  "UPDATE node SET lease_until = now() + CASE name WHEN 'mx1' THEN interval '1 min' "
+		  "ELSE interval '-1 s' END, alive_since = now() - interval '1 h', "
+		  "beat_at = now() - CASE name WHEN 'mx3' THEN interval '1 s' "
+		  "ELSE interval '9 s' END");
 	struct upkeep_options options = {.id = f->id,
 					 .lease_ms = WORLD_LEASE_MS,
 					 .chunk_days = 30,
@@ -230,6 +251,7 @@ static void every_duty_runs_and_the_dead_are_reaped(void **state)
 	while (world_count(&f->w, RECIPIENT_WAITING) == 0)
 		loop_turn(f->w.loop, true);
 	assert_int_equal(f->reaped, 1);
+	check_roster(f);
 	assert_int_equal(world_number(&f->w, "SELECT count(*) FROM doubt WHERE open"), 1);
 	/* The connection first: a duty's reply would come back to what is freed. */
 	pg_close(f->w.pg);

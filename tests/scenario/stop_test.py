@@ -4,6 +4,7 @@ tests/crash/run rolling."""
 import random
 
 from rolling import Rolling
+from support.waiting import until
 
 PEOPLE = 4000
 SEED = 20261122
@@ -78,3 +79,24 @@ def test_a_drained_node_does_not_start(make_world, check):
     node.start()
     campaign.wait_for("finished")
     check(world, campaign).at_end()
+
+
+def test_a_drained_node_says_who_drained_it(make_world):
+    """Its last words are the operator's; what becomes of the others does not change how it ended."""
+    world = make_world(domains=1, sources=1)
+    world.short_lease()
+    first, second = world.node(name="first").start(), world.node(name="second").start()
+    world.program("node", "drain", "second", "--because", "kernel update")
+    assert second.wait_for_end() == 0, second.tail()
+    assert 'event=node_drained node=second by=tester because="kernel update"' in second.tail(1)
+    until(lambda: world.database.value(
+        "SELECT lease_until = '-infinity' FROM node WHERE name = 'second'"), 30, "second is reaped")
+    assert listed(world, "second") == "drained"
+    world.program("node", "drain", "second", "--undo")
+    assert listed(world, "second") == "stopped"
+    first.stop()
+
+
+def listed(world, name):
+    rows = [line.split() for line in world.program("node", "list").out.splitlines()]
+    return next(row[1] for row in rows if row[0] == name)
