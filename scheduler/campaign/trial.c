@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/reply/normalise.h"
+#include "lists/suppression.h"
 #include "lists/trial.h"
 #include "scheduler/campaign/preflight.h"
 #include "scheduler/campaign/preview.h"
@@ -20,6 +21,7 @@ enum column {
 	COL_WORDS = 10,
 	COL_STAGE = 11,
 	COL_CODE = 12,
+	COL_ENHANCED = 13,
 	COL_MX = 16,
 	COL_TLS = 17,
 	COL_TOOK_MS = 19,
@@ -130,7 +132,7 @@ int trial_start(struct pg_blocking *db, const struct trial_request *request, str
 		struct err *err)
 {
 	int64_t nodes;
-	*trial = (struct trial){0};
+	*trial = (struct trial){.address = request->address};
 	snprintf(trial->name, sizeof(trial->name), "test-%016llx",
 		 (unsigned long long)random_u64());
 	if (campaign_count_nodes(db, &nodes, err) != 0)
@@ -160,10 +162,23 @@ static void read_outcome(const struct pg_rows *rows, struct trial_outcome *out)
 	out->words = (unsigned)pg_int(rows, 0, COL_WORDS);
 	out->stage = (unsigned)pg_int(rows, 0, COL_STAGE);
 	out->code = (int)pg_int(rows, 0, COL_CODE);
+	out->enhanced = pg_int32(rows, 0, COL_ENHANCED);
 	out->tls = (int)pg_int(rows, 0, COL_TLS);
 	out->took_ms = pg_int(rows, 0, COL_TOOK_MS);
 	snprintf(out->mx, sizeof(out->mx), "%.*s", STR_ARG(mx));
 	template_restore(pg_text(rows, 0, COL_TEMPLATE), pg_text(rows, 0, COL_VARS), &out->reply);
+}
+
+static int find_suppression(struct pg_blocking *db, const struct trial *trial, struct str address,
+			    bool *found_out, struct err *err)
+{
+	struct suppression_found found;
+	if (suppression_check(db, address, &found, err) != 0)
+		return -1;
+	for (size_t i = 0; i < found.count; i++)
+		*found_out |= found.entries[i].campaign_id == trial->campaign;
+	suppression_found_done(&found);
+	return 0;
 }
 
 int trial_look(struct pg_blocking *db, const struct trial *trial, struct trial_outcome *out,
@@ -178,6 +193,9 @@ int trial_look(struct pg_blocking *db, const struct trial *trial, struct trial_o
 	if (count > 0)
 		read_outcome(rows, out);
 	pg_rows_free(rows);
+	out->suppresses = false;
+	if (count > 0 && find_suppression(db, trial, trial->address, &out->suppresses, err) != 0)
+		return -1;
 	return count > 0;
 }
 

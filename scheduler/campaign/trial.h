@@ -18,17 +18,20 @@ struct trial {
 	int32_t campaign;
 	int32_t list;
 	int64_t rid;
+	struct str address; /* of the request */
 };
 
 /* What became of it; numbers of engine/reply/outcome.h. */
 struct trial_outcome {
 	enum recipient_state state;
 	unsigned klass, words, stage;
-	int code; /* of the reply, 0 = none */
+	int code;	  /* of the reply, 0 = none */
+	int32_t enhanced; /* class × 1,000,000 + subject × 1,000 + detail; 0 = none */
 	int tls;  /* 0 plain, 12, 13 */
 	int64_t took_ms;
 	char mx[ADDRESS_DOMAIN_MAX + 1];
-	struct buf reply; /* the receiver's words, or ours */
+	struct buf reply;	/* the receiver's words, or ours */
+	bool suppresses; /* the address gets nothing any more, from any campaign, because of it */
 };
 
 /* What to send to whom. */

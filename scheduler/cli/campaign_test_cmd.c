@@ -5,30 +5,50 @@
 #include "scheduler/campaign/trial.h"
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/table_private.h"
+#include "scheduler/report/format.h"
 
 #define LOOK_MS 300
+#define REPLY_MAX (64u << 10)
+
+static int print_json(struct cli *cli, const struct trial_outcome *o, const char *class_name,
+		      const char *stage)
+{
+	struct buf enhanced;
+	buf_init(&enhanced, 64);
+	format_reply(0, o->enhanced, STR(""), &enhanced);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:i, s:I, s:o, s:b}", "name",
+				 cli_arg(cli, 0), "state", recipient_state_name(o->state), "class",
+				 class_name, "stage", stage, "mx", o->mx, "code", o->code,
+				 "enhanced", json_of_str(buf_str(&enhanced)), "tls", o->tls,
+				 "took_ms", (json_int_t)o->took_ms, "reply",
+				 json_of_text_or_null(buf_str(&o->reply)), "suppressed",
+				 o->suppresses);
+	buf_done(&enhanced);
+	return cli_print_json(cli, json);
+}
 
 static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 {
 	const char *class_name = outcome_class_name((enum outcome_class)o->klass);
 	const char *stage = outcome_stage_name((enum outcome_stage)o->stage);
-	struct str reply = buf_str(&o->reply);
 	if (cli->wants_json)
-		return cli_print_json(
-			cli, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:o}", "name",
-				       cli_arg(cli, 0), "state", recipient_state_name(o->state),
-				       "class", class_name, "stage", stage, "mx", o->mx, "code",
-				       o->code, "tls", o->tls, "took_ms", (json_int_t)o->took_ms,
-				       "reply", json_of_text_or_null(reply)));
+		return print_json(cli, o, class_name, stage);
 	cli_printf(cli, "%s: %s", cli_arg(cli, 1), class_name);
 	if (o->mx[0] != '\0')
 		cli_printf(cli, " by %s at %s, %s, after %lld ms", o->mx, stage,
 			   o->tls != 0 ? "encrypted" : "not encrypted", (long long)o->took_ms);
 	cli_printf(cli, "\n");
-	if (o->code != 0)
-		cli_printf(cli, "  %d %.*s\n", o->code, STR_ARG(reply));
-	else if (reply.len > 0)
-		cli_printf(cli, "  %.*s\n", STR_ARG(reply));
+	struct buf reply;
+	buf_init(&reply, REPLY_MAX);
+	format_reply(o->code, o->enhanced, buf_str(&o->reply), &reply);
+	if (reply.len > 0)
+		cli_printf(cli, "  %.*s\n", STR_ARG(buf_str(&reply)));
+	buf_done(&reply);
+	if (o->suppresses)
+		cli_printf(cli,
+			   "%s is suppressed now, everywhere; if that is wrong: edm suppress remove "
+			   "%s --cause bounced\n",
+			   cli_arg(cli, 1), cli_arg(cli, 1));
 	return 0;
 }
 
@@ -82,7 +102,7 @@ int run_campaign_test(struct cli *cli, struct err *err)
 	campaign_view_done(&view);
 	if (result != 0)
 		return -1;
-	buf_init(&outcome.reply, 64u << 10);
+	buf_init(&outcome.reply, REPLY_MAX);
 	int found = wait_outcome(cli, &trial, timeout_s, &outcome, err);
 	result = judge(cli, found, &outcome, timeout_s, err);
 	buf_done(&outcome.reply);

@@ -96,6 +96,15 @@ static void react(struct lane *lane, const struct outcome *outcome,
 	log_end(&l);
 }
 
+static void log_enhanced(struct log_line *l, struct enhanced_code code)
+{
+	char text[32];
+	if (code.klass == 0)
+		return;
+	snprintf(text, sizeof(text), "%u.%u.%u", code.klass, code.subject, code.detail);
+	log_cstr(l, "enhanced", text);
+}
+
 static void log_outcome(const struct lane_session *ls, const struct work_job *job)
 {
 	const struct work_result *r = job->result;
@@ -110,6 +119,7 @@ static void log_outcome(const struct lane_session *ls, const struct work_job *jo
 	log_cstr(&l, "cause", outcome_cause_name(o->verdict.cause));
 	log_cstr(&l, "stage", outcome_stage_name(o->stage));
 	log_int(&l, "code", o->code);
+	log_enhanced(&l, o->enhanced);
 	log_str(&l, "source", ls->lane->source->name);
 	log_str(&l, "lane", ls->lane->queue->name);
 	log_cstr(&l, "mx", r->host);

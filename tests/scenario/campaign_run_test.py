@@ -22,7 +22,8 @@ PEOPLE = 120
 def sink(build, tmp_path, monkeypatch):
     """A receiver for everybody."""
     monkeypatch.setattr("edm_sink.PROGRAM", str(build / "bin/edm-sink"))
-    receiver = Sink(tmp_path)
+    receiver = Sink(tmp_path, config={"profiles": {"default": {
+        "rcpt": [{"match": "mistyped", "reply": "550 5.1.1 User unknown"}]}}})
     yield receiver
     receiver.stop()
 
@@ -78,6 +79,22 @@ def test_a_test_message_prints_the_reply_and_a_campaign_ends_by_itself(ready, no
     result = ready("campaign", "test", "spring", "me@example.net", "--json").json
     assert (result["state"], result["code"], result["stage"]) == ("delivered", 250, "dot")
     assert database.value("SELECT count(*) FROM campaign WHERE hidden") == 1
+
+
+def test_a_test_shows_the_whole_reply_and_that_the_address_is_suppressed(
+        ready, node, database, tmp_path):
+    alive = "SELECT count(*) FROM node WHERE lease_until > now() AND state = 1"
+    until(lambda: database.value(alive) == 1, 30, "the node")
+    told = ready.run("campaign", "test", "spring", "mistyped@example.net")
+    assert told.code == 1 and "  550 5.1.1 User unknown\n" in told.out
+    assert ("mistyped@example.net is suppressed now, everywhere; if that is wrong: edm suppress "
+            "remove mistyped@example.net --cause bounced\n") in told.out
+    assert "enhanced=5.1.1" in (tmp_path / "node.log").read_text()
+    ready("suppress", "remove", "mistyped@example.net", "--cause", "bounced", "--yes")
+    told = ready.run("campaign", "test", "spring", "mistyped@example.net", "--json").json
+    assert (told["code"], told["enhanced"], told["suppressed"]) == (550, "5.1.1", True)
+    told = ready("campaign", "test", "spring", "me@example.net", "--json").json
+    assert (told["enhanced"], told["suppressed"]) == ("2.0.0", False)
 
 
 def test_a_test_says_at_once_that_all_is_paused(ready, node, database):
