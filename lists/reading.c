@@ -20,7 +20,6 @@ struct reading {
 	struct reading_preview preview;
 	struct refused refused;
 	struct reading_counts counts;
-	char *refused_path;
 	/* while people are given */
 	const struct hash_key *key;
 	reading_on_person on_person;
@@ -44,9 +43,10 @@ int reading_open(struct reading **out, const struct reading_request *request, st
 				      .delimiter = request->delimiter};
 	arena_init(&r->arena, 0);
 	person_init(&r->person);
-	r->refused_path = request->refused_path ? xstrdup(request->refused_path)
-						: default_refused_path(request->path);
-	refused_init(&r->refused, r->refused_path);
+	char *refused_path = request->refused_path ? xstrdup(request->refused_path)
+						   : default_refused_path(request->path);
+	refused_init(&r->refused, refused_path);
+	free(refused_path);
 	if (sheet_open(&r->sheet, &sheet, err) != 0 || read_head(r, request, err) != 0 ||
 	    take_samples(r, err) != 0) {
 		reading_close(r);
@@ -54,7 +54,7 @@ int reading_open(struct reading **out, const struct reading_request *request, st
 	}
 	r->preview.facts = sheet_facts(r->sheet);
 	r->preview.mapping = &r->mapping;
-	r->preview.refused_path = r->refused_path;
+	r->preview.refused_path = r->refused.path;
 	*out = r;
 	return 0;
 }
@@ -67,7 +67,6 @@ void reading_close(struct reading *r)
 	refused_done(&r->refused);
 	person_done(&r->person);
 	arena_done(&r->arena);
-	free(r->refused_path);
 	free(r);
 }
 
@@ -250,7 +249,10 @@ int reading_refuse_lines(struct reading *r, const int64_t *lines, size_t count,
 
 int reading_commit_refused(struct reading *r, struct err *err)
 {
-	return refused_commit(&r->refused, err);
+	int result = refused_commit(&r->refused, err);
+	r->preview.refused_path = r->refused.path;
+	r->preview.kept_path = r->refused.kept_path;
+	return result;
 }
 
 const struct reading_counts *reading_counts(const struct reading *r)

@@ -140,9 +140,12 @@ int file_open(struct cli *cli, const char *what, struct reading **out, struct er
 void file_print_refused(struct cli *cli, const struct reading *reading)
 {
 	const struct reading_counts *counts = reading_counts(reading);
+	const char *kept = reading_preview(reading)->kept_path;
 	if (counts->refused > 0)
 		cli_printf(cli, "what was refused, with reasons, is in %s: mend and import it\n",
 			   reading_preview(reading)->refused_path);
+	if (counts->refused > 0 && kept != NULL)
+		cli_printf(cli, "(%s is another and stays as it is)\n", kept);
 	if (counts->typos > 0)
 		cli_printf(cli,
 			   "%llu %s misspelt, such as %s (meant: %s?), and taken as it stands\n",
@@ -153,4 +156,11 @@ void file_print_refused(struct cli *cli, const struct reading *reading)
 		cli_printf(cli, "%llu %s other than ASCII before the @: few receivers take that\n",
 			   (unsigned long long)counts->smtputf8,
 			   plural((int64_t)counts->smtputf8, "address has", "addresses have"));
+}
+
+json_t *file_refused_json(const struct reading *reading)
+{
+	return reading_counts(reading)->refused > 0
+		       ? json_string(reading_preview(reading)->refused_path)
+		       : json_null();
 }

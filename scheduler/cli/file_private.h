@@ -26,6 +26,8 @@ int file_open(struct cli *cli, const char *what, struct reading **out, struct er
 const char *file_name(const struct cli *cli);
 /* Says what was refused and why to look at it. */
 void file_print_refused(struct cli *cli, const struct reading *reading);
+/* The file of refused rows, null without any. */
+json_t *file_refused_json(const struct reading *reading);
 struct lists_actor file_actor(const struct cli *cli);
 
 #endif

@@ -31,7 +31,8 @@ static void on_progress(void *ctx, enum import_phase phase, uint64_t done, uint6
 	}
 }
 
-static int print_import_json(struct cli *cli, const struct import_result *r)
+static int print_import_json(struct cli *cli, const struct import_result *r,
+			     const struct reading *reading)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "import_id",
@@ -45,6 +46,7 @@ static int print_import_json(struct cli *cli, const struct import_result *r)
 	json_object_set_new(o, "unchanged", json_integer((json_int_t)r->unchanged));
 	json_object_set_new(o, "duplicates", json_integer((json_int_t)r->duplicates));
 	json_object_set_new(o, "refused", json_integer((json_int_t)r->refused));
+	json_object_set_new(o, "refused_file", file_refused_json(reading));
 	json_object_set_new(o, "kept_out", json_integer((json_int_t)r->kept_out));
 	json_object_set_new(o, "suppressed", json_integer((json_int_t)r->suppressed));
 	return cli_print_json(cli, o);
@@ -98,7 +100,7 @@ static int import(struct cli *cli, struct reading *reading, enum import_mode mod
 	cli_progress_end(cli);
 	if (done != 0)
 		return -1;
-	return cli->wants_json ? print_import_json(cli, &result)
+	return cli->wants_json ? print_import_json(cli, &result, reading)
 			       : print_import(cli, &result, reading);
 }
 

@@ -82,14 +82,15 @@ static int remove_what_fits(struct cli *cli, const struct suppression_filter *fi
 		return -1;
 	if (count == 0)
 		return err_set(err, ERR_NOT_FOUND, "no suppression fits: %s", what);
-	if (cli_confirm(cli, err, "Taking %s suppressions back",
-			cli_number((int64_t)count, number, sizeof(number))) != 0 ||
+	if (cli_confirm(cli, err, "Taking %s %s back",
+			cli_number((int64_t)count, number, sizeof(number)),
+			plural((int64_t)count, "suppression", "suppressions")) != 0 ||
 	    suppression_remove(cli->db, filter, &actor, &count, err) != 0)
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I}", "removed", (json_int_t)count));
-	cli_printf(cli, "%s suppressions are taken back\n",
-		   cli_number((int64_t)count, number, sizeof(number)));
+	cli_printf(cli, "%s %s taken back\n", cli_number((int64_t)count, number, sizeof(number)),
+		   plural((int64_t)count, "suppression is", "suppressions are"));
 	return 0;
 }
 
@@ -204,11 +205,13 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 {
 	char rows[32], added[32], already[32];
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:i, s:I, s:I, s:I, s:I, s:b}", "import_id",
-						     r->import_id, "rows", (json_int_t)r->rows,
-						     "added", (json_int_t)r->added, "already",
+		return cli_print_json(cli, json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:b}",
+						     "import_id", r->import_id, "rows",
+						     (json_int_t)r->rows, "added",
+						     (json_int_t)r->added, "already",
 						     (json_int_t)r->already, "refused",
-						     (json_int_t)r->refused, "dry_run",
+						     (json_int_t)r->refused, "refused_file",
+						     file_refused_json(reading), "dry_run",
 						     cli_flag(cli, "dry-run")));
 	cli_printf(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),

@@ -43,6 +43,21 @@ def test_an_import_shows_what_it_found_and_counts_every_row(edm, sheet):
     }
 
 
+def test_a_file_of_refused_rows_that_was_mended_stays(edm, sheet):
+    def refused_file():
+        return edm("list", "import", sheet, "--list", "l", "--json", "--yes").json["refused_file"]
+
+    first = sheet.with_name("名单.refused.csv")
+    assert refused_file() == refused_file() == str(first), "the same is no reason for another"
+    first.write_text("email\nmended@qq.com\n")
+    other = sheet.with_name("名单.refused.2.csv")
+    assert refused_file() == refused_file() == str(other)
+    assert first.read_text() == "email\nmended@qq.com\n" and "坏的" in other.read_text("utf-8-sig")
+    assert f"{first} is another and stays" in edm("list", "import", sheet, "--list", "l", "--yes").out
+    found = edm("list", "import", first, "--list", "l", "--json", "--yes").json
+    assert found["added"] == 1 and found["refused_file"] is None
+
+
 def test_a_dry_run_changes_nothing(edm, sheet, database):
     found = edm("list", "import", sheet, "--list", "customers", "--dry-run", "--json").json
     assert found["added"] == 2 and found["import_id"] is None and found["dry_run"]
