@@ -14,12 +14,13 @@ void warmup_plan_default(struct warmup_plan *plan_out, int64_t target)
 	plan_out->count = 0;
 	int64_t budget = 50;
 	int64_t decade = 10;
-	for (size_t i = 2; budget < target && plan_out->count < WARMUP_STEPS_MAX; i++) {
+	for (size_t i = 2; budget < target && plan_out->count + 1 < WARMUP_STEPS_MAX; i++) {
 		plan_out->budgets[plan_out->count++] = budget;
 		if ((i + 1) % 3 == 0)
 			decade *= 10;
 		budget = mantissas[(i + 1) % 3] * decade;
 	}
+	plan_out->budgets[plan_out->count++] = target;
 }
 
 int warmup_plan_parse(struct str text, struct warmup_plan *plan_out, struct err *err)

@@ -41,7 +41,8 @@ struct warmup {
 /* What the end of a day did. */
 enum warmup_move { WARMUP_NOT_YET, WARMUP_ADVANCED, WARMUP_STAYED, WARMUP_BACK, WARMUP_WARM };
 
-/* The built-in curve up to target messages a day: 50, 100, 200, 500, 1000, 2000, 5000 … */
+/* The built-in curve, 50, 100, 200, 500, 1000, 2000, 5000 …, as far as it is below target messages
+ * a day, and target (> 0) as the last step. */
 void warmup_plan_default(struct warmup_plan *plan_out, int64_t target);
 /* "50,100,500"; refuses empty, falling, or too steep curves with a sentence (ERR_USAGE). */
 int warmup_plan_parse(struct str text, struct warmup_plan *plan_out, struct err *err) NODISCARD;

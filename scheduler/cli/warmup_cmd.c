@@ -34,7 +34,7 @@ static void print_plan(struct cli *cli, struct str name, const struct warmup_pla
 	cli_printf(cli, "source %.*s, each lane, messages a day: ", STR_ARG(name));
 	for (size_t i = 0; i < plan->count; i++)
 		cli_printf(cli, "%s%lld", i > 0 ? ", " : "", (long long)plan->budgets[i]);
-	cli_printf(cli, "\n");
+	cli_printf(cli, "; then it is warm and this cap is over\n");
 }
 
 static int run_plan(struct cli *cli, struct err *err)
@@ -200,7 +200,7 @@ static int run_show(struct cli *cli, struct err *err)
 }
 
 static const struct arg_option plan_options[] = {
-	{"target", "N", "messages a day to end at; the usual curve leads there"},
+	{"target", "N", "messages a day on the last step; the usual curve leads there"},
 	{"steps", "N,N,…", "a curve of your own: messages a day, step by step"},
 	{"off", NULL, "the source is warm"},
 	{NULL, NULL, NULL},

@@ -361,11 +361,32 @@ static void warm_up_moves_by_its_rules(void **state)
 	assert_int_equal(warmup_plan_parse(STR("50,40"), &plan, &err), -1);
 	assert_int_equal(warmup_plan_parse(STR(""), &plan, &err), -1);
 	assert_int_equal(warmup_plan_parse(STR("x"), &plan, &err), -1);
-	warmup_plan_default(&plan, 5000);
-	static const int64_t want[] = {50, 100, 200, 500, 1000, 2000};
-	assert_int_equal(plan.count, ARRAY_LEN(want));
-	for (size_t i = 0; i < plan.count; i++)
-		assert_int_equal(plan.budgets[i], want[i]);
+}
+
+static void the_usual_curve_ends_at_its_target(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t target;
+		int64_t want[8];
+		size_t want_count;
+	} cases[] = {
+		{20, {20}, 1},
+		{50, {50}, 1},
+		{51, {50, 51}, 2},
+		{200, {50, 100, 200}, 3},
+		{5000, {50, 100, 200, 500, 1000, 2000, 5000}, 7},
+		{6000, {50, 100, 200, 500, 1000, 2000, 5000, 6000}, 8},
+	};
+	struct warmup_plan plan;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		warmup_plan_default(&plan, cases[i].target);
+		assert_int_equal(plan.count, cases[i].want_count);
+		for (size_t k = 0; k < plan.count; k++)
+			assert_int_equal(plan.budgets[k], cases[i].want[k]);
+	}
+	warmup_plan_default(&plan, INT64_C(1000000000));
+	assert_int_equal(plan.budgets[plan.count - 1], INT64_C(1000000000));
 }
 
 /* So many messages on a day, of which so many were deferred. */
@@ -585,6 +606,7 @@ int main(void)
 		cmocka_unit_test(a_lane_is_kept_while_it_counts_or_rests),
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),
+		cmocka_unit_test(the_usual_curve_ends_at_its_target),
 		cmocka_unit_test(lane_state_survives_as_json),
 		cmocka_unit_test(warm_up_is_patient_below_a_step_that_failed),
 		cmocka_unit_test(who_is_turned_away_tries_one_by_one),
