@@ -96,6 +96,16 @@ void place_done(struct place *p)
 	*p = (struct place){0};
 }
 
+static int check_is_directory(const struct place *p, struct err *err)
+{
+	struct stat found;
+	if (stat(p->data_dir, &found) != 0 || S_ISDIR(found.st_mode))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "%s is no directory: --data (or EDM_DATA) names the data directory",
+		       p->data_dir);
+}
+
 int place_make_data_dir(const struct place *p, struct err *err)
 {
 	char path[PATH_MAX];
@@ -108,11 +118,13 @@ int place_make_data_dir(const struct place *p, struct err *err)
 	}
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "cannot create the data directory %s", path);
-	return 0;
+	return check_is_directory(p, err);
 }
 
 int place_check_access(const struct place *p, struct err *err)
 {
+	if (check_is_directory(p, err) != 0)
+		return -1;
 	if (access(p->data_dir, X_OK) != 0 && errno == EACCES)
 		return err_set(err, ERR_SYSTEM,
 			       "permission denied: this user may not look into the data directory "

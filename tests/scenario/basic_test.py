@@ -35,6 +35,16 @@ def test_init_makes_a_private_database_and_down_removes_it(private):
     assert "no private database" in private.fails(3, "down")
 
 
+def test_a_data_directory_that_is_a_file(build, tmp_path, database):
+    file = tmp_path / "file"
+    file.write_text("")
+    where = [["node", "list"], ["init"], ["down"], ["init", "--database", database.url]]
+    for words in where:
+        run = subprocess.run([build / "bin/edm", *words, "--data", file], capture_output=True,
+                             text=True, timeout=20, cwd="/")
+        assert run.returncode == 2 and f"{file} is no directory" in run.stderr, run.stderr
+
+
 def test_a_data_directory_of_somebody_else(build, tmp_path):
     """Nobody may look into it: whether there is a database is not known."""
     data = tmp_path / "closed"
