@@ -91,117 +91,7 @@ static int describe(struct pg_blocking *db, const struct limit_rule *rule, struc
 	return 0;
 }
 
-static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t for_ms,
-		      struct err *err)
-{
-	struct buf scope, values, until;
-	buf_init(&scope, 1024);
-	buf_init(&values, 1024);
-	buf_init(&until, 128);
-	int result = describe(cli->db, rule, &scope, err);
-	limit_values_render(&rule->values, &values);
-	steer_until(for_ms > 0 ? for_ms : LIMIT_FOREVER, 0, &until);
-	if (result == 0)
-		cli_printf(cli, "%s: %s, %s\n", scope.data, values.data, until.data);
-	buf_done(&scope);
-	buf_done(&values);
-	buf_done(&until);
-	return result;
-}
-
-static int run_set(struct cli *cli, struct err *err)
-{
-	struct change change = steer_change(cli);
-	struct request r;
-	int64_t for_ms;
-	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, &r, err) != 0 ||
-	    limit_store_set(cli->db, &r.rule, for_ms, &change, err) != 0)
-		return -1;
-	steer_warn_unknown(&r.scope);
-	return report_set(cli, &r.rule, for_ms, err);
-}
-
-static int run_unset(struct cli *cli, struct err *err)
-{
-	struct change change = steer_change(cli);
-	struct request r;
-	if (parse_request(cli, &r, err) != 0)
-		return -1;
-	int ended = limit_store_unset(cli->db, &r.rule, &change, err);
-	if (ended < 0)
-		return -1;
-	if (ended == 0)
-		return err_set(err, ERR_NOT_FOUND,
-			       "no such limit is set; edm limit show lists those in force");
-	cli_printf(cli, "%d %s ended\n", ended, plural(ended, "limit", "limits"));
-	return 0;
-}
-
-/* Is the rule among those of the snapshot? */
-static bool has_rule(const struct ip_pool_snapshot *s, int64_t id)
-{
-	for (size_t i = 0; i < s->limits.count; i++)
-		if (s->limits.rules[i].id == id)
-			return true;
-	return false;
-}
-
-/* A line for each rule of one snapshot that the other has not; how many, or -1. */
-static int report_difference(struct cli *cli, const struct ip_pool_snapshot *of,
-			     const struct ip_pool_snapshot *without, const char *what,
-			     struct err *err)
-{
-	struct buf scope, values;
-	int told = 0;
-	buf_init(&scope, 1024);
-	buf_init(&values, 1024);
-	for (size_t i = 0; told >= 0 && i < of->limits.count; i++) {
-		const struct limit_rule *rule = &of->limits.rules[i];
-		if (has_rule(without, rule->id))
-			continue;
-		buf_clear(&scope);
-		buf_clear(&values);
-		limit_values_render(&rule->values, &values);
-		told = describe(cli->db, rule, &scope, err) == 0 ? told + 1 : -1;
-		if (told > 0)
-			cli_printf(cli, "%s: limit %lld, %s: %s\n", what, (long long)rule->id,
-				   scope.data, values.data);
-	}
-	buf_done(&scope);
-	buf_done(&values);
-	return told;
-}
-
-/* What it was before and is after tells what was undone: one change may be of several limits. */
-static int undo(struct cli *cli, int64_t id, struct err *err)
-{
-	struct change change = steer_change(cli);
-	struct ip_pool_snapshot *before = NULL, *after = NULL;
-	if (steer_load(cli, &before, err) != 0)
-		return -1;
-	int result = limit_store_undo(cli->db, id, &change, &id, err);
-	if (result == 0)
-		result = steer_load(cli, &after, err);
-	int ended = result == 0 ? report_difference(cli, before, after, "taken back", err) : -1;
-	int begun = ended >= 0 ? report_difference(cli, after, before, "holds again", err) : -1;
-	if (ended == 0 && begun == 0)
-		cli_printf(cli, "limit %lld is undone; it did not hold any more\n", (long long)id);
-	ip_pool_snapshot_drop(before);
-	ip_pool_snapshot_drop(after);
-	return begun < 0 ? -1 : 0;
-}
-
-static int run_undo(struct cli *cli, struct err *err)
-{
-	int64_t id = 0;
-	if (cli_arg(cli, 0) != NULL &&
-	    (str_to_i64(str_from(cli_arg(cli, 0)), &id) != 0 || id < 1 || id > INT32_MAX))
-		return err_set(err, ERR_USAGE, "'%s' is no number of a limit; see: edm limit show",
-			       cli_arg(cli, 0));
-	return cli_database(cli, err) == NULL ? -1 : undo(cli, id, err);
-}
-
-/* ------------------------------------------------------------------------------------------ show
+/* ------------------------------------------------------------------------------------ differences
  */
 
 static json_t *rule_json(const struct limit_rule *rule, const struct buf *scope, int64_t now)
@@ -223,6 +113,237 @@ static json_t *rule_json(const struct limit_rule *rule, const struct buf *scope,
 	buf_done(&values);
 	return json;
 }
+
+/* Is the rule among those of the snapshot? */
+static bool has_rule(const struct ip_pool_snapshot *s, int64_t id)
+{
+	for (size_t i = 0; i < s->limits.count; i++)
+		if (s->limits.rules[i].id == id)
+			return true;
+	return false;
+}
+
+static bool is_same_scope(const struct limit_rule *a, const struct limit_rule *b)
+{
+	return str_equals(a->provider, b->provider) && str_equals(a->source, b->source) &&
+	       str_equals(a->domain, b->domain) && str_equals(a->node, b->node) &&
+	       a->campaign == b->campaign && a->is_total == b->is_total;
+}
+
+/* The rules of one snapshot that the other has not; scope NULL: of any scope. */
+struct difference {
+	const struct ip_pool_snapshot *of, *without;
+	const struct limit_rule *scope;
+};
+
+static bool is_in(const struct difference *d, const struct limit_rule *rule)
+{
+	return !has_rule(d->without, rule->id) &&
+	       (d->scope == NULL || is_same_scope(rule, d->scope));
+}
+
+/* An array of them, or NULL and err. */
+static json_t *difference_json(struct cli *cli, const struct difference *d, struct err *err)
+{
+	json_t *list = json_array();
+	struct buf scope;
+	int result = 0;
+	buf_init(&scope, 1024);
+	for (size_t i = 0; result == 0 && i < d->of->limits.count; i++) {
+		const struct limit_rule *rule = &d->of->limits.rules[i];
+		if (!is_in(d, rule))
+			continue;
+		buf_clear(&scope);
+		result = describe(cli->db, rule, &scope, err);
+		json_array_append_new(list, rule_json(rule, &scope, d->of->loaded_ms));
+	}
+	buf_done(&scope);
+	if (result == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+/* A line for each of them; how many, or -1. */
+static int print_difference(struct cli *cli, const struct difference *d, const char *what,
+			    struct err *err)
+{
+	struct buf scope, values;
+	int told = 0;
+	buf_init(&scope, 1024);
+	buf_init(&values, 1024);
+	for (size_t i = 0; told >= 0 && i < d->of->limits.count; i++) {
+		const struct limit_rule *rule = &d->of->limits.rules[i];
+		if (!is_in(d, rule))
+			continue;
+		buf_clear(&scope);
+		buf_clear(&values);
+		limit_values_render(&rule->values, &values);
+		told = describe(cli->db, rule, &scope, err) == 0 ? told + 1 : -1;
+		if (told > 0)
+			cli_printf(cli, "%s: limit %lld, %s: %s\n", what, (long long)rule->id,
+				   scope.data, values.data);
+	}
+	buf_done(&scope);
+	buf_done(&values);
+	return told;
+}
+
+/* {"GONE": […], "NEW": […], …}: what the change made of the limits. */
+static int print_change_json(struct cli *cli, const struct ip_pool_snapshot *before,
+			     const struct limit_rule *scope, const char *const names[2],
+			     json_t *more, struct err *err)
+{
+	struct ip_pool_snapshot *after = NULL;
+	if (steer_load(cli, &after, err) != 0)
+		return -1;
+	json_t *gone = difference_json(cli, &(struct difference){before, after, scope}, err);
+	json_t *fresh = difference_json(cli, &(struct difference){after, before, scope}, err);
+	ip_pool_snapshot_drop(after);
+	int result = gone != NULL && fresh != NULL ? 0 : -1;
+	json_t *json = json_object();
+	json_object_set_new(json, names[0], gone);
+	if (names[1] != NULL)
+		json_object_set(json, names[1], fresh);
+	json_decref(fresh);
+	json_object_update(json, more);
+	if (result == 0)
+		return cli_print_json(cli, json);
+	json_decref(json);
+	return -1;
+}
+
+/* -------------------------------------------------------------------------- what set, unset, undo do
+ */
+
+static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t for_ms,
+		      struct err *err)
+{
+	struct buf scope, values, until;
+	buf_init(&scope, 1024);
+	buf_init(&values, 1024);
+	buf_init(&until, 128);
+	int result = describe(cli->db, rule, &scope, err);
+	limit_values_render(&rule->values, &values);
+	steer_until(for_ms > 0 ? for_ms : LIMIT_FOREVER, 0, &until);
+	if (result == 0)
+		cli_printf(cli, "%s: %s, %s\n", scope.data, values.data, until.data);
+	buf_done(&scope);
+	buf_done(&values);
+	buf_done(&until);
+	return result;
+}
+
+/* A name that is not there yet is no error: the limit holds when it is. */
+static int warn_unknown(struct cli *cli, const struct request *r, json_t *warnings, struct err *err)
+{
+	steer_warn_unknown(&r->scope, warnings);
+	return steer_warn_node(cli, r->rule.node, warnings, err) == 0
+		       ? steer_warn_sender(cli, r->rule.domain, warnings, err)
+		       : -1;
+}
+
+static int set(struct cli *cli, const struct request *r, int64_t for_ms, struct err *err)
+{
+	static const char *const names[] = {"replaced", "limits"};
+	struct change change = steer_change(cli);
+	struct ip_pool_snapshot *before = NULL;
+	if (steer_load(cli, &before, err) != 0)
+		return -1;
+	json_t *more = json_pack("{s:[]}", "warnings");
+	int result = limit_store_set(cli->db, &r->rule, for_ms, &change, err);
+	if (result == 0)
+		result = warn_unknown(cli, r, json_object_get(more, "warnings"), err);
+	if (result == 0 && cli->wants_json)
+		result = print_change_json(cli, before, &r->rule, names, more, err);
+	else if (result == 0)
+		result = report_set(cli, &r->rule, for_ms, err);
+	json_decref(more);
+	ip_pool_snapshot_drop(before);
+	return result;
+}
+
+static int run_set(struct cli *cli, struct err *err)
+{
+	struct request r;
+	int64_t for_ms;
+	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, &r, err) != 0)
+		return -1;
+	return set(cli, &r, for_ms, err);
+}
+
+static int unset(struct cli *cli, const struct request *r, const struct ip_pool_snapshot *before,
+		 struct err *err)
+{
+	static const char *const names[] = {"ended", NULL};
+	struct change change = steer_change(cli);
+	int ended = limit_store_unset(cli->db, &r->rule, &change, err);
+	if (ended < 0)
+		return -1;
+	if (ended == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no such limit is set; edm limit show lists those in force");
+	if (cli->wants_json)
+		return print_change_json(cli, before, &r->rule, names, NULL, err);
+	cli_printf(cli, "%d %s ended\n", ended, plural(ended, "limit", "limits"));
+	return 0;
+}
+
+static int run_unset(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *before = NULL;
+	struct request r;
+	if (parse_request(cli, &r, err) != 0 || steer_load(cli, &before, err) != 0)
+		return -1;
+	int result = unset(cli, &r, before, err);
+	ip_pool_snapshot_drop(before);
+	return result;
+}
+
+static int report_undone(struct cli *cli, const struct ip_pool_snapshot *before, int64_t id,
+			 struct err *err)
+{
+	static const char *const names[] = {"taken_back", "holds_again"};
+	struct ip_pool_snapshot *after = NULL;
+	if (cli->wants_json)
+		return print_change_json(cli, before, NULL, names, NULL, err);
+	if (steer_load(cli, &after, err) != 0)
+		return -1;
+	const struct difference gone = {before, after, NULL}, back = {after, before, NULL};
+	int ended = print_difference(cli, &gone, "taken back", err);
+	int begun = ended >= 0 ? print_difference(cli, &back, "holds again", err) : -1;
+	if (ended == 0 && begun == 0)
+		cli_printf(cli, "limit %lld is undone; it did not hold any more\n", (long long)id);
+	ip_pool_snapshot_drop(after);
+	return begun < 0 ? -1 : 0;
+}
+
+/* What it was before and is after tells what was undone: one change may be of several limits. */
+static int undo(struct cli *cli, int64_t id, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct ip_pool_snapshot *before = NULL;
+	if (steer_load(cli, &before, err) != 0)
+		return -1;
+	int result = limit_store_undo(cli->db, id, &change, &id, err);
+	if (result == 0)
+		result = report_undone(cli, before, id, err);
+	ip_pool_snapshot_drop(before);
+	return result;
+}
+
+static int run_undo(struct cli *cli, struct err *err)
+{
+	int64_t id = 0;
+	if (cli_arg(cli, 0) != NULL &&
+	    (str_to_i64(str_from(cli_arg(cli, 0)), &id) != 0 || id < 1 || id > INT32_MAX))
+		return err_set(err, ERR_USAGE, "'%s' is no number of a limit; see: edm limit show",
+			       cli_arg(cli, 0));
+	return cli_database(cli, err) == NULL ? -1 : undo(cli, id, err);
+}
+
+/* ------------------------------------------------------------------------------------------ show
+ */
 
 static void rule_row(struct table *t, const struct limit_rule *rule, const struct buf *scope,
 		     int64_t now)
@@ -316,6 +437,7 @@ const struct cli_verb limit_verbs[] = {
 		     "    edm limit set --provider gmail --source mx1 rate=2/s --for 2h --because "
 		     "'421s since 9:00'\n"
 		     "    edm limit set --campaign spring rate=5000/h",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_set},
 	{.noun = "limit",
@@ -327,6 +449,7 @@ const struct cli_verb limit_verbs[] = {
 		 "End the limits of a scope: the kinds named (their numbers do not matter), or all",
 	 .examples = "    edm limit unset --provider qq\n"
 		     "    edm limit unset --provider qq rate=1/min",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_unset},
 	{.noun = "limit",
@@ -352,6 +475,7 @@ const struct cli_verb limit_verbs[] = {
 	 .summary = "Undo the last change of limits, or that of ID",
 	 .examples = "    edm limit undo\n"
 		     "    edm limit undo 12",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_undo},
 	{0},

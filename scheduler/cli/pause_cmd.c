@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs pause, resume and pauses: what stands still. */
+#include <string.h>
+
 #include "engine/base/clock.h"
 #include "ip-pool/explain.h"
 #include "ip-pool/store/pause_store.h"
@@ -32,8 +34,11 @@ static int check_named(const struct cli *cli, const char *verb, struct err *err)
 	if (cli_option(cli, "id") != NULL && named > 1)
 		return err_set(err, ERR_USAGE, "--id stands alone: name nothing with it");
 	if (!cli_flag(cli, "all") && named == 0)
-		return err_set(err, ERR_USAGE, "say what to %s: --all, --provider P or --source S",
-			       verb);
+		return err_set(err, ERR_USAGE, "say what to %s: --all, --provider P, --source S%s",
+			       verb,
+			       strcmp(verb, "resume") == 0
+				       ? ", --campaign C or --id N (edm pauses has the numbers)"
+				       : ", or --campaign C with --provider P");
 	return 0;
 }
 
@@ -68,30 +73,142 @@ static int refuse_whole_campaign(const struct cli *cli, struct err *err)
 		       name);
 }
 
-static int run_pause(struct cli *cli, struct err *err)
+static json_t *pause_json(const struct pause *p, const struct buf *scope, int64_t now)
 {
-	struct steer_scope named;
-	struct pause p;
-	int64_t for_ms;
-	struct buf scope, left;
-	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
-	    steer_for(cli, &for_ms, err) != 0 || parse_scope(cli, &named, &p, err) != 0 ||
-	    pause_store_add(cli->db, &p, for_ms, err) != 0)
-		return -1;
-	steer_warn_unknown(&named);
-	buf_init(&scope, 1024);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id",
+			 (json_int_t)p->id, "scope", json_of_str(buf_str(scope)), "provider",
+			 json_of_text_or_null(p->provider), "source",
+			 json_of_text_or_null(p->source), "campaign_id",
+			 p->campaign ? json_integer(p->campaign) : json_null(), "origin",
+			 pause_origin_name(p->origin), "who", json_of_str(p->who), "because",
+			 json_of_text_or_null(p->because), "since", time_json(p->since_us),
+			 "left_ms", steer_left_json(p->until_ms, now));
+}
+
+static void say_left(const struct pause *p, int64_t now, struct buf *out)
+{
+	if (p->until_ms == LIMIT_FOREVER)
+		buf_append_cstr(out, "until resumed");
+	else
+		steer_until(p->until_ms, now, out);
+}
+
+static void pause_row(struct table *t, const struct pause *p, const struct buf *scope, int64_t now)
+{
+	struct buf left;
 	buf_init(&left, 64);
-	int result = describe(cli, &p, &scope, err);
+	say_left(p, now, &left);
+	table_cell(t, "%lld", (long long)p->id);
+	table_str(t, buf_str(scope));
+	table_str(t, buf_str(&left));
+	table_str(t, str_from(pause_origin_name(p->origin)));
+	table_str(t, p->who);
+	table_str_or_dash(t, p->because);
+	buf_done(&left);
+}
+
+/* ------------------------------------------------------------------------------------------ pause
+ */
+
+/* The operator's pause of exactly the scope of p, or NULL. */
+static const struct pause *find_own(const struct ip_pool_snapshot *s, const struct pause *p)
+{
+	for (size_t i = 0; i < s->pause_count; i++) {
+		const struct pause *own = &s->pauses[i];
+		if (own->origin == PAUSE_OPERATOR && own->campaign == p->campaign &&
+		    str_equals(own->provider, p->provider) && str_equals(own->source, p->source))
+			return own;
+	}
+	return NULL;
+}
+
+/* What a new pause took the place of, which may have been longer. */
+struct replaced {
+	const struct pause *pause; /* NULL: nothing */
+	int64_t now;
+};
+
+/* A pause as it was asked for. */
+struct asked {
+	struct pause pause;
+	int64_t for_ms; /* 0: until resumed */
+	struct steer_scope named;
+};
+
+static json_t *replaced_json(const struct replaced *old)
+{
+	const struct pause *p = old->pause;
+	if (p == NULL)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "left_ms", steer_left_json(p->until_ms, old->now),
+			 "who", json_of_str(p->who), "because", json_of_text_or_null(p->because));
+}
+
+static void print_paused(struct cli *cli, const struct buf *scope, int64_t for_ms,
+			 const struct replaced *old)
+{
+	struct buf left;
+	buf_init(&left, 64);
 	if (for_ms > 0)
 		explain_duration(for_ms, &left);
-	if (result == 0 && for_ms > 0)
-		cli_printf(cli, "%s is paused for %s\n", scope.data, left.data);
-	else if (result == 0)
-		cli_printf(cli, "%s is paused until edm resume\n", scope.data);
-	buf_done(&scope);
+	else
+		buf_append_cstr(&left, "edm resume");
+	cli_printf(cli, "%s is paused %s %s", scope->data, for_ms > 0 ? "for" : "until", left.data);
+	if (old->pause != NULL) {
+		buf_clear(&left);
+		say_left(old->pause, old->now, &left);
+		cli_printf(cli, "; that replaces the pause %s by %.*s%s%.*s", left.data,
+			   STR_ARG(old->pause->who), str_is_empty(old->pause->because) ? "" : ": ",
+			   STR_ARG(old->pause->because));
+	}
+	cli_printf(cli, "\n");
 	buf_done(&left);
+}
+
+static int report_paused(struct cli *cli, const struct asked *a, const struct replaced *old,
+			 struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct buf scope;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	const struct pause *made = find_own(s, &a->pause);
+	json_t *warnings = json_array();
+	steer_warn_unknown(&a->named, warnings);
+	buf_init(&scope, 1024);
+	int result = describe(cli, &a->pause, &scope, err);
+	if (result == 0 && cli->wants_json && made != NULL) {
+		json_t *json = pause_json(made, &scope, s->loaded_ms);
+		json_object_set_new(json, "replaced", replaced_json(old));
+		json_object_set(json, "warnings", warnings);
+		cli_print_json(cli, json);
+	} else if (result == 0) {
+		print_paused(cli, &scope, a->for_ms, old);
+	}
+	json_decref(warnings);
+	buf_done(&scope);
+	ip_pool_snapshot_drop(s);
 	return result;
 }
+
+static int run_pause(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *before = NULL;
+	struct asked a;
+	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
+	    steer_for(cli, &a.for_ms, err) != 0 ||
+	    parse_scope(cli, &a.named, &a.pause, err) != 0 || steer_load(cli, &before, err) != 0)
+		return -1;
+	const struct replaced old = {find_own(before, &a.pause), before->loaded_ms};
+	int result = pause_store_add(cli->db, &a.pause, a.for_ms, err);
+	if (result == 0)
+		result = report_paused(cli, &a, &old, err);
+	ip_pool_snapshot_drop(before);
+	return result;
+}
+
+/* ----------------------------------------------------------------------------------------- resume
+ */
 
 static int lift(struct cli *cli, struct err *err)
 {
@@ -107,51 +224,69 @@ static int lift(struct cli *cli, struct err *err)
 				    : pause_store_lift(cli->db, &p, &change, err);
 }
 
-static int run_resume(struct cli *cli, struct err *err)
+static bool has_pause(const struct ip_pool_snapshot *s, int64_t id)
 {
-	if (check_named(cli, "resume", err) != 0)
+	for (size_t i = 0; i < s->pause_count; i++)
+		if (s->pauses[i].id == id)
+			return true;
+	return false;
+}
+
+/* What was paused before and is not after. */
+static int print_lifted_json(struct cli *cli, const struct ip_pool_snapshot *before,
+			     struct err *err)
+{
+	struct ip_pool_snapshot *after = NULL;
+	struct buf scope;
+	int result = 0;
+	if (steer_load(cli, &after, err) != 0)
 		return -1;
-	int lifted = lift(cli, err);
-	if (lifted < 0)
-		return -1;
-	if (lifted == 0)
+	json_t *list = json_array();
+	buf_init(&scope, 1024);
+	for (size_t i = 0; i < before->pause_count && result == 0; i++) {
+		if (has_pause(after, before->pauses[i].id))
+			continue;
+		buf_clear(&scope);
+		result = describe(cli, &before->pauses[i], &scope, err);
+		json_array_append_new(list,
+				      pause_json(&before->pauses[i], &scope, before->loaded_ms));
+	}
+	buf_done(&scope);
+	ip_pool_snapshot_drop(after);
+	cli_print_json(cli, json_pack("{s:o}", "lifted", list));
+	return result;
+}
+
+static int report_lifted(struct cli *cli, const struct ip_pool_snapshot *before, int lifted,
+			 struct err *err)
+{
+	if (lifted == 0 && !cli_flag(cli, "all"))
 		return err_set(err, ERR_NOT_FOUND,
 			       "nothing is paused by exactly that; edm pauses shows what is");
-	cli_printf(cli, "%d %s lifted\n", lifted, plural(lifted, "pause", "pauses"));
+	if (cli->wants_json)
+		return print_lifted_json(cli, before, err);
+	if (lifted > 0)
+		cli_printf(cli, "%d %s lifted\n", lifted, plural(lifted, "pause", "pauses"));
+	else
+		cli_printf(cli, before->pause_count > 0
+					? "nothing is paused but campaigns (edm pauses)\n"
+					: "nothing is paused\n");
 	return 0;
+}
+
+static int run_resume(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *before = NULL;
+	if (check_named(cli, "resume", err) != 0 || steer_load(cli, &before, err) != 0)
+		return -1;
+	int lifted = lift(cli, err);
+	int result = lifted < 0 ? -1 : report_lifted(cli, before, lifted, err);
+	ip_pool_snapshot_drop(before);
+	return result;
 }
 
 /* ---------------------------------------------------------------------------------------- pauses
  */
-
-static json_t *pause_json(const struct pause *p, const struct buf *scope, int64_t now)
-{
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id",
-			 (json_int_t)p->id, "scope", json_of_str(buf_str(scope)), "provider",
-			 json_of_text_or_null(p->provider), "source",
-			 json_of_text_or_null(p->source), "campaign_id",
-			 p->campaign ? json_integer(p->campaign) : json_null(), "origin",
-			 pause_origin_name(p->origin), "who", json_of_str(p->who), "because",
-			 json_of_text_or_null(p->because), "since", time_json(p->since_us),
-			 "left_ms", steer_left_json(p->until_ms, now));
-}
-
-static void pause_row(struct table *t, const struct pause *p, const struct buf *scope, int64_t now)
-{
-	struct buf left;
-	buf_init(&left, 64);
-	if (p->until_ms == LIMIT_FOREVER)
-		buf_append_cstr(&left, "until resumed");
-	else
-		steer_until(p->until_ms, now, &left);
-	table_cell(t, "%lld", (long long)p->id);
-	table_str(t, buf_str(scope));
-	table_str(t, buf_str(&left));
-	table_str(t, str_from(pause_origin_name(p->origin)));
-	table_str(t, p->who);
-	table_str_or_dash(t, p->because);
-	buf_done(&left);
-}
 
 static int run_pauses(struct cli *cli, struct err *err)
 {
@@ -210,13 +345,16 @@ const struct cli_verb pause_verbs[] = {
 	 .examples = "    edm pause --provider qq --for 2h --because '550 frequency limited'\n"
 		     "    edm pause --source mx1 --provider gmail\n"
 		     "    edm pause --all",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_pause},
 	{.noun = "resume",
 	 .options = resume_options,
 	 .summary = "Lift pauses",
 	 .examples = "    edm resume --provider qq\n"
+		     "    edm resume --id 12\n"
 		     "    edm resume --all",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_resume},
 	{.noun = "pauses",

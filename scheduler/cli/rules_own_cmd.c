@@ -66,8 +66,13 @@ int rules_run_list(struct cli *cli, struct err *err)
 {
 	struct table t;
 	struct str provider = steer_option(cli, "provider");
-	struct pg_blocking *db = cli_database(cli, err);
-	struct rule_set *set = db ? reply_rules_load(db, err) : NULL;
+	struct ip_pool_snapshot *pool = NULL;
+	struct rule_set *set = NULL;
+	if (steer_load(cli, &pool, err) != 0)
+		return -1;
+	if (steer_check_provider(pool, provider, err) == 0)
+		set = reply_rules_load(cli->db, err);
+	ip_pool_snapshot_drop(pool);
 	if (set == NULL)
 		return -1;
 	json_t *list = json_array();
@@ -92,11 +97,34 @@ int rules_run_list(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------------------ add, learn
  */
 
+static int check_providers(const struct ip_pool_snapshot *s, const struct rule *rule,
+			   struct err *err)
+{
+	for (size_t i = 0; rule_provider(rule, i).len > 0; i++)
+		if (steer_check_provider(s, rule_provider(rule, i), err) != 0)
+			return err_prefix(err, "rule %s", rule->id);
+	return 0;
+}
+
+/* A rule about a provider that there is none of would never match. */
+static int check_names(struct cli *cli, struct str json, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct rule_set *set = rule_set_load(json, err);
+	int result = set != NULL ? steer_load(cli, &s, err) : -1;
+	for (size_t i = 0; result == 0 && i < rule_set_count(set); i++)
+		if (rule_set_at(set, i)->is_override)
+			result = check_providers(s, rule_set_at(set, i), err);
+	ip_pool_snapshot_drop(s);
+	rule_set_free(set);
+	return result;
+}
+
 static int add(struct cli *cli, struct str json, struct err *err)
 {
 	struct own_rules_added done;
 	struct change change = steer_change(cli);
-	if (own_rules_add(cli->db, json, &change, &done, err) != 0)
+	if (check_names(cli, json, err) != 0 || own_rules_add(cli->db, json, &change, &done, err) != 0)
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I, s:I}", "added", (json_int_t)done.added,

@@ -26,19 +26,20 @@ static int require(const struct cli *cli, const char *option, const char *why, s
 		       why);
 }
 
-static int report_added(struct cli *cli, const struct source *s)
+static int report_added(struct cli *cli, const struct source *s, json_t *warnings)
 {
 	bool is_here = source_is_bindable(s->address);
 	if (!is_here)
-		fprintf(stderr,
-			"warning: %.*s is no address of this machine; mail leaves from it only "
-			"where a node runs that has it\n",
-			STR_ARG(s->address));
+		steer_warn(warnings,
+			   "%.*s is no address of this machine; mail leaves from it only where a "
+			   "node runs that has it",
+			   STR_ARG(s->address));
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:o, s:o, s:i, s:b}", "name",
+		return cli_print_json(cli, json_pack("{s:o, s:o, s:i, s:b, s:O}", "name",
 						     json_of_str(s->name), "address",
 						     json_of_str(s->address), "id", (int)s->id,
-						     "on_this_machine", is_here));
+						     "on_this_machine", is_here, "warnings",
+						     warnings));
 	cli_printf(cli, "source %.*s: mail leaves from %.*s as %.*s\n", STR_ARG(s->name),
 		   STR_ARG(s->address), STR_ARG(s->ehlo));
 	return 0;
@@ -61,7 +62,12 @@ static int run_add(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || source_store_add(db, &s, &change, &s.id, err) != 0)
 		return -1;
-	return report_added(cli, &s);
+	json_t *warnings = json_array();
+	int result = steer_warn_node(cli, s.node, warnings, err);
+	if (result == 0)
+		result = report_added(cli, &s, warnings);
+	json_decref(warnings);
+	return result;
 }
 
 /* ------------------------------------------------------------------------------------------- set
@@ -109,7 +115,7 @@ static int run_set(struct cli *cli, struct err *err)
 	if (db == NULL || pg_transaction(db, apply_setting, &s, err) != 0)
 		return -1;
 	cli_printf(cli, "source %.*s is changed\n", STR_ARG(s.name));
-	return 0;
+	return steer_warn_node(cli, w->node, NULL, err);
 }
 
 /* --------------------------------------------------------------------------------- drain, remove

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared by the verbs about sources, providers, routes, limits and pauses. */
+#include <stdarg.h>
+
 #include "engine/base/clock.h"
 #include "ip-pool/explain.h"
 #include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/ledger/roster.h"
 #include "scheduler/setup/names.h"
 
 #define TEN_YEARS_MS INT64_C(315360000000)
@@ -66,13 +70,61 @@ static int is_known(struct cli *cli, const struct ip_pool_snapshot *s, struct st
 	return result;
 }
 
-void steer_warn_unknown(const struct steer_scope *scope)
+void steer_warn(json_t *warnings, const char *fmt, ...)
+{
+	struct buf text;
+	va_list ap;
+	buf_init(&text, 1024);
+	va_start(ap, fmt);
+	buf_appendfv(&text, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "warning: %s\n", text.data);
+	json_array_append_new(warnings, json_of_str(buf_str(&text)));
+	buf_done(&text);
+}
+
+void steer_warn_unknown(const struct steer_scope *scope, json_t *warnings)
 {
 	if (scope->is_unknown_site)
-		fprintf(stderr,
-			"warning: %.*s is no provider, no route leads there, and it is nobody's "
-			"mail exchanger as far as is known; this holds when mail goes there\n",
-			STR_ARG(scope->provider));
+		steer_warn(warnings,
+		     "%.*s is no provider, no route leads there, and it is nobody's mail exchanger "
+		     "as far as is known; this holds when mail goes there",
+		     STR_ARG(scope->provider));
+}
+
+int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct err *err)
+{
+	struct roster r;
+	if (str_is_empty(name))
+		return 0;
+	if (roster_load(cli->db, &r, err) != 0)
+		return -1;
+	if (roster_find(&r, name) == NULL)
+		steer_warn(warnings,
+		     "there is no node \"%.*s\" (edm node list); this holds when one of that name "
+		     "runs",
+		     STR_ARG(name));
+	roster_done(&r);
+	return 0;
+}
+
+int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings, struct err *err)
+{
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	if (str_is_empty(domain))
+		return 0;
+	pg_params_init(&p);
+	pg_add_text(&p, domain);
+	int result = pg_run(cli->db, "setup/known_sender", &p, &rows, err);
+	pg_params_done(&p);
+	if (result == 0 && !pg_bool(rows, 0, 0))
+		steer_warn(warnings,
+		     "%.*s is no sending domain (edm domain show), and no campaign is from there; "
+		     "this holds when one is",
+		     STR_ARG(domain));
+	pg_rows_free(rows);
+	return result;
 }
 
 static int find_campaign(struct cli *cli, int64_t *id_out, struct err *err)

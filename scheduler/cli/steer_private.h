@@ -31,8 +31,14 @@ struct steer_scope {
 	bool is_unknown_site; /* provider is a host to which nothing goes as far as is known */
 };
 int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
-/* A line on standard error if the site is unknown. */
-void steer_warn_unknown(const struct steer_scope *scope);
+/* A line on standard error; appends the sentence to warnings, a JSON array, if that is not NULL. */
+void steer_warn(json_t *warnings, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Names may be given ahead of what they name. Each of these warns where there is nothing of that name
+ * (empty is fine). */
+void steer_warn_unknown(const struct steer_scope *scope, json_t *warnings);
+int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct err *err) NODISCARD;
+int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings,
+		      struct err *err) NODISCARD;
 /* "lane mx1/qq" when both are named, else "source mx1"; false and nothing without a source. */
 bool steer_say_source(struct str source, struct str provider, struct buf *out);
 

@@ -209,6 +209,27 @@ static size_t load_sources(const struct doctor_options *o, struct pg_blocking *d
 	return count;
 }
 
+/* Sources of a node that nobody started: mail does not leave from them. */
+static void check_strays(const struct doctor_options *o, struct pg_blocking *db,
+			 struct doctor_report *report)
+{
+	struct pg_rows *rows = NULL;
+	struct pg_params params;
+	struct err err;
+	pg_params_init(&params);
+	pg_add_text(&params, str_from(o->node_name));
+	if (pg_run(db, "setup/stray_sources", &params, &rows, &err) != 0)
+		doctor_add(report, DOCTOR_FAIL, "sources", "%s", err.text);
+	pg_params_done(&params);
+	for (int i = 0; i < pg_rows_count(rows); i++)
+		doctor_add(report, DOCTOR_WARN, "sources",
+			   "%.*s belongs to node %.*s, which there is not (edm node list): start "
+			   "it, or edm source set %.*s --node NODE",
+			   STR_ARG(pg_text(rows, i, 0)), STR_ARG(pg_text(rows, i, 1)),
+			   STR_ARG(pg_text(rows, i, 0)));
+	pg_rows_free(rows);
+}
+
 static void check_bind(const struct doctor_source *source, struct doctor_report *report)
 {
 	char check[96], text[IP_TEXT_SIZE];
@@ -243,8 +264,10 @@ void doctor_run(const struct doctor_options *options, struct doctor_report *out)
 	check_disk(options, out);
 	check_journal(options, out);
 	check_key(options, out);
-	if (db != NULL)
+	if (db != NULL) {
 		count = load_sources(options, db, sources, out);
+		check_strays(options, db, out);
+	}
 	pg_close_blocking(db);
 	for (size_t i = 0; i < count; i++)
 		check_bind(&sources[i], out);

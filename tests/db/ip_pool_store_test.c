@@ -262,6 +262,32 @@ static void limits_of_connections_are_known_for_a_day(void **state)
 	ip_pool_snapshot_drop(s);
 }
 
+/* Undoing is a change like any other: each undo takes back the one before, whatever that was. */
+static void an_undo_is_undone(void **state)
+{
+	static const struct change another = {STR_INIT("other@here"), STR_INIT("")};
+	struct fixture *f = *state;
+	struct err err;
+	struct limit_rule rule = qq_rule("connections=3");
+	int64_t profile = caps_of_qq(f).connections.count, undone = 0;
+	WORKS(limit_store_set(f->conn, &rule, 0, &by_test, &err));
+	for (int i = 0; i < 4; i++) {
+		WORKS(limit_store_undo(f->conn, 0, &another, &undone, &err));
+		assert_int_equal(caps_of_qq(f).connections.count, i % 2 == 0 ? profile : 3);
+	}
+	assert_int_equal(limit_store_unset(f->conn, &rule, &by_test, &err), 1);
+	for (int i = 0; i < 4; i++) {
+		WORKS(limit_store_undo(f->conn, 0, &another, &undone, &err));
+		assert_int_equal(caps_of_qq(f).connections.count, i % 2 == 0 ? 3 : profile);
+	}
+	WORKS(limit_store_undo(f->conn, 0, &another, &undone, &err));
+	struct ip_pool_snapshot *s = load(f);
+	assert_int_equal(s->limits.count, 1);
+	assert_true(str_equals(s->limits.rules[0].because, by_test.because));
+	assert_true(str_equals(s->limits.rules[0].set_by, by_test.actor));
+	ip_pool_snapshot_drop(s);
+}
+
 static void pauses_are_made_and_lifted(void **state)
 {
 	struct fixture *f = *state;
@@ -274,8 +300,8 @@ static void pauses_are_made_and_lifted(void **state)
 		.provider = STR("mx.example.com"), .who = STR("health"), .origin = PAUSE_HEALTH};
 	struct pause impossible = {.source = STR("mx1"), .campaign = 3, .who = STR("tester@here")};
 	WORKS(pause_store_add(f->conn, &on_qq, 3600000, &err));
-	WORKS(pause_store_add(f->conn, &on_qq, 60000, &err)); /* not made shorter */
 	WORKS(pause_store_add(f->conn, &on_site, 0, &err));
+	WORKS(pause_store_add(f->conn, &on_site, 60000, &err)); /* not made shorter */
 	assert_int_equal(pause_store_add(f->conn, &impossible, 0, &err), -1);
 	struct ip_pool_snapshot *s = load(f);
 	assert_int_equal(s->pause_count, 2);
@@ -285,6 +311,12 @@ static void pauses_are_made_and_lifted(void **state)
 	assert_int_equal(s->pauses[1].origin, PAUSE_HEALTH);
 	assert_true(s->pauses[1].until_ms == LIMIT_FOREVER);
 	assert_true(str_equals(s->pauses[1].provider, STR("mx.example.com")));
+	ip_pool_snapshot_drop(s);
+	/* What an operator says last holds. */
+	WORKS(pause_store_add(f->conn, &on_qq, 60000, &err));
+	s = load(f);
+	assert_int_equal(s->pause_count, 2);
+	assert_true(s->pauses[0].until_ms <= NOW + 60000);
 	ip_pool_snapshot_drop(s);
 	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 1);
 	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 0);
@@ -443,9 +475,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sources_are_added_and_move), TEST(sources_are_changed),
 		TEST(limits_are_set_and_undone),  TEST(limits_of_connections_are_known_for_a_day),
-		TEST(pauses_are_made_and_lifted), TEST(routes_are_set_and_removed),
-		TEST(providers_are_overridden),	  TEST(lanes_and_usage_survive),
-		TEST(a_node_loads_on_its_loop),
+		TEST(an_undo_is_undone),	  TEST(pauses_are_made_and_lifted),
+		TEST(routes_are_set_and_removed), TEST(providers_are_overridden),
+		TEST(lanes_and_usage_survive),	  TEST(a_node_loads_on_its_loop),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -71,6 +71,34 @@ def test_a_name_that_nothing_goes_to_is_taken_with_a_warning(mx1, database):
         assert mx1("resume", "--provider", name).err == ""
 
 
+def test_a_sender_or_a_node_that_is_not_there_is_a_warning(mx1, database):
+    for option, name, words in (
+        ("--domain", "nosuch.example", "nosuch.example is no sending domain (edm domain show)"),
+        ("--node", "nosuch", 'there is no node "nosuch"'),
+    ):
+        told = mx1("limit", "set", option, name, "rate=1/s", "--json")
+        (warning,) = told.json["warnings"]
+        assert words in warning and f"warning: {warning}\n" == told.err
+        assert mx1("limit", "unset", option, name).err == ""
+    mx1("domain", "add", "news.example")
+    for known in ("news.example", "example.com"):  # that of a campaign
+        assert mx1("limit", "set", "--domain", known, "rate=1/s").err == ""
+
+
+def test_changes_of_limits_as_json(mx1):
+    set_ = ("limit", "set", "--provider", "qq", "connections=5", "--json")
+    first, second = mx1(*set_).json, mx1(*set_, "--because", "again").json
+    (limit,) = second["limits"]
+    assert (limit["scope"], limit["limit"], limit["because"]) == (
+        "each lane to qq", "connections=5", "again")
+    assert first["replaced"] == [] and second["replaced"] == first["limits"]
+    undone = mx1("limit", "undo", "--json").json
+    assert [limit["id"] for limit in undone["taken_back"]] == [limit["id"]]
+    (again,) = undone["holds_again"]
+    assert again["id"] > limit["id"] and again["because"] is None
+    assert mx1("limit", "unset", "--provider", "qq", "--json").json == {"ended": [again]}
+
+
 def test_a_limit_for_two_hours(mx1):
     mx1("limit", "set", "--provider", "gmail", "rate=2/s", "--for", "2h")
     (rule,) = [r for r in mx1("limit", "show", "--json").json["limits"] if r["provider"] == "gmail"]
@@ -221,6 +249,29 @@ def test_pause_and_resume_of_every_scope(mx1, database):
     ) == [("tester", "they let us")]
 
 
+def test_the_pause_that_was_said_last_holds(mx1):
+    def left_ms():
+        (pause,) = mx1("pauses", "--json").json["pauses"]
+        return pause["left_ms"]
+
+    first = mx1("pause", "--provider", "netease", "--because", "554 blocked", "--json").json
+    assert (first["left_ms"], first["replaced"]) == (None, None)
+    out = mx1("pause", "--provider", "netease", "--for", "30min").out
+    assert out == ("mail to netease is paused for 30 min; that replaces the pause until resumed by "
+                   "tester: 554 blocked\n")
+    assert 1_700_000 < left_ms() <= 1_800_000
+    second = mx1("pause", "--provider", "netease", "--for", "10min", "--json").json
+    assert second["id"] == first["id"] and second["replaced"]["who"] == "tester"
+    assert 1_700_000 < second["replaced"]["left_ms"] <= 1_800_000
+    assert 500_000 < left_ms() <= 600_000
+    lifted = mx1("resume", "--id", first["id"], "--json").json["lifted"]
+    assert [(p["id"], p["scope"]) for p in lifted] == [(first["id"], "mail to netease")]
+    assert mx1("resume", "--all").out == "nothing is paused\n"
+    assert mx1("resume", "--all", "--json").json == {"lifted": []}
+    said = mx1.fails(2, "resume")
+    assert "--campaign C" in said and "--id N" in said
+
+
 def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
     for code, words, *args in (
         (2, "say what to pause", "pause"),
@@ -243,7 +294,7 @@ def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
 def test_warmup_is_planned_held_and_moved_forward(mx1, database):
     assert "no source is warming up" in mx1("warmup", "show").out
     assert (
-        "50, 100, 200"
+        "messages a day: 50, 100, 200, 500, 1000; then it is warm"
         in mx1("warmup", "plan", "mx1", "--target", 1000, "--because", "new address").out
     )
     (lane,) = mx1("warmup", "show", "--json").json["warmup"]

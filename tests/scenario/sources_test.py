@@ -52,12 +52,32 @@ def test_a_source_is_added_shown_changed_drained_and_removed(edm, database):
     ]
 
 
+def test_a_node_that_is_not_there_is_a_warning(edm, database):
+    """It may be started later; doctor says until then that nothing leaves from there."""
+    words = 'there is no node "nonode" (edm node list); this holds when one of that name runs'
+    add = ("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "b.example.com", "--node")
+    added = edm(*add, "nonode", "--json")
+    assert added.json["warnings"] == [words] and f"warning: {words}\n" in added.err
+    said = edm("source", "set", "mx2", "--node", "nosuch").err
+    assert 'warning: there is no node "nosuch"' in said
+    doctor = edm.run("doctor", "--json").json["findings"]
+    (found,) = [f for f in doctor if "nosuch" in f["text"]]
+    assert found["level"] == "warn" and "mx2 belongs to node nosuch, which there is not" in \
+        found["text"]
+    database.query("INSERT INTO node(name, journal, host, pid, version) VALUES"
+                   " ('nosuch', gen_random_uuid(), 'here', 42, '0.1.0')")
+    assert edm("source", "set", "mx2", "--node", "nosuch").err == ""
+    assert not [f for f in edm.run("doctor", "--json").json["findings"] if "nosuch" in f["text"]]
+
+
 def test_an_address_of_another_machine_is_a_warning(edm):
     added = add_source(edm, "mx9", "203.0.113.10")
     assert added.err.startswith("warning: 203.0.113.10 is no address of this machine")
-    assert edm(
+    added = edm(
         "source", "add", "203.0.113.11", "--name", "mx8", "--ehlo", "a.example.com", "--json"
-    ).json == {
+    ).json
+    assert "no address of this machine" in added.pop("warnings")[0]
+    assert added == {
         "name": "mx8",
         "address": "203.0.113.11",
         "id": 2,

@@ -1,9 +1,11 @@
 -- Something stands still from now on. $1 scope, $2 provider, $3 source, $4 site, $5 campaign (NULL:
 -- not named), $6 origin, $7 who, $8 why, $9 for so many ms (NULL: until lifted), $10 object of the
--- event. A pause of the same scope and origin is made longer, never shorter.
-WITH longer AS (
+-- event. There is one pause of a scope and origin: an operator's holds as said last, any other is
+-- made longer, never shorter.
+WITH known AS (
 	UPDATE pause
-	   SET until = CASE WHEN until IS NULL OR $9::bigint IS NULL THEN NULL
+	   SET until = CASE WHEN $6 = 1 THEN now() + $9 * interval '1 millisecond'
+	                    WHEN until IS NULL OR $9::bigint IS NULL THEN NULL
 	                    ELSE greatest(until, now() + $9 * interval '1 millisecond') END,
 	       who = $7, why = $8
 	 WHERE lifted_at IS NULL AND (until IS NULL OR until > now()) AND scope = $1 AND origin = $6
@@ -12,10 +14,10 @@ WITH longer AS (
 ), added AS (
 	INSERT INTO pause (scope, provider, source_name, site, campaign_id, origin, who, why, until)
 	SELECT $1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 millisecond'
-	 WHERE NOT EXISTS (SELECT FROM longer)
+	 WHERE NOT EXISTS (SELECT FROM known)
 	RETURNING pause_id, until
 ), done AS (
-	SELECT * FROM longer UNION ALL SELECT * FROM added
+	SELECT * FROM known UNION ALL SELECT * FROM added
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
 	SELECT $7, 'pause', $10, $8, jsonb_build_object('id', pause_id, 'until', until) FROM done

@@ -1,5 +1,7 @@
 -- Undoes the setting or unsetting of limit $1. $2 actor, $3 because. A limit in force ends and what
--- it replaced comes back; one that has ended comes back unless its place is taken. One row: the id
+-- it replaced comes back; one that has ended comes back unless its place is taken. What comes back
+-- replaces only a limit that was in force till now, so that undoing the undo makes things as they
+-- were; it keeps who set it and why, unless the undo gives a reason of its own. One row: the id
 -- undone (NULL: none) and the id now in force (or NULL).
 WITH target AS (
 	SELECT * FROM limit_rule
@@ -26,7 +28,8 @@ WITH target AS (
 	INSERT INTO limit_rule (provider, source_name, campaign_id, sending_domain, node_name,
 	                        spread, kind, n, period_ms, until, set_by, because, replaces)
 	SELECT provider, source_name, campaign_id, sending_domain, node_name, spread, kind, n,
-	       period_ms, until, $2, $3, (SELECT limit_id FROM target)
+	       period_ms, until, CASE WHEN $3 = '' THEN set_by ELSE $2 END,
+	       coalesce(nullif($3, ''), because), (SELECT limit_id FROM ended)
 	  FROM wanted
 	RETURNING limit_id
 ), noted AS (
