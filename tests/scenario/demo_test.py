@@ -2,6 +2,7 @@
 """The demo, small: it ends well, ends again, cleans up, and its last words work."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -62,11 +63,39 @@ def test_kept_then_again_then_stopped(demo, environment, tmp_path):
         done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, text=True,
                               capture_output=True, timeout=SECONDS, check=False)
         assert done.returncode == 0 and done.stdout, (command, done.stderr)
+    refuses_under_another_node(demo, environment, directory)
     said = demo(0, "--recipients", 300, "--keep", "--data", directory)
     assert "Removing the demo" in said and re.search(r"audience +300", said)
     demo(0, "--stop", "--data", directory)
     assert not directory.exists()
     assert processes_of(directory) == []
+
+
+def refuses_under_another_node(demo, environment, directory):
+    """Of somebody who tries one of their own beside it: it is named, and all goes on."""
+    own = directory.parent / "own"
+    (own / "data").mkdir(parents=True)
+    home = (directory / "postgres").resolve()
+    shutil.copy(directory / "node.key", own / "data")
+    command = [ROOT / "edm", "run", "--node", "second", "--data", own / "data",
+               "--database", f"postgresql:///edm?user=edm&host={home}/run"]
+    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as node:
+        for line in node.stderr:
+            if "event=node_running" in line:
+                break
+        before = len(processes_of(directory))
+        said = demo(4, "--stop", "--data", directory)
+        assert "node second is running on" in said and f"(process {node.pid})" in said
+        assert len(processes_of(directory)) == before
+        node.send_signal(signal.SIGTERM)
+        node.stderr.read()
+
+
+@pytest.mark.parametrize("code, options", [(2, ["--bogus"]), (3, ["--stop", "--data", "none"])])
+def test_the_launcher_does_not_build_for_nothing(environment, tmp_path, code, options):
+    done = subprocess.run([ROOT / "edm", "demo", *options], env=environment, cwd=tmp_path,
+                          text=True, capture_output=True, timeout=SECONDS, check=False)
+    assert done.returncode == code and "-- " not in done.stderr, done.stderr
 
 
 def test_interrupted_while_it_sends(environment, tmp_path):
