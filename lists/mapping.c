@@ -284,10 +284,11 @@ static struct mapping_column *find_column(struct mapping *m, struct str wanted)
 	return NULL;
 }
 
+/* *column_out: the one it is about. */
 static int apply_override(struct mapping *m, const struct mapping_override *o, struct arena *arena,
-			  struct err *err)
+			  struct mapping_column **column_out, struct err *err)
 {
-	struct mapping_column *column = find_column(m, o->column);
+	struct mapping_column *column = *column_out = find_column(m, o->column);
 	if (column == NULL) {
 		char names[300];
 		list_columns(m, names, sizeof(names));
@@ -311,12 +312,34 @@ static int apply_override(struct mapping *m, const struct mapping_override *o, s
 	return 0;
 }
 
+/* Of two columns that are to have one name, one would get another that nobody asked for. */
+static int check_twice(struct mapping_column *const *columns, size_t last, struct err *err)
+{
+	const struct mapping_column *c = columns[last];
+	for (size_t i = 0; i < last; i++) {
+		if (columns[i] == c)
+			return err_set(err, ERR_USAGE, "--map names column \"%.*s\" twice",
+				       STR_ARG(utf8_clip(c->header, 60)));
+		if (c->role != COLUMN_IGNORED && str_equals(columns[i]->name, c->name))
+			return err_set(err, ERR_USAGE,
+				       "--map makes both \"%.*s\" and \"%.*s\" %.*s: only one "
+				       "column can be",
+				       STR_ARG(utf8_clip(columns[i]->header, 60)),
+				       STR_ARG(utf8_clip(c->header, 60)), STR_ARG(c->name));
+	}
+	return 0;
+}
+
 static int apply_overrides(struct mapping *m, const struct mapping_request *request,
 			   struct arena *arena, struct err *err)
 {
-	for (size_t i = 0; i < request->override_count; i++)
-		if (apply_override(m, &request->overrides[i], arena, err) != 0)
+	size_t count = request->override_count;
+	struct mapping_column **columns = arena_alloc(arena, count * sizeof(columns[0]) + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (apply_override(m, &request->overrides[i], arena, &columns[i], err) != 0 ||
+		    check_twice(columns, i, err) != 0)
 			return -1;
+	}
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct reading_preview {
 	/* The first rows that are not ASCII: wrong characters here mean a wrong encoding. */
 	struct csv_row samples[READING_SAMPLES];
 	size_t sample_count;
-	struct csv_row first; /* the first row of data */
+	struct csv_row first;	  /* the first row of data */
 	const char *refused_path; /* in the end where it is: a file of that name may stay */
 	const char *kept_path;	  /* that file; NULL = there was none */
 };

@@ -106,6 +106,18 @@ static int count_leading(int argc, char **argv)
 	return (at < argc ? at : argc) - 1;
 }
 
+static bool is_repeatable(const struct arg_option *option)
+{
+	return option->value_name == NULL || str_ends_with(str_from(option->value_name), STR(" …"));
+}
+
+static int check_repeated(const struct args *args, const struct arg_option *option, struct err *err)
+{
+	if (is_repeatable(option) || args_option(args, option->name) == NULL)
+		return 0;
+	return usage_error(args->verb, err, "this option is given twice: --", option->name);
+}
+
 static int parse_option(struct args *args, int argc, char **argv, int *i, struct err *err)
 {
 	struct str rest = str_from(argv[*i] + 2);
@@ -125,6 +137,8 @@ static int parse_option(struct args *args, int argc, char **argv, int *i, struct
 		value = argv[++*i];
 	else if (option->value_name != NULL)
 		return usage_error(args->verb, err, "this option needs a value: ", argv[*i]);
+	if (check_repeated(args, option, err) != 0)
+		return -1;
 	args->options[args->option_count++] = (struct arg_value){option->name, value};
 	if (strcmp(option->name, "help") == 0)
 		args->wants_help = true;

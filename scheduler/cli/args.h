@@ -20,7 +20,7 @@
 
 struct arg_option {
 	const char *name;	/* without the dashes */
-	const char *value_name; /* "FILE"; NULL = a flag */
+	const char *value_name; /* "FILE"; NULL = a flag; "FILE …" = may be given again */
 	const char *help;	/* one line */
 };
 
@@ -61,7 +61,8 @@ extern const struct arg_option args_global_options[];
 
 /*
  * Finds the verb of argv[1..] (NULL behind the last) among verbs (ends with a NULL noun) and parses
- * the rest. -1 with a sentence (ERR_USAGE) that says what is wrong and what to type instead. With
+ * the rest. -1 with a sentence (ERR_USAGE) that says what is wrong and what to type instead; an
+ * option given twice that takes one value is wrong, because one of them would be lost. With
  * --help only the verb is looked for. `edm` alone and `edm NOUN` alone give verb NULL and
  * wants_help.
  */

@@ -16,15 +16,13 @@
 		{"subject", "TEXT", "a template, as the parts are"},                               \
 		{"html", "FILE", "the HTML part; - is standard input"},                            \
 		{"text", "FILE", "the plain text part (else made from the HTML)"},                 \
-		{"attach", "FILE",                                                                 \
-		 "attach it (again for more); shown in place where the HTML has cid:FILE"},        \
+		{"attach", "FILE …", "attach it; shown in place where the HTML has cid:FILE"},     \
 		{"preheader", "TEXT", "the preview line mail programs show after the subject"},    \
 	{                                                                                          \
 		"reply-to", "ADDR", "where replies go"                                             \
 	}
 #define SETTING_OPTIONS                                                                            \
-	{"list", "L", "members of this list (again for more)"},                                    \
-		{"exclude", "L", "but nobody of this list"},                                       \
+	{"list", "L …", "members of this list"}, {"exclude", "L …", "but nobody of this list"},    \
 		{"pool", "P", "send from the sources of this pool only"},                          \
 		{"unsigned", NULL, "send without DKIM"},                                           \
 		{"unknown", "hold|retry",                                                          \

@@ -128,7 +128,7 @@ static int run_unset(struct cli *cli, struct err *err)
 
 static const struct arg_option show_options[] = {
 	{"only-set", NULL, "without the defaults"},
-	{"set", "KEY=VALUE", "as if edm run were given it"},
+	{"set", "KEY=VALUE …", "as if edm run were given it"},
 	{NULL, NULL, NULL},
 };
 

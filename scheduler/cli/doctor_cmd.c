@@ -66,7 +66,7 @@ static int run_doctor(struct cli *cli, struct err *err)
 
 static const struct arg_option doctor_options[] = {
 	{"node", "NAME", "look at the sources of this node only"},
-	{"set", "KEY=VALUE", "as if edm run were given it"},
+	{"set", "KEY=VALUE …", "as if edm run were given it"},
 	{NULL, NULL, NULL},
 };
 

@@ -418,7 +418,7 @@ static const struct arg_option key_options[] = {
 };
 
 static const struct arg_option check_options[] = {
-	{"set", "KEY=VALUE", "a setting for this run, as in dns.servers=127.0.0.1"},
+	{"set", "KEY=VALUE …", "a setting for this run, as in dns.servers=127.0.0.1"},
 	{NULL, NULL, NULL},
 };
 

@@ -10,7 +10,7 @@
 
 /* For the option tables of both verbs. */
 #define FILE_OPTIONS                                                                               \
-	{"map", "COL=NAME,…",                                                                      \
+	{"map", "COL=NAME …",                                                                      \
 	 "what columns are: 邮箱=email,3=city; a name of - leaves the column out"},                \
 		{"encoding", "E", "of the file, when it cannot be told (GB18030, UTF-16 …)"},      \
 		{"delimiter", "D", "between cells: a character, or tab"},                          \

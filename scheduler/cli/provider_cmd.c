@@ -278,8 +278,8 @@ static int run_set(struct cli *cli, struct err *err)
 static const struct arg_option set_options[] = {
 	{"verp", "on|off", "whether it takes an envelope sender other than From"},
 	{"initial", "N", "connections a new lane starts with"},
-	{"mx", "SUFFIX", "its mail exchangers, as in .example.net; may be repeated"},
-	{"domain", "DOMAIN", "recipient domains known to live there; may be repeated"},
+	{"mx", "SUFFIX …", "its mail exchangers, as in .example.net"},
+	{"domain", "DOMAIN …", "recipient domains known to live there"},
 	{"reset", NULL, "back to the built-in profile"},
 	{NULL, NULL, NULL},
 };

@@ -275,7 +275,7 @@ static const struct arg_option bounces_options[] = {
 };
 
 static const struct arg_option recipients_options[] = {
-	{"state", "STATE", "only who is in it; may be given several times"},
+	{"state", "STATE …", "only who is in it"},
 	{"csv", NULL, "as a CSV file, UTF-8, for a spreadsheet or an import"},
 	{NULL, NULL, NULL},
 };

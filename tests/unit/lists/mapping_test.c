@@ -135,6 +135,47 @@ static void overrides_win_and_mistakes_are_explained(void **state)
 	}
 }
 
+static void two_overrides_do_not_contend(void **state)
+{
+	(void)state;
+	static const struct {
+		struct mapping_override overrides[2];
+		const char *want;
+	} cases[] = {
+		{{{STR_INIT("name"), STR_INIT("email")}, {STR_INIT("email"), STR_INIT("email")}},
+		 "--map makes both \"name\" and \"email\" email: only one column can be"},
+		{{{STR_INIT("name"), STR_INIT("x")}, {STR_INIT("1"), STR_INIT("x")}},
+		 "--map makes both \"name\" and \"email\" x: only one column can be"},
+		{{{STR_INIT("name"), STR_INIT("x")}, {STR_INIT("2"), STR_INIT("y")}},
+		 "--map names column \"name\" twice"},
+		{{{STR_INIT("name"), STR_INIT("email")}, {STR_INIT("1"), STR_INIT("old")}},
+		 "h old @"},
+		{{{STR_INIT("name"), STR_INIT("-")}, {STR_INIT("email"), STR_INIT("email")}},
+		 "h @ -"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		static struct sample s;
+		struct arena arena;
+		struct mapping m;
+		struct err err;
+		struct buf got;
+		arena_init(&arena, 0);
+		sample_parse(&s, "email|name\na@b.cn|c@d.cn");
+		struct mapping_request request = {.rows = s.rows,
+						  .row_count = s.count,
+						  .overrides = cases[i].overrides,
+						  .override_count = 2};
+		if (mapping_build(&m, &request, &arena, &err) == 0) {
+			describe(&m, &got);
+			assert_string_equal(got.data, cases[i].want);
+			buf_done(&got);
+		} else {
+			assert_string_equal(err.text, cases[i].want);
+		}
+		arena_done(&arena);
+	}
+}
+
 static void two_address_columns_are_not_guessed_between(void **state)
 {
 	(void)state;
@@ -231,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_understood),
 		cmocka_unit_test(overrides_win_and_mistakes_are_explained),
+		cmocka_unit_test(two_overrides_do_not_contend),
 		cmocka_unit_test(two_address_columns_are_not_guessed_between),
 		cmocka_unit_test(no_address_column_is_one_clear_sentence),
 		cmocka_unit_test(cells_lose_blanks_and_guards),

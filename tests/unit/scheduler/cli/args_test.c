@@ -10,7 +10,7 @@
 #include "scheduler/cli/args.h"
 
 static const struct arg_option create_options[] = {
-	{"list", "NAME", "send to this list (repeatable)"},
+	{"list", "NAME …", "send to this list"},
 	{"unsigned", NULL, "do not sign"},
 	{"priority", "N", "higher goes first"},
 	{"for", "TIME", "how long"},
@@ -109,6 +109,10 @@ static void mistakes_get_a_sentence(void **state)
 		 "this option needs a value: --list; see: edm campaign create --help"},
 		{"edm campaign create a --unsigned=1",
 		 "this option takes no value: --unsigned=1; see: edm campaign create --help"},
+		{"edm campaign create a --priority 1 --priority=2",
+		 "this option is given twice: --priority; see: edm campaign create --help"},
+		{"edm --lang zh campaign create a --lang en",
+		 "this option is given twice: --lang; see: edm campaign create --help"},
 		{"edm init --yes", "there is no option --yes; see: edm init --help"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
