@@ -182,7 +182,7 @@ static int run_node(struct cli *cli, struct err *err)
 
 static const struct arg_option run_options[] = {
 	{"node", "NAME", "this node's name (default: the one used before, else the host's)"},
-	{"set", "KEY=VALUE", "a setting for this run (repeatable); see: edm help settings"},
+	{"set", "KEY=VALUE …", "a setting for this run; see: edm help settings"},
 	{NULL, NULL, NULL},
 };
 
@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 		report_verbs,	/* what became of it */
 		why_verbs,	/* … and why */
 		top_verbs,	/* … and now */
+		event_verbs,	/* … and who changed what */
 		NULL,
 	};
 	return cli_main(argc, argv, verbs);

@@ -60,7 +60,10 @@ static void add_object(struct pg_params *p, const struct limit_rule *rule)
 	struct buf text;
 	buf_init(&text, 2048);
 	buf_append_cstr(&text, "limit:");
-	explain_scope(&scope, &text);
+	if (scope.level == LEVEL_LANE && str_is_empty(rule->source))
+		buf_appendf(&text, "each lane to %.*s", STR_ARG(rule->provider));
+	else
+		explain_scope(&scope, &text);
 	pg_add_text(p, buf_str(&text));
 	buf_done(&text);
 }

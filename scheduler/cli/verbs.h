@@ -27,5 +27,6 @@ extern const struct cli_verb warmup_verbs[];
 extern const struct cli_verb report_verbs[]; /* report campaign, bounces, recipients, replies */
 extern const struct cli_verb why_verbs[];
 extern const struct cli_verb top_verbs[];
+extern const struct cli_verb event_verbs[]; /* events */
 
 #endif

@@ -100,6 +100,31 @@ def test_nodes_are_listed_drained_and_removed(edm, database):
     assert len(events(database, "node activate")) == len(events(database, "node remove")) == 1
 
 
+def test_events_say_who_changed_what_and_why(edm, database):
+    edm("limit", "set", "--provider", "qq", "connections=5", "--because", "asked")
+    edm("limit", "unset", "--provider", "qq", EDM_ACTOR="ann")
+    edm("pause", "--provider", "gmail")
+    told = edm("events", "--json").json["events"]
+    kinds = ["limit set", "limit unset", "pause"]
+    assert [event["what"] for event in told if event["what"] != "init"] == kinds
+    first = next(event for event in told if event["what"] == "limit set")
+    assert (first["who"], first["about"], first["because"]) == (
+        "tester", "limit:each lane to qq", "asked")
+    assert first["detail"]["n"] == 5 and first["at"].endswith("Z")
+    told = edm("events", "--kind", "limit", "--json").json["events"]
+    assert [(event["what"], event["who"]) for event in told] == [
+        ("limit set", "tester"), ("limit unset", "ann")]
+    line = edm("events", "--kind", "limit set").out.splitlines()[1]
+    assert "asked" in line and '"n":5' in line and " UTC " in line
+    assert [event["what"] for event in edm("events", "--about", "gmail", "--json").json["events"]
+            ] == ["pause"]
+    newest = edm("events", "--rows", 1)
+    assert "pause" in newest.out and "there may be more" in newest.out
+    database.query("UPDATE event SET at = at - interval '2 h'")
+    assert "nothing like that was changed" in edm("events", "--last", "1h").out
+    assert edm("events", "--last", "1h", "--json").json == {"events": []}
+
+
 def test_a_node_that_stopped_is_told_from_one_that_is_gone(edm, database):
     for name, ended in (("killed", "-1 minute"), ("stopped", "-7 minutes")):
         add_node(database, name, ended)

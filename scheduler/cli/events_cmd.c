@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* edm events: what was changed, by whom and why. */
+#include <stdlib.h>
+
+#include "engine/base/utf8.h"
+#include "scheduler/cli/steer_private.h"
+#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/time_text_private.h"
+#include "scheduler/cli/verbs.h"
+#include "scheduler/report/events.h"
+
+#define WEEK_MS INT64_C(604800000)
+#define ROWS_DEFAULT 200
+#define ROWS_MAX 100000
+#define DETAIL_BYTES 100 /* of the detail in a table; --json has all of it */
+
+static void detail_cell(struct table *t, const json_t *detail)
+{
+	char *text = json_is_object(detail) ? json_dumps(detail, JSON_COMPACT) : NULL;
+	struct str all = str_from(text), shown = utf8_clip(all, DETAIL_BYTES);
+	if (text == NULL)
+		table_str(t, STR("-"));
+	else
+		table_cell(t, "%.*s%s", STR_ARG(shown), shown.len < all.len ? "…" : "");
+	free(text);
+}
+
+static void print_events(struct cli *cli, const json_t *events, int64_t rows_max)
+{
+	char when[TIME_TEXT_MAX];
+	struct table t;
+	size_t i;
+	json_t *event;
+	table_init(&t, "when|who|what|about|because|detail");
+	json_array_foreach(events, i, event)
+	{
+		table_cell(&t, "%s", time_words(document_int(event, "at_us"), when));
+		table_str(&t, str_from(document_text(event, "who")));
+		table_str(&t, str_from(document_text(event, "what")));
+		table_str(&t, str_from(document_text(event, "about")));
+		table_str_or_dash(&t, str_from(document_text(event, "because")));
+		detail_cell(&t, json_object_get(event, "detail"));
+	}
+	table_print(&t, cli,
+		    "nothing like that was changed in that time; --last 30d looks further back");
+	if (json_array_size(events) == (size_t)rows_max)
+		cli_printf(cli, "these are the newest; there may be more: --rows N\n");
+}
+
+static void print_events_json(struct cli *cli, json_t *document)
+{
+	size_t i;
+	json_t *event;
+	json_array_foreach(json_object_get(document, "events"), i, event)
+	{
+		json_object_set_new(event, "at", time_json(document_int(event, "at_us")));
+		json_object_del(event, "at_us");
+	}
+	cli_print_json(cli, json_incref(document));
+}
+
+static int run_events(struct cli *cli, struct err *err)
+{
+	struct events_question question = {.last_ms = WEEK_MS,
+					   .what = steer_option(cli, "kind"),
+					   .about = steer_option(cli, "about")};
+	int64_t rows = ROWS_DEFAULT;
+	if (args_duration(&cli->args, "last", &question.last_ms, err) != 0 ||
+	    args_number(&cli->args, "rows", ARG_RANGE(1, ROWS_MAX), &rows, err) != 0)
+		return -1;
+	question.rows_max = (int32_t)rows;
+	struct pg_blocking *db = cli_database(cli, err);
+	json_t *document = db != NULL ? events_load(db, &question, err) : NULL;
+	if (document == NULL)
+		return -1;
+	if (cli->wants_json)
+		print_events_json(cli, document);
+	else
+		print_events(cli, json_object_get(document, "events"), rows);
+	json_decref(document);
+	return 0;
+}
+
+static const struct arg_option event_options[] = {
+	{"last", "TIME", "of the last so long, as in 24h (default: 7d)"},
+	{"kind", "VERB", "only these: 'limit set', or limit for set, unset and undo"},
+	{"about", "TEXT", "only what is about that, as campaign:spring or mx1/qq"},
+	{"rows", "N", "the newest N (default: 200)"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_verb event_verbs[] = {
+	{.noun = "events",
+	 .options = event_options,
+	 .summary = "Show what was changed, by whom and why",
+	 .examples = "    edm events --last 1h\n"
+		     "    edm events --kind limit --about mx1/qq\n"
+		     "    edm events --kind 'node drain' --json",
+	 .takes_json = true,
+	 .run = run_events},
+	{0},
+};
