@@ -27,11 +27,11 @@ struct trial_outcome {
 	unsigned klass, words, stage;
 	int code;	  /* of the reply, 0 = none */
 	int32_t enhanced; /* class × 1,000,000 + subject × 1,000 + detail; 0 = none */
-	int tls;  /* 0 plain, 12, 13 */
+	int tls;	  /* 0 plain, 12, 13 */
 	int64_t took_ms;
 	char mx[ADDRESS_DOMAIN_MAX + 1];
-	struct buf reply;	/* the receiver's words, or ours */
-	bool suppresses; /* the address gets nothing any more, from any campaign, because of it */
+	struct buf reply; /* the receiver's words, or ours */
+	bool suppresses;  /* the address gets nothing any more, from any campaign, because of it */
 };
 
 /* What to send to whom. */

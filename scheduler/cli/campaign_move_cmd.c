@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* edm campaign check, schedule, unschedule, start, pause, resume, cancel, resend. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "scheduler/campaign/preflight.h"
@@ -61,7 +62,7 @@ static void print_findings(struct cli *cli, const struct preflight *checks)
 			   checks->findings[i].sentence);
 }
 
-static int print_findings_json(struct cli *cli, const struct preflight *checks)
+static json_t *findings_json(const struct preflight *checks)
 {
 	json_t *findings = json_array();
 	for (size_t i = 0; i < checks->count; i++) {
@@ -70,9 +71,15 @@ static int print_findings_json(struct cli *cli, const struct preflight *checks)
 							  f->is_error ? "error" : "warning", "name",
 							  f->name, "sentence", f->sentence));
 	}
-	return cli_print_json(cli, json_pack("{s:s, s:b, s:I, s:o}", "name", cli_arg(cli, 0),
-					     "ready", checks->errors == 0, "people",
-					     (json_int_t)checks->audience, "findings", findings));
+	return findings;
+}
+
+static int print_findings_json(struct cli *cli, const struct preflight *checks)
+{
+	return cli_print_json(cli,
+			      json_pack("{s:s, s:b, s:I, s:o}", "name", cli_arg(cli, 0), "ready",
+					checks->errors == 0, "people", (json_int_t)checks->audience,
+					"findings", findings_json(checks)));
 }
 
 static int refuse_unready(const struct cli *cli, const struct preflight *checks, struct err *err)
@@ -85,18 +92,23 @@ static int refuse_unready(const struct cli *cli, const struct preflight *checks,
 		       plural((int64_t)checks->errors, "error", "errors"));
 }
 
-/* Loads the campaign, checks it for a start at start_us (0: now), prints what was found; refuses
- * when it could not start. */
+/* Checks the campaign for a start at start_us (0: now) and prints what was found, with --json only
+ * when it could not start, which is refused. Else more, an object, gets the findings and how many
+ * people there are. */
 static int check_for_start(struct cli *cli, struct campaign_view *view, int64_t start_us,
-			   int64_t *audience_out, struct err *err)
+			   json_t *more, struct err *err)
 {
 	struct preflight checks;
 	preflight_init(&checks);
 	checks.start_us = start_us;
 	int result = run_checks(cli, &view->items[0], &checks, err);
-	if (result == 0) {
+	if (result == 0 && !cli->wants_json)
 		print_findings(cli, &checks);
-		*audience_out = checks.audience;
+	else if (result == 0 && checks.errors > 0)
+		print_findings_json(cli, &checks);
+	if (result == 0) {
+		json_object_set_new(more, "people", json_integer(checks.audience));
+		json_object_set_new(more, "findings", findings_json(&checks));
 		result = refuse_unready(cli, &checks, err);
 	}
 	preflight_done(&checks);
@@ -155,6 +167,40 @@ static int apply(struct cli *cli, struct campaign_view *view, enum campaign_move
 	return campaign_apply(cli->db, &view->items[0], move, &change, err);
 }
 
+/* What a move did, in words; nothing with --json. */
+static void PRINTF_LIKE(2, 3) say(struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+	if (cli->wants_json)
+		return;
+	va_start(ap, fmt);
+	vfprintf(cli->out, fmt, ap);
+	va_end(ap);
+}
+
+/* After a move: the campaign as it is now and what more says, as JSON; else, if the move needs a
+ * node, whether one runs. */
+static int report_move(struct cli *cli, const json_t *more, bool needs_node, struct err *err)
+{
+	struct campaign_view view;
+	int64_t nodes = 0;
+	if (!cli->wants_json)
+		return needs_node ? campaign_tell_nodes(cli, err) : 0;
+	int result = campaign_load_one(cli, NULL, &view, err);
+	if (result == 0)
+		result = campaign_count_nodes(cli->db, &nodes, err);
+	if (result == 0) {
+		json_t *json = json_pack("{s:i, s:s, s:s, s:I}", "id", view.items[0].id, "name",
+					 cli_arg(cli, 0), "state",
+					 campaign_state_name(view.items[0].state), "nodes_running",
+					 (json_int_t)nodes);
+		json_object_update(json, (json_t *)(uintptr_t)more);
+		cli_print_json(cli, json);
+	}
+	campaign_view_done(&view);
+	return result;
+}
+
 static int resolve_start(struct cli *cli, struct schedule_time *when, struct err *err)
 {
 	const char *at = cli_option(cli, "at");
@@ -171,14 +217,14 @@ static int resolve_start(struct cli *cli, struct schedule_time *when, struct err
 		       when->wall, when->zone, time_words(when->now_us, now), cli_arg(cli, 0));
 }
 
-static int schedule(struct cli *cli, struct campaign_view *view, struct err *err)
+static int schedule(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
 {
 	struct schedule_time when = {0};
 	char utc[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
-	int64_t grace_ms = -1, audience = 0;
+	int64_t grace_ms = -1;
 	if (load_for(cli, MOVE_SCHEDULE, view, err) != 0 || resolve_start(cli, &when, err) != 0 ||
 	    args_duration(&cli->args, "grace", &grace_ms, err) != 0 ||
-	    check_for_start(cli, view, when.at_us, &audience, err) != 0)
+	    check_for_start(cli, view, when.at_us, more, err) != 0)
 		return -1;
 	const struct campaign_change change = {.by = campaign_by(cli),
 					       .at_us = when.at_us,
@@ -186,83 +232,95 @@ static int schedule(struct cli *cli, struct campaign_view *view, struct err *err
 					       .grace_s = grace_ms < 0 ? -1 : grace_ms / 1000};
 	if (campaign_apply(cli->db, &view->items[0], MOVE_SCHEDULE, &change, err) != 0)
 		return -1;
-	cli_printf(cli, "campaign %s starts at %s %s, which is %s, in %s\n", cli_arg(cli, 0),
-		   when.wall, when.zone, time_words(when.at_us, utc),
-		   time_span(when.at_us - when.now_us, span));
+	json_object_set_new(more, "starts_at", time_json(when.at_us));
+	say(cli, "campaign %s starts at %s %s, which is %s, in %s\n", cli_arg(cli, 0), when.wall,
+	    when.zone, time_words(when.at_us, utc), time_span(when.at_us - when.now_us, span));
 	if (when.is_twice)
-		cli_printf(cli, "the clocks go back that night: the first %s is meant\n",
-			   when.wall);
-	return campaign_tell_nodes(cli, err);
+		say(cli, "the clocks go back that night: the first %s is meant\n", when.wall);
+	return report_move(cli, more, true, err);
+}
+
+/* Runs the move on a fresh view, with an object for what its JSON says more. */
+static int run_move(struct cli *cli,
+		    int (*move)(struct cli *cli, struct campaign_view *view, json_t *more,
+				struct err *err),
+		    struct err *err)
+{
+	struct campaign_view view = {0};
+	json_t *more = json_object();
+	int result = move(cli, &view, more, err);
+	json_decref(more);
+	campaign_view_done(&view);
+	return result;
 }
 
 int run_campaign_schedule(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = schedule(cli, &view, err);
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, schedule, err);
+}
+
+static int unschedule(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
+{
+	if (load_for(cli, MOVE_UNSCHEDULE, view, err) != 0 ||
+	    apply(cli, view, MOVE_UNSCHEDULE, err) != 0)
+		return -1;
+	say(cli, "campaign %s is a draft again\n", cli_arg(cli, 0));
+	return report_move(cli, more, false, err);
 }
 
 int run_campaign_unschedule(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = load_for(cli, MOVE_UNSCHEDULE, &view, err);
-	if (result == 0)
-		result = apply(cli, &view, MOVE_UNSCHEDULE, err);
-	if (result == 0)
-		cli_printf(cli, "campaign %s is a draft again\n", cli_arg(cli, 0));
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, unschedule, err);
 }
 
-static int start(struct cli *cli, struct campaign_view *view, struct err *err)
+static int start(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
 {
-	int64_t audience = 0;
 	char number[32];
 	const char *name = cli_arg(cli, 0);
 	if (load_for(cli, MOVE_START, view, err) != 0 ||
-	    check_for_start(cli, view, 0, &audience, err) != 0 ||
-	    cli_confirm(cli, err, "Starting campaign %s to at most %s %s", name,
+	    check_for_start(cli, view, 0, more, err) != 0)
+		return -1;
+	int64_t audience = json_integer_value(json_object_get(more, "people"));
+	if (cli_confirm(cli, err, "Starting campaign %s to at most %s %s", name,
 			cli_number(audience, number, sizeof(number)),
 			plural(audience, "person", "people")) != 0 ||
 	    apply(cli, view, MOVE_START, err) != 0)
 		return -1;
-	cli_printf(cli,
-		   "campaign %s is running; its audience is being built while it is sent\n"
-		   "watch it: edm campaign watch %s\n",
-		   name, name);
-	return campaign_tell_nodes(cli, err);
+	say(cli,
+	    "campaign %s is running; its audience is being built while it is sent\n"
+	    "watch it: edm campaign watch %s\n",
+	    name, name);
+	return report_move(cli, more, true, err);
 }
 
 int run_campaign_start(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = start(cli, &view, err);
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, start, err);
+}
+
+static int pause_it(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
+{
+	char number[32];
+	const char *name = cli_arg(cli, 0);
+	if (load_for(cli, MOVE_PAUSE, view, err) != 0 || apply(cli, view, MOVE_PAUSE, err) != 0)
+		return -1;
+	int64_t leased = view->items[0].counts[RECIPIENT_LEASED];
+	json_object_set_new(more, "in_hand", json_integer(leased));
+	if (leased > 0)
+		say(cli,
+		    "campaign %s is paused; of up to %s %s in hand, what has not begun is given "
+		    "back\n",
+		    name, cli_number(leased, number, sizeof(number)),
+		    plural(leased, "message", "messages"));
+	else
+		say(cli, "campaign %s is paused; nothing of it is in hand\n", name);
+	say(cli, "to go on: edm campaign resume %s\n", name);
+	return report_move(cli, more, false, err);
 }
 
 int run_campaign_pause(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	char number[32];
-	int result = load_for(cli, MOVE_PAUSE, &view, err);
-	int64_t leased = result == 0 ? view.items[0].counts[RECIPIENT_LEASED] : 0;
-	if (result == 0)
-		result = apply(cli, &view, MOVE_PAUSE, err);
-	if (result == 0 && leased > 0)
-		cli_printf(cli,
-			   "campaign %s is paused; of up to %s %s in hand, what has not begun is "
-			   "given back\n",
-			   cli_arg(cli, 0), cli_number(leased, number, sizeof(number)),
-			   plural(leased, "message", "messages"));
-	else if (result == 0)
-		cli_printf(cli, "campaign %s is paused; nothing of it is in hand\n",
-			   cli_arg(cli, 0));
-	if (result == 0)
-		cli_printf(cli, "to go on: edm campaign resume %s\n", cli_arg(cli, 0));
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, pause_it, err);
 }
 
 /* Findings that an edit while paused may have brought; audience and sources are as they were. */
@@ -289,26 +347,24 @@ static int check_for_resume(struct cli *cli, const struct campaign_view *view, s
 	return result;
 }
 
-int run_campaign_resume(struct cli *cli, struct err *err)
+static int resume(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = load_for(cli, MOVE_RESUME, &view, err);
-	enum pause_reason reason = result == 0 ? view.items[0].reason : PAUSED_NONE;
-	if (result == 0)
-		result = check_for_resume(cli, &view, err);
-	if (result == 0)
-		result = apply(cli, &view, MOVE_RESUME, err);
-	if (result == 0)
-		cli_printf(cli, "campaign %s is running again%s\n", cli_arg(cli, 0),
-			   reason == PAUSED_BRAKE ? "; its brake judges what comes back from now on"
-						  : "");
-	if (result == 0)
-		result = campaign_tell_nodes(cli, err);
-	campaign_view_done(&view);
-	return result;
+	if (load_for(cli, MOVE_RESUME, view, err) != 0)
+		return -1;
+	enum pause_reason reason = view->items[0].reason;
+	if (check_for_resume(cli, view, err) != 0 || apply(cli, view, MOVE_RESUME, err) != 0)
+		return -1;
+	say(cli, "campaign %s is running again%s\n", cli_arg(cli, 0),
+	    reason == PAUSED_BRAKE ? "; its brake judges what comes back from now on" : "");
+	return report_move(cli, more, true, err);
 }
 
-static int cancel(struct cli *cli, struct campaign_view *view, struct err *err)
+int run_campaign_resume(struct cli *cli, struct err *err)
+{
+	return run_move(cli, resume, err);
+}
+
+static int cancel(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
 {
 	char open[32], delivered[32];
 	if (load_for(cli, MOVE_CANCEL, view, err) != 0)
@@ -325,19 +381,17 @@ static int cancel(struct cli *cli, struct campaign_view *view, struct err *err)
 		    cli_number(counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered))) != 0 ||
 	    apply(cli, view, MOVE_CANCEL, err) != 0)
 		return -1;
-	cli_printf(cli, "campaign %s is cancelled\n", name);
-	return rest > 0 ? campaign_tell_nodes(cli, err) : 0;
+	json_object_set_new(more, "not_sent", json_integer(rest));
+	say(cli, "campaign %s is cancelled\n", name);
+	return report_move(cli, more, rest > 0, err);
 }
 
 int run_campaign_cancel(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = cancel(cli, &view, err);
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, cancel, err);
 }
 
-static int resend(struct cli *cli, struct campaign_view *view, struct err *err)
+static int resend(struct cli *cli, struct campaign_view *view, json_t *more, struct err *err)
 {
 	const char *state = cli_option(cli, "state");
 	const char *name = cli_arg(cli, 0);
@@ -364,16 +418,13 @@ static int resend(struct cli *cli, struct campaign_view *view, struct err *err)
 			plural(count, "person", "people"), name) != 0 ||
 	    campaign_resend_unknown(cli->db, &view->items[0], &by, &count, err) != 0)
 		return -1;
-	cli_printf(cli, "%s %s of campaign %s will be sent to once more\n",
-		   cli_number(count, number, sizeof(number)), plural(count, "person", "people"),
-		   name);
-	return campaign_tell_nodes(cli, err);
+	json_object_set_new(more, "resent", json_integer(count));
+	say(cli, "%s %s of campaign %s will be sent to once more\n",
+	    cli_number(count, number, sizeof(number)), plural(count, "person", "people"), name);
+	return report_move(cli, more, true, err);
 }
 
 int run_campaign_resend(struct cli *cli, struct err *err)
 {
-	struct campaign_view view = {0};
-	int result = resend(cli, &view, err);
-	campaign_view_done(&view);
-	return result;
+	return run_move(cli, resend, err);
 }

@@ -16,13 +16,12 @@ static int print_json(struct cli *cli, const struct trial_outcome *o, const char
 	struct buf enhanced;
 	buf_init(&enhanced, 64);
 	format_reply(0, o->enhanced, STR(""), &enhanced);
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:i, s:I, s:o, s:b}", "name",
-				 cli_arg(cli, 0), "state", recipient_state_name(o->state), "class",
-				 class_name, "stage", stage, "mx", o->mx, "code", o->code,
-				 "enhanced", json_of_str(buf_str(&enhanced)), "tls", o->tls,
-				 "took_ms", (json_int_t)o->took_ms, "reply",
-				 json_of_text_or_null(buf_str(&o->reply)), "suppressed",
-				 o->suppresses);
+	json_t *json = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:i, s:I, s:o, s:b}", "name", cli_arg(cli, 0),
+		"state", recipient_state_name(o->state), "class", class_name, "stage", stage, "mx",
+		o->mx, "code", o->code, "enhanced", json_of_str(buf_str(&enhanced)), "tls", o->tls,
+		"took_ms", (json_int_t)o->took_ms, "reply",
+		json_of_text_or_null(buf_str(&o->reply)), "suppressed", o->suppresses);
 	buf_done(&enhanced);
 	return cli_print_json(cli, json);
 }
@@ -45,10 +44,11 @@ static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 		cli_printf(cli, "  %.*s\n", STR_ARG(buf_str(&reply)));
 	buf_done(&reply);
 	if (o->suppresses)
-		cli_printf(cli,
-			   "%s is suppressed now, everywhere; if that is wrong: edm suppress remove "
-			   "%s --cause bounced\n",
-			   cli_arg(cli, 1), cli_arg(cli, 1));
+		cli_printf(
+			cli,
+			"%s is suppressed now, everywhere; if that is wrong: edm suppress remove "
+			"%s --cause bounced\n",
+			cli_arg(cli, 1), cli_arg(cli, 1));
 	return 0;
 }
 

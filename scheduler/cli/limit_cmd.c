@@ -189,11 +189,17 @@ static int print_difference(struct cli *cli, const struct difference *d, const c
 	return told;
 }
 
-/* {"GONE": […], "NEW": […], …}: what the change made of the limits. */
+/* What a change made of the limits is one document. */
+struct change_words {
+	const struct limit_rule *scope; /* NULL: of any scope */
+	const char *gone, *fresh;	/* its keys; fresh NULL: there can be none */
+	json_t *more;			/* what else it says, or NULL */
+};
+
 static int print_change_json(struct cli *cli, const struct ip_pool_snapshot *before,
-			     const struct limit_rule *scope, const char *const names[2],
-			     json_t *more, struct err *err)
+			     const struct change_words *words, struct err *err)
 {
+	const struct limit_rule *scope = words->scope;
 	struct ip_pool_snapshot *after = NULL;
 	if (steer_load(cli, &after, err) != 0)
 		return -1;
@@ -202,18 +208,19 @@ static int print_change_json(struct cli *cli, const struct ip_pool_snapshot *bef
 	ip_pool_snapshot_drop(after);
 	int result = gone != NULL && fresh != NULL ? 0 : -1;
 	json_t *json = json_object();
-	json_object_set_new(json, names[0], gone);
-	if (names[1] != NULL)
-		json_object_set(json, names[1], fresh);
+	json_object_set_new(json, words->gone, gone);
+	if (words->fresh != NULL)
+		json_object_set(json, words->fresh, fresh);
 	json_decref(fresh);
-	json_object_update(json, more);
+	json_object_update(json, words->more);
 	if (result == 0)
 		return cli_print_json(cli, json);
 	json_decref(json);
 	return -1;
 }
 
-/* -------------------------------------------------------------------------- what set, unset, undo do
+/* -------------------------------------------------------------------------- what set, unset, undo
+ * do
  */
 
 static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t for_ms,
@@ -245,17 +252,18 @@ static int warn_unknown(struct cli *cli, const struct request *r, json_t *warnin
 
 static int set(struct cli *cli, const struct request *r, int64_t for_ms, struct err *err)
 {
-	static const char *const names[] = {"replaced", "limits"};
 	struct change change = steer_change(cli);
 	struct ip_pool_snapshot *before = NULL;
 	if (steer_load(cli, &before, err) != 0)
 		return -1;
 	json_t *more = json_pack("{s:[]}", "warnings");
+	const struct change_words words = {
+		.scope = &r->rule, .gone = "replaced", .fresh = "limits", .more = more};
 	int result = limit_store_set(cli->db, &r->rule, for_ms, &change, err);
 	if (result == 0)
 		result = warn_unknown(cli, r, json_object_get(more, "warnings"), err);
 	if (result == 0 && cli->wants_json)
-		result = print_change_json(cli, before, &r->rule, names, more, err);
+		result = print_change_json(cli, before, &words, err);
 	else if (result == 0)
 		result = report_set(cli, &r->rule, for_ms, err);
 	json_decref(more);
@@ -275,7 +283,7 @@ static int run_set(struct cli *cli, struct err *err)
 static int unset(struct cli *cli, const struct request *r, const struct ip_pool_snapshot *before,
 		 struct err *err)
 {
-	static const char *const names[] = {"ended", NULL};
+	const struct change_words words = {.scope = &r->rule, .gone = "ended"};
 	struct change change = steer_change(cli);
 	int ended = limit_store_unset(cli->db, &r->rule, &change, err);
 	if (ended < 0)
@@ -284,7 +292,7 @@ static int unset(struct cli *cli, const struct request *r, const struct ip_pool_
 		return err_set(err, ERR_NOT_FOUND,
 			       "no such limit is set; edm limit show lists those in force");
 	if (cli->wants_json)
-		return print_change_json(cli, before, &r->rule, names, NULL, err);
+		return print_change_json(cli, before, &words, err);
 	cli_printf(cli, "%d %s ended\n", ended, plural(ended, "limit", "limits"));
 	return 0;
 }
@@ -303,10 +311,10 @@ static int run_unset(struct cli *cli, struct err *err)
 static int report_undone(struct cli *cli, const struct ip_pool_snapshot *before, int64_t id,
 			 struct err *err)
 {
-	static const char *const names[] = {"taken_back", "holds_again"};
+	static const struct change_words words = {.gone = "taken_back", .fresh = "holds_again"};
 	struct ip_pool_snapshot *after = NULL;
 	if (cli->wants_json)
-		return print_change_json(cli, before, NULL, names, NULL, err);
+		return print_change_json(cli, before, &words, err);
 	if (steer_load(cli, &after, err) != 0)
 		return -1;
 	const struct difference gone = {before, after, NULL}, back = {after, before, NULL};

@@ -196,8 +196,8 @@ static int run_pause(struct cli *cli, struct err *err)
 	struct ip_pool_snapshot *before = NULL;
 	struct asked a;
 	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
-	    steer_for(cli, &a.for_ms, err) != 0 ||
-	    parse_scope(cli, &a.named, &a.pause, err) != 0 || steer_load(cli, &before, err) != 0)
+	    steer_for(cli, &a.for_ms, err) != 0 || parse_scope(cli, &a.named, &a.pause, err) != 0 ||
+	    steer_load(cli, &before, err) != 0)
 		return -1;
 	const struct replaced old = {find_own(before, &a.pause), before->loaded_ms};
 	int result = pause_store_add(cli->db, &a.pause, a.for_ms, err);

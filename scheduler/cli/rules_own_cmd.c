@@ -124,7 +124,8 @@ static int add(struct cli *cli, struct str json, struct err *err)
 {
 	struct own_rules_added done;
 	struct change change = steer_change(cli);
-	if (check_names(cli, json, err) != 0 || own_rules_add(cli->db, json, &change, &done, err) != 0)
+	if (check_names(cli, json, err) != 0 ||
+	    own_rules_add(cli->db, json, &change, &done, err) != 0)
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I, s:I}", "added", (json_int_t)done.added,

@@ -35,11 +35,10 @@ static int report_added(struct cli *cli, const struct source *s, json_t *warning
 			   "node runs that has it",
 			   STR_ARG(s->address));
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:o, s:o, s:i, s:b, s:O}", "name",
-						     json_of_str(s->name), "address",
-						     json_of_str(s->address), "id", (int)s->id,
-						     "on_this_machine", is_here, "warnings",
-						     warnings));
+		return cli_print_json(
+			cli, json_pack("{s:o, s:o, s:i, s:b, s:O}", "name", json_of_str(s->name),
+				       "address", json_of_str(s->address), "id", (int)s->id,
+				       "on_this_machine", is_here, "warnings", warnings));
 	cli_printf(cli, "source %.*s: mail leaves from %.*s as %.*s\n", STR_ARG(s->name),
 		   STR_ARG(s->address), STR_ARG(s->ehlo));
 	return 0;

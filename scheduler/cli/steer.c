@@ -87,9 +87,10 @@ void steer_warn_unknown(const struct steer_scope *scope, json_t *warnings)
 {
 	if (scope->is_unknown_site)
 		steer_warn(warnings,
-		     "%.*s is no provider, no route leads there, and it is nobody's mail exchanger "
-		     "as far as is known; this holds when mail goes there",
-		     STR_ARG(scope->provider));
+			   "%.*s is no provider, no route leads there, and it is nobody's mail "
+			   "exchanger "
+			   "as far as is known; this holds when mail goes there",
+			   STR_ARG(scope->provider));
 }
 
 int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct err *err)
@@ -101,9 +102,10 @@ int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct e
 		return -1;
 	if (roster_find(&r, name) == NULL)
 		steer_warn(warnings,
-		     "there is no node \"%.*s\" (edm node list); this holds when one of that name "
-		     "runs",
-		     STR_ARG(name));
+			   "there is no node \"%.*s\" (edm node list); this holds when one of that "
+			   "name "
+			   "runs",
+			   STR_ARG(name));
 	roster_done(&r);
 	return 0;
 }
@@ -120,9 +122,10 @@ int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings, stru
 	pg_params_done(&p);
 	if (result == 0 && !pg_bool(rows, 0, 0))
 		steer_warn(warnings,
-		     "%.*s is no sending domain (edm domain show), and no campaign is from there; "
-		     "this holds when one is",
-		     STR_ARG(domain));
+			   "%.*s is no sending domain (edm domain show), and no campaign is from "
+			   "there; "
+			   "this holds when one is",
+			   STR_ARG(domain));
 	pg_rows_free(rows);
 	return result;
 }

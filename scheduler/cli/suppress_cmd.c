@@ -205,14 +205,13 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 {
 	char rows[32], added[32], already[32];
 	if (cli->wants_json)
-		return cli_print_json(cli, json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:b}",
-						     "import_id", r->import_id, "rows",
-						     (json_int_t)r->rows, "added",
-						     (json_int_t)r->added, "already",
-						     (json_int_t)r->already, "refused",
-						     (json_int_t)r->refused, "refused_file",
-						     file_refused_json(reading), "dry_run",
-						     cli_flag(cli, "dry-run")));
+		return cli_print_json(
+			cli,
+			json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:b}", "import_id", r->import_id,
+				  "rows", (json_int_t)r->rows, "added", (json_int_t)r->added,
+				  "already", (json_int_t)r->already, "refused",
+				  (json_int_t)r->refused, "refused_file",
+				  file_refused_json(reading), "dry_run", cli_flag(cli, "dry-run")));
 	cli_printf(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
 		   plural((int64_t)r->rows, "row", "rows"),

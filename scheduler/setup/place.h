@@ -27,7 +27,8 @@ int place_find(const char *database, const char *data, struct place *out,
 void place_done(struct place *p);
 /* Makes the data directory if it is not there. ERR_USAGE when something else has its name. */
 int place_make_data_dir(const struct place *p, struct err *err) NODISCARD;
-/* ERR_USAGE when it is no directory; ERR_SYSTEM when this user may not look into the data directory: what is in there is not known. */
+/* ERR_USAGE when the data directory is none; ERR_SYSTEM when this user may not look into it: what
+ * is in there is not known. */
 int place_check_access(const struct place *p, struct err *err) NODISCARD;
 /* The private database runs afterwards: it is made (create) and started when needed; without create
  * a missing one is ERR_NOT_FOUND ("run edm init"). Nothing for any other database. */

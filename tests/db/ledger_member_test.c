@@ -233,11 +233,12 @@ static void every_duty_runs_and_the_dead_are_reaped(void **state)
 	struct member_id other = world_register(&f->w, "mx2");
 	(void)world_register(&f->w, "mx3");
 	assert_int_equal(world_claim(&f->w, other, "qq", 1), 1);
-	world_sql(&f->w,
-		  "UPDATE node SET lease_until = now() + CASE name WHEN 'mx1' THEN interval '1 min' "
-		  "ELSE interval '-1 s' END, alive_since = now() - interval '1 h', "
-		  "beat_at = now() - CASE name WHEN 'mx3' THEN interval '1 s' "
-		  "ELSE interval '9 s' END");
+	world_sql(
+		&f->w,
+		"UPDATE node SET lease_until = now() + CASE name WHEN 'mx1' THEN interval '1 min' "
+		"ELSE interval '-1 s' END, alive_since = now() - interval '1 h', "
+		"beat_at = now() - CASE name WHEN 'mx3' THEN interval '1 s' "
+		"ELSE interval '9 s' END");
 	struct upkeep_options options = {.id = f->id,
 					 .lease_ms = WORLD_LEASE_MS,
 					 .chunk_days = 30,

@@ -378,6 +378,27 @@ def test_schedule_in_a_zone(spring, source, database):
     assert show(spring)["state"] == "draft" and show(spring)["scheduled_at"] is None
 
 
+def test_moves_as_json(spring, source):
+    """One document each, without the words; what could not start is told with its findings."""
+    def move(verb, *options):
+        return spring("campaign", verb, "spring", *options, "--json").json
+
+    told = move("schedule", "--at", "2030-12-01 09:00", "--tz", "Asia/Shanghai")
+    assert (told["name"], told["state"], told["starts_at"], told["nodes_running"]) == (
+        "spring", "scheduled", "2030-12-01T01:00:00Z", 0)
+    assert told["people"] == 2 and told["id"] > 0
+    assert move("unschedule")["state"] == "draft"
+    assert move("start", "--yes")["people"] == 2
+    assert move("pause", "--because", "typo")["in_hand"] == 0
+    assert move("resume")["state"] in ("building", "running")
+    assert (told := move("cancel", "--yes"))["state"] == "cancelled" and told["not_sent"] == 0
+    spring("campaign", "create", "empty", "--list", "nobody", "--from", "a@shop.example",
+           "--subject", "s", "--text", "-", "--unsigned", stdin="hi")
+    refused = spring.run("campaign", "start", "empty", "--yes", "--json")
+    assert refused.code == 4 and not refused.json["ready"]
+    assert [f["level"] for f in refused.json["findings"]].count("error") > 0
+
+
 def statement(database, name):
     """What the running node executes each second."""
     return database.query((ROOT / f"schemas/queries/campaign/{name}.sql").read_text())

@@ -53,7 +53,8 @@ def test_a_file_of_refused_rows_that_was_mended_stays(edm, sheet):
     other = sheet.with_name("名单.refused.2.csv")
     assert refused_file() == refused_file() == str(other)
     assert first.read_text() == "email\nmended@qq.com\n" and "坏的" in other.read_text("utf-8-sig")
-    assert f"{first} is another and stays" in edm("list", "import", sheet, "--list", "l", "--yes").out
+    out = edm("list", "import", sheet, "--list", "l", "--yes").out
+    assert f"{first} is another and stays" in out
     found = edm("list", "import", first, "--list", "l", "--json", "--yes").json
     assert found["added"] == 1 and found["refused_file"] is None
 

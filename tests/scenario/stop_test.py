@@ -82,7 +82,7 @@ def test_a_drained_node_does_not_start(make_world, check):
 
 
 def test_a_drained_node_says_who_drained_it(make_world):
-    """Its last words are the operator's; what becomes of the others does not change how it ended."""
+    """Its last words are the operator's; that the other node reaps it does not change its end."""
     world = make_world(domains=1, sources=1)
     world.short_lease()
     first, second = world.node(name="first").start(), world.node(name="second").start()
