@@ -49,8 +49,10 @@ def test_a_backup_of_another_provider_is_used_through_its_lane(mailing):
 
 
 def test_one_of_four_hosts_refuses(mailing):
-    """It is the best one: the other three carry the lane's full number of connections."""
-    mailing.provider("big", connections=12, profile={"delay_ms": {"dot": 20}})
+    """It is the best one: the other three carry the lane's full number of connections. Hosts of
+    one preference are drawn by lot for each connection: of sixty, none is left out."""
+    mailing.provider("big", connections=12, messages_per_connection=50,
+                     profile={"delay_ms": {"dot": 20}})
     hosts = [(10, "mx0.big.test", "127.1.1.1")]
     hosts += [(20, f"mx{i}.big.test", f"127.1.1.{i + 1}") for i in (1, 2, 3)]
     mailing.listeners = [{"listen": f"127.1.1.{i}:{mailing.port}", "profile": "big"}
