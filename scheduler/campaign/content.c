@@ -305,7 +305,8 @@ static int take_files(struct content_source *s, const struct content_request *r,
 		return -1;
 	if (r->attachment_count > 0)
 		s->spec.attachment_count = 0;
-	for (size_t i = 0; i < r->attachment_count; i++)
+	bool is_none = r->attachment_count == 1 && r->attachment_paths[0][0] == '\0';
+	for (size_t i = 0; i < r->attachment_count && !is_none; i++)
 		if (take_attachment(s, r->attachment_paths[i], err) != 0)
 			return -1;
 	find_inline(s);

@@ -25,7 +25,7 @@ struct content_request {
 	const char *html_path; /* "-" = standard input */
 	const char *text_path; /* likewise; one of the two at most */
 	const char *const *attachment_paths;
-	size_t attachment_count; /* not 0: they replace the attachments there were */
+	size_t attachment_count; /* not 0: they replace those there were; one alone, "": by none */
 };
 
 struct content_source {

@@ -11,6 +11,7 @@
 enum column {
 	COL_LISTS,
 	COL_REMOVED_LISTS,
+	COL_REMOVED_EXCLUDED,
 	COL_AUDIENCE,
 	COL_SOURCES,
 	COL_POOL_SOURCES,
@@ -88,6 +89,13 @@ static void judge_audience(struct preflight *p, const struct preflight_facts *f)
 	while (pg_next_text(&removed, &name))
 		add(p, true, "list-removed",
 		    "list %.*s was removed: choose others with edm campaign edit --list",
+		    STR_ARG(name));
+	removed = f->removed_excluded;
+	while (pg_next_text(&removed, &name))
+		add(p, true, "list-removed",
+		    "list %.*s, whose people were to be left out, was removed: leave others out "
+		    "with "
+		    "edm campaign edit --exclude L, or nobody with --exclude ''",
 		    STR_ARG(name));
 	if (f->of_name.len > 0)
 		judge_audience_of(p, f);
@@ -221,6 +229,7 @@ static void read_facts(struct preflight_facts *f, const struct pg_rows *rows)
 	*f = (struct preflight_facts){
 		.lists = pg_int(rows, 0, COL_LISTS),
 		.removed_lists = pg_items(rows, 0, COL_REMOVED_LISTS),
+		.removed_excluded = pg_items(rows, 0, COL_REMOVED_EXCLUDED),
 		.audience = pg_int(rows, 0, COL_AUDIENCE),
 		.sources = pg_int(rows, 0, COL_SOURCES),
 		.pool_sources = pg_int(rows, 0, COL_POOL_SOURCES),

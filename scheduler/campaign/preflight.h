@@ -22,11 +22,12 @@ struct preflight_variable {
 
 struct preflight_facts {
 	int64_t lists;
-	struct pg_items removed_lists; /* names */
-	int64_t audience;	       /* subscribed members, at most */
-	int64_t sources;	       /* active ones */
-	int64_t pool_sources;	       /* of them in the pool */
-	struct str pool;	       /* empty: any */
+	struct pg_items removed_lists;	  /* names */
+	struct pg_items removed_excluded; /* whose people were to be left out */
+	int64_t audience;		  /* subscribed members, at most */
+	int64_t sources;		  /* active ones */
+	int64_t pool_sources;		  /* of them in the pool */
+	struct str pool;		  /* empty: any */
 	struct str from_domain;
 	bool domain_is_known;
 	bool is_unsigned;

@@ -218,7 +218,7 @@ int campaign_content_load(struct pg_blocking *db, const struct campaign_row *row
 
 static void add_names_or_null(struct pg_params *params, struct campaign_names names)
 {
-	if (names.count > 0)
+	if (names.count > 0 || names.is_none)
 		add_names(params, names);
 	else
 		pg_add_null_array(params, PG_TEXT);
@@ -261,7 +261,8 @@ static int check_edit(const struct campaign_row *row, const struct campaign_requ
 	if (campaign_move(name, row->state, MOVE_EDIT, &after, err) != 0)
 		return -1;
 	const struct campaign_settings *s = &request->settings;
-	if ((s->lists.count > 0 || s->excluded.count > 0) && row->started_us != 0)
+	if ((s->lists.count > 0 || s->excluded.count > 0 || s->excluded.is_none) &&
+	    row->started_us != 0)
 		return err_set(err, ERR_REFUSED,
 			       "campaign %s has started, so its audience is frozen: lists can no "
 			       "longer change; who must not get it can be suppressed (edm suppress "

@@ -31,6 +31,7 @@ struct campaign_actor {
 struct campaign_names {
 	const struct str *items;
 	size_t count;
+	bool is_none; /* count 0 is meant: those there were are taken away */
 };
 
 /* What is not set (NULL, no names) is the default of a new campaign, or stays as it is. */
@@ -73,6 +74,10 @@ struct campaign_row {
 	struct str hours, hours_zone;	    /* empty: always */
 	struct str common_hours;	    /* of all campaigns, with the zone */
 	struct pg_items lists, excluded;    /* names */
+	struct str reply_to, preheader;	    /* empty: none */
+	struct pg_items attachments;	    /* names of files */
+	struct pg_items audience_states;    /* with audience_of: numbers of recipient states */
+	struct str scheduled_wall;	    /* the start by the clock of zone, or empty */
 	int64_t give_up_after_s;
 	int64_t grace_s;     /* -1 = any */
 	int64_t deadline_us; /* 0 = none, as all times here */

@@ -46,6 +46,11 @@ enum column {
 	COL_OFFSETS,
 	COL_COMMON_HOURS,
 	COL_COMMON_OFFSETS,
+	COL_REPLY_TO,
+	COL_PREHEADER,
+	COL_ATTACHMENTS,
+	COL_AUDIENCE_STATES,
+	COL_SCHEDULED_WALL,
 };
 
 static void read_texts(struct campaign_row *c, const struct pg_rows *rows, int row)
@@ -62,6 +67,11 @@ static void read_texts(struct campaign_row *c, const struct pg_rows *rows, int r
 	c->created_by = pg_text(rows, row, COL_CREATED_BY);
 	c->lists = pg_items(rows, row, COL_LISTS);
 	c->excluded = pg_items(rows, row, COL_EXCLUDED);
+	c->reply_to = pg_text(rows, row, COL_REPLY_TO);
+	c->preheader = pg_text(rows, row, COL_PREHEADER);
+	c->attachments = pg_items(rows, row, COL_ATTACHMENTS);
+	c->audience_states = pg_items(rows, row, COL_AUDIENCE_STATES);
+	c->scheduled_wall = pg_text(rows, row, COL_SCHEDULED_WALL);
 }
 
 static void read_times(struct campaign_row *c, const struct pg_rows *rows, int row)

@@ -16,13 +16,15 @@
 		{"subject", "TEXT", "a template, as the parts are"},                               \
 		{"html", "FILE", "the HTML part; - is standard input"},                            \
 		{"text", "FILE", "the plain text part (else made from the HTML)"},                 \
-		{"attach", "FILE …", "attach it; shown in place where the HTML has cid:FILE"},     \
+		{"attach", "FILE …",                                                               \
+		 "attach it; shown in place where the HTML has cid:FILE; '' when edited: none"},   \
 		{"preheader", "TEXT", "the preview line mail programs show after the subject"},    \
 	{                                                                                          \
 		"reply-to", "ADDR", "where replies go"                                             \
 	}
 #define SETTING_OPTIONS                                                                            \
-	{"list", "L …", "members of this list"}, {"exclude", "L …", "but nobody of this list"},    \
+	{"list", "L …", "members of this list"},                                                   \
+		{"exclude", "L …", "but nobody of this list; '' when edited: leave nobody out"},   \
 		{"pool", "P", "send from the sources of this pool only"},                          \
 		{"unsigned", NULL, "send without DKIM"},                                           \
 		{"unknown", "hold|retry",                                                          \
@@ -78,6 +80,14 @@ static int read_names(const struct cli *cli, const char *option, struct str *nam
 	}
 	out->items = names;
 	return 0;
+}
+
+/* --exclude '' alone: nobody is left out any more. */
+static void take_none(struct campaign_names *names)
+{
+	names->is_none = names->count == 1 && str_is_empty(names->items[0]);
+	if (names->is_none)
+		names->count = 0;
 }
 
 static void read_content(const struct cli *cli, struct draft *d)
@@ -168,6 +178,17 @@ static int read_numbers(const struct cli *cli, struct draft *d, struct err *err)
 	return 0;
 }
 
+/* A zone by itself says nothing: the hours were said in one. */
+static int read_zone(const struct cli *cli, struct err *err)
+{
+	if (cli_option(cli, "tz") == NULL || cli_option(cli, "deadline") != NULL ||
+	    cli_option(cli, "window") != NULL)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "--tz goes with --deadline or --window: say again what is meant in that "
+		       "zone");
+}
+
 static int read_options(struct cli *cli, struct draft *d, struct err *err)
 {
 	struct campaign_settings *s = &d->request.settings;
@@ -176,10 +197,11 @@ static int read_options(struct cli *cli, struct draft *d, struct err *err)
 	read_content(cli, d);
 	if (read_names(cli, "list", d->lists, &s->lists, err) != 0 ||
 	    read_names(cli, "exclude", d->excluded, &s->excluded, err) != 0 ||
-	    read_policy(cli, d, err) != 0 || read_numbers(cli, d, err) != 0 ||
-	    cli_database(cli, err) == NULL || read_deadline(cli, d, err) != 0 ||
-	    read_hours(cli, d, err) != 0)
+	    read_zone(cli, err) != 0 || read_policy(cli, d, err) != 0 ||
+	    read_numbers(cli, d, err) != 0 || cli_database(cli, err) == NULL ||
+	    read_deadline(cli, d, err) != 0 || read_hours(cli, d, err) != 0)
 		return -1;
+	take_none(&s->excluded);
 	return 0;
 }
 
@@ -322,7 +344,7 @@ static bool is_nothing(const struct draft *d)
 	const struct campaign_settings *s = &d->request.settings;
 	return content_request_is_empty(&d->content) && s->pool == NULL && !s->is_unsigned &&
 	       !s->unknown && !s->give_up_after_ms && !s->deadline_us && !s->priority &&
-	       s->lists.count == 0 && s->excluded.count == 0 && !s->hours;
+	       s->lists.count == 0 && s->excluded.count == 0 && !s->excluded.is_none && !s->hours;
 }
 
 /* Sending hours are no part of what is sent: they change while it runs. */

@@ -24,6 +24,28 @@ static json_t *json_names(struct pg_items names)
 	return array;
 }
 
+static json_t *json_states(struct pg_items states)
+{
+	json_t *array = json_array();
+	int64_t state;
+	while (pg_next_int(&states, &state))
+		json_array_append_new(
+			array, json_string(recipient_state_name((enum recipient_state)state)));
+	return array;
+}
+
+/* What it says and is made of. */
+static void set_content_json(json_t *o, const struct campaign_row *c)
+{
+	json_object_set_new(o, "from", json_of_str(c->from_address));
+	json_object_set_new(o, "from_name", json_of_text_or_null(c->from_name));
+	json_object_set_new(o, "reply_to", json_of_text_or_null(c->reply_to));
+	json_object_set_new(o, "subject", json_of_str(c->subject));
+	json_object_set_new(o, "preheader", json_of_text_or_null(c->preheader));
+	json_object_set_new(o, "attachments", json_names(c->attachments));
+	json_object_set_new(o, "content_version", json_integer(c->content_version));
+}
+
 /* The reason it is paused, its sentence behind it when there is one; null when it is not. */
 static json_t *json_reason(const struct campaign_row *c)
 {
@@ -48,15 +70,16 @@ static json_t *campaign_json(const struct campaign_row *c)
 	json_object_set_new(o, "eta", time_json(c->eta_us));
 	json_object_set_new(o, "created_at", time_json(c->created_us));
 	json_object_set_new(o, "scheduled_at", time_json(c->scheduled_us));
+	json_object_set_new(o, "scheduled_tz", json_of_text_or_null(c->zone));
+	json_object_set_new(o, "grace_s", c->grace_s < 0 ? json_null() : json_integer(c->grace_s));
 	json_object_set_new(o, "started_at", time_json(c->started_us));
 	json_object_set_new(o, "finished_at", time_json(c->finished_us));
 	json_object_set_new(o, "deadline", time_json(c->deadline_us));
 	json_object_set_new(o, "lists", json_names(c->lists));
 	json_object_set_new(o, "excluded", json_names(c->excluded));
 	json_object_set_new(o, "audience_of", json_of_text_or_null(c->audience_of));
-	json_object_set_new(o, "from", json_of_str(c->from_address));
-	json_object_set_new(o, "subject", json_of_str(c->subject));
-	json_object_set_new(o, "content_version", json_integer(c->content_version));
+	json_object_set_new(o, "audience_states", json_states(c->audience_states));
+	set_content_json(o, c);
 	json_object_set_new(o, "pool", json_of_text_or_null(c->pool));
 	json_object_set_new(o, "signed", json_boolean(!c->is_unsigned));
 	json_object_set_new(o, "unknown_policy", json_string(unknown_policy_name(c->unknown)));
@@ -129,6 +152,42 @@ static void print_names(struct cli *cli, const char *what, struct pg_items names
 	cli_printf(cli, "\n");
 }
 
+static void print_text(struct cli *cli, const char *what, struct str text)
+{
+	if (text.len > 0)
+		cli_printf(cli, "  %-12s %.*s\n", what, STR_ARG(text));
+}
+
+static void print_audience_of(struct cli *cli, const struct campaign_row *c)
+{
+	struct pg_items states = c->audience_states;
+	const char *separator = " that are ";
+	int64_t state;
+	if (c->audience_of.len == 0)
+		return;
+	cli_printf(cli, "  %-12s people of campaign %.*s", "to", STR_ARG(c->audience_of));
+	for (; pg_next_int(&states, &state); separator = ", ")
+		cli_printf(cli, "%s%s", separator,
+			   recipient_state_name((enum recipient_state)state));
+	cli_printf(cli, "\n");
+}
+
+static void print_start(struct cli *cli, const struct campaign_row *c)
+{
+	char utc[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
+	if (c->state != CAMPAIGN_SCHEDULED)
+		return;
+	if (c->scheduled_wall.len > 0)
+		cli_printf(cli, "  %-12s %.*s %.*s, which is %s\n", "starts",
+			   STR_ARG(c->scheduled_wall), STR_ARG(c->zone),
+			   time_words(c->scheduled_us, utc));
+	else
+		print_time(cli, "starts", c->scheduled_us);
+	if (c->grace_s >= 0)
+		cli_printf(cli, "  %-12s at most %s late, else it pauses\n", "grace",
+			   time_span(c->grace_s * 1000000, span));
+}
+
 static void print_settings(struct cli *cli, const struct campaign_row *c)
 {
 	char span[TIME_TEXT_MAX];
@@ -137,13 +196,14 @@ static void print_settings(struct cli *cli, const struct campaign_row *c)
 			   STR_ARG(c->from_address));
 	else
 		cli_printf(cli, "  %-12s %.*s\n", "from", STR_ARG(c->from_address));
-	cli_printf(cli, "  %-12s %.*s\n", "subject", STR_ARG(c->subject));
-	if (c->audience_of.len > 0)
-		cli_printf(cli, "  %-12s people of campaign %.*s\n", "to", STR_ARG(c->audience_of));
+	print_text(cli, "reply to", c->reply_to);
+	print_text(cli, "subject", c->subject);
+	print_text(cli, "preheader", c->preheader);
+	print_names(cli, "attached", c->attachments);
+	print_audience_of(cli, c);
 	print_names(cli, "lists", c->lists);
 	print_names(cli, "except", c->excluded);
-	if (c->pool.len > 0)
-		cli_printf(cli, "  %-12s %.*s\n", "pool", STR_ARG(c->pool));
+	print_text(cli, "pool", c->pool);
 	cli_printf(cli, "  %-12s %s, %s, priority %d, gives up after %s\n", "policy",
 		   c->is_unsigned ? "unsigned" : "signed",
 		   c->unknown == UNKNOWN_HOLD ? "unknown outcomes are held"
@@ -215,8 +275,7 @@ static void print_campaign(struct cli *cli, const struct campaign_row *c)
 {
 	print_state(cli, c);
 	print_settings(cli, c);
-	if (c->state == CAMPAIGN_SCHEDULED)
-		print_time(cli, "starts", c->scheduled_us);
+	print_start(cli, c);
 	print_time(cli, "started", c->started_us);
 	print_time(cli, "deadline", c->deadline_us);
 	print_time(cli, "ended", c->finished_us);

@@ -354,6 +354,39 @@ def test_start_is_refused_while_a_check_fails(spring):
     assert show(spring)["state"] == "draft"
 
 
+def test_show_tells_all_that_was_said(spring, source, tmp_path, database):
+    prices = tmp_path / "prices.pdf"
+    prices.write_bytes(b"%PDF")
+    spring("campaign", "edit", "spring", "--attach", prices, "--preheader", "fresh", "--reply-to",
+           "help@shop.example", "--exclude", "nobody")
+    spring("campaign", "schedule", "spring", "--at", "2030-12-01 09:00", "--tz", "Asia/Shanghai",
+           "--grace", "2h")
+    shown, out = show(spring), spring("campaign", "show", "spring").out
+    assert {key: shown[key] for key in ("attachments", "preheader", "reply_to", "scheduled_tz",
+                                        "grace_s", "excluded")} == {
+        "attachments": ["prices.pdf"], "preheader": "fresh", "reply_to": "help@shop.example",
+        "scheduled_tz": "Asia/Shanghai", "grace_s": 7200, "excluded": ["nobody"]}
+    for line in ("reply to     help@shop.example", "preheader    fresh", "attached     prices.pdf",
+                 "starts       2030-12-01 09:00:00 Asia/Shanghai, which is 2030-12-01 01:00:00 UTC",
+                 "grace        at most 2 h 0 min late"):
+        assert f"  {line}" in out, out
+    spring("campaign", "edit", "spring", "--attach", "", "--exclude", "")
+    shown = show(spring)
+    assert (shown["attachments"], shown["excluded"], shown["lists"]) == ([], [], ["customers"])
+    assert "--tz goes with --deadline or --window" in spring.fails(
+        2, "campaign", "edit", "spring", "--tz", "UTC")
+    assert "there is no list ''" in spring.fails(3, "campaign", "edit", "spring", "--list", "")
+    spring("campaign", "create", "again", "--audience-of", "spring", "--state", "bounced,blocked",
+           "--from", "a@shop.example", "--subject", "s", "--text", "-", "--unsigned", stdin="hi")
+    assert show(spring, "again")["audience_states"] == ["bounced", "blocked"]
+    assert "people of campaign spring that are bounced, blocked" in spring(
+        "campaign", "show", "again").out
+    spring("campaign", "edit", "spring", "--exclude", "nobody")
+    database.query("UPDATE list SET removed_at = now() WHERE name = 'nobody'")
+    assert "list nobody, whose people were to be left out, was removed" in spring.run(
+        "campaign", "check", "spring").out
+
+
 def test_schedule_in_a_zone(spring, source, database):
     def at(when, zone):
         return ("campaign", "schedule", "spring", "--at", when, "--tz", zone)

@@ -5,7 +5,11 @@ SELECT (SELECT count(*) FROM campaign_list l
 	 WHERE l.campaign_id = c.campaign_id AND NOT l.excluded) AS lists,
 	ARRAY(SELECT l.name FROM campaign_list cl JOIN list l USING (list_id)
 	       WHERE cl.campaign_id = c.campaign_id AND l.removed_at IS NOT NULL
+	         AND NOT cl.excluded
 	       ORDER BY 1) AS removed_lists,
+	ARRAY(SELECT l.name FROM campaign_list cl JOIN list l USING (list_id)
+	       WHERE cl.campaign_id = c.campaign_id AND l.removed_at IS NOT NULL AND cl.excluded
+	       ORDER BY 1) AS removed_excluded,
 	(SELECT coalesce(sum(d.n), 0)::bigint
 	   FROM campaign_list l JOIN list_domain_count d USING (list_id)
 	  WHERE l.campaign_id = c.campaign_id AND NOT l.excluded) AS audience,

@@ -36,7 +36,14 @@ SELECT c.campaign_id, c.name, c.state::int, c.reason::int, c.reason_text, c.stat
 	round(100 * campaign_rate(c.campaign_id))::bigint AS rate, now() AS now,
 	coalesce(c.windows ->> 'hours', ''), coalesce(c.windows ->> 'zone', ''),
 	zone_offsets(c.windows ->> 'zone', now()),
-	CASE WHEN c.hidden THEN '' ELSE coalesce(h.value, '') END, h.offsets
+	CASE WHEN c.hidden THEN '' ELSE coalesce(h.value, '') END, h.offsets,
+	t.reply_to, t.preheader,
+	ARRAY(SELECT f.name FROM attachment f
+	       WHERE f.campaign_id = t.campaign_id AND f.version = t.version
+	       ORDER BY f.position) AS attachments,
+	coalesce(c.audience_states, '{}') AS audience_states,
+	CASE WHEN c.scheduled_at IS NOT NULL AND c.tz <> ''
+	     THEN to_char(c.scheduled_at AT TIME ZONE c.tz, 'YYYY-MM-DD HH24:MI:SS') ELSE '' END
   FROM c JOIN content t ON t.campaign_id = c.campaign_id AND t.version = c.content_version
   LEFT JOIN campaign o ON o.campaign_id = c.audience_of
   LEFT JOIN audience a ON a.campaign_id = c.campaign_id
