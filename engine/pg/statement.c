@@ -73,6 +73,20 @@ bool pg_is_good(const PGresult *result)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
+/* Line ends and tabs, which libpq puts between its sentences, become one space each. */
+static void make_one_line(char *text)
+{
+	char *end = text;
+	for (const char *c = text; *c != '\0'; c++) {
+		bool is_blank = *c == '\n' || *c == '\t' || *c == ' ';
+		if (!is_blank)
+			*end++ = *c;
+		else if (end > text && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	*end = '\0';
+}
+
 /* A libpq message as one line without its severity. */
 static int message_err(struct err *err, const char *message, const char *what)
 {
@@ -80,9 +94,8 @@ static int message_err(struct err *err, const char *message, const char *what)
 	if (str_starts_with(text, STR("ERROR:")))
 		text = str_trim(str_slice(text, 6, text.len));
 	err_set(err, ERR_DATABASE, "%s: %.*s", what, STR_ARG(text));
-	for (char *c = err == NULL ? NULL : err->text; c != NULL && *c != '\0'; c++)
-		if (*c == '\n')
-			*c = ' ';
+	if (err != NULL)
+		make_one_line(err->text);
 	return -1;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/migrate.h"
 #include "scheduler/setup/private_pg.h"
@@ -35,7 +36,7 @@ static int make_node_key(const struct cli *cli, struct err *err)
 	return 0;
 }
 
-static int report_init(struct cli *cli, bool is_new, int applied)
+static int report_init(struct cli *cli, bool is_new, int applied, bool has_sources)
 {
 	if (cli->wants_json)
 		return cli_print_json(cli,
@@ -50,8 +51,9 @@ static int report_init(struct cli *cli, bool is_new, int applied)
 			   plural(applied, "migration", "migrations"));
 	else
 		cli_printf(cli, "schema: up to date, nothing to do\n");
-	cli_printf(cli, "next: edm source add ADDRESS --name mx1 --ehlo HOST (see: edm help "
-			"start)\n");
+	cli_printf(cli, has_sources ? "next: edm doctor, edm run (see: edm help running)\n"
+				    : "next: edm source add ADDRESS --name mx1 --ehlo HOST (see: "
+				      "edm help start)\n");
 	return 0;
 }
 
@@ -66,7 +68,12 @@ static int run_init(struct cli *cli, struct err *err)
 	json_t *detail = json_pack("{s:i, s:s}", "migrations", applied, "version", EDM_VERSION);
 	int result = applied > 0 ? cli_event(cli, "init", "database", detail, err) : 0;
 	json_decref(detail);
-	return result == 0 ? report_init(cli, is_new, applied) : -1;
+	struct ip_pool_snapshot *pool = NULL;
+	if (result != 0 || steer_load(cli, &pool, err) != 0)
+		return -1;
+	bool has_sources = pool->source_count > 0;
+	ip_pool_snapshot_drop(pool);
+	return report_init(cli, is_new, applied, has_sources);
 }
 
 /* ------------------------------------------------------------------------------------------ down
@@ -184,8 +191,12 @@ static int run_help(struct cli *cli, struct err *err)
 	char path[256];
 	if (topic == NULL)
 		return list_topics(cli);
+	if (cli_arg(cli, 1) != NULL)
+		return cli_help_on(cli, topic, cli_arg(cli, 1), err);
 	snprintf(path, sizeof(path), HELP_DIR "%s.md", topic);
 	const struct embedded_file *page = embedded_find(path);
+	if (page == NULL && cli_help_on(cli, topic, NULL, err) == 0)
+		return 0;
 	if (page == NULL)
 		return err_set(err, ERR_NOT_FOUND,
 			       "there is no help on '%s'; edm help lists the topics", topic);
@@ -226,11 +237,12 @@ const struct cli_verb basic_verbs[] = {
 	 .takes_json = true,
 	 .run = run_version},
 	{.noun = "help",
-	 .synopsis = "[TOPIC]",
-	 .max_args = 1,
-	 .summary = "Read the manual",
+	 .synopsis = "[TOPIC|COMMAND]",
+	 .max_args = 2,
+	 .summary = "Read the manual, or what a command takes",
 	 .examples = "    edm help\n"
-		     "    edm help start",
+		     "    edm help start\n"
+		     "    edm help campaign create",
 	 .run = run_help},
 	{0},
 };

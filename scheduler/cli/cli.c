@@ -58,6 +58,18 @@ static int fill_language(struct cli *cli, struct err *err)
 	return 0;
 }
 
+/* The advice first: what libpq says may be long. */
+static void say_unreachable(const struct cli *cli, struct err *err)
+{
+	const struct err cause = *err;
+	if (cli->place.is_private)
+		return;
+	err_set(err, cause.kind,
+		"the database is not reachable: does it run, and is %s right (--database, else "
+		"EDM_DATABASE_URL)? %s",
+		cli->place.shown, cause.text);
+}
+
 struct pg_blocking *cli_database(struct cli *cli, struct err *err)
 {
 	if (cli->db != NULL)
@@ -65,8 +77,10 @@ struct pg_blocking *cli_database(struct cli *cli, struct err *err)
 	if (place_start_database(&cli->place, false, err) != 0)
 		return NULL;
 	struct pg_blocking *db = pg_open_blocking(cli->place.database_url, "edm", err);
-	if (db == NULL)
+	if (db == NULL) {
+		say_unreachable(cli, err);
 		return NULL;
+	}
 	if (migrate_check(db, err) != 0) {
 		pg_close_blocking(db);
 		return NULL;
@@ -227,6 +241,17 @@ static int print_help(const struct args *args, const struct cli_verb *const *ver
 	return 0;
 }
 
+int cli_help_on(struct cli *cli, const char *noun, const char *verb, struct err *err)
+{
+	char help[] = "--help";
+	char *words[] = {help, (char *)(uintptr_t)noun, verb ? (char *)(uintptr_t)verb : help,
+			 verb ? help : NULL, NULL};
+	struct args args;
+	if (args_parse(cli->verbs, verb ? 4 : 3, words, &args, err) != 0)
+		return -1;
+	return print_help(&args, cli->verbs, args.noun);
+}
+
 static int run_verb(struct cli *cli, struct err *err)
 {
 	fill_actor(cli);
@@ -245,7 +270,7 @@ static int run_verb(struct cli *cli, struct err *err)
 int cli_main(int argc, char **argv, const struct cli_verb *const *verbs)
 {
 	struct err err = {0};
-	struct cli cli = {.out = stdout};
+	struct cli cli = {.out = stdout, .verbs = verbs};
 	if (args_parse(verbs, argc, argv, &cli.args, &err) == 0) {
 		if (cli.args.wants_help)
 			return print_help(&cli.args, verbs, cli.args.noun);

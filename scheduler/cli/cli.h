@@ -19,6 +19,7 @@
 
 struct cli {
 	struct args args;
+	const struct cli_verb *const *verbs; /* all there are */
 	struct place place;
 	struct pg_blocking *db; /* NULL until cli_database */
 	FILE *out;
@@ -31,6 +32,9 @@ struct cli {
 /* The whole program: finds the verb among verbs (arrays end with a NULL noun, the list with NULL),
  * runs it, prints its error. Returns the exit code. */
 int cli_main(int argc, char **argv, const struct cli_verb *const *verbs);
+
+/* Prints the help of the command "noun verb", of the noun's commands when verb is NULL. */
+int cli_help_on(struct cli *cli, const char *noun, const char *verb, struct err *err) NODISCARD;
 
 /* The n-th positional argument (from 0), or NULL. */
 const char *cli_arg(const struct cli *cli, int n);

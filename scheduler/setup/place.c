@@ -63,6 +63,21 @@ static char *shown_of(const char *url)
 	return shown;
 }
 
+/* A URL, or keywords as in "host=… dbname=…" (libpq). */
+static int check_url(const char *url, struct err *err)
+{
+	struct str text = str_from(url);
+	bool has_scheme = str_find(text, STR("://")) >= 0;
+	if (str_starts_with(text, STR("postgresql://")) ||
+	    str_starts_with(text, STR("postgres://")) ||
+	    (!has_scheme && str_find_char(text, '=') > 0))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "'%s' is no URL of a database: it begins with postgresql://, as in "
+		       "postgresql://edm@db.example/edm",
+		       url);
+}
+
 int place_find(const char *database, const char *data, struct place *out, struct err *err)
 {
 	struct buf dir, url;
@@ -72,6 +87,8 @@ int place_find(const char *database, const char *data, struct place *out, struct
 	if (given == NULL)
 		given = value_or_null(getenv("EDM_DATABASE_URL"));
 	int result = choose_data_dir(data, &dir, err);
+	if (result == 0 && given != NULL)
+		result = check_url(given, err);
 	if (result == 0 && given == NULL)
 		private_pg_url(dir.data, &url);
 	else if (result == 0)

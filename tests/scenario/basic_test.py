@@ -35,6 +35,18 @@ def test_init_makes_a_private_database_and_down_removes_it(private):
     assert "no private database" in private.fails(3, "down")
 
 
+@pytest.mark.parametrize("url, code, words", [
+    ("foo://x", 2, "'foo://x' is no URL of a database: it begins with postgresql://"),
+    ("edm", 2, "'edm' is no URL of a database"),
+    ("postgresql://edm@127.0.0.1:1/edm", 1, "does it run, and is postgresql://edm@127.0.0.1:1/edm"
+     " right (--database, else EDM_DATABASE_URL)?"),
+    ("host=127.0.0.1 port=1", 1, "does it run"),
+])
+def test_a_database_that_is_not_there(build, tmp_path, url, code, words):
+    said = Program(build, tmp_path, url).fails(code, "node", "list")
+    assert words in said and "\t" not in said and len(said.splitlines()) == 1
+
+
 def test_a_data_directory_that_is_a_file(build, tmp_path, database):
     file = tmp_path / "file"
     file.write_text("")
@@ -83,6 +95,11 @@ def test_help_lists_its_topics_and_every_page_opens(private):
     for topic in topics:
         assert private("help", topic).out.startswith("# ")
     assert "edm help lists the topics" in private.fails(3, "help", "nothing")
+    usage = private("help", "campaign", "create").out
+    assert usage.startswith("Usage: edm campaign create NAME") and "--subject" in usage
+    assert "edm campaign start" in private("help", "campaign").out
+    assert private("help", "init").out.startswith("Usage: edm init")
+    assert "there is no 'campaign destroy'" in private.fails(2, "help", "campaign", "destroy")
     assert private("version", "--json").json["version"]
     assert private("--version").out == private("version").out
 
