@@ -356,14 +356,33 @@ static bool have_same_scope(const struct limit_rule *a, const struct limit_rule 
 }
 
 /* A later rule of the same scope states the same number: "… --for 2h" over a lasting rule. */
-static bool is_superseded(const struct limit_rules *rules, size_t index, int value, int64_t now)
+static int64_t superseded_by(const struct limit_rules *rules, size_t index, int value, int64_t now)
 {
-	for (size_t i = index + 1; i < rules->count; i++)
+	for (size_t i = rules->count; i-- > index + 1;)
 		if (value_at(&rules->rules[i].values, value) != LIMIT_NONE &&
 		    rules->rules[i].until_ms > now &&
 		    have_same_scope(&rules->rules[i], &rules->rules[index]))
-			return true;
-	return false;
+			return rules->rules[i].id;
+	return 0;
+}
+
+static bool is_superseded(const struct limit_rules *rules, size_t index, int value, int64_t now)
+{
+	return superseded_by(rules, index, value, now) != 0;
+}
+
+int64_t limit_superseded_by(const struct limit_rules *rules, size_t index, int64_t now)
+{
+	int64_t by = 0;
+	for (int i = 0; i < VALUE_COUNT; i++) {
+		if (value_at(&rules->rules[index].values, i) == LIMIT_NONE)
+			continue;
+		int64_t id = superseded_by(rules, index, i, now);
+		if (id == 0)
+			return 0;
+		by = id;
+	}
+	return by;
 }
 
 /* An operator's number replaces the profile's; of several scopes the tightest stays. */

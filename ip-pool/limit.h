@@ -203,6 +203,9 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
  * each; LIMIT_NONE: any number. */
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
+/* The id of the later rule of the same scope that states the numbers of rule index instead; 0: some
+ * of them hold. */
+int64_t limit_superseded_by(const struct limit_rules *rules, size_t index, int64_t now);
 /* Lowers cap to count if that is tighter. */
 void cap_tighten(struct cap *cap, int64_t count, enum limit_origin origin, int64_t until_ms);
 

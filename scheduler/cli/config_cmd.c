@@ -97,6 +97,21 @@ static int run_show(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------------------ set, unset
  */
 
+/* What a node's own file says wins over what holds for all; of the files only ours is known. */
+static void warn_overridden(struct cli *cli, struct str key)
+{
+	size_t i;
+	struct err err; /* a file that is wrong says so when it is used */
+	struct conf *c = cli_settings(cli, &err);
+	if (c == NULL)
+		return;
+	if (conf_find(c, key, &i) == 0 &&
+	    !str_starts_with(str_from(conf_place(c, i)), STR("shared, ")))
+		fprintf(stderr, "warning: not on this node: its own setting is %.*s (%s)\n",
+			STR_ARG(conf_text(c, i)), conf_place(c, i));
+	conf_drop(c);
+}
+
 static int run_set(struct cli *cli, struct err *err)
 {
 	struct change change = steer_change(cli);
@@ -112,6 +127,7 @@ static int run_set(struct cli *cli, struct err *err)
 	if (db == NULL || shared_setting_set(db, key, value, &change, err) != 0)
 		return -1;
 	cli_printf(cli, "%.*s = %.*s on every node\n", STR_ARG(key), STR_ARG(value));
+	warn_overridden(cli, key);
 	return 0;
 }
 

@@ -46,8 +46,11 @@ static int parse_spread(const struct cli *cli, struct request *r, struct err *er
 	return 0;
 }
 
+/* How names are looked up: steer_scope, steer_scope_back. */
+typedef int (*find_scope)(struct cli *cli, struct steer_scope *out, struct err *err);
+
 /* Everything the command line names. */
-static int parse_request(struct cli *cli, struct request *r, struct err *err)
+static int parse_request(struct cli *cli, find_scope find, struct request *r, struct err *err)
 {
 	*r = (struct request){.rule = {.provider = steer_option(cli, "provider"),
 				       .node = steer_option(cli, "node")}};
@@ -56,7 +59,7 @@ static int parse_request(struct cli *cli, struct request *r, struct err *err)
 		if (limit_values_parse(&r->rule.values, str_from(cli_arg(cli, i)), err) != 0)
 			return -1;
 	if (parse_spread(cli, r, err) != 0 || parse_domain(cli, r, err) != 0 ||
-	    steer_scope(cli, &r->scope, err) != 0)
+	    find(cli, &r->scope, err) != 0)
 		return -1;
 	r->rule.source = r->scope.source;
 	r->rule.campaign = r->scope.campaign;
@@ -275,7 +278,7 @@ static int run_set(struct cli *cli, struct err *err)
 {
 	struct request r;
 	int64_t for_ms;
-	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, &r, err) != 0)
+	if (steer_for(cli, &for_ms, err) != 0 || parse_request(cli, steer_scope, &r, err) != 0)
 		return -1;
 	return set(cli, &r, for_ms, err);
 }
@@ -301,7 +304,8 @@ static int run_unset(struct cli *cli, struct err *err)
 {
 	struct ip_pool_snapshot *before = NULL;
 	struct request r;
-	if (parse_request(cli, &r, err) != 0 || steer_load(cli, &before, err) != 0)
+	if (parse_request(cli, steer_scope_back, &r, err) != 0 ||
+	    steer_load(cli, &before, err) != 0)
 		return -1;
 	int result = unset(cli, &r, before, err);
 	ip_pool_snapshot_drop(before);
@@ -354,13 +358,15 @@ static int run_undo(struct cli *cli, struct err *err)
  */
 
 static void rule_row(struct table *t, const struct limit_rule *rule, const struct buf *scope,
-		     int64_t now)
+		     int64_t superseded_by, int64_t now)
 {
 	struct buf values, until;
 	buf_init(&values, 1024);
 	buf_init(&until, 128);
 	limit_values_render(&rule->values, &values);
 	steer_until(rule->until_ms, now, &until);
+	if (superseded_by != 0)
+		buf_appendf(&until, ", but limit %lld holds", (long long)superseded_by);
 	table_cell(t, "%lld", (long long)rule->id);
 	table_str(t, buf_str(scope));
 	table_str(t, buf_str(&values));
@@ -386,8 +392,11 @@ static int run_show(struct cli *cli, struct err *err)
 		const struct limit_rule *rule = &s->limits.rules[i];
 		buf_clear(&scope);
 		result = describe(cli->db, rule, &scope, err);
-		rule_row(&t, rule, &scope, s->loaded_ms);
-		json_array_append_new(list, rule_json(rule, &scope, s->loaded_ms));
+		int64_t by = limit_superseded_by(&s->limits, i, s->loaded_ms);
+		json_t *json = rule_json(rule, &scope, s->loaded_ms);
+		json_object_set_new(json, "superseded_by", by ? json_integer(by) : json_null());
+		json_array_append_new(list, json);
+		rule_row(&t, rule, &scope, by, s->loaded_ms);
 	}
 	buf_done(&scope);
 	ip_pool_snapshot_drop(s);

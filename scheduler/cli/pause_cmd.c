@@ -11,17 +11,14 @@
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
 
-static int parse_scope(struct cli *cli, struct steer_scope *scope, struct pause *p, struct err *err)
+static void take_scope(const struct cli *cli, const struct steer_scope *scope, struct pause *p)
 {
-	if (steer_scope(cli, scope, err) != 0)
-		return -1;
 	*p = (struct pause){.origin = PAUSE_OPERATOR,
 			    .provider = scope->provider,
 			    .source = scope->source,
 			    .campaign = scope->campaign,
 			    .who = str_from(cli->actor),
 			    .because = cli_because(cli)};
-	return 0;
 }
 
 /* One scope must be named, and --all stands alone. */
@@ -196,9 +193,10 @@ static int run_pause(struct cli *cli, struct err *err)
 	struct ip_pool_snapshot *before = NULL;
 	struct asked a;
 	if (check_named(cli, "pause", err) != 0 || refuse_whole_campaign(cli, err) != 0 ||
-	    steer_for(cli, &a.for_ms, err) != 0 || parse_scope(cli, &a.named, &a.pause, err) != 0 ||
+	    steer_for(cli, &a.for_ms, err) != 0 || steer_scope(cli, &a.named, err) != 0 ||
 	    steer_load(cli, &before, err) != 0)
 		return -1;
+	take_scope(cli, &a.named, &a.pause);
 	const struct replaced old = {find_own(before, &a.pause), before->loaded_ms};
 	int result = pause_store_add(cli->db, &a.pause, a.for_ms, err);
 	if (result == 0)
@@ -217,8 +215,9 @@ static int lift(struct cli *cli, struct err *err)
 	struct pause p;
 	int64_t id = 0;
 	if (args_number(&cli->args, "id", ARG_RANGE(1, INT32_MAX), &id, err) != 0 ||
-	    parse_scope(cli, &named, &p, err) != 0)
+	    steer_scope_back(cli, &named, err) != 0)
 		return -1;
+	take_scope(cli, &named, &p);
 	p.id = id;
 	return cli_flag(cli, "all") ? pause_store_lift_all(cli->db, &change, err)
 				    : pause_store_lift(cli->db, &p, &change, err);

@@ -148,6 +148,15 @@ static int confirm_remove(struct cli *cli, const struct ip_pool_snapshot *s, str
 			   plural((int64_t)lanes, "lane", "lanes"));
 }
 
+/* They are of its name: another source of that name would have them. */
+static size_t count_limits(const struct ip_pool_snapshot *s, struct str name)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s->limits.count; i++)
+		count += str_equals(s->limits.rules[i].source, name);
+	return count;
+}
+
 static int run_remove(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
@@ -156,10 +165,17 @@ static int run_remove(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	int result = confirm_remove(cli, s, name, err);
+	size_t limits = count_limits(s, name);
 	ip_pool_snapshot_drop(s);
 	if (result != 0 || source_store_move(cli->db, name, SOURCE_REMOVED, &change, err) != 0)
 		return -1;
 	cli_printf(cli, "source %.*s is removed; reports still name it\n", STR_ARG(name));
+	if (limits > 0)
+		cli_printf(cli,
+			   "%zu %s set for it %s, for another source of that name: edm limit show, "
+			   "edm limit unset --source %.*s\n",
+			   limits, plural((int64_t)limits, "limit", "limits"),
+			   plural((int64_t)limits, "stays", "stay"), STR_ARG(name));
 	return 0;
 }
 

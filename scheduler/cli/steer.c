@@ -137,7 +137,19 @@ static int find_campaign(struct cli *cli, int64_t *id_out, struct err *err)
 	return name == NULL ? 0 : names_campaign_id(cli->db, str_from(name), id_out, err);
 }
 
-int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
+/* Whether a limit or a pause is about a source of that name, be there one or not. */
+static bool is_named(const struct ip_pool_snapshot *s, struct str source)
+{
+	for (size_t i = 0; i < s->limits.count; i++)
+		if (str_equals(s->limits.rules[i].source, source))
+			return true;
+	for (size_t i = 0; i < s->pause_count; i++)
+		if (str_equals(s->pauses[i].source, source))
+			return true;
+	return false;
+}
+
+static int find_scope(struct cli *cli, bool is_back, struct steer_scope *out, struct err *err)
 {
 	struct ip_pool_snapshot *s = NULL;
 	bool is_site_known = true;
@@ -146,13 +158,23 @@ int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	int result = steer_check_provider(s, out->provider, err);
-	if (result == 0)
+	if (result == 0 && !(is_back && is_named(s, out->source)))
 		result = steer_check_source(s, out->source, err);
 	if (result == 0)
 		result = is_known(cli, s, out->provider, &is_site_known, err);
 	out->is_unknown_site = !is_site_known;
 	ip_pool_snapshot_drop(s);
 	return result == 0 ? find_campaign(cli, &out->campaign, err) : -1;
+}
+
+int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err)
+{
+	return find_scope(cli, false, out, err);
+}
+
+int steer_scope_back(struct cli *cli, struct steer_scope *out, struct err *err)
+{
+	return find_scope(cli, true, out, err);
 }
 
 bool steer_say_source(struct str source, struct str provider, struct buf *out)

@@ -31,6 +31,9 @@ struct steer_scope {
 	bool is_unknown_site; /* provider is a host to which nothing goes as far as is known */
 };
 int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
+/* The same for what is to be taken back: a source that is gone is fine while a limit or a pause
+ * still names it. */
+int steer_scope_back(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
 /* A line on standard error; appends the sentence to warnings, a JSON array, if that is not NULL. */
 void steer_warn(json_t *warnings, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Names may be given ahead of what they name. Each of these warns where there is nothing of that

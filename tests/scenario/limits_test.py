@@ -105,6 +105,22 @@ def test_a_limit_for_two_hours(mx1):
     assert 7_100_000 < rule["left_ms"] <= 7_200_000
 
 
+def test_show_says_which_of_two_limits_holds(mx1):
+    mx1("limit", "set", "--provider", "gmail", "rate=9/s")
+    mx1("limit", "set", "--provider", "gmail", "rate=2/s", "--for", "2h")
+    mx1("limit", "set", "--provider", "gmail", "connections=3")
+
+    def superseded():
+        rules = mx1("limit", "show", "--json").json["limits"]
+        return {rule["id"]: rule["superseded_by"] for rule in rules}
+
+    assert superseded() == {1: 2, 2: None, 3: None}
+    mx1("limit", "set", "--provider", "gmail", "rate=5/s")
+    assert superseded() == {2: 4, 3: None, 4: None}
+    (line,) = [x for x in mx1("limit", "show").out.splitlines() if x.startswith("2 ")]
+    assert ", but limit 4 holds" in line
+
+
 def test_undo_takes_back_the_whole_last_change(mx1):
     mx1("limit", "set", "--provider", "qq", "connections=5")
     mx1("limit", "set", "--provider", "qq", "connections=7", "rate=100/min")

@@ -100,6 +100,16 @@ def test_nodes_are_listed_drained_and_removed(edm, database):
     assert len(events(database, "node activate")) == len(events(database, "node remove")) == 1
 
 
+def test_a_setting_that_this_node_overrides_is_a_warning(edm):
+    def set_schedule():
+        return edm("config", "set", "retry.schedule", "1min,5min").err
+
+    assert set_schedule() == ""
+    (edm.data / "edm.conf").write_text("retry.schedule = 7min\n")
+    warning = set_schedule()
+    assert "warning: not on this node: its own setting is 7min" in warning and "edm.conf" in warning
+
+
 def test_events_say_who_changed_what_and_why(edm, database):
     edm("limit", "set", "--provider", "qq", "connections=5", "--because", "asked")
     edm("limit", "unset", "--provider", "qq", EDM_ACTOR="ann")

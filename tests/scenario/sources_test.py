@@ -52,6 +52,18 @@ def test_a_source_is_added_shown_changed_drained_and_removed(edm, database):
     ]
 
 
+def test_limits_of_a_removed_source_can_be_unset(edm):
+    add_source(edm, "mx1", "127.0.0.10")
+    edm("limit", "set", "--source", "mx1", "rate=7/s")
+    edm("pause", "--source", "mx1")
+    out = edm("source", "remove", "mx1", "--yes").out
+    assert "1 limit set for it stays" in out and "edm limit unset --source mx1" in out
+    assert 'no source "mx1"' in edm.fails(3, "limit", "set", "--source", "mx1", "rate=8/s")
+    assert edm("limit", "unset", "--source", "mx1").out == "1 limit ended\n"
+    edm("resume", "--source", "mx1")
+    assert 'no source "mx1"' in edm.fails(3, "limit", "unset", "--source", "mx1")
+
+
 def test_a_node_that_is_not_there_is_a_warning(edm, database):
     """It may be started later; doctor says until then that nothing leaves from there."""
     words = 'there is no node "nonode" (edm node list); this holds when one of that name runs'
