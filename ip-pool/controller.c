@@ -309,6 +309,15 @@ bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now)
 	return true;
 }
 
+void controller_restore_rate(struct controller *c, const struct control *before, int64_t now)
+{
+	if (c->rate.level <= 0 || (before->level > 0 && before->level < c->rate.level))
+		return;
+	c->rate = *before;
+	c->rate.grow_ms = now;
+	c->next_ns = now * INT64_C(1000000);
+}
+
 void controller_restart(struct controller *c, int64_t now)
 {
 	if (c->connections.level > (double)c->initial)

@@ -85,6 +85,8 @@ void controller_on_answer(struct controller *c, bool is_clean, int64_t now);
  */
 bool controller_cut_connections(struct controller *c, int64_t begun_ms, int64_t open, int64_t now);
 bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now);
+/* Takes cuts of the rate back: it stands as it did before, unless it is less limited now. */
+void controller_restore_rate(struct controller *c, const struct control *before, int64_t now);
 /* Start again from the initial connections: after idleness, an outage, a pause. */
 void controller_restart(struct controller *c, int64_t now);
 

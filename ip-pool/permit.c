@@ -141,6 +141,9 @@ int64_t lane_message_ready_at(const struct permit_path *path, int64_t now,
 		if (path->shared[i] != NULL &&
 		    limiter_message_ready_at(path->shared[i], now, &other) > now)
 			wait_longer(&wait, &other);
+	for (int i = 0; i < PARTY_KINDS; i++)
+		if (path->parties[i] != NULL && party_ready_at(path->parties[i], now, &other) > now)
+			wait_longer(&wait, &other);
 	if (wait.at_ms > now)
 		*wait_out = wait;
 	return wait.at_ms;
@@ -332,6 +335,9 @@ struct permit lane_take_message(const struct permit_path *path, int64_t now)
 	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
 		if (path->shared[i] != NULL)
 			limiter_take_message(path->shared[i], now);
+	for (int i = 0; i < PARTY_KINDS; i++)
+		if (path->parties[i] != NULL)
+			party_on_send(path->parties[i], now);
 	controller_on_send(&path->lane->controller, path->lane->limiter.open, now);
 	windows_on_send(&path->lane->windows);
 	return permit;
@@ -344,6 +350,9 @@ void lane_give_message(const struct permit_path *path, const struct permit *perm
 	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
 		if (path->shared[i] != NULL)
 			limiter_give_message(path->shared[i]);
+	for (int i = 0; i < PARTY_KINDS; i++)
+		if (path->parties[i] != NULL)
+			party_on_unsent(path->parties[i], now);
 	controller_on_unsent(&path->lane->controller, now);
 	windows_on_unsent(&path->lane->windows);
 }
@@ -370,11 +379,28 @@ static void tell_windows(struct lane_limits *l, const struct outcome *outcome, i
 }
 
 /* Of the source or the site: a full mailbox, a greylist or a directory of theirs that is down says
- * nothing about how much we send. */
+ * nothing about how much we send, nor does a limit of a domain or a content about the source. */
 static bool is_deferral(const struct verdict *verdict)
 {
 	return verdict->scope != SCOPE_RECIPIENT && verdict->cause != CAUSE_USER_UNKNOWN &&
+	       party_of_verdict(verdict) < 0 &&
 	       (verdict->klass == OUTCOME_DEFERRED || verdict->klass == OUTCOME_THROTTLED);
+}
+
+static struct lane_reaction react_to(const struct permit_path *path, const struct verdict *verdict,
+				     int64_t begun_ms, int64_t now)
+{
+	struct lane_reaction reaction = {.was_cut = false};
+	int kind = party_of_verdict(verdict);
+	struct party *party = kind >= 0 ? path->parties[kind] : NULL;
+	struct verdict others = *verdict;
+	if (party == NULL)
+		return react(path->lane, verdict, begun_ms, now);
+	others.actions &= (unsigned)~(ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+	reaction = react(path->lane, &others, begun_ms, now);
+	if (party_refused(party, verdict, begun_ms, now))
+		reaction.cut_party = party;
+	return reaction;
 }
 
 struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
@@ -391,9 +417,33 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		warmup_on_answer(l->warmup, is_deferral(verdict),
 				 verdict->klass == OUTCOME_BLOCKED);
 	bool is_signal =
+		party_of_verdict(verdict) >= 0 ||
 		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);
-	if (outcome->words == OUTCOME_WORDS_REMOTE && !is_signal)
+	bool was_answered = outcome->words == OUTCOME_WORDS_REMOTE && !is_signal;
+	if (was_answered)
 		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED, now);
+	for (int i = 0; i < PARTY_KINDS; i++)
+		if (path->parties[i] != NULL)
+			party_on_end(path->parties[i], was_answered, now);
 	tell_windows(l, outcome, permit->at_ms, now);
-	return react(l, verdict, permit->at_ms, now);
+	return react_to(path, verdict, permit->at_ms, now);
+}
+
+void lane_doubt(struct lane_limits *l)
+{
+	if (!l->is_doubted)
+		l->rate_before = l->controller.rate;
+	l->is_doubted = true;
+}
+
+void lane_acquit(struct lane_limits *l, int64_t now)
+{
+	if (l->is_doubted)
+		controller_restore_rate(&l->controller, &l->rate_before, now);
+	l->is_doubted = false;
+}
+
+void lane_convict(struct lane_limits *l)
+{
+	l->is_doubted = false;
 }

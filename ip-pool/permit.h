@@ -20,6 +20,7 @@
 #include "ip-pool/controller.h"
 #include "ip-pool/health.h"
 #include "ip-pool/limiter.h"
+#include "ip-pool/party.h"
 #include "ip-pool/provider.h"
 #include "ip-pool/warmup.h"
 #include "ip-pool/windows.h"
@@ -30,17 +31,20 @@ struct lane_limits {
 	struct controller controller;
 	struct health health;
 	struct windows windows;
-	struct warmup *warmup;	 /* NULL: warm; owned by the caller */
-	int64_t paused_until_ms; /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
+	struct control rate_before; /* the learnt rate when its cuts came into doubt */
+	bool is_doubted;	    /* whether they are about this lane is not known yet */
+	struct warmup *warmup;	    /* NULL: warm; owned by the caller */
+	int64_t paused_until_ms;    /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
 };
 
 /*
  * The limiters above a lane. NULL where nothing is to be asked. Lane connections ask source,
- * provider and node; messages ask all of them.
+ * provider and node; messages ask all of them, and what was learnt of their domain and campaign.
  */
 struct permit_path {
 	struct lane_limits *lane;
 	struct limiter *shared[LIMIT_LEVEL_COUNT]; /* by level; [LEVEL_LANE] is not used */
+	struct party *parties[PARTY_KINDS];
 };
 
 /* Granted, with the time to hand back; or what to wait for. */
@@ -56,6 +60,7 @@ struct lane_reaction {
 	bool was_cut;		/* the lane is allowed less than before */
 	bool was_blocked;	/* alert; recall what waits for this lane if the pool allows */
 	int64_t rests_until_ms; /* > 0: recall what waits until then */
+	const struct party *cut_party; /* that one is allowed less, not the lane; or NULL */
 };
 
 /* scope.level must be LEVEL_LANE; its strings and provider (NULL: tail) are borrowed. */
@@ -91,6 +96,14 @@ void lane_end_connection(const struct permit_path *path, bool was_leaving);
 /* More connections than allowed are open, those being closed not counted: after a cap was lowered,
  * or the receiver wanted fewer. One that is idle is to be closed. */
 bool lane_has_surplus(const struct permit_path *path, int64_t now);
+
+/*
+ * A refusal follows of which it is not known whom it is about: cuts of the rate are in doubt from
+ * now on. Once it is known they are taken back, if they were about somebody else, or they stand.
+ */
+void lane_doubt(struct lane_limits *l);
+void lane_acquit(struct lane_limits *l, int64_t now);
+void lane_convict(struct lane_limits *l);
 
 /* True while a lane made anew could send what this one may not yet: it counts, rests or holds off.
  */

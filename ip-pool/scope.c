@@ -3,13 +3,18 @@
 #include "ip-pool/scope.h"
 
 #define HALF_MS INT64_C(300000)
-#define FEW 8.0		/* answers, or throttled ones, that tell nothing yet */
-#define FEW_AGAIN 4.0	/* people tried again */
-#define GONE 0.1	/* of an answer: forgotten */
-#define GUILTY_PART 0.5 /* of the largest share */
+#define PERSON_MS INT64_C(14400000) /* who has not come again by then is forgotten */
+#define FEW 8.0			    /* answers, or throttled ones, that tell nothing yet */
+#define FEW_THROTTLED 3.0	    /* of one side, while nobody else is */
+#define FEW_AGAIN 4.0		    /* people tried again */
+#define GONE 0.1		    /* of an answer: forgotten */
+#define GUILTY_PART 0.5		    /* of the largest share */
 #define CLEAN_PART 0.1
-#define GUILTY_LEAST 0.02 /* a share below this is noise */
-#define ALL_BUT 0.9	  /* of what was throttled must be the guilty ones' */
+#define CLEAN_LEAST 2.0	     /* throttled ones to be expected of somebody who has none */
+#define ALL_BUT 0.9	     /* of what was throttled must be the guilty ones' */
+#define CHANCE 0.0078125     /* 1 in 128: eight of eight at one of two sources */
+#define CHANCE_OF_OTHER 16.0 /* one that is somebody else's makes it so much likelier */
+#define LOOKED_AT_MOST 2000  /* throttled ones the chance is reckoned of */
 
 void scope_watch_init(struct scope_watch *w, int64_t now)
 {
@@ -53,27 +58,30 @@ static struct scope_cell *cell_of(struct scope_watch *w, const struct scope_even
 	return least;
 }
 
+static uint64_t hash_of(uint64_t recipient)
+{
+	return recipient * UINT64_C(0x9E3779B97F4A7C15);
+}
+
 /* One in four stands for all: the next try comes an hour later, after many others. */
 static bool is_sampled(uint64_t recipient)
 {
-	return recipient * UINT64_C(0x9E3779B97F4A7C15) >> 62 == 0;
+	return hash_of(recipient) >> 62 == 0;
 }
 
-static void note_person(struct scope_watch *w, const struct scope_event *e)
+static void note_person(struct scope_watch *w, const struct scope_event *e, int64_t now)
 {
+	struct scope_person *p = &w->people[(hash_of(e->recipient) >> 32) % SCOPE_PEOPLE];
 	if (!is_sampled(e->recipient))
 		return;
-	for (size_t i = 0; i < SCOPE_PEOPLE; i++) {
-		if (w->people[i] != e->recipient)
-			continue;
+	if (p->recipient == e->recipient) {
 		w->again += 1;
 		w->again_throttled += e->is_throttled;
-		if (!e->is_throttled)
-			w->people[i] = 0;
-		return;
+		p->recipient = e->is_throttled ? e->recipient : 0;
+		p->at_ms = now;
+	} else if (e->is_throttled && (p->recipient == 0 || now - p->at_ms > PERSON_MS)) {
+		*p = (struct scope_person){e->recipient, now};
 	}
-	if (e->is_throttled)
-		w->people[w->next_person++ % SCOPE_PEOPLE] = e->recipient;
 }
 
 void scope_watch_note(struct scope_watch *w, const struct scope_event *event, int64_t now)
@@ -82,7 +90,7 @@ void scope_watch_note(struct scope_watch *w, const struct scope_event *event, in
 	struct scope_cell *cell = cell_of(w, event);
 	cell->answers += 1;
 	cell->throttled += event->is_throttled;
-	note_person(w, event);
+	note_person(w, event, now);
 }
 
 /* -- what it tells -- */
@@ -133,30 +141,78 @@ static double largest_share(const struct scope_watch *w, enum dimension by)
 
 static bool is_guilty(const struct scope_cell *sum, double largest)
 {
-	return share_of(sum) >= GUILTY_PART * largest && share_of(sum) >= GUILTY_LEAST;
+	return sum->throttled > 0 && share_of(sum) >= GUILTY_PART * largest;
 }
 
+/* Would somebody who is limited have been throttled by now, and was hardly? */
 static bool is_clean(const struct scope_cell *sum, double largest)
 {
-	return sum->answers >= FEW && share_of(sum) <= CLEAN_PART * largest;
+	return sum->answers >= FEW && sum->answers * largest >= CLEAN_LEAST &&
+	       share_of(sum) <= CLEAN_PART * largest;
+}
+
+/* What is known of one dimension. */
+struct division {
+	double answers, throttled;		 /* of all */
+	double guilty_answers, guilty_throttled; /* of those that are */
+	size_t values, guilty;			 /* how many there are */
+	bool has_clean;
+};
+
+static bool is_first_of(const struct scope_watch *w, enum dimension by, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (value_of(&w->cells[k], by) == value_of(&w->cells[i], by))
+			return false;
+	return true;
+}
+
+static struct division divide(const struct scope_watch *w, enum dimension by)
+{
+	double largest = largest_share(w, by);
+	struct division d = {.values = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		if (!is_first_of(w, by, i))
+			continue;
+		struct scope_cell sum = sum_of(w, by, value_of(&w->cells[i], by));
+		d.values++;
+		d.answers += sum.answers;
+		d.throttled += sum.throttled;
+		d.has_clean |= is_clean(&sum, largest);
+		if (!is_guilty(&sum, largest))
+			continue;
+		d.guilty++;
+		d.guilty_answers += sum.answers;
+		d.guilty_throttled += sum.throttled;
+	}
+	return d;
+}
+
+/* How likely it is that so many hit some of these values and hardly one the others, were all
+ * throttled alike. */
+static double chance_of(const struct division *d)
+{
+	double chance = 1;
+	double others = d->throttled - d->guilty_throttled;
+	double hits = d->guilty_throttled < LOOKED_AT_MOST ? d->guilty_throttled : LOOKED_AT_MOST;
+	for (size_t i = 0; i < d->guilty; i++)
+		chance *= (double)(d->values - i) / (double)(i + 1);
+	for (; hits >= 1; hits--)
+		chance *= d->guilty_answers / d->answers;
+	for (; others >= 1; others--)
+		chance *= CHANCE_OF_OTHER;
+	return chance;
 }
 
 /* Are some throttled and others not, and nearly all that was throttled of the former? */
 static bool separates(const struct scope_watch *w, enum dimension by)
 {
-	double largest = largest_share(w, by), throttled = 0, guilty = 0;
-	bool has_clean = false;
-	for (size_t i = 0; i < w->count; i++) {
-		struct scope_cell sum = sum_of(w, by, value_of(&w->cells[i], by));
-		throttled += w->cells[i].throttled;
-		if (is_guilty(&sum, largest))
-			guilty += w->cells[i].throttled;
-		has_clean |= is_clean(&sum, largest);
-	}
-	return has_clean && throttled >= FEW && guilty >= ALL_BUT * throttled;
+	struct division d = divide(w, by);
+	return d.has_clean && d.throttled >= FEW_THROTTLED &&
+	       d.guilty_throttled >= ALL_BUT * d.throttled && chance_of(&d) <= CHANCE;
 }
 
-/* Does a guilty domain have several campaigns, all of them guilty? */
+/* Does a guilty domain have several campaigns, none of them clean? */
 static bool is_about_domains(const struct scope_watch *w)
 {
 	double largest = largest_share(w, BY_CAMPAIGN), domains = largest_share(w, BY_DOMAIN);
@@ -217,16 +273,28 @@ enum outcome_scope scope_watch_tell(const struct scope_watch *w)
 		all.answers += w->cells[i].answers;
 		all.throttled += w->cells[i].throttled;
 	}
+	if (all.throttled < FEW_THROTTLED)
+		return 0;
+	bool by_source = separates(w, BY_SOURCE);
+	/* Domains are fewer than campaigns, so it shows there first. */
+	bool by_sender = separates(w, BY_CAMPAIGN) || separates(w, BY_DOMAIN);
+	if (by_source && (!by_sender || is_about_sources(w)))
+		return SCOPE_SOURCE;
+	if (by_sender)
+		return is_about_domains(w) ? SCOPE_DOMAIN : SCOPE_CAMPAIGN;
 	if (all.throttled < FEW)
 		return 0;
-	bool by_source = separates(w, BY_SOURCE), by_campaign = separates(w, BY_CAMPAIGN);
-	if (by_source && (!by_campaign || is_about_sources(w)))
-		return SCOPE_SOURCE;
-	if (by_campaign)
-		return is_about_domains(w) ? SCOPE_DOMAIN : SCOPE_CAMPAIGN;
 	if (is_about_people(w, &all))
 		return SCOPE_RECIPIENT;
 	/* Not before the next tries of some have shown that it is not them. */
 	bool is_compared = has_several(w, BY_SOURCE) && has_several(w, BY_CAMPAIGN);
 	return is_compared && w->again >= FEW_AGAIN ? SCOPE_SITE : 0;
+}
+
+bool scope_watch_blames(const struct scope_watch *w, enum outcome_scope about,
+			const struct scope_event *event)
+{
+	enum dimension by = about == SCOPE_DOMAIN ? BY_DOMAIN : BY_CAMPAIGN;
+	struct scope_cell sum = sum_of(w, by, by == BY_DOMAIN ? event->domain : event->campaign);
+	return is_guilty(&sum, largest_share(w, by));
 }

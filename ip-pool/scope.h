@@ -9,6 +9,9 @@
  * 5 min), in cells of source, sending domain and campaign. Of people who were throttled it is kept
  * what became of their next try: who is refused again while others pass is limited himself.
  *
+ * It is told when chance is no explanation: had all answers been throttled alike, hardly ever would
+ * so many have hit these alone. So few are enough when they are of a source that sends little.
+ *
  * One for each provider; no rule is changed by it. Pure; one owner.
  */
 #ifndef EDM_IP_POOL_SCOPE_H
@@ -37,13 +40,18 @@ struct scope_cell {
 	double answers, throttled; /* fading */
 };
 
+/* Somebody throttled lately, some of them; recipient 0 = nobody. */
+struct scope_person {
+	uint64_t recipient;
+	int64_t at_ms;
+};
+
 struct scope_watch {
 	struct scope_cell cells[SCOPE_CELLS];
 	size_t count;
-	uint64_t people[SCOPE_PEOPLE]; /* throttled lately, some of them; a ring, 0 = nobody */
-	size_t next_person;
-	double again, again_throttled; /* their next tries, fading */
-	int64_t faded_ms;	       /* when all was last made to fade */
+	struct scope_person people[SCOPE_PEOPLE]; /* by hash; who is there first stays */
+	double again, again_throttled;		  /* their next tries, fading */
+	int64_t faded_ms;			  /* when all was last made to fade */
 };
 
 void scope_watch_init(struct scope_watch *w, int64_t now);
@@ -54,5 +62,8 @@ void scope_watch_note(struct scope_watch *w, const struct scope_event *event, in
  * with one campaign it is said to be the campaign, the smaller of the two.
  */
 enum outcome_scope scope_watch_tell(const struct scope_watch *w);
+/* The limits being about domains, or campaigns: is the event's among those limited? */
+bool scope_watch_blames(const struct scope_watch *w, enum outcome_scope about,
+			const struct scope_event *event);
 
 #endif

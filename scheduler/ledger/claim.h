@@ -76,7 +76,7 @@ struct person {
 	int32_t age_s;	       /* counted towards give-up */
 	int32_t version;       /* content it is bound to, 0 = the lease's */
 	int32_t source_id;     /* preferred, 0 = any */
-	int16_t flags;	       /* RETRY_AFTER_UNKNOWN */
+	int16_t flags;	       /* RETRY_… */
 	bool is_suppressed;    /* by now */
 };
 

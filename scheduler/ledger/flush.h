@@ -47,7 +47,7 @@ struct flush_target {
 struct retry_order {
 	int64_t due_at_us;	 /* database time */
 	int16_t attempts;	 /* made so far */
-	int16_t flags;		 /* RETRY_AFTER_UNKNOWN */
+	int16_t flags;		 /* RETRY_… */
 	int32_t age_s;		 /* counted towards give-up */
 	int32_t version;	 /* content it is bound to, 0 = the newest */
 	int32_t source_id;	 /* preferred, 0 = any */

@@ -51,6 +51,9 @@ enum recipient_state { RECIPIENT_STATES(X) };
 #define LEDGER_DOUBT_MS 600000
 /* Flag of a retry: it was sent once more after an unknown outcome. */
 #define RETRY_AFTER_UNKNOWN 1
+/* How often in a row the receiver limited this very person, at most 7. */
+#define RETRY_BUSY_SHIFT 1
+#define RETRY_BUSY_MAX 7
 
 /* A node's lease, how often it is renewed, and how long before its end the node stops (settings
  * ledger.lease_ms, .beat_ms, .margin_ms). */

@@ -42,7 +42,7 @@ struct node_usage {
 struct node_person {
 	uint64_t rid;
 	int32_t domain_id;
-	int16_t flags; /* RETRY_AFTER_UNKNOWN */
+	int16_t flags; /* RETRY_… */
 	struct str address;
 	struct str domain;     /* A-label, lower case */
 	struct str attributes; /* JSON object as text, or empty */

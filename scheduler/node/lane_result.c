@@ -73,10 +73,26 @@ static void tell_block(struct lane *lane, const struct outcome *outcome, int64_t
 	must(work_post(posts, LETTER_BLOCKED, b) == NULL);
 }
 
+/* The lane goes on: only a sending domain or a campaign is slowed here. */
+static void log_party(const struct lane *lane, const struct party *party)
+{
+	int64_t now = loop_now_ms(lane->queue->worker->loop);
+	const struct queue_party *p = CONTAINER_OF(party, struct queue_party, party);
+	struct log_line l;
+	if (!log_begin(&l, LOG_INFO, "party_slowed"))
+		return;
+	log_str(&l, "queue", lane->queue->name);
+	log_str(&l, p->campaign != 0 ? "campaign" : "domain", p->name);
+	log_int(&l, "messages_a_minute", party_cap(party, now).count);
+	log_end(&l);
+}
+
 /* The lane rests: whoever waits for it only may go elsewhere meanwhile. */
 static void react(struct lane *lane, const struct outcome *outcome,
 		  const struct lane_reaction *reaction)
 {
+	if (reaction->cut_party != NULL)
+		log_party(lane, reaction->cut_party);
 	if (!reaction->was_cut && !reaction->was_blocked && reaction->rests_until_ms == 0)
 		return;
 	int64_t rests_ms = reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop);
@@ -138,9 +154,10 @@ static void log_outcome(const struct lane_session *ls, const struct work_job *jo
 static int64_t due_us(struct lane *lane, const struct verdict *verdict, int64_t now)
 {
 	struct worker *w = lane->queue->worker;
-	bool is_about_lane = verdict->klass == OUTCOME_THROTTLED ||
-			     verdict->klass == OUTCOME_BLOCKED ||
-			     verdict->klass == OUTCOME_UNREACHED;
+	bool is_about_lane =
+		verdict->scope != SCOPE_RECIPIENT &&
+		(verdict->klass == OUTCOME_THROTTLED || verdict->klass == OUTCOME_BLOCKED ||
+		 verdict->klass == OUTCOME_UNREACHED);
 	if (!is_about_lane)
 		return verdict->delay_ms > 0 ? worker_wall_us(w, now + verdict->delay_ms) : 0;
 	struct permit_path path = worker_path(lane, NULL);
@@ -236,25 +253,6 @@ static void doubt(struct worker_queue *q, const struct work_job *job, struct out
 		spike_quarantine(&outcome->verdict, job->attempt);
 }
 
-/* Who is throttled and who is not, from the first throttle on. */
-static void note_scope(struct lane *lane, const struct work_job *job, const struct outcome *outcome,
-		       int64_t now)
-{
-	struct worker_queue *q = lane->queue;
-	struct scope_event event = {.source = lane->source->id,
-				    .domain = job->campaign->sending_domain,
-				    .campaign = job->campaign->id,
-				    .recipient = job->rid,
-				    .is_throttled = outcome->verdict.klass == OUTCOME_THROTTLED};
-	if (outcome->words != OUTCOME_WORDS_REMOTE || (q->watch == NULL && !event.is_throttled))
-		return;
-	if (q->watch == NULL) {
-		q->watch = xcalloc(1, sizeof(*q->watch));
-		scope_watch_init(q->watch, now);
-	}
-	scope_watch_note(q->watch, &event, now);
-}
-
 void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
 {
 	struct lane *lane = ls->lane;
@@ -265,7 +263,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	int64_t now = loop_now_ms(w->loop);
 	judge(ls, slot, &outcome);
 	doubt(q, job, &outcome, now);
-	note_scope(lane, job, &outcome, now);
+	worker_aim(lane, slot, &outcome);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
 	if (reaction.was_blocked)
 		keep_block(ls, &outcome);

@@ -6,6 +6,7 @@
 #include "ip-pool/choose.h"
 
 #define TEXT_MAX 16384u
+#define BUSY_MOST_MS INT64_C(28800000)
 #define RULE_MAX 1024u
 
 void settle_strings_init(struct settle_strings *s)
@@ -86,6 +87,39 @@ static bool costs_receiver(enum outcome_class klass)
 	return klass == OUTCOME_DEFERRED || klass == OUTCOME_BLOCKED || klass == OUTCOME_UNREACHED;
 }
 
+/* The receiver limits this very person, others pass. */
+static bool is_busy(const struct verdict *verdict)
+{
+	return verdict->klass == OUTCOME_THROTTLED && verdict->scope == SCOPE_RECIPIENT;
+}
+
+static int busy_count(int16_t flags)
+{
+	return flags >> RETRY_BUSY_SHIFT & RETRY_BUSY_MAX;
+}
+
+/* Twice as long each time it happens again. */
+static int64_t asked_ms(const struct settle_facts *f)
+{
+	int64_t asked = f->asked_us > f->at_us ? (f->asked_us - f->at_us) / 1000 : 0;
+	if (!is_busy(&f->outcome->verdict))
+		return asked;
+	int64_t longer = asked << busy_count(f->person->flags);
+	if (longer > BUSY_MOST_MS)
+		longer = BUSY_MOST_MS;
+	return longer > asked ? longer : asked;
+}
+
+static int16_t next_flags(const struct settle_facts *f)
+{
+	const int16_t all = RETRY_BUSY_MAX << RETRY_BUSY_SHIFT;
+	int count = busy_count(f->person->flags);
+	if (!is_busy(&f->outcome->verdict))
+		return f->person->flags;
+	count += count < RETRY_BUSY_MAX;
+	return (int16_t)((f->person->flags & ~all) | count << RETRY_BUSY_SHIFT);
+}
+
 static void fill_retry(const struct settle_policy *policy, const struct settle_facts *f,
 		       int64_t due_us, struct settlement *out)
 {
@@ -94,7 +128,7 @@ static void fill_retry(const struct settle_policy *policy, const struct settle_f
 	out->retry = (struct retry_order){
 		.due_at_us = due_us,
 		.attempts = (int16_t)(f->person->attempts + (is_attempt ? 1 : 0)),
-		.flags = f->person->flags,
+		.flags = next_flags(f),
 		.age_s = f->person->age_s,
 		.version = f->had_intent && f->campaign ? f->campaign->version : f->person->version,
 		.address = f->person->address,
@@ -119,7 +153,7 @@ static void decide_retry(const struct settle_policy *policy, const struct settle
 		.attempts = (int16_t)(f->person->attempts + 1),
 		.age_s = f->person->age_s,
 		.give_up_after_s = (int32_t)(give_up_ms / 1000),
-		.asked_ms = f->asked_us > f->at_us ? (f->asked_us - f->at_us) / 1000 : 0,
+		.asked_ms = asked_ms(f),
 		.now_us = f->at_us,
 		.random = f->random,
 	};

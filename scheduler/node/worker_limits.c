@@ -341,6 +341,7 @@ static void find_campaign_path(struct lane *lane, const struct campaign_snapshot
 	lane->campaign_path = lane->path;
 	lane->campaign_path.shared[LEVEL_DOMAIN] = limiter_if_ruled(q, &domain);
 	lane->campaign_path.shared[LEVEL_CAMPAIGN] = worker_limiter(w, &whole);
+	worker_parties_find(q, campaign, &lane->campaign_path);
 	lane->path_campaign = campaign->id;
 	lane->path_version = campaign->version;
 }

@@ -32,6 +32,15 @@
 
 struct worker_queue;
 
+/* A sending domain or a campaign in a queue. Kept while something of it is under way or learnt. */
+struct queue_party {
+	struct list node; /* worker_queue.parties */
+	struct party party;
+	struct str name;   /* the domain, or the campaign's name; owned */
+	int32_t campaign;  /* 0: a domain */
+	int64_t waited_ms; /* somebody last had to wait for it */
+};
+
 struct lane {
 	struct worker_queue *queue;
 	struct identity *identity; /* where source stands; a reference */
@@ -105,10 +114,13 @@ struct worker_queue {
 		block; /* the last one, in block_text and block_rule; OUTCOME_BLOCKED or blank */
 	char block_text[WORK_TEXT_MAX], block_rule[128], block_host[256];
 	struct scope_watch *watch; /* whom limits are about; NULL until somebody was throttled */
-	struct list dead_sites;	   /* struct site (dead) with jobs here, each a reference */
-	struct site *parked_of;	   /* the dead one whose people left last: a reference, or NULL */
-	int64_t parked_until_ms;   /* when they come back */
-	struct spike spike;	   /* of addresses unknown here */
+	enum outcome_scope told;   /* … as it was told at told_ms; 0 = it could not be */
+	int64_t told_ms;
+	struct list parties;	 /* struct queue_party, from the first watch on */
+	struct list dead_sites;	 /* struct site (dead) with jobs here, each a reference */
+	struct site *parked_of;	 /* the dead one whose people left last: a reference, or NULL */
+	int64_t parked_until_ms; /* when they come back */
+	struct spike spike;	 /* of addresses unknown here */
 	size_t sessions, opening;
 	uint64_t pumps;		 /* so far */
 	struct timer wake;	 /* when the earliest wait ends */
@@ -318,6 +330,27 @@ int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
 bool worker_queue_is_refused(const struct worker_queue *q, int64_t now);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
+
+/* ---- worker_parties.c */
+/* Fills in the parties of a campaign's path; none before somebody was throttled here. */
+void worker_parties_find(struct worker_queue *q, const struct campaign_snapshot *campaign,
+			 struct permit_path *path);
+/* Drops those that are like new. */
+void worker_parties_tick(struct worker_queue *q, int64_t now);
+void worker_parties_free(struct worker_queue *q);
+/* Whom limits here are about, by comparing; looks anew now and then. */
+enum outcome_scope worker_queue_tell(struct worker_queue *q, int64_t now);
+/* Before the feedback of a slot's outcome: notes who was throttled and who was not, and puts into
+ * the verdict whom a refusal is about that does not say so. */
+void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outcome);
+/* Is the wait one for what was learnt of a party? Then it is to be noted. */
+bool worker_is_party_wait(const struct permit_path *path, const struct limiter_wait *wait);
+void worker_note_party_wait(const struct permit_path *path, const struct limiter_wait *wait,
+			    int64_t now);
+/* A key of a lane's object: the parties limited there, if there are any. */
+void worker_append_parties(const struct worker_queue *q, struct buf *out);
+/* Objects of the campaigns that wait for their party here, after those in out. */
+void worker_append_party_waits(struct worker_queue *q, struct buf *out);
 
 /* ---- worker_waits.c */
 /* A message over this path has to wait: kept if the limit is one of the campaign. */

@@ -55,6 +55,7 @@ struct worker_queue *worker_queue_of(struct worker *w, const struct site *site)
 	list_init(&q->idle);
 	list_init(&q->retired);
 	list_init(&q->dead_sites);
+	list_init(&q->parties);
 	q->wake = (struct timer){.on_due = on_wake, .owner = q};
 	map_put(&w->queues, &q->by_name, hash);
 	worker_queue_bind(q);
@@ -97,7 +98,7 @@ void worker_queue_free(struct worker_queue *q)
 	LIST_EACH (it, &q->dead_sites)
 		worker_queue_forget_dead(LIST_ITEM(it, struct site, dead));
 	site_drop(q->parked_of);
-	free(q->watch);
+	worker_parties_free(q);
 	free(q->sources);
 	free(q->lanes);
 	free(q->candidates);
@@ -280,8 +281,12 @@ static bool lane_allows(const struct job *plan, void *context)
 	int64_t at = lane_message_ready_at(&path, now, &wait);
 	if (at <= now)
 		return true;
-	worker_note_short(w, &path, &wait);
-	worker_note_campaign_wait(w, &path, &wait);
+	if (worker_is_party_wait(&path, &wait)) {
+		worker_note_party_wait(&path, &wait, now);
+	} else {
+		worker_note_short(w, &path, &wait);
+		worker_note_campaign_wait(w, &path, &wait);
+	}
 	/* A message of the campaign may end in another queue. */
 	if (wait.kind == LIMIT_CONNECTIONS)
 		worker_wait_for_room(lane->queue);
@@ -580,6 +585,7 @@ void worker_queue_tick(struct worker_queue *q, int64_t now)
 		q->rate_per_s = 0;
 	if (provider_queue_total(&q->jobs) > q->jobs.taken_count)
 		worker_queue_park(q, now);
+	worker_parties_tick(q, now);
 	worker_queue_unprefer(q);
 	worker_queue_shed(q);
 	worker_touch(q);

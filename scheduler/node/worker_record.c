@@ -115,9 +115,10 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
 	if (q->provider.len == 0)
 		worker_append_campaigns(q, out);
-	enum outcome_scope about = q->watch ? scope_watch_tell(q->watch) : 0;
+	enum outcome_scope about = worker_queue_tell(lane->queue, now);
 	if (about != 0)
 		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(about));
+	worker_append_parties(q, out);
 	if (!worker_append_refused(lane, out))
 		append_wait(out, lane, now);
 	buf_append_char(out, '}');

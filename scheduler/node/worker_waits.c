@@ -108,6 +108,9 @@ void worker_append_campaign_waits(struct worker *w, struct buf *out)
 	for (struct map_node *n = map_next(&w->limiters, NULL); n && !out->is_truncated;
 	     n = map_next(&w->limiters, n))
 		append_campaign(w, CONTAINER_OF(n, struct shared_limiter, node), out);
+	for (struct map_node *n = map_next(&w->queues, NULL); n && !out->is_truncated;
+	     n = map_next(&w->queues, n))
+		worker_append_party_waits(CONTAINER_OF(n, struct worker_queue, by_name), out);
 }
 
 void worker_append_campaigns(const struct worker_queue *q, struct buf *out)

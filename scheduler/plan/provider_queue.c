@@ -198,8 +198,7 @@ static struct job *first_queued(const struct share *share, const struct ahead_ro
 		       room->preferring ? list_first(&share->patient) : NULL);
 }
 
-/* Some job of the share that is not on its way already; NULL = none. */
-static const struct job *sample_of(const struct share *share)
+const struct job *provider_queue_sample(const struct share *share)
 {
 	const struct list *lists[] = {&share->credited, &share->credited_patient, &share->queued,
 				      &share->patient};
@@ -222,7 +221,7 @@ void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *conte
 		sharing += share_total(LIST_ITEM(it, struct share, node)) > 0;
 	LIST_EACH (it, &q->shares) {
 		struct share *share = LIST_ITEM(it, struct share, node);
-		const struct job *job = sharing > 1 ? sample_of(share) : NULL;
+		const struct job *job = sharing > 1 ? provider_queue_sample(share) : NULL;
 		share->is_held = job != NULL && !goes(job, context);
 		q->held_ahead += share->is_held ? share->ahead_count + share->ready_count : 0;
 		q->held_drafts += share->is_held ? share->draft_count : 0;

@@ -138,6 +138,8 @@ void provider_queue_recall_site(struct provider_queue *q, const struct site *sit
 bool provider_queue_has_site(const struct provider_queue *q, const struct site *site);
 /* Ready jobs whose preference the filter drops go by any source from now on, before the others. */
 void provider_queue_unprefer(struct provider_queue *q, job_filter drops, void *context);
+/* Some job of the share that waits here, ready or not; NULL = none. */
+const struct job *provider_queue_sample(const struct share *share);
 /* The campaign leaves: its share is dropped, at once or with its last job; it may come again. */
 void provider_queue_forget(struct provider_queue *q, int32_t campaign);
 /* Jobs in any step. */

@@ -195,7 +195,8 @@ const json_t *live_waiting(const json_t *live, const char *campaign, const char 
 	json_t *waiting;
 	json_array_foreach(json_object_get(live, "waiting"), i, waiting)
 	{
-		bool is_of_all = strcmp(document_text(waiting, "level"), "campaign") == 0;
+		bool is_of_all = strcmp(document_text(waiting, "level"), "campaign") == 0 &&
+				 document_text(waiting, "target")[0] == '\0';
 		if (campaign != NULL && strcmp(document_text(waiting, "campaign"), campaign) != 0)
 			continue;
 		if (queue != NULL ? names_queue(waiting, queue) || (campaign && is_of_all)

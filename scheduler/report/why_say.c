@@ -132,10 +132,38 @@ static void say_limit(const struct why_context *w, const json_t *waiting, struct
 			    SAY(w, plural(n, "connection", "connections"), "个连接"));
 }
 
+/* What was learnt of its content or its sending domain at one provider. */
+static void say_learnt(const struct why_context *w, const json_t *waiting, bool is_own,
+		       struct buf *out)
+{
+	int64_t until = document_int(waiting, "until");
+	bool rests = document_int(waiting, "value") == 0;
+	buf_appendf(out,
+		    is_own ? SAY(w, "%s limits its content", "%s 对其内容限速")
+			   : SAY(w, "%s limits its sending domain", "%s 对其发信域名限速"),
+		    document_text(waiting, "target"));
+	if (rests)
+		put(out, SAY(w, ": back-off, nothing is sent ", "：退避，暂停发送"));
+	else
+		buf_appendf(out, SAY(w, ": %s to %.1f messages/s", "：%s，每秒 %.1f 封"),
+			    strcmp(document_text(waiting, "origin"), "back-off") == 0
+				    ? SAY(w, "back-off", "退避")
+				    : SAY(w, "learnt to take up", "已学习"),
+			    json_number_value(json_object_get(waiting, "per_s")));
+	if (until == 0)
+		return;
+	put(out, rests ? "" : SAY(w, ", no more ", "，不提速"));
+	put_until(w, until, out);
+}
+
 void why_say_waiting(const struct why_context *w, const json_t *waiting, struct buf *out)
 {
 	bool is_own = strcmp(document_text(waiting, "level"), "campaign") == 0;
 	int64_t next = document_int(waiting, "next_at"), until = document_int(waiting, "until");
+	if (document_text(waiting, "origin")[0] != '\0') {
+		say_learnt(w, waiting, is_own, out);
+		return;
+	}
 	put(out, is_own ? SAY(w, "it waits for its limit of ", "受其限额约束：")
 			: SAY(w, "it waits for its sending domain's limit of ",
 			      "受其发信域名限额约束："));
@@ -358,6 +386,21 @@ static void say_progress(const struct why_context *w, const json_t *campaign, st
 	}
 }
 
+/* Where a receiver limits it, while nothing holds all of it. */
+static void say_limits(const struct why_context *w, struct buf *out)
+{
+	size_t i;
+	json_t *waiting;
+	json_array_foreach(json_object_get(w->live, "waiting"), i, waiting)
+	{
+		if (document_text(waiting, "target")[0] == '\0' ||
+		    strcmp(document_text(waiting, "campaign"), w->campaign) != 0)
+			continue;
+		put(out, SAY(w, "; ", "；"));
+		why_say_waiting(w, waiting, out);
+	}
+}
+
 static void say_running(const struct why_context *w, const json_t *campaign, struct buf *out)
 {
 	size_t before = out->len, i;
@@ -375,6 +418,8 @@ static void say_running(const struct why_context *w, const json_t *campaign, str
 	if (out->len == before && !json_is_true(json_object_get(campaign, "complete")))
 		put(out, SAY(w, "its audience is still being built; ", "名单仍在构建；"));
 	say_progress(w, campaign, out);
+	if (!is_held)
+		say_limits(w, out);
 }
 
 void why_say_campaign(const struct why_context *w, const json_t *campaign, struct buf *out)

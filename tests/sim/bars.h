@@ -42,6 +42,7 @@ void play_dead(uint64_t seed, struct bars *out);
 void play_windows(uint64_t seed, struct bars *out);
 void play_warmup(uint64_t seed, struct bars *out);
 void play_limits(uint64_t seed, struct bars *out);
+void play_aim(uint64_t seed, struct bars *out);
 void play_scope(uint64_t seed, struct bars *out);
 void play_why(uint64_t seed, struct bars *out);
 void play_neighbour(uint64_t seed, struct bars *out);

@@ -18,6 +18,7 @@ const struct scenario scenarios[] = {
 	{"warmup", "thirty days of a new source beside a warm one", play_warmup},
 	{"limits", "edits, restarts and suspensions at random", play_limits},
 	{"scope", "whom a limit is about: source, domain, content, recipient", play_scope},
+	{"aim", "a limit slows those it is about, and nobody else", play_aim},
 	{"why", "people who wait, and whether there is a cause to tell", play_why},
 	{"neighbour", "a campaign beside one that has a limit of its own", play_neighbour},
 };

@@ -113,9 +113,9 @@ static bool bucket_gives(struct receiver *r, const struct receiver_mail *mail, i
 	if (only != 0 && (is_recipient ? key % only != 0 : key != only))
 		return true;
 	struct receiver_bucket *b = &r->buckets[key % RECEIVER_BUCKETS];
-	double burst = r->limits.burst > 1 || is_recipient ? r->limits.burst : 1;
+	double burst = r->limits.burst > 1 ? r->limits.burst : 1;
 	if (!b->is_used)
-		*b = (struct receiver_bucket){burst, now, true};
+		*b = (struct receiver_bucket){is_recipient ? r->limits.burst : burst, now, true};
 	b->tokens += r->limits.rate * (double)(now - b->filled_ms) / 1000.0;
 	b->filled_ms = now;
 	if (b->tokens > burst)

@@ -5,7 +5,8 @@
  *
  *   connections   so many of a source at once; the next is refused in its greeting
  *   rate          a token bucket of messages a second, of a source, a sending domain, a campaign
- *                 (the content) or a recipient; what finds it empty is refused at MAIL
+ *                 (the content) or a recipient; what finds it empty is refused at MAIL. That of a
+ *                 recipient begins with less than one if burst is less: he is busy at first
  *   windows       messages of a source in a minute, an hour, a day; who goes over one is turned
  *                 away until the ban of that window ends
  *   reputation    what a source may send in a day without deferrals; it grows with clean days

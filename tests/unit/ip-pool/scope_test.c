@@ -98,6 +98,63 @@ static void with_nobody_to_compare_it_is_not_told(void **state)
 	assert_int_equal(scope_watch_tell(&w), 0);
 }
 
+/* Few refusals tell of whoever sends little, if those who send much have none. */
+static void few_are_enough_of_who_sends_little(void **state)
+{
+	(void)state;
+	static const struct {
+		int throttled;
+		uint64_t one_in; /* answers are of the first source */
+		enum outcome_scope want;
+	} cases[] = {{4, 20, SCOPE_SOURCE}, {2, 20, 0}, {4, 2, 0}, {8, 2, SCOPE_SOURCE}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scope_watch w;
+		int throttled = 0;
+		scope_watch_init(&w, NOW);
+		for (uint64_t k = 0; k < 1000; k++) {
+			bool is_first = k % cases[i].one_in == 0;
+			struct scope_event e = {.source = is_first ? 1 : 2,
+						.domain = 1,
+						.campaign = 1 + (int32_t)(k / 40 % 4),
+						.recipient = k + 1,
+						.is_throttled = is_first && k % 10 == 0 &&
+								throttled < cases[i].throttled};
+			throttled += e.is_throttled;
+			scope_watch_note(&w, &e, NOW + (int64_t)k);
+		}
+		assert_int_equal(scope_watch_tell(&w), cases[i].want);
+	}
+}
+
+/* Three refusals of three of twenty campaigns are what chance does. */
+static void refusals_here_and_there_are_nobodys(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	for (int i = 0; i < 1000; i++) {
+		struct scope_event e = {.source = 1,
+					.domain = 1,
+					.campaign = 1 + i % 20,
+					.recipient = (uint64_t)i + 1,
+					.is_throttled = i % 331 == 7};
+		scope_watch_note(&w, &e, NOW + i);
+	}
+	assert_int_equal(scope_watch_tell(&w), 0);
+}
+
+static void those_it_is_about_are_blamed(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	(void)play(&w, first_campaign, 1000, NOW);
+	struct scope_event guilty = {.source = 2, .domain = 1, .campaign = 1};
+	struct scope_event other = {.source = 2, .domain = 1, .campaign = 2};
+	assert_true(scope_watch_blames(&w, SCOPE_CAMPAIGN, &guilty));
+	assert_false(scope_watch_blames(&w, SCOPE_CAMPAIGN, &other));
+}
+
 /* The campaigns that a source carries are not the others': it is the source all the same if what is
  * clean elsewhere is throttled there. */
 static void campaigns_that_lean_to_a_source_do_not_confuse(void **state)
@@ -138,6 +195,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_told_by_who_goes_on),
 		cmocka_unit_test(with_nobody_to_compare_it_is_not_told),
+		cmocka_unit_test(few_are_enough_of_who_sends_little),
+		cmocka_unit_test(refusals_here_and_there_are_nobodys),
+		cmocka_unit_test(those_it_is_about_are_blamed),
 		cmocka_unit_test(campaigns_that_lean_to_a_source_do_not_confuse),
 		cmocka_unit_test(what_was_long_ago_is_forgotten),
 	};

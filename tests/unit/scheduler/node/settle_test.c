@@ -147,6 +147,31 @@ static void a_throttle_costs_neither_attempt_nor_age(void **state)
 	settle_strings_done(&f.strings);
 }
 
+/* An hour, then two, four, eight at most; what else happens to them meanwhile forgets nothing. */
+static void who_is_limited_himself_waits_longer_each_time(void **state)
+{
+	(void)state;
+	static const int64_t want_h[] = {1, 2, 4, 8, 8, 8, 8, 8, 8};
+	struct fixture f;
+	prepare(&f, OUTCOME_THROTTLED);
+	f.person.flags = RETRY_AFTER_UNKNOWN;
+	f.outcome.verdict.scope = SCOPE_RECIPIENT;
+	f.facts.asked_us = NOW_US + 3600 * SECOND_US;
+	f.facts.random = 0; /* 15 % less */
+	for (size_t i = 0; i < sizeof(want_h) / sizeof(want_h[0]); i++) {
+		decide(&f);
+		assert_true(f.got.retry.due_at_us == NOW_US + want_h[i] * 3060 * SECOND_US);
+		assert_true((f.got.retry.flags & RETRY_AFTER_UNKNOWN) != 0);
+		assert_int_equal(f.got.retry.attempts, 1);
+		f.person.flags = f.got.retry.flags;
+	}
+	f.outcome.verdict.scope = SCOPE_SOURCE;
+	decide(&f);
+	assert_true(f.got.retry.due_at_us == NOW_US + 3060 * SECOND_US);
+	assert_int_equal(f.got.retry.flags, f.person.flags);
+	settle_strings_done(&f.strings);
+}
+
 static void who_had_an_intent_keeps_the_version(void **state)
 {
 	(void)state;
@@ -267,6 +292,7 @@ int main(void)
 		cmocka_unit_test(every_class_has_its_state),
 		cmocka_unit_test(only_a_bounce_about_the_address_suppresses),
 		cmocka_unit_test(a_throttle_costs_neither_attempt_nor_age),
+		cmocka_unit_test(who_is_limited_himself_waits_longer_each_time),
 		cmocka_unit_test(who_had_an_intent_keeps_the_version),
 		cmocka_unit_test(greylisted_comes_back_from_the_same_source),
 		cmocka_unit_test(parked_comes_back_from_the_same_source),

@@ -66,6 +66,19 @@ static const char at_work[] =
 	" \"connections\", \"value\": 2, \"period_ms\": 0, \"limit_id\": 3, \"set_by\": \"wu\","
 	" \"until\": 1795305783000000}]}";
 
+#define LEARNT(rest)                                                                               \
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"waiting\": ["           \
+	"{\"campaign\": \"spring\", \"queues\": [\"qq\"], \"target\": \"qq\", \"kind\": \"rate\"," \
+	" \"period_ms\": 60000, " rest "}]}"
+static const char content_limited[] =
+	LEARNT("\"level\": \"campaign\", \"origin\": \"back-off\", \"value\": 114,"
+	       " \"per_s\": 1.9, \"until\": 1795305523000000");
+static const char domain_learnt[] =
+	LEARNT("\"level\": \"domain\", \"origin\": \"learnt\", \"value\": 120, \"per_s\": 2.0");
+static const char content_rests[] =
+	LEARNT("\"level\": \"campaign\", \"origin\": \"back-off\", \"value\": 0,"
+	       " \"per_s\": 0.0, \"until\": 1795305783000000");
+
 static const char closed[] =
 	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
 	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"is_open\": false,"
@@ -149,6 +162,29 @@ static void test_what_holds(void **state)
 		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
 }
 
+/* Learnt of a campaign or its domain at one provider: it holds the people of that group only. */
+static void test_what_a_receiver_limits(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *live;
+		enum campaign_state state;
+		const char *group, *want;
+	} cases[] = {
+		{content_limited, CAMPAIGN_RUNNING, "qq",
+		 "qq limits its content: back-off to 1.9 messages/s, no more until 2026-11-21 "
+		 "23:58 UTC (in 40 s)"},
+		{content_limited, CAMPAIGN_RUNNING, NULL, ""},
+		{domain_learnt, CAMPAIGN_RUNNING, "qq",
+		 "qq limits its sending domain: learnt to take up to 2.0 messages/s"},
+		{content_rests, CAMPAIGN_RUNNING, "qq",
+		 "qq limits its content: back-off, nothing is sent until 2026-11-22 00:03 UTC "
+		 "(in 5 min)"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
+}
+
 /* A node that cannot write what became of people says so of those it has in hand. */
 static void test_what_a_node_cannot_write(void **state)
 {
@@ -203,6 +239,7 @@ static void test_a_limit_holds_who_is_in_hand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
+					   cmocka_unit_test(test_what_a_receiver_limits),
 					   cmocka_unit_test(test_what_a_node_cannot_write),
 					   cmocka_unit_test(test_a_limit_holds_who_is_in_hand)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

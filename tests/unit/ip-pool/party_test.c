@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* Refusals that are about a sending domain or a campaign: it is slowed, the lane is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "ip-pool/permit.h"
+
+#define NOW INT64_C(9000000)
+#define HOUR INT64_C(3600000)
+
+/* A lane with a party of each kind. */
+struct fixture {
+	struct lane_limits lane;
+	struct party parties[PARTY_KINDS];
+	struct permit_path path;
+};
+
+static void init(struct fixture *f)
+{
+	static const struct limit_scope scope = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	*f = (struct fixture){.path = {.lane = &f->lane}};
+	lane_limits_init(&f->lane, &scope, NULL, NOW);
+	for (int i = 0; i < PARTY_KINDS; i++) {
+		party_init(&f->parties[i], (enum party_kind)i, NOW);
+		f->path.parties[i] = &f->parties[i];
+	}
+}
+
+static struct outcome refusal(enum outcome_scope scope, unsigned actions)
+{
+	return (struct outcome){.words = OUTCOME_WORDS_REMOTE,
+				.stage = STAGE_MAIL,
+				.verdict = {.klass = OUTCOME_THROTTLED,
+					    .scope = scope,
+					    .actions = actions,
+					    .delay_ms = HOUR}};
+}
+
+/* n messages, one every 100 ms, the last with this outcome; returns what that asked for. */
+static struct lane_reaction send(struct fixture *f, int n, const struct outcome *last, int64_t *now)
+{
+	const struct outcome ok = {.words = OUTCOME_WORDS_REMOTE,
+				   .stage = STAGE_DOT,
+				   .verdict = {.klass = OUTCOME_DELIVERED}};
+	struct lane_reaction reaction = {.was_cut = false};
+	for (int i = 1; i <= n; i++, *now += 100) {
+		struct permit p = lane_take_message(&f->path, *now);
+		assert_true(p.is_granted);
+		reaction = lane_end_message(&f->path, &p, i == n ? last : &ok, *now + 50);
+	}
+	return reaction;
+}
+
+static void the_one_it_is_about_is_cut_and_the_lane_is_not(void **state)
+{
+	(void)state;
+	static const struct {
+		enum outcome_scope scope;
+		unsigned actions;
+		int want; /* the party, or -1: the lane */
+	} cases[] = {
+		{SCOPE_SOURCE, ACTION_CUT_RATE, -1},
+		{SCOPE_SITE, ACTION_CUT_RATE, -1},
+		{SCOPE_DOMAIN, ACTION_CUT_RATE, PARTY_DOMAIN},
+		{SCOPE_CAMPAIGN, ACTION_CUT_RATE, PARTY_CAMPAIGN},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+		int64_t now = NOW;
+		init(&f);
+		struct outcome o = refusal(cases[i].scope, cases[i].actions);
+		struct lane_reaction r = send(&f, 300, &o, &now);
+		assert_true(r.was_cut == (cases[i].want < 0));
+		assert_true((controller_rate(&f.lane.controller) > 0) == (cases[i].want < 0));
+		for (int k = 0; k < PARTY_KINDS; k++)
+			assert_true(party_is_limited(&f.parties[k], now) == (k == cases[i].want));
+		if (cases[i].want >= 0)
+			assert_ptr_equal(r.cut_party, &f.parties[cases[i].want]);
+	}
+}
+
+static void it_waits_for_its_rate_and_says_so(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	struct limiter_wait wait;
+	init(&f);
+	struct outcome o = refusal(SCOPE_CAMPAIGN, ACTION_CUT_RATE);
+	(void)send(&f, 300, &o, &now); /* ten a second */
+	struct cap cap = party_cap(&f.parties[PARTY_CAMPAIGN], now);
+	assert_in_range(cap.count, 400, 570);
+	assert_int_equal(cap.origin, ORIGIN_BACKOFF);
+	struct permit p = lane_take_message(&f.path, now + 200);
+	assert_true(p.is_granted);
+	lane_give_message(&f.path, &p, now + 200);
+	p = lane_take_message(&f.path, now + 200);
+	assert_true(p.is_granted);
+	assert_true(lane_message_ready_at(&f.path, now + 200, &wait) > now + 200);
+	assert_int_equal(wait.level, LEVEL_CAMPAIGN);
+	assert_int_equal(wait.cap.origin, ORIGIN_BACKOFF);
+	/* Somebody else's mail goes over the lane. */
+	struct permit_path others = {.lane = &f.lane};
+	assert_true(lane_message_ready_at(&others, now + 200, &wait) == now + 200);
+}
+
+static void who_is_wanted_no_more_for_a_while_rests(void **state)
+{
+	(void)state;
+	static const unsigned pauses[] = {ACTION_PAUSE_LANE, ACTION_PAUSE_CAMPAIGN};
+	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
+		struct fixture f;
+		int64_t now = NOW;
+		struct limiter_wait wait;
+		init(&f);
+		struct outcome o = refusal(SCOPE_CAMPAIGN, pauses[i]);
+		struct lane_reaction r = send(&f, 10, &o, &now);
+		assert_int_equal(r.rests_until_ms, 0);
+		assert_ptr_equal(r.cut_party, &f.parties[PARTY_CAMPAIGN]);
+		int64_t at = lane_message_ready_at(&f.path, now, &wait);
+		assert_true(at > now + HOUR - 200 && at <= now + HOUR);
+		assert_int_equal(wait.cap.count, 0);
+		assert_true(lane_message_ready_at(&f.path, at, &wait) == at);
+	}
+}
+
+static void what_was_learnt_goes_two_hours_after_the_last_refusal(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	struct party *party = &f.parties[PARTY_DOMAIN];
+	struct outcome o = refusal(SCOPE_DOMAIN, ACTION_CUT_RATE);
+	(void)send(&f, 300, &o, &now);
+	assert_false(party_is_blank(party, now + HOUR));
+	now += 2 * HOUR + 60000;
+	assert_true(party_is_blank(party, now));
+	assert_true(lane_take_message(&f.path, now).is_granted);
+	assert_false(party_is_limited(party, now));
+	assert_false(party_is_blank(party, now + HOUR)); /* one is under way */
+}
+
+static void cuts_in_doubt_are_taken_back_or_stand(void **state)
+{
+	(void)state;
+	for (int is_guilty = 0; is_guilty < 2; is_guilty++) {
+		struct fixture f;
+		int64_t now = NOW;
+		init(&f);
+		struct outcome o = refusal(SCOPE_SOURCE, ACTION_CUT_RATE);
+		lane_doubt(&f.lane);
+		assert_true(send(&f, 300, &o, &now).was_cut);
+		if (is_guilty)
+			lane_convict(&f.lane);
+		lane_acquit(&f.lane, now);
+		assert_true((controller_rate(&f.lane.controller) > 0) == is_guilty);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_one_it_is_about_is_cut_and_the_lane_is_not),
+		cmocka_unit_test(it_waits_for_its_rate_and_says_so),
+		cmocka_unit_test(who_is_wanted_no_more_for_a_while_rests),
+		cmocka_unit_test(what_was_learnt_goes_two_hours_after_the_last_refusal),
+		cmocka_unit_test(cuts_in_doubt_are_taken_back_or_stand),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
