@@ -30,8 +30,9 @@ static const double connections_cut = 0.7;
 static const double rate_cut = 0.5;
 static const double probe_cut = 0.9;
 static const double descent_cut = 0.7;
-static const double rate_step = 0.05; /* doubling while no ceiling is known */
-static const double rate_step_near = 0.005;
+static const double rate_step = 0.05;	    /* doubling while no ceiling is known */
+static const double rate_step_near = 0.005; /* the first; each clean step makes the next longer */
+static const double rate_steps_twice = 6.0; /* … twice as long after so many */
 static const double rate_floor = 1.0 / 60.0;
 
 /* -- rate meter -- */
@@ -113,7 +114,7 @@ static void control_cut(struct control *k, double failed, double level, int64_t 
 		k->hold_ms = HOLD_FIRST_MS;
 	else if (since > DESCENT_MS)
 		k->hold_ms = k->hold_ms * 2 < HOLD_MAX_MS ? k->hold_ms * 2 : HOLD_MAX_MS;
-	k->streak = 0;
+	k->streak = k->near_steps = 0;
 	k->ceiling = failed;
 	k->ceiling_ms = now;
 	k->level = level;
@@ -234,6 +235,22 @@ static void grow_connections(struct controller *c, int64_t now)
 	c->was_full = false;
 }
 
+static bool is_near_ceiling(const struct control *k, int64_t now)
+{
+	return k->ceiling > 0 && k->level >= near_ceiling * ceiling_at(k, now);
+}
+
+/* The level after the next growth of the rate. A ceiling is approached slowly, but the longer that
+ * goes well the less it says. */
+static double next_rate(const struct control *k, int64_t now)
+{
+	double step = k->level * rate_step * (double)(1 << k->streak);
+	double careful = rate_step_near * (1.0 + k->near_steps / rate_steps_twice);
+	if (is_near_ceiling(k, now))
+		return k->level * (1.0 + (careful < rate_step ? careful : rate_step));
+	return k->level + (step > rate_floor ? step : rate_floor);
+}
+
 static void grow_rate(struct controller *c, int64_t now)
 {
 	struct control *k = &c->rate;
@@ -245,12 +262,9 @@ static void grow_rate(struct controller *c, int64_t now)
 	double ceiling = ceiling_at(k, now);
 	if (k->ceiling > 0 && k->level > 1.05 * ceiling)
 		k->ceiling = 0;
-	if (k->ceiling > 0 && k->level >= near_ceiling * ceiling) {
-		k->level *= 1.0 + rate_step_near;
-		return;
-	}
-	double step = k->level * rate_step * (double)(1 << k->streak);
-	k->level += step > rate_floor ? step : rate_floor;
+	k->level = next_rate(k, now);
+	if (is_near_ceiling(k, now))
+		k->near_steps++;
 	if (k->ceiling <= 0 && k->streak < STREAK_MAX)
 		k->streak++;
 }

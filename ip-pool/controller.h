@@ -5,10 +5,11 @@
  * AIMD with a memory. Before the first signal the connections double with every clean cohort (as
  * many clean messages as there are connections, with all of them in use); after it they grow by
  * one. A signal cuts once per epoch: replies to what began before the cut do not cut again. The
- * level that failed is the ceiling; near it growth is slow, passing it cleanly forgets it, and it
- * fades by 5 % an hour. After a cut nothing grows for a hold-off (60 s, doubling to 15 min while
- * cuts repeat). A rate is unlimited until the first rate signal and then starts from what the
- * receiver took. Only rate and connection signals feed it; bad addresses do not.
+ * level that failed is the ceiling; near it growth is slow, of a rate a little faster with each
+ * clean step, passing it cleanly forgets it, and it fades by 5 % an hour. After a cut nothing grows
+ * for a hold-off (60 s, doubling to 15 min while cuts repeat). A rate is unlimited until the first
+ * rate signal and then starts from what the receiver took. Only rate and connection signals feed
+ * it; bad addresses do not.
  *
  * The caps of operator, profile and warm-up stand above it: the lane takes the tighter number.
  * Times are monotonic milliseconds. One owner; pure.
@@ -37,6 +38,7 @@ struct control {
 	int64_t hold_ms;    /* length of the present hold-off */
 	int64_t grow_ms;    /* the last growth, or the end of the hold-off */
 	int streak;	    /* rate: growth steps beyond every known ceiling */
+	int near_steps;	    /* rate: those near the ceiling since it was set */
 	bool has_signal;    /* a cut was ever made */
 };
 
