@@ -25,6 +25,7 @@
 #define NEVER INT64_MIN
 
 static const double near_ceiling = 0.85;
+static const double past_ceiling = 1.05;
 static const double fade_per_hour = 0.05;
 static const double connections_cut = 0.7;
 static const double rate_cut = 0.5;
@@ -214,30 +215,51 @@ void controller_on_unsent(struct controller *c, int64_t now)
 
 /* -- growth -- */
 
+static int64_t hold_end(const struct control *k, int64_t now)
+{
+	return is_held(k, now) ? k->cut_ms + k->hold_ms : now;
+}
+
+void controller_next_connections(const struct controller *c, int64_t now,
+				 struct controller_step *out)
+{
+	const struct control *k = &c->connections;
+	int64_t cohort = controller_connections(c);
+	double next = k->has_signal ? k->level + 1 : k->level * 2;
+	bool is_near = k->ceiling > 0 && next >= near_ceiling * ceiling_at(k, now);
+	int64_t needed = is_near ? PROBE_COHORTS * cohort : cohort;
+	*out = (struct controller_step){.to = next, .at_ms = hold_end(k, now)};
+	if (needed > c->cohort)
+		out->messages = needed - c->cohort;
+	if (is_near && k->grow_ms + PROBE_STEP_MS > out->at_ms)
+		out->at_ms = k->grow_ms + PROBE_STEP_MS;
+}
+
 static void grow_connections(struct controller *c, int64_t now)
 {
 	struct control *k = &c->connections;
-	int64_t cohort = controller_connections(c);
-	if (c->cohort < cohort || is_held(k, now))
+	struct controller_step step;
+	if (c->cohort < controller_connections(c))
 		return;
-	double next = k->has_signal ? k->level + 1 : k->level * 2;
-	double ceiling = ceiling_at(k, now);
-	bool is_near = k->ceiling > 0 && next >= near_ceiling * ceiling;
-	if (is_near && (c->cohort < PROBE_COHORTS * cohort || now - k->grow_ms < PROBE_STEP_MS))
+	controller_next_connections(c, now, &step);
+	if (step.messages > 0 || step.at_ms > now)
 		return;
 	if (c->was_full) {
-		if (k->ceiling > 0 && k->level >= ceiling)
+		if (k->ceiling > 0 && k->level >= ceiling_at(k, now))
 			k->ceiling = 0; /* it holds what once failed */
-		k->level = next;
+		k->level = step.to;
 		k->grow_ms = now;
 	}
 	c->cohort = 0;
 	c->was_full = false;
 }
 
+/* Not yet past it: what is well above what failed is free of it. */
 static bool is_near_ceiling(const struct control *k, int64_t now)
 {
-	return k->ceiling > 0 && k->level >= near_ceiling * ceiling_at(k, now);
+	double ceiling = ceiling_at(k, now);
+	return k->ceiling > 0 && k->level >= near_ceiling * ceiling &&
+	       k->level <= past_ceiling * ceiling;
 }
 
 /* The level after the next growth of the rate. A ceiling is approached slowly, but the longer that
@@ -251,18 +273,35 @@ static double next_rate(const struct control *k, int64_t now)
 	return k->level + (step > rate_floor ? step : rate_floor);
 }
 
+bool controller_next_rate(const struct controller *c, int64_t now, struct controller_step *out)
+{
+	const struct control *k = &c->rate;
+	if (k->level <= 0)
+		return false;
+	*out = (struct controller_step){.to = next_rate(k, now), .at_ms = hold_end(k, now)};
+	if (k->grow_ms + RATE_STEP_MS > out->at_ms)
+		out->at_ms = k->grow_ms + RATE_STEP_MS;
+	return true;
+}
+
+double controller_sent_rate(const struct controller *c, int64_t now)
+{
+	struct rate_meter sent = c->sent;
+	return meter_rate(&sent, now);
+}
+
 static void grow_rate(struct controller *c, int64_t now)
 {
 	struct control *k = &c->rate;
-	if (k->level <= 0 || is_held(k, now) || now - k->grow_ms < RATE_STEP_MS)
+	struct controller_step step;
+	if (!controller_next_rate(c, now, &step) || now < step.at_ms)
 		return;
 	k->grow_ms = now;
 	if (meter_rate(&c->sent, now) < near_ceiling * k->level)
 		return; /* not tried, so not known to be good */
-	double ceiling = ceiling_at(k, now);
-	if (k->ceiling > 0 && k->level > 1.05 * ceiling)
+	if (k->ceiling > 0 && k->level > past_ceiling * ceiling_at(k, now))
 		k->ceiling = 0;
-	k->level = next_rate(k, now);
+	k->level = step.to;
 	if (is_near_ceiling(k, now))
 		k->near_steps++;
 	if (k->ceiling <= 0 && k->streak < STREAK_MAX)

@@ -71,6 +71,19 @@ int64_t controller_connections(const struct controller *c);
 double controller_rate(const struct controller *c);
 /* The end of the hold-off of connections or rate if one is running, else now. */
 int64_t controller_held_until(const struct controller *c, int64_t now);
+/* The next growth: to that level, not before at_ms, and after so many clean answers more. */
+struct controller_step {
+	double to;
+	int64_t at_ms;
+	int64_t messages;
+};
+/* Of the connections, if all are in use meanwhile. */
+void controller_next_connections(const struct controller *c, int64_t now,
+				 struct controller_step *out);
+/* Of the learnt rate, if it is used meanwhile; false: none was learnt. */
+bool controller_next_rate(const struct controller *c, int64_t now, struct controller_step *out);
+/* Messages a second sent lately: over the last seconds, or over a minute where they are few. */
+double controller_sent_rate(const struct controller *c, int64_t now);
 /* When the learnt rate lets the next message go: now or later. */
 int64_t controller_ready_at(const struct controller *c, int64_t now);
 

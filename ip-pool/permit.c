@@ -56,6 +56,13 @@ struct cap lane_connections_cap(struct lane_limits *l, int64_t now)
 	return cap;
 }
 
+struct cap lane_rate_cap(const struct lane_limits *l, int64_t now)
+{
+	if (controller_rate(&l->controller) > 0)
+		return learnt_rate(l, now);
+	return (struct cap){.count = LIMIT_NONE, .until_ms = LIMIT_FOREVER};
+}
+
 int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now)
 {
 	return limiter_caps(&l->limiter, now)->messages_per_connection.count;

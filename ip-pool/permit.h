@@ -71,6 +71,8 @@ void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
 		      const struct provider *provider, int64_t now);
 /* Connections the lane may have now, all own limits considered, and what sets the number. */
 struct cap lane_connections_cap(struct lane_limits *l, int64_t now);
+/* The rate it learnt, in messages a minute; LIMIT_NONE if none. */
+struct cap lane_rate_cap(const struct lane_limits *l, int64_t now);
 /* Messages for one connection at now; LIMIT_NONE = no cap. */
 int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now);
 

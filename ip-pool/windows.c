@@ -155,16 +155,41 @@ static void learn(struct windows *w, enum window window, int64_t now)
 	cap->is_proven = false;
 }
 
+/* It takes more than it did: it has changed, or what failed was but a burst. */
+static bool is_above(const struct window_cap *cap)
+{
+	return cap->count > cap->failed + cap->failed / 10;
+}
+
+static int64_t risen(const struct window_cap *cap)
+{
+	int64_t percent = is_above(cap) ? RISE_ABOVE_PERCENT : RISE_PERCENT;
+	return cap->count + cap->count * percent / 100 + 1;
+}
+
 static void rise(struct window_cap *cap, int64_t now)
 {
-	/* It takes more than it did: it has changed, or what failed was but a burst. */
-	bool is_above = cap->count > cap->failed + cap->failed / 10;
-	int64_t percent = is_above ? RISE_ABOVE_PERCENT : RISE_PERCENT;
-	cap->count += cap->count * percent / 100 + 1;
+	bool was_above = is_above(cap);
+	cap->count = risen(cap);
 	cap->since_ms = now;
 	cap->used_ms = 0;
-	if (is_above)
+	if (was_above)
 		cap->patience = 0;
+}
+
+bool windows_next(const struct windows *w, enum window window, int64_t now, struct window_step *out)
+{
+	const struct window_cap *cap = &w->caps[window];
+	int64_t at_ms = cap->since_ms + (traits[window].rise_ms << cap->patience);
+	int64_t used_up_ms = now + traits[window].lived_ms - cap->used_ms;
+	if (cap->count < 0 || w->is_away)
+		return false;
+	*out = (struct window_step){.from = cap->count,
+				    .to = risen(cap),
+				    .at_ms = at_ms > used_up_ms ? at_ms : used_up_ms};
+	if (out->at_ms < now)
+		out->at_ms = now;
+	return true;
 }
 
 static void look_at(struct windows *w, enum window window, int64_t sent, int64_t now)

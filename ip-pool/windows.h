@@ -71,6 +71,11 @@ struct windows_state {
 	int64_t let_in_ms; /* ago */
 };
 
+/* How a learnt cap rises next: not before at_ms, if it is used up for long enough until then. */
+struct window_step {
+	int64_t from, to, at_ms;
+};
+
 void windows_init(struct windows *w, int64_t now);
 /* The cap of a window in force now; -1 = none. */
 int64_t windows_cap(const struct windows *w, enum window window);
@@ -80,6 +85,10 @@ int64_t windows_message_at(const struct windows *w, int64_t now);
 bool windows_are_away(const struct windows *w);
 /* True while windows_on_answer has something to look at. */
 bool windows_are_learning(const struct windows *w);
+
+/* The next rise of a window's cap; false: none is known, or it is turned away. */
+bool windows_next(const struct windows *w, enum window window, int64_t now,
+		  struct window_step *out);
 
 /* A message is about to be sent; its permit was not used. */
 void windows_on_send(struct windows *w);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The verb limit explain: every number that holds for a lane and where it comes from. */
+#include <string.h>
+
 #include "engine/base/clock.h"
 #include "ip-pool/explain.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/report/why_say.h"
 #include "scheduler/setup/lane_live.h"
@@ -37,6 +40,17 @@ static struct limit_scope scope_of(const struct question *q, enum limit_level le
 
 /* ----------------------------------------------------------------------------------- collecting
  */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
 
 /* A number of one level, as JSON. */
 struct cap_view {
@@ -82,27 +96,61 @@ static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 	buf_done(&says);
 }
 
+static void add_scope(struct question *q, json_t *list, const struct limit_scope *scope)
+{
+	struct caps caps;
+	limit_resolve(&q->snapshot->limits, scope, q->provider ? &q->provider->limits : NULL,
+		      q->snapshot->loaded_ms, &caps);
+	struct cap_view v = {scope, &caps.connections, LIMIT_CONNECTIONS, LIMIT_SECOND};
+	add_cap(q, list, &v);
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		v = (struct cap_view){scope, &caps.new_connections[p], LIMIT_NEW_CONNECTIONS,
+				      (enum limit_period)p};
+		add_cap(q, list, &v);
+	}
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
+		v = (struct cap_view){scope, &caps.messages[p], LIMIT_MESSAGES,
+				      (enum limit_period)p};
+		add_cap(q, list, &v);
+	}
+	v = (struct cap_view){scope, &caps.messages_per_connection, LIMIT_MESSAGES_PER_CONNECTION,
+			      LIMIT_SECOND};
+	add_cap(q, list, &v);
+}
+
 static void add_level(struct question *q, json_t *list, enum limit_level level)
 {
 	struct limit_scope scope = scope_of(q, level);
-	struct caps caps;
-	limit_resolve(&q->snapshot->limits, &scope, q->provider ? &q->provider->limits : NULL,
-		      q->snapshot->loaded_ms, &caps);
-	struct cap_view v = {&scope, &caps.connections, LIMIT_CONNECTIONS, LIMIT_SECOND};
-	add_cap(q, list, &v);
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		v = (struct cap_view){&scope, &caps.new_connections[p], LIMIT_NEW_CONNECTIONS,
-				      (enum limit_period)p};
+	add_scope(q, list, &scope);
+}
+
+static void add_learnt(struct question *q, json_t *list, struct lane_view *view)
+{
+	struct limit_scope lane = scope_of(q, LEVEL_LANE);
+	struct learnt_cap learnt[LANE_LEARNT_MAX];
+	size_t count = lane_view_learnt(view, learnt);
+	for (size_t i = 0; i < count; i++) {
+		struct cap_view v = {&lane, &learnt[i].cap, learnt[i].kind, learnt[i].period};
 		add_cap(q, list, &v);
 	}
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++) {
-		v = (struct cap_view){&scope, &caps.messages[p], LIMIT_MESSAGES,
-				      (enum limit_period)p};
-		add_cap(q, list, &v);
+}
+
+/* Sending domains and campaigns with a limit of their own here, each once. */
+static void add_parties(struct question *q, json_t *list)
+{
+	const struct limit_rules *all = &q->snapshot->limits;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct limit_rule *rule = &all->rules[i];
+		struct limit_scope scope = scope_of(q, limit_rule_level(rule));
+		bool is_first = true;
+		scope.domain = rule->domain;
+		scope.campaign = rule->campaign;
+		for (size_t k = 0; k < i; k++)
+			is_first &= !limit_rule_matches(&all->rules[k], &scope);
+		bool is_party = scope.level == LEVEL_DOMAIN || scope.level == LEVEL_CAMPAIGN;
+		if (is_party && is_first && limit_rule_matches(rule, &scope))
+			add_scope(q, list, &scope);
 	}
-	v = (struct cap_view){&scope, &caps.messages_per_connection, LIMIT_MESSAGES_PER_CONNECTION,
-			      LIMIT_SECOND};
-	add_cap(q, list, &v);
 }
 
 /* A lane that has not sent yet, but whose warm-up was steered, has learnt nothing. */
@@ -170,16 +218,72 @@ static int add_campaigns(struct cli *cli, struct question *q, struct err *err)
 	return 0;
 }
 
+static json_t *caps_json(struct question *q, struct lane_view *view)
+{
+	json_t *caps = json_array();
+	add_level(q, caps, LEVEL_LANE);
+	add_learnt(q, caps, view);
+	add_level(q, caps, LEVEL_SOURCE);
+	add_level(q, caps, LEVEL_PROVIDER);
+	add_parties(q, caps);
+	add_level(q, caps, LEVEL_NODE);
+	return caps;
+}
+
+static bool is_same(const json_t *a, const json_t *b, const char *key)
+{
+	const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
+	bool has_x = x != NULL && !json_is_null(x), has_y = y != NULL && !json_is_null(y);
+	return has_x == has_y && (!has_x || json_equal(x, y));
+}
+
+/* A back-off that is over is learnt. */
+static bool is_same_origin(const json_t *a, const json_t *b)
+{
+	static const char learnt[] = "learnt", backoff[] = "back-off";
+	const char *x = text_of(a, "origin"), *y = text_of(b, "origin");
+	return strcmp(strcmp(x, backoff) == 0 ? learnt : x, strcmp(y, backoff) == 0 ? learnt : y) ==
+	       0;
+}
+
+/* The cap that a node says binds its lane; what it learnt meanwhile may be another number. */
+static void mark_binding(json_t *caps, const json_t *binds)
+{
+	size_t i;
+	json_t *cap;
+	json_array_foreach(caps, i, cap)
+	{
+		bool is_it = binds != NULL && is_same(cap, binds, "level") &&
+			     is_same(cap, binds, "kind") && is_same(cap, binds, "per") &&
+			     is_same(cap, binds, "limit_id") && is_same_origin(cap, binds);
+		json_object_set_new(cap, "binds", json_boolean(is_it));
+	}
+}
+
+/* What the node says of now, else what follows from what was saved. */
+static void add_outlook(struct question *q, struct lane_view *view)
+{
+	json_t *lane = json_object_get(json_object_get(q->answer, "live"), "lane");
+	json_t *binds = json_object_get(lane, "binds"), *next = json_object_get(lane, "next");
+	int64_t now_us = json_integer_value(json_object_get(q->answer, "now_at"));
+	mark_binding(json_object_get(q->answer, "caps"), binds);
+	json_object_set(q->answer, "binds", binds ? binds : json_null());
+	json_object_set(q->answer, "sent_per_s", json_object_get(lane, "sent_per_s"));
+	if (next != NULL)
+		json_object_set(q->answer, "next", next);
+	else
+		json_object_set_new(q->answer, "next", lane_view_next(view, now_us));
+}
+
 static int collect(struct cli *cli, struct question *q, struct err *err)
 {
 	must(q->source != NULL);
 	const struct lane_record *lane = ip_pool_lane(q->snapshot, q->source->id, q->target);
-	json_t *caps = json_array();
+	struct limit_scope scope = scope_of(q, LEVEL_LANE);
+	struct lane_view view;
 	json_t *live = NULL;
-	add_level(q, caps, LEVEL_LANE);
-	add_level(q, caps, LEVEL_SOURCE);
-	add_level(q, caps, LEVEL_PROVIDER);
-	add_level(q, caps, LEVEL_NODE);
+	lane_view_init(&view, q->snapshot, &scope);
+	json_t *caps = caps_json(q, &view);
 	q->answer = json_pack(
 		"{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "source", json_of_str(q->source->name),
 		"target", json_of_str(q->target), "tail", q->provider == NULL, "source_state",
@@ -192,31 +296,25 @@ static int collect(struct cli *cli, struct question *q, struct err *err)
 	if (lane_shares_read(cli->db, q->target, &shares, err) != 0)
 		return -1;
 	json_object_set_new(q->answer, "shares", shares);
-	return add_campaigns(cli, q, err);
+	if (add_campaigns(cli, q, err) != 0)
+		return -1;
+	add_outlook(q, &view);
+	return 0;
 }
 
 /* -------------------------------------------------------------------------------------- printing
  */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
 static void print_caps(struct cli *cli, const json_t *caps)
 {
 	struct table t;
-	table_init(&t, "applies to|limit|set by|because");
+	table_init(&t, "applies to|limit|now|set by|because");
 	for (size_t i = 0; i < json_array_size(caps); i++) {
 		const json_t *cap = json_array_get(caps, i);
 		table_str(&t, str_from(text_of(cap, "scope")));
 		table_str(&t, str_from(text_of(cap, "says")));
+		table_str_or_dash(&t, json_is_true(json_object_get(cap, "binds")) ? STR("binds")
+										  : STR(""));
 		table_str_or_dash(&t, str_from(text_of(cap, "set_by")));
 		table_str_or_dash(&t, str_from(text_of(cap, "because")));
 	}
@@ -281,9 +379,55 @@ static void print_live(struct cli *cli, const json_t *live)
 		   text_of(live, "node"), number_of(live, "age_ms") / 1000,
 		   number_of(lane, "sessions"), number_of(lane, "allowed"),
 		   number_of(lane, "queued"));
-	if (text_of(lane, "waits")[0] != '\0')
+	/* What binds it says the same, unless its host takes no connection. */
+	bool is_said =
+		json_object_get(lane, "binds") != NULL && json_object_get(lane, "refused") == NULL;
+	if (text_of(lane, "waits")[0] != '\0' && !is_said)
 		cli_printf(cli, "; %s", text_of(lane, "waits"));
 	cli_printf(cli, "\n");
+}
+
+/* How much goes, what binds it, and what changes next; none of it for a lane that never sent. */
+static void print_outlook(struct cli *cli, const struct question *q)
+{
+	const json_t *sent = json_object_get(q->answer, "sent_per_s");
+	const json_t *binds = json_object_get(q->answer, "binds");
+	int64_t now_us = number_of(q->answer, "now_at");
+	char at[TIME_TEXT_MAX];
+	size_t i;
+	json_t *change;
+	if (json_is_number(sent))
+		cli_printf(cli, "sends %.1f messages/s", json_number_value(sent));
+	if (json_is_number(sent))
+		cli_printf(cli, "%s%s\n", json_is_null(binds) ? "; no limit binds it" : "; binds: ",
+			   text_of(binds, "says"));
+	json_array_foreach(json_object_get(q->answer, "next"), i, change)
+	{
+		cli_printf(cli, "next: %s", text_of(change, "says"));
+		if (number_of(change, "at") > now_us)
+			cli_printf(cli, " (%s)", time_words(number_of(change, "at"), at));
+		cli_printf(cli, "\n");
+	}
+}
+
+/* What the receiver limits here that is not the lane. */
+static void print_limited(struct cli *cli, const struct question *q)
+{
+	const json_t *lane = json_object_get(json_object_get(q->answer, "live"), "lane");
+	size_t i;
+	json_t *party;
+	json_array_foreach(json_object_get(lane, "limited"), i, party)
+	{
+		bool is_campaign = strcmp(text_of(party, "level"), "campaign") == 0;
+		cli_printf(cli, "limited here: %s %s, ", is_campaign ? "campaign" : "domain",
+			   text_of(party, "name"));
+		if (number_of(party, "value") == 0)
+			cli_printf(cli, "nothing is sent (%s)\n", text_of(party, "origin"));
+		else
+			cli_printf(cli, "%.2f messages/s (%s)\n",
+				   json_number_value(json_object_get(party, "per_s")),
+				   text_of(party, "origin"));
+	}
 }
 
 /* Limits of campaigns that keep their mail on this lane back. */
@@ -315,6 +459,8 @@ static int print_answer(struct cli *cli, const struct question *q)
 		   source_state_name(q->source->state));
 	print_pause(cli, json_object_get(q->answer, "paused"));
 	print_live(cli, json_object_get(q->answer, "live"));
+	print_outlook(cli, q);
+	print_limited(cli, q);
 	print_campaigns(cli, q);
 	print_shares(cli, json_object_get(q->answer, "shares"));
 	print_learnt(cli, json_object_get(q->answer, "learnt"),

@@ -352,6 +352,11 @@ void worker_append_parties(const struct worker_queue *q, struct buf *out);
 /* Objects of the campaigns that wait for their party here, after those in out. */
 void worker_append_party_waits(struct worker_queue *q, struct buf *out);
 
+/* ---- worker_outlook.c */
+/* Keys of a lane's object: what it sends, what binds it, and what changes next; of lanes of the
+ * tail only while they have mail. */
+void worker_append_outlook(struct lane *lane, struct buf *out);
+
 /* ---- worker_waits.c */
 /* A message over this path has to wait: kept if the limit is one of the campaign. */
 void worker_note_campaign_wait(struct worker *w, const struct permit_path *path,

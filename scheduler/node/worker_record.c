@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ip-pool/explain.h"
+#include "ip-pool/outlook.h"
 #include "scheduler/node/worker_private.h"
 
 #define LANES_JSON_MAX (1u << 20)
@@ -85,7 +86,8 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 	if (lane->wait_until_ms <= now || (!has_mail && lane->wait.cap.origin == ORIGIN_SLICE))
 		return;
 	buf_init(&sentence, 512);
-	explain_wait(&lane->wait, &lane->limits.limiter.scope, now, &sentence);
+	struct permit_path path = worker_path(lane, NULL);
+	explain_wait(&lane->wait, path_scope(&path, lane->wait.level), now, &sentence);
 	buf_append_char(out, ',');
 	append_json_str(out, "waits", buf_str(&sentence));
 	if (lane->wait_until_ms != LIMITER_ON_EVENT)
@@ -119,6 +121,7 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 	if (about != 0)
 		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(about));
 	worker_append_parties(q, out);
+	worker_append_outlook(lane, out);
 	if (!worker_append_refused(lane, out))
 		append_wait(out, lane, now);
 	buf_append_char(out, '}');

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """limit, pause, resume, warmup: what operators say while mail is flowing."""
 
+import re
+
 import pytest
 
 
@@ -205,7 +207,15 @@ def test_explain_says_where_each_number_comes_from(mx1, database):
     assert told["paused"]["who"] == "tester" and told["learnt"] is None
     assert told["warmup"] == {"step": 0, "steps": 2, "budget_a_day": 50, "held": False}
     assert told["live"]["node"] == "n1" and told["live"]["lane"]["queued"] == 17
+    changes = {change["what"]: change for change in told["next"]}
+    assert changes["limit"]["limit_id"] == caps["source", "rate", "s"]["limit_id"]
+    assert changes["limit"]["at"].endswith("Z")
+    assert (changes["warm-up"]["from"], changes["warm-up"]["to"]) == (50, 100)
+    assert caps["lane", "rate", "day"]["origin"] == "warm-up"
     text = mx1("limit", "explain", "mx1/qq").out
+    ends = r"next: 50 messages/s by operator \(limit \d+\) ends in (120 min|2 h 0 min) \(20"
+    assert re.search(ends, text)
+    assert re.search(r"next: the warm-up's budget 50 a day → 100 a day in \d+ h .* \(20", text)
     for words in (
         "5 connections by operator (limit ",
         "by the provider's profile",

@@ -35,6 +35,32 @@ def test_a_limit_of_the_campaign_is_named(mailing):
     mailing.wait(lambda: not mailing.edm("top", "--json").json["waiting"], "it waits no more")
 
 
+def test_what_binds_a_lane_and_what_changes_next(mailing):
+    mailing.provider("big", initial=2, connections=3)
+    mailing.source("s1")
+    mailing.limit(source="s1", rate=(4, "min"))
+    mailing.edm("limit", "set", "--domain", "news.test", "--provider", "big", "rate=500/h")
+    campaign = mailing.campaign("c", {"big": 50})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.accepted(1)
+    says(mailing, "limit", "explain", "s1/big", "; binds: waits ")
+    told = mailing.edm("limit", "explain", "s1/big", "--json").json
+    assert told["binds"]["level"] == "source" and told["binds"]["limit_id"] == 1
+    assert "source s1 has its 4 messages/min by operator (limit 1)" in told["binds"]["says"]
+    (binding,) = [cap for cap in told["caps"] if cap["binds"]]
+    assert (binding["level"], binding["count"], binding["per"]) == ("source", 4, "min")
+    changes = {change["what"]: change for change in told["next"]}
+    assert changes["refill"]["level"] == "source" and changes["refill"]["at"].endswith("Z")
+    assert (changes["connections"]["from"], changes["connections"]["to"]) == (2, 3)
+    assert changes["connections"]["messages"] >= 1
+    assert told["sent_per_s"] >= 0
+    domain = [cap for cap in told["caps"] if cap["level"] == "domain"]
+    assert [(cap["scope"], cap["count"]) for cap in domain] == [("news.test at big", 500)]
+    text = mailing.edm("limit", "explain", "s1/big").out
+    assert "next: connections 2 → 3 after " in text and "next: the next message goes" in text
+
+
 def test_a_host_that_takes_no_connection_is_named(mailing):
     mailing.provider("dead", listens=False)
     mailing.source("s1")
