@@ -337,6 +337,16 @@ bool controller_cut_connections(struct controller *c, int64_t begun_ms, int64_t 
 	return true;
 }
 
+enum rate_refusal controller_look_at_refusal(const struct controller *c, int64_t begun_ms,
+					     int64_t now)
+{
+	const struct control *k = &c->rate;
+	if (k->level <= 0 || k->cut_ms == NEVER || begun_ms < k->cut_ms + DESCENT_MS)
+		return REFUSAL_OF_CUT;
+	bool is_below = k->ceiling > 0 && k->level < near_ceiling * ceiling_at(k, now);
+	return is_below || is_held(k, now) ? REFUSAL_IN_VAIN : REFUSAL_OF_STEP;
+}
+
 bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now)
 {
 	struct control *k = &c->rate;

@@ -98,6 +98,14 @@ void controller_on_answer(struct controller *c, bool is_clean, int64_t now);
  * (the message's MAIL); open: connections open then, the refused one included. Returns true if it
  * was a cut, false if it belongs to an epoch already punished.
  */
+/* What a rate refusal says of the last cut; to be asked before it is told. */
+enum rate_refusal {
+	REFUSAL_OF_CUT,	 /* nothing: it belongs to it, follows at once, or is the first */
+	REFUSAL_OF_STEP, /* it was right: only since it grew again there is one more */
+	REFUSAL_IN_VAIN	 /* it changed nothing: it has not grown since, or stands well below */
+};
+enum rate_refusal controller_look_at_refusal(const struct controller *c, int64_t begun_ms,
+					     int64_t now);
 bool controller_cut_connections(struct controller *c, int64_t begun_ms, int64_t open, int64_t now);
 bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now);
 /* Takes cuts of the rate back: it stands as it did before, unless it is less limited now. */

@@ -38,7 +38,7 @@ static void add(struct outlook *o, struct next_change change)
 static void add_growth(struct outlook *o, struct lane_limits *l)
 {
 	struct controller_step step;
-	struct cap cap = l->limiter.caps.connections;
+	struct cap cap = limiter_caps(&l->limiter, o->now)->connections;
 	double from = (double)controller_connections(&l->controller);
 	controller_next_connections(&l->controller, o->now, &step);
 	if (cap.count == LIMIT_NONE || cap.count > (int64_t)from) {
@@ -111,10 +111,11 @@ static void add_lane(struct outlook *o, struct lane_limits *l)
 /* ------------------------------------------------------------------------------------ all levels
  */
 
-static void add_limits(struct outlook *o, const struct limiter *l)
+static void add_limits(struct outlook *o, struct limiter *l)
 {
+	const struct caps *caps = limiter_caps(l, o->now);
 	for (int m = 0; m < LIMIT_METER_COUNT; m++) {
-		const struct cap *cap = caps_of_meter(&l->caps, m);
+		const struct cap *cap = caps_of_meter(caps, m);
 		if (cap->count == LIMIT_NONE || cap->until_ms == LIMIT_FOREVER)
 			continue;
 		add(o, (struct next_change){.kind = CHANGE_LIMIT,

@@ -14,7 +14,14 @@
 #define ALL_BUT 0.9	     /* of what was throttled must be the guilty ones' */
 #define CHANCE 0.0078125     /* 1 in 128: eight of eight at one of two sources */
 #define CHANCE_OF_OTHER 16.0 /* one that is somebody else's makes it so much likelier */
-#define LOOKED_AT_MOST 2000  /* throttled ones the chance is reckoned of */
+#define IN_VAIN 4.0	     /* cuts that changed nothing */
+#define IN_VAIN_PART 0.75    /* of the cuts must be */
+#define SHARE_OF 50.0	     /* answers, about, that the share is of */
+#define SHARE_TIMES 3.0	     /* it may rise by while it does not follow the rate … */
+#define SHARE_LEAST 0.1	     /* … or to this */
+#define STEADY_MS INT64_C(3600000)
+#define DOUBTED_MS INT64_C(1800000)
+#define LOOKED_AT_MOST 2000 /* throttled ones the chance is reckoned of */
 
 void scope_watch_init(struct scope_watch *w, int64_t now)
 {
@@ -37,6 +44,8 @@ static void fade(struct scope_watch *w, int64_t now)
 		w->count = kept;
 		w->again /= 2;
 		w->again_throttled /= 2;
+		w->steps /= 2;
+		w->in_vain /= 2;
 		w->faded_ms = w->count > 0 ? w->faded_ms + HALF_MS : now;
 	}
 }
@@ -84,9 +93,45 @@ static void note_person(struct scope_watch *w, const struct scope_event *e, int6
 	}
 }
 
+/* Believed to be the same at any rate: is it? */
+static void check_steady(struct scope_watch *w, const struct scope_event *e, int64_t now)
+{
+	double most = SHARE_TIMES * w->steady_share;
+	if (!e->is_again)
+		w->share += ((e->is_throttled ? 1.0 : 0.0) - w->share) / SHARE_OF;
+	if (w->steady_share <= 0)
+		return;
+	if (w->share > (most > SHARE_LEAST ? most : SHARE_LEAST)) {
+		w->doubted_until_ms = now + DOUBTED_MS;
+		w->steady_share = w->in_vain = 0;
+	} else if (e->is_throttled) {
+		w->steady_until_ms = now + STEADY_MS;
+	} else if (now > w->steady_until_ms) {
+		w->steady_share = 0;
+	}
+}
+
+void scope_watch_note_cut(struct scope_watch *w, bool was_in_vain, int64_t now)
+{
+	double throttled = 0, answers = 0;
+	fade(w, now);
+	w->steps += !was_in_vain;
+	w->in_vain += was_in_vain;
+	if (now < w->doubted_until_ms || w->in_vain < IN_VAIN ||
+	    w->in_vain < IN_VAIN_PART * (w->in_vain + w->steps))
+		return;
+	for (size_t i = 0; i < w->count; i++) {
+		answers += w->cells[i].answers;
+		throttled += w->cells[i].throttled;
+	}
+	w->steady_share = answers > 0 ? throttled / answers : 0;
+	w->steady_until_ms = now + STEADY_MS;
+}
+
 void scope_watch_note(struct scope_watch *w, const struct scope_event *event, int64_t now)
 {
 	fade(w, now);
+	check_steady(w, event, now);
 	struct scope_cell *cell = cell_of(w, event);
 	cell->answers += 1;
 	cell->throttled += event->is_throttled;
@@ -266,15 +311,9 @@ static bool has_several(const struct scope_watch *w, enum dimension by)
 	return false;
 }
 
-enum outcome_scope scope_watch_tell(const struct scope_watch *w)
+/* Are some of them throttled and others not? Else 0. */
+static enum outcome_scope tell_apart(const struct scope_watch *w)
 {
-	struct scope_cell all = {.answers = 0};
-	for (size_t i = 0; i < w->count; i++) {
-		all.answers += w->cells[i].answers;
-		all.throttled += w->cells[i].throttled;
-	}
-	if (all.throttled < FEW_THROTTLED)
-		return 0;
 	bool by_source = separates(w, BY_SOURCE);
 	/* Domains are fewer than campaigns, so it shows there first. */
 	bool by_sender = separates(w, BY_CAMPAIGN) || separates(w, BY_DOMAIN);
@@ -282,6 +321,21 @@ enum outcome_scope scope_watch_tell(const struct scope_watch *w)
 		return SCOPE_SOURCE;
 	if (by_sender)
 		return is_about_domains(w) ? SCOPE_DOMAIN : SCOPE_CAMPAIGN;
+	return 0;
+}
+
+enum outcome_scope scope_watch_tell(const struct scope_watch *w)
+{
+	struct scope_cell all = {.answers = 0};
+	for (size_t i = 0; i < w->count; i++) {
+		all.answers += w->cells[i].answers;
+		all.throttled += w->cells[i].throttled;
+	}
+	enum outcome_scope about = tell_apart(w);
+	if (about != 0)
+		return about;
+	if (w->steady_share > 0)
+		return SCOPE_RECIPIENT;
 	if (all.throttled < FEW)
 		return 0;
 	if (is_about_people(w, &all))

@@ -9,6 +9,10 @@
  * 5 min), in cells of source, sending domain and campaign. Of people who were throttled it is kept
  * what became of their next try: who is refused again while others pass is limited himself.
  *
+ * Refusals that go on at any rate, of a few while the others pass, are about people (or messages)
+ * one by one, too, long before those come again: a rate that was cut in vain several times tells,
+ * and is believed until the share of the refused rises with the rate.
+ *
  * It is told when chance is no explanation: had all answers been throttled alike, hardly ever would
  * so many have hit these alone. So few are enough when they are of a source that sends little.
  *
@@ -32,6 +36,7 @@ struct scope_event {
 	int32_t domain, campaign;
 	uint64_t recipient;
 	bool is_throttled;
+	bool is_again; /* he was throttled the last time, too: that says nothing of the others */
 };
 
 struct scope_cell {
@@ -51,11 +56,18 @@ struct scope_watch {
 	size_t count;
 	struct scope_person people[SCOPE_PEOPLE]; /* by hash; who is there first stays */
 	double again, again_throttled;		  /* their next tries, fading */
-	int64_t faded_ms;			  /* when all was last made to fade */
+	double steps, in_vain;	  /* cuts of rates, by what the next refusal said of them; fading */
+	double share;		  /* of the throttled in the last answers */
+	double steady_share;	  /* what it was when it did not follow the rate; 0 = it does */
+	int64_t steady_until_ms;  /* believed until then, or while there are some */
+	int64_t doubted_until_ms; /* it was believed, and wrong */
+	int64_t faded_ms;	  /* when all was last made to fade */
 };
 
 void scope_watch_init(struct scope_watch *w, int64_t now);
 void scope_watch_note(struct scope_watch *w, const struct scope_event *event, int64_t now);
+/* The next refusal after a cut came: was the cut in vain, while most others passed? */
+void scope_watch_note_cut(struct scope_watch *w, bool was_in_vain, int64_t now);
 /*
  * SCOPE_SOURCE, SCOPE_DOMAIN, SCOPE_CAMPAIGN, SCOPE_RECIPIENT, or SCOPE_SITE: everybody alike. 0
  * while it cannot be told: too few were throttled, or there is nobody to compare with. Of a domain

@@ -54,6 +54,8 @@ enum recipient_state { RECIPIENT_STATES(X) };
 /* How often in a row the receiver limited this very person, at most 7. */
 #define RETRY_BUSY_SHIFT 1
 #define RETRY_BUSY_MAX 7
+/* The last try was throttled, whoever it was about. */
+#define RETRY_THROTTLED 16
 
 /* A node's lease, how often it is renewed, and how long before its end the node stops (settings
  * ledger.lease_ms, .beat_ms, .margin_ms). */

@@ -114,10 +114,13 @@ static int16_t next_flags(const struct settle_facts *f)
 {
 	const int16_t all = RETRY_BUSY_MAX << RETRY_BUSY_SHIFT;
 	int count = busy_count(f->person->flags);
+	int flags = f->person->flags & ~RETRY_THROTTLED;
+	if (f->outcome->verdict.klass == OUTCOME_THROTTLED)
+		flags |= RETRY_THROTTLED;
 	if (!is_busy(&f->outcome->verdict))
-		return f->person->flags;
+		return (int16_t)flags;
 	count += count < RETRY_BUSY_MAX;
-	return (int16_t)((f->person->flags & ~all) | count << RETRY_BUSY_SHIFT);
+	return (int16_t)((flags & ~all) | count << RETRY_BUSY_SHIFT);
 }
 
 static void fill_retry(const struct settle_policy *policy, const struct settle_facts *f,

@@ -140,6 +140,22 @@ static enum outcome_scope known_culprit(const struct permit_path *path, int64_t 
 	return 0;
 }
 
+/* So many pass between two refusals that are not about how much is sent. */
+#define PASSES_LEAST 4
+
+/* Whether cutting the rate helps, where nobody is known whom it would be about. */
+static void look_at_cut(struct lane *lane, const struct lane_slot *slot, int64_t now)
+{
+	struct scope_watch *watch = lane->queue->watch;
+	enum rate_refusal refusal =
+		controller_look_at_refusal(&lane->limits.controller, slot->permit.at_ms, now);
+	if (refusal == REFUSAL_OF_STEP ||
+	    (refusal == REFUSAL_IN_VAIN && lane->passes < PASSES_LEAST))
+		scope_watch_note_cut(watch, false, now);
+	else if (refusal == REFUSAL_IN_VAIN)
+		scope_watch_note_cut(watch, true, now);
+}
+
 static void aim(struct lane *lane, const struct lane_slot *slot, const struct scope_event *event,
 		struct verdict *verdict)
 {
@@ -151,6 +167,8 @@ static void aim(struct lane *lane, const struct lane_slot *slot, const struct sc
 		about = SCOPE_SOURCE;
 	else if (about == 0)
 		about = known_culprit(&slot->path, now);
+	if (about == 0 || about == SCOPE_SITE)
+		look_at_cut(lane, slot, now);
 	if (about == 0)
 		lane_doubt(&lane->limits);
 	if (about != 0 && about != SCOPE_SITE)
@@ -175,11 +193,13 @@ void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outco
 	struct worker_queue *q = lane->queue;
 	const struct work_job *job = slot->job;
 	int64_t now = loop_now_ms(q->worker->loop);
+	int16_t flags = job->lease->people[job->position].flags;
 	struct scope_event event = {.source = lane->source->id,
 				    .domain = (int32_t)hash_str(job->campaign->from_domain),
 				    .campaign = job->campaign->id,
 				    .recipient = job->rid,
-				    .is_throttled = outcome->verdict.klass == OUTCOME_THROTTLED};
+				    .is_throttled = outcome->verdict.klass == OUTCOME_THROTTLED,
+				    .is_again = (flags & RETRY_THROTTLED) != 0};
 	if (outcome->words != OUTCOME_WORDS_REMOTE || (q->watch == NULL && !event.is_throttled))
 		return;
 	if (q->watch == NULL) {
@@ -188,11 +208,14 @@ void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outco
 		q->worker->limits_round++;
 	}
 	scope_watch_note(q->watch, &event, now);
-	if (!event.is_throttled)
+	if (!event.is_throttled) {
+		lane->passes++;
 		return;
+	}
 	join_parties(q, slot, now);
 	if (is_vague(outcome))
 		aim(lane, slot, &event, &outcome->verdict);
+	lane->passes = 0;
 }
 
 /* -------------------------------------------------------------------------------------- showing */

@@ -64,6 +64,7 @@ struct lane {
 	int32_t connecting;	  /* connections under way */
 	int32_t connects_new;	  /* connections begun that control was not told of … */
 	int32_t connects_told;	  /* … or was, and they may not be in the database yet */
+	uint64_t passes;	  /* answers since the last that throttled */
 	struct list retired;	  /* worker_queue.retired, or nowhere */
 	struct limiter_wait wait; /* what it last had to wait for */
 	int64_t wait_until_ms;	  /* … and until when; in the past = it was going */

@@ -169,6 +169,31 @@ static void play_recipients(uint64_t seed, struct bars *out)
 	world_close(&s.w);
 }
 
+/* The reply says that we are too fast, and is about some recipients: that a rate is cut in vain
+ * tells long before they come again, and when they come, all at once, it is still known. */
+static void play_vague_recipients(uint64_t seed, struct bars *out)
+{
+	const struct cast limited = {TOO_FAST, BY_RECIPIENT,  BUSY_ONE_IN, 1.0 / 7200,
+				     2,	       ALL_CAMPAIGNS, false};
+	const struct cast free_of = {TOO_FAST, BY_RECIPIENT, 0, 0, 2, ALL_CAMPAIGNS, false};
+	struct take without = play_cast(seed, &free_of), soon = {.accepted = 0},
+		    later = {.accepted = 0};
+	struct stage s;
+	set_stage(&s, seed, &limited, PLENTY);
+	world_run(&s.w, LEARN);
+	look(&s, &soon, -1);
+	world_run(&s.w, MEASURE);
+	look(&s, &soon, 1);
+	look(&s, &later, -1);
+	world_run(&s.w, 2 * MEASURE);
+	look(&s, &later, 1);
+	world_close(&s.w);
+	bar_note(out, "vague recipients: the others, of what they get",
+		 share((double)soon.accepted, (double)without.accepted), 0.9, 1.1);
+	bar_note(out, "vague recipients: when they come again",
+		 share((double)later.accepted / 2, (double)without.accepted), 0.9, 1.1);
+}
+
 void play_aim(uint64_t seed, struct bars *out)
 {
 	static const struct about domain = {BY_DOMAIN,
@@ -207,4 +232,5 @@ void play_aim(uint64_t seed, struct bars *out)
 	play_about(seed, rate, &again, out);
 	play_about(seed, rate, &named, out);
 	play_recipients(seed, out);
+	play_vague_recipients(seed, out);
 }

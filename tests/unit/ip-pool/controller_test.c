@@ -292,6 +292,63 @@ static void without_signals_it_grows_to_the_cap(void **state)
 	assert_int_equal(s.receiver.highest_connections, LIMIT_DEFAULT_CONNECTIONS);
 }
 
+/* The receiver takes what is sent from now on, as much as is allowed. */
+static int64_t send_clean(struct controller *c, int64_t now, int64_t ms)
+{
+	for (int64_t end = now + ms; now < end; now++) {
+		if (controller_ready_at(c, now) > now)
+			continue;
+		controller_on_send(c, 1, now);
+		controller_on_answer(c, true, now);
+	}
+	return now;
+}
+
+/* Once it goes well near what failed, that says less and less: from 90 % of it to well beyond in
+ * four minutes, hold-off included, yet not at once. */
+static void a_ceiling_is_passed_when_it_is_gone(void **state)
+{
+	(void)state;
+	struct controller c;
+	int64_t now = 5000000;
+	controller_init(&c, 4, now);
+	c.rate.level = c.rate.ceiling = 20;
+	c.rate.ceiling_ms = now;
+	now = send_clean(&c, now, 20000);
+	double failed = controller_rate(&c);
+	assert_true(controller_cut_rate(&c, now, now + 1));
+	double cut = controller_rate(&c);
+	now = send_clean(&c, now + 1, 60000);
+	assert_true(controller_rate(&c) < 1.02 * cut);
+	now = send_clean(&c, now, 60000);
+	assert_true(controller_rate(&c) < failed);
+	(void)send_clean(&c, now, 120000);
+	assert_true(controller_rate(&c) > 1.05 * failed);
+}
+
+static void a_refusal_tells_whether_the_cut_helped(void **state)
+{
+	(void)state;
+	struct controller c;
+	int64_t now = 5000000;
+	controller_init(&c, 4, now);
+	c.rate.level = c.rate.ceiling = 20;
+	c.rate.ceiling_ms = now;
+	assert_int_equal(controller_look_at_refusal(&c, now, now + 1), REFUSAL_OF_CUT);
+	now = send_clean(&c, now, 20000);
+	assert_true(controller_cut_rate(&c, now, now + 1));
+	int64_t cut = now + 1;
+	now = send_clean(&c, cut, 5000);
+	assert_int_equal(controller_look_at_refusal(&c, now, now), REFUSAL_OF_CUT);
+	now = send_clean(&c, now, 10000);
+	assert_int_equal(controller_look_at_refusal(&c, cut, now), REFUSAL_OF_CUT);
+	assert_int_equal(controller_look_at_refusal(&c, now, now), REFUSAL_IN_VAIN);
+	now = send_clean(&c, now, 80000);
+	assert_int_equal(controller_look_at_refusal(&c, now, now), REFUSAL_OF_STEP);
+	c.rate.level /= 2;
+	assert_int_equal(controller_look_at_refusal(&c, now, now), REFUSAL_IN_VAIN);
+}
+
 static void what_was_learnt_survives(void **state)
 {
 	(void)state;
@@ -319,6 +376,8 @@ int main(void)
 		cmocka_unit_test(one_epoch_is_cut_once),
 		cmocka_unit_test(caps_of_people_win),
 		cmocka_unit_test(without_signals_it_grows_to_the_cap),
+		cmocka_unit_test(a_ceiling_is_passed_when_it_is_gone),
+		cmocka_unit_test(a_refusal_tells_whether_the_cut_helped),
 		cmocka_unit_test(what_was_learnt_survives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,71 @@ static void those_it_is_about_are_blamed(void **state)
 	assert_false(scope_watch_blames(&w, SCOPE_CAMPAIGN, &other));
 }
 
+/* n answers, of which so many in a hundred are throttled, to one source and campaign. */
+static int64_t answers(struct scope_watch *w, int n, int percent, int64_t now)
+{
+	static uint64_t person;
+	for (int i = 0; i < n; i++, now += 20) {
+		struct scope_event e = {.source = 1,
+					.domain = 1,
+					.campaign = 1,
+					.recipient = ++person,
+					.is_throttled = i % 100 * percent % 100 < percent};
+		scope_watch_note(w, &e, now);
+	}
+	return now;
+}
+
+/* With nobody to compare: cutting the rate changes nothing, so it is not about the rate, until
+ * more are refused when more is sent. */
+static void what_no_cut_helps_against_is_about_people(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	int64_t now = answers(&w, 200, 2, NOW);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(scope_watch_tell(&w), 0);
+		scope_watch_note_cut(&w, true, now);
+	}
+	assert_int_equal(scope_watch_tell(&w), SCOPE_RECIPIENT);
+	now = answers(&w, 2000, 3, now);
+	assert_int_equal(scope_watch_tell(&w), SCOPE_RECIPIENT);
+	/* Those who were refused come again, one after the other. */
+	for (int i = 0; i < 100; i++, now++) {
+		struct scope_event again = {.source = 1,
+					    .domain = 1,
+					    .campaign = 1,
+					    .recipient = 1 + (uint64_t)i,
+					    .is_throttled = true,
+					    .is_again = true};
+		scope_watch_note(&w, &again, now);
+	}
+	assert_int_equal(scope_watch_tell(&w), SCOPE_RECIPIENT);
+	now = answers(&w, 100, 50, now);
+	assert_int_equal(scope_watch_tell(&w), 0);
+	/* Once wrong, it is not believed again so soon. */
+	for (int i = 0; i < 8; i++)
+		scope_watch_note_cut(&w, true, now);
+	assert_int_equal(scope_watch_tell(&w), 0);
+	now += 31 * 60000;
+	now = answers(&w, 200, 2, now);
+	for (int i = 0; i < 8; i++)
+		scope_watch_note_cut(&w, true, now);
+	assert_int_equal(scope_watch_tell(&w), SCOPE_RECIPIENT);
+}
+
+static void cuts_that_help_now_and_then_are_about_the_rate(void **state)
+{
+	(void)state;
+	struct scope_watch w;
+	scope_watch_init(&w, NOW);
+	int64_t now = answers(&w, 200, 2, NOW);
+	for (int i = 0; i < 20; i++, now += 20000)
+		scope_watch_note_cut(&w, i % 2 == 0, now);
+	assert_int_equal(scope_watch_tell(&w), 0);
+}
+
 /* The campaigns that a source carries are not the others': it is the source all the same if what is
  * clean elsewhere is throttled there. */
 static void campaigns_that_lean_to_a_source_do_not_confuse(void **state)
@@ -198,6 +263,8 @@ int main(void)
 		cmocka_unit_test(few_are_enough_of_who_sends_little),
 		cmocka_unit_test(refusals_here_and_there_are_nobodys),
 		cmocka_unit_test(those_it_is_about_are_blamed),
+		cmocka_unit_test(what_no_cut_helps_against_is_about_people),
+		cmocka_unit_test(cuts_that_help_now_and_then_are_about_the_rate),
 		cmocka_unit_test(campaigns_that_lean_to_a_source_do_not_confuse),
 		cmocka_unit_test(what_was_long_ago_is_forgotten),
 	};
