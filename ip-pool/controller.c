@@ -22,6 +22,10 @@
 #define METER_FEW 20
 #define METER_SPAN_MIN_MS 50
 #define DESCENT_MS INT64_C(10000) /* cuts so soon after one another are one descent */
+/* Within that a refusal is no new one if it is of what was begun so soon, or after so many that
+ * were taken: the receiver still counts what was too much. */
+#define ECHO_MS 200
+#define ECHO_PASSES 4
 #define NEVER INT64_MIN
 
 static const double near_ceiling = 0.85;
@@ -308,8 +312,9 @@ static void grow_rate(struct controller *c, int64_t now)
 		k->streak++;
 }
 
-void controller_on_answer(struct controller *c, bool is_clean, int64_t now)
+void controller_on_answer(struct controller *c, bool is_clean, int64_t begun_ms, int64_t now)
 {
+	c->rate.passes += begun_ms > c->rate.cut_ms;
 	meter_count(&c->accepted, now);
 	grow_rate(c, now);
 	if (!is_clean)
@@ -347,10 +352,25 @@ enum rate_refusal controller_look_at_refusal(const struct controller *c, int64_t
 	return is_below || is_held(k, now) ? REFUSAL_IN_VAIN : REFUSAL_OF_STEP;
 }
 
+static bool is_descent(const struct control *k, int64_t now)
+{
+	return k->cut_ms != NEVER && now - k->cut_ms < DESCENT_MS;
+}
+
+/* Does the refusal say no more than the last cut did? It is the last refusal from now on. */
+static bool is_echo(struct control *k, int64_t begun_ms, int64_t now)
+{
+	if (k->cut_ms != NEVER && begun_ms <= k->cut_ms + ECHO_MS)
+		return true;
+	int passes = k->passes;
+	k->passes = 0;
+	return is_descent(k, now) && passes >= ECHO_PASSES;
+}
+
 bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now)
 {
 	struct control *k = &c->rate;
-	if (k->cut_ms != NEVER && begun_ms <= k->cut_ms)
+	if (is_echo(k, begun_ms, now))
 		return false;
 	double sent = meter_rate(&c->sent, now);
 	double failed = k->level > 0 && k->level < sent ? k->level : sent;
@@ -358,9 +378,8 @@ bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now)
 		failed = k->level / 2; /* a quiet moment says little */
 	/* What the receiver took lately is a good level, unless it changed its mind just now. */
 	bool is_probe = was_probe(k, failed, now);
-	bool is_descent = k->cut_ms != NEVER && now - k->cut_ms < DESCENT_MS;
 	double lowest = failed * (is_probe ? probe_cut : rate_cut);
-	double highest = failed * (is_descent ? descent_cut : probe_cut);
+	double highest = failed * (is_descent(k, now) ? descent_cut : probe_cut);
 	double level = meter_rate(&c->accepted, now) * probe_cut;
 	if (level > highest)
 		level = highest;

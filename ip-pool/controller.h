@@ -39,7 +39,8 @@ struct control {
 	int64_t grow_ms;    /* the last growth, or the end of the hold-off */
 	int streak;	    /* rate: growth steps beyond every known ceiling */
 	int near_steps;	    /* rate: those near the ceiling since it was set */
-	bool has_signal;    /* a cut was ever made */
+	int passes;	 /* rate: taken since the last refusal, of what was begun after the cut */
+	bool has_signal; /* a cut was ever made */
 };
 
 struct controller {
@@ -91,12 +92,14 @@ int64_t controller_ready_at(const struct controller *c, int64_t now);
 void controller_on_send(struct controller *c, int64_t open, int64_t now);
 /* A permit taken by controller_on_send was not used. */
 void controller_on_unsent(struct controller *c, int64_t now);
-/* The receiver answered without a rate or connection signal; is_clean: it was a delivery. */
-void controller_on_answer(struct controller *c, bool is_clean, int64_t now);
+/* The receiver answered what was begun then without a rate or connection signal; is_clean: it was a
+ * delivery. */
+void controller_on_answer(struct controller *c, bool is_clean, int64_t begun_ms, int64_t now);
 /*
  * The receiver wants fewer connections (a lower rate). begun_ms: when the connection was begun
  * (the message's MAIL); open: connections open then, the refused one included. Returns true if it
- * was a cut, false if it belongs to an epoch already punished.
+ * was a cut, false if it belongs to an epoch already punished: what was begun before it, and single
+ * refusals right after a cut of a rate, while the receiver still counts what was too much.
  */
 /* What a rate refusal says of the last cut; to be asked before it is told. */
 enum rate_refusal {

@@ -70,13 +70,13 @@ void party_on_unsent(struct party *p, int64_t now)
 	controller_on_unsent(&p->controller, now);
 }
 
-void party_on_end(struct party *p, bool was_answered, int64_t now)
+void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now)
 {
 	must(p->in_flight > 0);
 	p->in_flight--;
 	p->used_ms = now;
 	if (was_answered)
-		controller_on_answer(&p->controller, false, now);
+		controller_on_answer(&p->controller, false, begun_ms, now);
 }
 
 int party_of_verdict(const struct verdict *verdict)

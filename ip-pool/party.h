@@ -45,7 +45,7 @@ bool party_is_blank(const struct party *p, int64_t now);
 void party_on_send(struct party *p, int64_t now);
 void party_on_unsent(struct party *p, int64_t now);
 /* Its outcome is there; was_answered: by the receiver, and not to slow anybody down. */
-void party_on_end(struct party *p, bool was_answered, int64_t now);
+void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now);
 
 /* The one of the two that a refusal is about, or -1: it is not about a party. */
 int party_of_verdict(const struct verdict *verdict);

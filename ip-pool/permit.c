@@ -428,10 +428,11 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);
 	bool was_answered = outcome->words == OUTCOME_WORDS_REMOTE && !is_signal;
 	if (was_answered)
-		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED, now);
+		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED,
+				     permit->at_ms, now);
 	for (int i = 0; i < PARTY_KINDS; i++)
 		if (path->parties[i] != NULL)
-			party_on_end(path->parties[i], was_answered, now);
+			party_on_end(path->parties[i], was_answered, permit->at_ms, now);
 	tell_windows(l, outcome, permit->at_ms, now);
 	return react_to(path, verdict, permit->at_ms, now);
 }

@@ -292,6 +292,33 @@ static void without_signals_it_grows_to_the_cap(void **state)
 	assert_int_equal(s.receiver.highest_connections, LIMIT_DEFAULT_CONNECTIONS);
 }
 
+/* Right after a cut the receiver may still refuse one now and then: that is no new epoch. When it
+ * refuses most it is. */
+static void a_single_refusal_after_a_cut_is_its_echo(void **state)
+{
+	(void)state;
+	struct controller c;
+	int64_t now = 5000000;
+	controller_init(&c, 4, now);
+	for (int i = 0; i < 1000; i++, now += 20) {
+		controller_on_send(&c, 1, now);
+		controller_on_answer(&c, true, now, now + 10);
+	}
+	assert_true(controller_cut_rate(&c, now, now + 1));
+	double cut = controller_rate(&c);
+	for (int i = 1; i <= 5; i++)
+		controller_on_answer(&c, true, now - 50, now + 10); /* begun before */
+	assert_false(controller_cut_rate(&c, now + 200, now + 210));
+	assert_true(controller_cut_rate(&c, now + 205, now + 210));
+	assert_true(controller_rate(&c) < 0.8 * cut);
+	cut = controller_rate(&c);
+	for (int i = 1; i <= 5; i++)
+		controller_on_answer(&c, true, now + 300, now + 320);
+	assert_false(controller_cut_rate(&c, now + 425, now + 430));
+	assert_true(controller_rate(&c) == cut);
+	assert_true(controller_cut_rate(&c, now + 431, now + 435));
+}
+
 /* The receiver takes what is sent from now on, as much as is allowed. */
 static int64_t send_clean(struct controller *c, int64_t now, int64_t ms)
 {
@@ -299,7 +326,7 @@ static int64_t send_clean(struct controller *c, int64_t now, int64_t ms)
 		if (controller_ready_at(c, now) > now)
 			continue;
 		controller_on_send(c, 1, now);
-		controller_on_answer(c, true, now);
+		controller_on_answer(c, true, now, now);
 	}
 	return now;
 }
@@ -376,6 +403,7 @@ int main(void)
 		cmocka_unit_test(one_epoch_is_cut_once),
 		cmocka_unit_test(caps_of_people_win),
 		cmocka_unit_test(without_signals_it_grows_to_the_cap),
+		cmocka_unit_test(a_single_refusal_after_a_cut_is_its_echo),
 		cmocka_unit_test(a_ceiling_is_passed_when_it_is_gone),
 		cmocka_unit_test(a_refusal_tells_whether_the_cut_helped),
 		cmocka_unit_test(what_was_learnt_survives),
