@@ -84,7 +84,7 @@ static void count_mail(void *observer, const struct receiver_mail *mail, int64_t
 static void begin(struct story *s, uint64_t seed)
 {
 	world_open(&s->w, seed);
-	warmup_plan_default(&s->plan, 5000);
+	warmup_plan_default(&s->plan, 2000);
 	(void)world_source(&s->w, NULL);
 	(void)world_source(&s->w, &s->plan);
 	s->daily = world_pick(&s->w, 4000, 6000);
