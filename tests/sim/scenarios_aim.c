@@ -128,16 +128,23 @@ struct about {
 	const char *others, *own, *refused; /* names of the bars */
 };
 
-static void play_about(uint64_t seed, double rate, const struct about *a, struct bars *out)
+/* What those campaigns get when nobody is limited, nor anybody else there. */
+static struct take play_alone(uint64_t seed, unsigned campaigns)
+{
+	const struct cast alone = {TOO_FAST, BY_SOURCE, 0, 0, 2, campaigns, false};
+	return play_cast(seed, &alone);
+}
+
+static void play_about(uint64_t seed, double rate, const struct about *a,
+		       const struct take *without, struct bars *out)
 {
 	unsigned others = ALL_CAMPAIGNS & ~a->limited;
 	const struct cast limited = {a->words, a->scope, 1, rate, 2, ALL_CAMPAIGNS, a->restarts};
-	const struct cast alone = {a->words, a->scope, 0, 0, 2, others, false};
-	struct take with = play_cast(seed, &limited), without = play_cast(seed, &alone);
+	struct take with = play_cast(seed, &limited);
 	double own = (double)of_campaigns(&with, a->limited);
 	double allowed = rate * (double)MEASURE / 1000.0;
 	bar_note(out, a->others,
-		 share((double)of_campaigns(&with, others), (double)of_campaigns(&without, others)),
+		 share((double)of_campaigns(&with, others), (double)of_campaigns(without, others)),
 		 0.9, 1.1);
 	bar_note(out, a->own, share(own, allowed), 0.8, 1.05);
 	bar_note(out, a->refused, share((double)with.refused, own + (double)with.refused), 0, 0.05);
@@ -145,15 +152,14 @@ static void play_about(uint64_t seed, double rate, const struct about *a, struct
 
 /* ----------------------------------------------------------------------------------- recipients */
 
-static void play_recipients(uint64_t seed, struct bars *out)
+static void play_recipients(uint64_t seed, const struct take *without, struct bars *out)
 {
 	static const char busy[] = "450 4.2.1 user is receiving mail too quickly";
 	const struct cast limited = {busy, BY_RECIPIENT,  BUSY_ONE_IN, 1.0 / 7200,
 				     2,	   ALL_CAMPAIGNS, false};
-	const struct cast free_of = {busy, BY_RECIPIENT, 0, 0, 2, ALL_CAMPAIGNS, false};
-	struct take with = play_cast(seed, &limited), without = play_cast(seed, &free_of);
+	struct take with = play_cast(seed, &limited);
 	bar_note(out, "recipients: the others, of what they get",
-		 share((double)with.accepted, (double)without.accepted), 0.9, 1.1);
+		 share((double)with.accepted, (double)without->accepted), 0.9, 1.1);
 	/* Each of them may have one message after nearly two hours. */
 	struct stage s;
 	set_stage(&s, seed, &limited, 2500);
@@ -171,13 +177,11 @@ static void play_recipients(uint64_t seed, struct bars *out)
 
 /* The reply says that we are too fast, and is about some recipients: that a rate is cut in vain
  * tells long before they come again, and when they come, all at once, it is still known. */
-static void play_vague_recipients(uint64_t seed, struct bars *out)
+static void play_vague_recipients(uint64_t seed, const struct take *without, struct bars *out)
 {
 	const struct cast limited = {TOO_FAST, BY_RECIPIENT,  BUSY_ONE_IN, 1.0 / 7200,
 				     2,	       ALL_CAMPAIGNS, false};
-	const struct cast free_of = {TOO_FAST, BY_RECIPIENT, 0, 0, 2, ALL_CAMPAIGNS, false};
-	struct take without = play_cast(seed, &free_of), soon = {.accepted = 0},
-		    later = {.accepted = 0};
+	struct take soon = {.accepted = 0}, later = {.accepted = 0};
 	struct stage s;
 	set_stage(&s, seed, &limited, PLENTY);
 	world_run(&s.w, LEARN);
@@ -189,9 +193,9 @@ static void play_vague_recipients(uint64_t seed, struct bars *out)
 	look(&s, &later, 1);
 	world_close(&s.w);
 	bar_note(out, "vague recipients: the others, of what they get",
-		 share((double)soon.accepted, (double)without.accepted), 0.9, 1.1);
+		 share((double)soon.accepted, (double)without->accepted), 0.9, 1.1);
 	bar_note(out, "vague recipients: when they come again",
-		 share((double)later.accepted / 2, (double)without.accepted), 0.9, 1.1);
+		 share((double)later.accepted / 2, (double)without->accepted), 0.9, 1.1);
 }
 
 void play_aim(uint64_t seed, struct bars *out)
@@ -227,10 +231,13 @@ void play_aim(uint64_t seed, struct bars *out)
 					   "named domain: refused of its tries"};
 	double rate = 1 + (double)(seed * 7 % 40) / 10;
 	play_source(seed, rate, out);
-	play_about(seed, rate, &domain, out);
-	play_about(seed, rate, &campaign, out);
-	play_about(seed, rate, &again, out);
-	play_about(seed, rate, &named, out);
-	play_recipients(seed, out);
-	play_vague_recipients(seed, out);
+	struct take other_domain = play_alone(seed, ALL_CAMPAIGNS & ~domain.limited);
+	struct take other_campaigns = play_alone(seed, ALL_CAMPAIGNS & ~campaign.limited);
+	struct take all = play_alone(seed, ALL_CAMPAIGNS);
+	play_about(seed, rate, &domain, &other_domain, out);
+	play_about(seed, rate, &campaign, &other_campaigns, out);
+	play_about(seed, rate, &again, &other_campaigns, out);
+	play_about(seed, rate, &named, &other_domain, out);
+	play_recipients(seed, &all, out);
+	play_vague_recipients(seed, &all, out);
 }
