@@ -62,7 +62,8 @@ void worker_append_outlook(struct lane *lane, struct buf *out)
 	struct worker_queue *q = lane->queue;
 	int64_t now = loop_now_ms(q->worker->loop);
 	struct next_change changes[OUTLOOK_MAX];
-	if (q->provider.len == 0 && provider_queue_total(&q->jobs) == 0)
+	/* Lanes are many, and of one that does nothing what was saved tells as much. */
+	if (lane->sessions == 0 && provider_queue_total(&q->jobs) == 0)
 		return;
 	struct permit_path path = worker_path(lane, NULL);
 	buf_appendf(out, ",\"sent_per_s\":%.2f",

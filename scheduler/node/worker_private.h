@@ -354,8 +354,8 @@ void worker_append_parties(const struct worker_queue *q, struct buf *out);
 void worker_append_party_waits(struct worker_queue *q, struct buf *out);
 
 /* ---- worker_outlook.c */
-/* Keys of a lane's object: what it sends, what binds it, and what changes next; of lanes of the
- * tail only while they have mail. */
+/* Keys of a lane's object: what it sends, what binds it, and what changes next; while it has a
+ * connection or its queue mail. */
 void worker_append_outlook(struct lane *lane, struct buf *out);
 
 /* ---- worker_waits.c */

@@ -7,7 +7,7 @@
 #include "ip-pool/outlook.h"
 #include "scheduler/node/worker_private.h"
 
-#define LANES_JSON_MAX (1u << 20)
+#define LANES_JSON_MAX (2u << 20)
 #define WAITING_JSON_MAX (64u << 10)
 
 static struct journal_key key_of(const struct work_job *job)
