@@ -133,18 +133,29 @@ static enum token classify_word(struct str word, const struct shape *shape)
 	return is_time(word, shape) ? TOKEN_TIME : TOKEN_NONE;
 }
 
+/* Short, and no word of any language; numbers stay: some are a name's part (RFC 5322). */
+static const char *const mask_text[] = {
+	[TOKEN_NONE] = NULL,  [TOKEN_URL] = "{u}",  [TOKEN_ADDRESS] = "{@}", [TOKEN_IP] = "{i}",
+	[TOKEN_HOST] = "{h}", [TOKEN_TIME] = "{t}", [TOKEN_ID] = "{x}",	     [TOKEN_NUMBER] = NULL,
+	[TOKEN_NAME] = "{w}", [TOKEN_BRACE] = " ",
+};
+
 struct output {
+	const char *const *tokens; /* NULL in it: the text stays */
 	struct buf *template;
-	struct buf *parts;
+	struct buf *parts; /* NULL: nobody wants them */
+	bool ends_at_dots; /* "denied...5f1a" is two words */
 };
 
 static void put(struct output *out, enum token token, struct str text)
 {
-	if (token == TOKEN_NONE) {
+	if (token == TOKEN_NONE || out->tokens[token] == NULL) {
 		buf_append_str(out->template, text);
 		return;
 	}
-	buf_append_cstr(out->template, token_text[token]);
+	buf_append_cstr(out->template, out->tokens[token]);
+	if (out->parts == NULL)
+		return;
 	buf_append_str(out->parts, text);
 	buf_append_char(out->parts, '\n');
 }
@@ -204,22 +215,41 @@ static void put_word(struct output *out, struct str word, bool is_in_angles)
 	put(out, TOKEN_NONE, str_slice(word, lead + core.len, word.len));
 }
 
-void normalise(struct str text, struct buf *template_out, struct buf *parts_out)
+static size_t word_length(const struct output *out, struct str text)
 {
-	struct output out = {template_out, parts_out};
+	size_t n = 0;
+	while (n < text.len && !is_word_end(text.ptr[n]) &&
+	       !(out->ends_at_dots && n + 1 < text.len && text.ptr[n] == '.' &&
+		 text.ptr[n + 1] == '.'))
+		n++;
+	return n;
+}
+
+static void put_text(struct output *out, struct str text)
+{
 	char before = ' ';
 	while (text.len > 0) {
-		size_t n = 0;
-		while (n < text.len && !is_word_end(text.ptr[n]))
-			n++;
+		size_t n = word_length(out, text);
 		char after = n < text.len ? text.ptr[n] : ' ';
 		if (n > 0)
-			put_word(&out, str_slice(text, 0, n), before == '<' && after == '>');
+			put_word(out, str_slice(text, 0, n), before == '<' && after == '>');
 		struct str mark = str_slice(text, n, n + 1);
-		put(&out, after == '{' ? TOKEN_BRACE : TOKEN_NONE, mark);
+		put(out, after == '{' ? TOKEN_BRACE : TOKEN_NONE, mark);
 		before = after;
 		text = str_slice(text, n + 1, text.len);
 	}
+}
+
+void normalise(struct str text, struct buf *template_out, struct buf *parts_out)
+{
+	struct output out = {token_text, template_out, parts_out, false};
+	put_text(&out, text);
+}
+
+void mask_names(struct str text, struct buf *out)
+{
+	struct output masked = {mask_text, out, NULL, true};
+	put_text(&masked, text);
 }
 
 uint64_t template_hash(struct str template)

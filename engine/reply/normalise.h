@@ -30,4 +30,11 @@ void template_restore(struct str template, struct str parts, struct buf *text_ou
 /* Appends text to out with {@} for every mail address, for matching. Never longer than text. */
 void mask_addresses(struct str text, struct buf *out);
 
+/*
+ * Appends text to out with a short token for every name in it: {@} mail address, {u} URL, {i} IP
+ * address, {h} host name, {t} time, {x} id made by a machine, {w} a word in angle brackets. Numbers
+ * stay; a brace of the text becomes a space. At most 3 times as long as text.
+ */
+void mask_names(struct str text, struct buf *out);
+
 #endif

@@ -149,7 +149,7 @@ void rules_apply(const struct rule_set *set, struct str provider, struct outcome
 /* Does the part of the pattern that says most about the reply agree? */
 static bool is_telling(const struct rule_pattern *pattern, unsigned misses)
 {
-	if (pattern->text != NULL)
+	if (pattern->text != NULL || pattern->says.count > 0)
 		return (misses & 1u << MISS_TEXT) == 0;
 	return pattern->enhanced_count > 0 && (misses & 1u << MISS_ENHANCED) == 0;
 }
@@ -213,7 +213,8 @@ void rule_set_free(struct rule_set *set)
 	if (set == NULL || atomic_fetch_sub(&set->owners, 1) > 1)
 		return;
 	for (size_t i = 0; i < set->count; i++)
-		pcre2_code_free(set->rules[i]->pattern->text);
+		pattern_free(set->rules[i]->pattern);
+	rule_words_free(&set->words);
 	pcre2_match_context_free(set->limits);
 	free(set->rules);
 	arena_done(&set->arena);

@@ -15,6 +15,11 @@
  *   "text"      PCRE2 pattern or a list of alternatives; caseless, UTF-8, unanchored; matched
  *               against the joined, sanitised text without its codes, mail
  *               addresses in it replaced by {@}
+ *   "says"      pattern or list of alternatives, matched against the plain text (plain.h): what
+ *               is said, however it is written. <word> in it is what words.json lists under that
+ *               name, "x*" a word that begins with x, and "A ~ B" both A and B in one clause, in
+ *               any order, at most 60 octets apart. A pattern is found as whole words
+ *   "unless"    the same; the rule does not match where one of these is found
  *   meaning:
  *   "class" "cause" "scope"  names of outcome.h
  *   "persistence"            "permanent", "temporary" or "rate-signal"; default by class
@@ -134,7 +139,8 @@ void rules_apply(const struct rule_set *set, struct str provider, struct outcome
 	X(STAGE, "is for another stage")                                                           \
 	X(CODE, "wants another reply code")                                                        \
 	X(ENHANCED, "wants another enhanced code")                                                 \
-	X(TEXT, "wants another text")
+	X(TEXT, "wants another text")                                                              \
+	X(UNLESS, "does not want what the text says")
 
 enum rule_miss {
 #define X(suffix, phrase) MISS_##suffix,

@@ -50,7 +50,8 @@ static int lint_reach(const struct rule_pattern *pattern, struct err *err)
 	if (!is_remote && !pattern->is_any_stage && (pattern->stages & 1u << STAGE_DOT))
 		return err_set(err, ERR_CONFIG,
 			       "is dead: a lost reply to the final dot is always unknown");
-	if (pattern->text == NULL && pattern->code_count == 0 && pattern->enhanced_count == 0)
+	if (pattern->text == NULL && pattern->says.count == 0 && pattern->code_count == 0 &&
+	    pattern->enhanced_count == 0)
 		return err_set(err, ERR_CONFIG, "needs a text, a code or an enhanced code");
 	for (size_t i = 0; i < pattern->code_count; i++)
 		if (pattern->codes[i].low < 400)

@@ -191,6 +191,26 @@ static int load_text(struct loader *l, const json_t *value)
 	return pattern_compile(l->pattern, buf_str(&l->text), l->err);
 }
 
+static int take_says(struct loader *l, struct str s)
+{
+	return says_add(l->set, &l->pattern->says, s, l->err);
+}
+
+static int load_says(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_says);
+}
+
+static int take_unless(struct loader *l, struct str s)
+{
+	return says_add(l->set, &l->pattern->unless, s, l->err);
+}
+
+static int load_unless(struct loader *l, const json_t *value)
+{
+	return each_string(l, value, take_unless);
+}
+
 static int load_class(struct loader *l, const json_t *value)
 {
 	struct str s = str_of_json(value);
@@ -287,6 +307,8 @@ static const struct rule_key {
 	{"code", load_code, false},
 	{"enhanced", load_enhanced, false},
 	{"text", load_text, false},
+	{"says", load_says, false},
+	{"unless", load_unless, false},
 	{"class", load_class, true},
 	{"cause", load_cause, true},
 	{"scope", load_scope, true},
@@ -350,7 +372,7 @@ static bool is_replaced(const struct rule_set *set, struct str id)
 /* Takes the rule that was begun last out again. */
 static void drop_rule(struct loader *l)
 {
-	pcre2_code_free(l->pattern->text);
+	pattern_free(l->pattern);
 	l->set->count--;
 }
 
@@ -457,6 +479,7 @@ static int load_files(struct rule_set *set, const struct rule_file *files, size_
 		return -1;
 	l.providers = json_object_get(root, "providers");
 	buf_init(&l.text, TEXT_PATTERN_MAX);
+	rc = rule_words_load(set, err);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = load_file(&l, &files[i]);
 	buf_done(&l.text);
@@ -476,7 +499,7 @@ struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, str
 static bool is_rule_file(const char *name)
 {
 	return str_starts_with(str_from(name), STR(RULES_FOLDER)) &&
-	       strcmp(name, PROVIDERS_FILE) != 0;
+	       strcmp(name, PROVIDERS_FILE) != 0 && strcmp(name, RULE_WORDS_FILE) != 0;
 }
 
 struct rule_set *rule_set_load(struct str overrides, struct err *err)

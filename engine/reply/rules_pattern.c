@@ -83,24 +83,40 @@ static void find_delay_group(struct rule_pattern *pattern)
 	}
 }
 
-int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err)
+pcre2_code *pattern_code(struct str text, struct err *err)
 {
 	const uint32_t options =
 		PCRE2_UTF | PCRE2_CASELESS | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C;
 	int code;
 	PCRE2_SIZE offset;
-	pattern->text =
+	pcre2_code *pattern =
 		pcre2_compile((PCRE2_SPTR)text.ptr, text.len, options, &code, &offset, NULL);
-	if (pattern->text == NULL) {
+	if (pattern == NULL) {
 		PCRE2_UCHAR why[128];
 		pcre2_get_error_message(code, why, sizeof(why));
-		return err_set(err, ERR_CONFIG, "text pattern \"%.*s\": %s at %zu", STR_ARG(text),
-			       (const char *)why, (size_t)offset);
+		err_set(err, ERR_CONFIG, "text pattern \"%.*s\": %s at %zu", STR_ARG(text),
+			(const char *)why, (size_t)offset);
+		return NULL;
 	}
 	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
-	(void)pcre2_jit_compile(pattern->text, PCRE2_JIT_COMPLETE);
+	(void)pcre2_jit_compile(pattern, PCRE2_JIT_COMPLETE);
+	return pattern;
+}
+
+int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err)
+{
+	pattern->text = pattern_code(text, err);
+	if (pattern->text == NULL)
+		return -1;
 	find_delay_group(pattern);
 	return 0;
+}
+
+void pattern_free(const struct rule_pattern *pattern)
+{
+	pcre2_code_free(pattern->text);
+	says_free(&pattern->says);
+	says_free(&pattern->unless);
 }
 
 static bool has_provider(const struct rule_pattern *pattern, struct str provider)
@@ -151,6 +167,14 @@ static void read_delay(const struct rule_pattern *pattern, struct rule_scratch *
 		*delay_ms = ASKED_MAX_MS;
 }
 
+pcre2_match_data *scratch_block(struct rule_scratch *scratch)
+{
+	if (scratch->block == NULL)
+		scratch->block = pcre2_match_data_create(SCRATCH_PAIRS, NULL);
+	must(scratch->block != NULL);
+	return scratch->block;
+}
+
 /* Running out of the match limits counts as no match. */
 static bool has_text(const struct rule_pattern *pattern, struct rule_scratch *scratch,
 		     int64_t *delay_ms)
@@ -158,16 +182,18 @@ static bool has_text(const struct rule_pattern *pattern, struct rule_scratch *sc
 	struct str text = scratch->text;
 	if (pattern->text == NULL)
 		return true;
-	if (scratch->block == NULL)
-		scratch->block = pcre2_match_data_create(SCRATCH_PAIRS, NULL);
-	must(scratch->block != NULL);
 	int rc = pcre2_match(pattern->text, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0,
-			     scratch->block, scratch->limits);
+			     scratch_block(scratch), scratch->limits);
 	if (rc <= 0)
 		return false;
 	if (pattern->delay_unit_ms > 0)
 		read_delay(pattern, scratch, delay_ms);
 	return true;
+}
+
+static bool has_said(const struct rule_pattern *pattern, struct rule_scratch *scratch)
+{
+	return pattern->says.count == 0 || says_match(&pattern->says, scratch);
 }
 
 enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provider,
@@ -184,7 +210,9 @@ enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provi
 		return MISS_PROVIDER;
 	if (!has_enhanced(pattern, outcome->enhanced))
 		return MISS_ENHANCED;
-	return has_text(pattern, scratch, delay_ms) ? MISS_NONE : MISS_TEXT;
+	if (!has_text(pattern, scratch, delay_ms) || !has_said(pattern, scratch))
+		return MISS_TEXT;
+	return says_match(&pattern->unless, scratch) ? MISS_UNLESS : MISS_NONE;
 }
 
 unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
@@ -197,13 +225,18 @@ unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
 	misses |= has_code(pattern, outcome->code) ? 0 : 1u << MISS_CODE;
 	misses |= has_provider(pattern, provider) ? 0 : 1u << MISS_PROVIDER;
 	misses |= has_enhanced(pattern, outcome->enhanced) ? 0 : 1u << MISS_ENHANCED;
-	misses |= has_text(pattern, scratch, &ignored) ? 0 : 1u << MISS_TEXT;
+	misses |= has_text(pattern, scratch, &ignored) && has_said(pattern, scratch)
+			  ? 0
+			  : 1u << MISS_TEXT;
+	misses |= says_match(&pattern->unless, scratch) ? 1u << MISS_UNLESS : 0;
 	return misses;
 }
 
 void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text)
 {
-	*scratch = (struct rule_scratch){.text = utf8_clip(text, TEXT_MAX), .limits = set->limits};
+	*scratch = (struct rule_scratch){
+		.text = utf8_clip(text, TEXT_MAX), .limits = set->limits, .words = &set->words};
+	scratch->raw = scratch->text;
 	if (str_find_char(scratch->text, '@') < 0)
 		return;
 	buf_init(&scratch->masked, TEXT_MAX);
@@ -214,5 +247,6 @@ void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, stru
 void scratch_done(struct rule_scratch *scratch)
 {
 	buf_done(&scratch->masked);
+	buf_done(&scratch->plain);
 	pcre2_match_data_free(scratch->block);
 }

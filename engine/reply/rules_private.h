@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inside of the rules: what a rule matches, and the set. Glossary: pattern = everything a rule asks
- * of an outcome; range = one code or enhanced-code pattern.
+ * of an outcome; range = one code or enhanced-code pattern; word = a name of words.json and what it
+ * stands for; item = one alternative of "says" or "unless"; part = one side of an item's " ~ ".
  */
 #ifndef EDM_ENGINE_REPLY_RULES_PRIVATE_H
 #define EDM_ENGINE_REPLY_RULES_PRIVATE_H
@@ -16,6 +17,9 @@
 
 #define RULE_RANGES_MAX 16u
 #define RULE_LIST_MAX 24u /* providers, samples */
+#define RULE_WORDS_FILE "schemas/rules/words.json"
+#define RULE_WORDS_MAX 40u
+#define RULE_SPANS_MAX 12u /* places of one word in one text that are looked at */
 
 struct code_range {
 	uint16_t low, high;
@@ -25,6 +29,35 @@ struct enhanced_range {
 	uint8_t klass; /* 0 = any */
 	uint16_t subject_low, subject_high;
 	uint16_t detail_low, detail_high;
+};
+
+struct rule_word {
+	const char *name;
+	struct str pattern; /* expanded */
+	pcre2_code *code;
+};
+
+/* What words.json says. */
+struct rule_words {
+	struct rule_word words[RULE_WORDS_MAX];
+	size_t count;
+};
+
+/* Either a word, whose places are found once a text, or a pattern of the item's own. */
+struct says_part {
+	const struct rule_word *word; /* NULL: own */
+	pcre2_code *own;
+};
+
+struct says_item {
+	struct says_part parts[2];
+	size_t count; /* 2: both, near each other, in any order */
+};
+
+/* Items of which one must be found. */
+struct says {
+	struct says_item *items;
+	size_t count, room;
 };
 
 struct rule_pattern {
@@ -38,6 +71,8 @@ struct rule_pattern {
 	struct enhanced_range enhanced[RULE_RANGES_MAX];
 	size_t enhanced_count; /* 0 = any, none included */
 	pcre2_code *text;      /* NULL = any */
+	struct says says;      /* in the plain text; empty = any */
+	struct says unless;    /* not in the plain text */
 	int64_t delay_unit_ms; /* of the named group, 0 = there is none */
 	uint32_t delay_group;  /* its number */
 	struct str samples[RULE_LIST_MAX];
@@ -52,6 +87,18 @@ struct rule_set {
 	struct str *without; /* ids of built-in rules that are left out */
 	size_t without_count;
 	pcre2_match_context *limits; /* never changed after the load */
+	struct rule_words words;
+};
+
+struct rule_span {
+	uint16_t from, to;
+};
+
+/* Where a word is in a text. */
+struct rule_spans {
+	bool is_known; /* it was looked for */
+	size_t count;
+	struct rule_span spans[RULE_SPANS_MAX];
 };
 
 /*
@@ -61,6 +108,11 @@ struct rule_set {
 struct rule_scratch {
 	struct str text;
 	struct buf masked;
+	struct buf plain; /* made by the first rule that goes by meaning */
+	struct str raw;	  /* what it is made from */
+	bool has_plain;
+	struct rule_spans spans[RULE_WORDS_MAX]; /* of the set's words, in their order */
+	const struct rule_words *words;
 	pcre2_match_data *block;     /* made by the first rule that has a text */
 	pcre2_match_context *limits; /* the set's */
 };
@@ -73,6 +125,8 @@ int code_range_parse(struct str s, struct code_range *out) NODISCARD;
 int enhanced_range_parse(struct str s, struct enhanced_range *out) NODISCARD;
 /* Compiles the text; alternatives were joined by the caller. */
 int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err) NODISCARD;
+/* Frees what was compiled for it. */
+void pattern_free(const struct rule_pattern *pattern);
 /*
  * MISS_NONE, or the first condition that fails, in the order cheapest first, text last. When a
  * named group gave a delay, *delay_ms is set.
@@ -90,6 +144,21 @@ bool rules_may_speak(const struct outcome *outcome);
 /* The first rule that matches, or NULL; *delay_ms as in pattern_test, else untouched. */
 const struct rule *rules_winner(const struct rule_set *set, struct str provider,
 				const struct outcome *outcome, int64_t *delay_ms);
+
+/* ---- rules_words.c: patterns that go by meaning ---- */
+
+/* Reads words.json. Called once a set. */
+int rule_words_load(struct rule_set *set, struct err *err) NODISCARD;
+void rule_words_free(struct rule_words *words);
+/* Adds one alternative, compiled, to says. The set's arena and words serve it. */
+int says_add(struct rule_set *set, struct says *says, struct str item, struct err *err) NODISCARD;
+void says_free(const struct says *says);
+/* Is one of the items found in the plain text of scratch? */
+bool says_match(const struct says *says, struct rule_scratch *scratch);
+/* One pattern compiled for matching; NULL and err when it is wrong. */
+pcre2_code *pattern_code(struct str text, struct err *err) NODISCARD;
+/* The memory that pattern_code's result is matched with. */
+pcre2_match_data *scratch_block(struct rule_scratch *scratch);
 
 /* ---- rules_lint.c ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about reply rules: whether they are sound, and what a reply means by them. */
+#include "engine/reply/plain.h"
 #include "ip-pool/explain.h"
 #include "scheduler/cli/rules_private.h"
 #include "scheduler/cli/steer_private.h"
@@ -87,7 +88,8 @@ static const struct arg_option check_options[] = {
 struct trial {
 	struct outcome outcome;
 	struct str provider;
-	struct buf text; /* of the outcome */
+	struct buf text;  /* of the outcome */
+	struct buf plain; /* what rules that go by words see of it */
 	const struct rule *rule;
 	struct rule_near_miss near[RULE_NEAR_MAX];
 	size_t near_count;
@@ -167,6 +169,11 @@ static const char *gloss_of(const struct cli *cli, const struct rule *rule)
 	return cli->is_chinese ? rule->zh : rule->en;
 }
 
+static const char *plain_of(const struct trial *t)
+{
+	return t->plain.data != NULL ? t->plain.data : "";
+}
+
 static json_t *trial_json(const struct cli *cli, const struct trial *t)
 {
 	const struct verdict *v = &t->outcome.verdict;
@@ -176,10 +183,10 @@ static json_t *trial_json(const struct cli *cli, const struct trial *t)
 				      json_pack("{s:s, s:s, s:s}", "rule", t->near[i].rule->id,
 						"miss", rule_miss_phrase(t->near[i].miss), "says",
 						gloss_of(cli, t->near[i].rule)));
-	return json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:b, s:o}", "rule",
-			 t->rule ? json_string(t->rule->id) : json_null(), "file",
-			 t->rule ? t->rule->file : NULL, "says", gloss_of(cli, t->rule), "stage",
-			 outcome_stage_name(t->outcome.stage), "class",
+	return json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:b, s:o}",
+			 "rule", t->rule ? json_string(t->rule->id) : json_null(), "file",
+			 t->rule ? t->rule->file : NULL, "says", gloss_of(cli, t->rule), "plain",
+			 plain_of(t), "stage", outcome_stage_name(t->outcome.stage), "class",
 			 outcome_class_name(v->klass), "cause", outcome_cause_name(v->cause),
 			 "scope", outcome_scope_name(v->scope), "persistence",
 			 t->rule ? rule_persistence_name(t->rule->persistence) : NULL, "actions",
@@ -215,6 +222,7 @@ static void print_trial(struct cli *cli, const struct trial *t)
 	else
 		cli_printf(cli, "rule: none\n");
 	cli_printf(cli, "says: %s\n", gloss_of(cli, t->rule));
+	cli_printf(cli, "plain: %s\n", plain_of(t));
 	cli_printf(cli, "class: %s, because of %s, about the %s%s%s\n",
 		   outcome_class_name(v->klass), outcome_cause_name(v->cause),
 		   outcome_scope_name(v->scope), t->rule ? ", " : "",
@@ -229,6 +237,8 @@ static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *se
 {
 	if (parse_trial(cli, t, err) != 0)
 		return -1;
+	buf_init(&t->plain, t->outcome.text.len * 6 + 1);
+	plain_append(t->outcome.text, &t->plain);
 	t->rule = rules_explain(set, t->provider, &t->outcome, t->near, &t->near_count);
 	rules_apply(set, t->provider, &t->outcome);
 	if (cli->wants_json)
@@ -249,6 +259,7 @@ static int run_test(struct cli *cli, struct err *err)
 	buf_init(&t.text, 1u << 16);
 	int result = run_trial(cli, &t, set, err);
 	buf_done(&t.text);
+	buf_done(&t.plain);
 	rule_set_free(set);
 	return result;
 }

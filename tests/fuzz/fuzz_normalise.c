@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalising any text and putting it together again gives the sanitised text back. */
+/* Normalising any text and putting it together again gives the sanitised text back; its plain text
+ * stays within bounds. */
 #include "engine/reply/normalise.h"
+#include "engine/reply/plain.h"
 #include "engine/reply/sanitise.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -21,6 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_clear(&again);
 	mask_addresses(buf_str(&text), &again);
 	must(!again.is_truncated && again.len <= text.len);
+	buf_clear(&template);
+	plain_append(buf_str(&text), &template);
+	must(!template.is_truncated && template.len <= 6 * text.len);
 	buf_done(&text);
 	buf_done(&template);
 	buf_done(&parts);
