@@ -105,7 +105,8 @@
 	X(CONNECTION_LOST, 34, "connection-lost")                                                  \
 	X(CREDENTIALS, 35, "credentials")                                                          \
 	X(UNCLASSIFIED, 36, "unclassified")                                                        \
-	X(CRASHES_ENGINE, 37, "crashes-engine")
+	X(CRASHES_ENGINE, 37, "crashes-engine")                                                    \
+	X(BAD_ADDRESS, 38, "bad-address")
 
 /* Who is at fault, hence what a reaction applies to. X(suffix, number, name) */
 #define OUTCOME_SCOPES(X)                                                                          \

@@ -211,6 +211,11 @@ static const struct cause_words cause_words[] = {
 				   "生成该邮件导致程序崩溃，已隔离。"},
 				  {"Please report it with this person's attributes.",
 				   "请连同该收件人的属性一并反馈。"}},
+	[CAUSE_BAD_ADDRESS] = {{"malformed address", "地址格式错误"},
+			       {"The server says the address is not written correctly.",
+				"对方服务器认为收件地址格式不正确。"},
+			       {"Correct the address in the list and import it again.",
+				"请在名单中更正地址后重新导入。"}},
 };
 
 static const char *say(const struct pair *pair, enum language language)

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -144,8 +145,8 @@ static const struct {
 	 OUTCOME_REJECTED, CAUSE_RECIPIENT_REFUSES, 0},
 	{"", STAGE_RCPT, "550 5.1.1 <a@b.c> - 192.0.2.1 has sent to too many recipients this hour",
 	 OUTCOME_THROTTLED, CAUSE_RATE_LIMIT, 0},
-	{"", STAGE_DOT, "550 Messages without To: fields are not accepted here", OUTCOME_REJECTED,
-	 CAUSE_POLICY, 0},
+	{"", STAGE_DOT, "550 Messages without To: fields are not accepted here", OUTCOME_HELD,
+	 CAUSE_PROTOCOL, 0},
 	{"", STAGE_RCPT, "550 5.7.1 User temporarily locked, try again", OUTCOME_DEFERRED,
 	 CAUSE_USER_DISABLED, 0},
 	{"", STAGE_RCPT, "554 5.7.1 Your IP 192.0.2.1 is temporarily blocked", OUTCOME_BLOCKED,
@@ -365,6 +366,17 @@ static const struct {
 	{FILE_OF(RULE("a", "\"text\": \"x\", \"delay\": \"5\",", DEFER, "\"450 x\"")),
 	 "must be like"},
 	{FILE_OF(RULE("a", "", DEFER, "\"450 x\"")), "needs a text"},
+	{FILE_OF(RULE("a", "\"says\": \"no <who>\",", DEFER, "\"450 no user\"")), NULL},
+	{FILE_OF(RULE("a", "\"says\": \"<nonsense>\",", DEFER, "\"450 x\"")), "no word <nonsense>"},
+	{FILE_OF(RULE("a", "\"says\": \"x ~ \",", DEFER, "\"450 x\"")), "empty pattern"},
+	{FILE_OF(RULE("a", "\"says\": \"(x\",", DEFER, "\"450 x\"")), "text pattern"},
+	{FILE_OF(RULE("a", "\"says\": [],", DEFER, "\"450 x\"")), "list of strings"},
+	{FILE_OF(RULE("a", "\"unless\": \"x\",", DEFER, "\"450 x\"")), "needs a text"},
+	{FILE_OF(RULE("a", "\"text\": \"x\", \"unless\": \"y\",", DEFER, "\"450 x y\"")),
+	 "won by no rule"},
+	{FILE_OF(RULE("a", "\"says\": \"late*\",", DEFER, "\"450 later\"") "," RULE(
+		 "b", "\"says\": \"later\",", DEFER, "\"450 later\"")),
+	 "won by a"},
 	{FILE_OF(RULE("a", "\"text\": \"x\",",
 		      "\"class\": \"delayed\", \"cause\": \"policy\", \"scope\": \"message\"",
 		      "\"450 x\"")),
@@ -404,6 +416,75 @@ static void refuses_rules_that_are_wrong(void **state)
 				 err.text);
 		rule_set_free(set);
 	}
+}
+
+/* One rule that goes by meaning, and what it takes for its own. */
+static void rules_go_by_meaning(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *says;
+		const char *text;
+		bool want;
+	} says[] = {
+		{"<who> ~ <missing>", "User unknown", true},
+		{"<who> ~ <missing>", "unknown: <user@example.com>", true},
+		{"<who> ~ <missing>", "Benutzer existiert nicht", true},
+		{"<who> ~ <missing>",
+		 "\xE7\x94\xA8\xE6\x88\xB7\xE4\xB8\x8D\xE5\xAD\x98\xE5\x9C\xA8", true},
+		{"<who> ~ <missing>", "The user is busy. The command is unknown", false},
+		{"<who> ~ <missing>",
+		 "user is what this long sentence speaks of until the very end when it is unknown",
+		 false},
+		{"quota*", "quotas", true},
+		{"quota*", "aliquota", false},
+		{"quota", "quotas", false},
+		{"no (such )?<who>", "no such mailbox", true},
+		{"(?<!not )listed", "not listed", false},
+		{"(?<!not )listed", "is listed", true},
+		{"x ~ y", "y of x", true},
+		{"x ~ y", "x. y", false},
+		{"{i} ~ blocked", "192.0.2.1 is blocked", true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+		char json[512];
+		struct err err;
+		snprintf(json, sizeof(json),
+			 FILE_OF(RULE("z", "\"code\": \"499\",", DEFER, "\"499 z\"") "," RULE(
+				 "a", "\"says\": \"%s\",", DEFER, "\"450 %s\"")),
+			 says[i].says, says[i].text);
+		struct rule_file file = {"test.json", str_from(json), false};
+		struct rule_set *set = rule_set_parse(&file, 1, &err);
+		if ((set != NULL) != says[i].want)
+			fail_msg("%s: %s %s", says[i].says, says[i].text,
+				 set == NULL ? err.text : "is taken");
+		if (set == NULL)
+			assert_non_null(strstr(err.text, "is won by no rule"));
+		rule_set_free(set);
+	}
+}
+
+static void an_exclusion_is_named_when_it_was_all_that_missed(void **state)
+{
+	(void)state;
+	struct rule_near_miss near[RULE_NEAR_MAX];
+	size_t count;
+	struct err err;
+	struct rule_file file = {
+		"test.json",
+		STR(FILE_OF(RULE("a", "\"says\": \"<who> ~ <missing>\", \"unless\": \"<sender>\",",
+				 DEFER, "\"450 user unknown\""))),
+		false};
+	struct rule_set *set = rule_set_parse(&file, 1, &err);
+	assert_non_null(set);
+	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
+			    .stage = STAGE_RCPT,
+			    .code = 450,
+			    .text = STR("sender rejected: user unknown")};
+	assert_null(rules_explain(set, STR(""), &o, near, &count));
+	assert_int_equal(count, 1);
+	assert_int_equal(near[0].miss, MISS_UNLESS);
+	rule_set_free(set);
 }
 
 static void overrides_win(void **state)
@@ -509,7 +590,7 @@ static void explains_what_nearly_matched(void **state)
 	assert_true(has_later && has_provider);
 	o.stage = STAGE_MAIL;
 	winner = rules_explain(builtin, STR("qq"), &o, near, &count);
-	assert_null(winner);
+	assert_string_equal(winner->id, "any.sender-unknown");
 	assert_true(count > 0);
 	assert_string_equal(near[0].rule->id, "qq.user-unknown");
 	assert_int_equal(near[0].miss, MISS_STAGE);
@@ -564,6 +645,8 @@ int main(void)
 		cmocka_unit_test(only_bounces_about_the_recipient_suppress),
 		cmocka_unit_test(a_server_may_say_when_to_come_back),
 		cmocka_unit_test(refuses_rules_that_are_wrong),
+		cmocka_unit_test(rules_go_by_meaning),
+		cmocka_unit_test(an_exclusion_is_named_when_it_was_all_that_missed),
 		cmocka_unit_test(overrides_win),
 		cmocka_unit_test(an_override_stands_in_the_place_of_the_rule_whose_id_it_has),
 		cmocka_unit_test(what_the_order_decides_is_told),
