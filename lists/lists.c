@@ -33,8 +33,7 @@ int lists_find(struct pg_blocking *db, const char *name, int32_t *id_out, struct
 	pg_add_text(&params, str_from(name));
 	int rc = pg_run(db, "lists/find_list", &params, &rows, err);
 	if (rc == 0 && pg_rows_count(rows) == 0)
-		rc = err_set(err, ERR_NOT_FOUND,
-			     "there is no list called \"%s\"; `edm list show` shows them all",
+		rc = err_set(err, ERR_NOT_FOUND, "there is no list '%s'; edm list show lists them",
 			     name);
 	if (rc == 0)
 		*id_out = pg_int32(rows, 0, 0);

@@ -90,7 +90,7 @@ static void add_plan(struct pg_params *p, const struct warmup_plan *plan)
 
 static int no_source(struct str name, struct err *err)
 {
-	return err_set(err, ERR_NOT_FOUND, "there is no source \"%.*s\"; see edm source show",
+	return err_set(err, ERR_NOT_FOUND, "there is no source '%.*s'; edm source show lists them",
 		       STR_ARG(name));
 }
 
@@ -176,7 +176,7 @@ int source_store_steer(struct pg_blocking *conn, const struct warmup_steering *s
 	int rows = store_run(conn, "ip-pool/steer_warmup", &p, err);
 	if (rows == 0)
 		return err_set(err, ERR_NOT_FOUND,
-			       "there is no source \"%.*s\", or it has no lanes yet: name the "
+			       "there is no source '%.*s', or it has no lanes yet: name the "
 			       "provider",
 			       STR_ARG(steering->source));
 	return rows;

@@ -101,10 +101,13 @@ static void print_row(struct cli *cli, const struct csv_row *row)
 
 static void print_preview(struct cli *cli, const struct reading_preview *p)
 {
-	char delimiter[] = {p->facts.delimiter, '\0'};
+	char delimiter[] = {'"', p->facts.delimiter, '"', '\0'};
 	cli_printf(cli, "%s: %s, cells between %s, %s\n", file_name(cli),
 		   p->facts.is_ascii ? "ASCII" : p->facts.encoding,
-		   p->facts.delimiter == '\t' ? "tabs" : delimiter,
+		   p->facts.delimiter == ','	? "commas"
+		   : p->facts.delimiter == ';'	? "semicolons"
+		   : p->facts.delimiter == '\t' ? "tabs"
+						: delimiter,
 		   p->mapping->has_header ? "first row is the header" : "no header");
 	print_columns(cli, p->mapping);
 	if (p->sample_count > 0)

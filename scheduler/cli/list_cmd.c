@@ -72,7 +72,8 @@ static int print_import(struct cli *cli, const struct import_result *r,
 	print_count(cli, "added", r->added, "");
 	print_count(cli, "updated", r->updated, "");
 	print_count(cli, "unchanged", r->unchanged, "");
-	print_count(cli, "duplicates", r->duplicates, " (the address stood in another row)");
+	print_count(cli, plural((int64_t)r->duplicates, "duplicate", "duplicates"), r->duplicates,
+		    " (the address stood in another row)");
 	print_count(cli, "refused", r->refused, "");
 	print_count(cli, "kept out", r->kept_out, " (unsubscribed, complained or erased)");
 	print_count(cli, "suppressed", r->suppressed,

@@ -70,7 +70,7 @@ static int print_nodes(struct cli *cli, const struct roster *r, struct str name)
 
 static int refuse_unknown(struct str name, struct err *err)
 {
-	return err_set(err, ERR_NOT_FOUND, "there is no node \"%.*s\"; see: edm node list",
+	return err_set(err, ERR_NOT_FOUND, "there is no node '%.*s'; edm node list lists them",
 		       STR_ARG(name));
 }
 

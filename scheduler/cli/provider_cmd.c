@@ -139,7 +139,7 @@ static int run_show(struct cli *cli, struct err *err)
 	int result = 0;
 	if (!str_is_empty(name) && provider_find(s->providers, name) == NULL)
 		result = err_set(err, ERR_NOT_FOUND,
-				 "there is no provider \"%.*s\"; edm provider list shows them",
+				 "there is no provider '%.*s'; edm provider list lists them",
 				 STR_ARG(name));
 	else
 		result = print_providers(cli, s, name, err);

@@ -66,7 +66,9 @@ static int run_set(struct cli *cli, struct err *err)
 			       "--tls is none, opportunistic, required or verified, not '%s'", tls);
 	if (set_route(cli, &route, err) != 0)
 		return -1;
-	cli_printf(cli, "mail for %.*s goes to %.*s port %u%s\n", STR_ARG(route.domain),
+	struct str domain =
+		str_equals(route.domain, STR("*")) ? STR("every other domain") : route.domain;
+	cli_printf(cli, "mail for %.*s goes to %.*s port %u%s\n", STR_ARG(domain),
 		   STR_ARG(route.host), route.port,
 		   str_is_empty(route.auth_user) ? "" : ", with AUTH");
 	return 0;

@@ -126,8 +126,7 @@ static int check_provider(struct cli *cli, struct str name, struct err *err)
 	if (provider_table_builtin(NULL, 0, &builtin, err) != 0)
 		return -1;
 	if (!str_is_empty(name) && provider_find(builtin, name) == NULL)
-		result =
-			err_set(err, ERR_NOT_FOUND, "there is no provider \"%.*s\"", STR_ARG(name));
+		result = err_set(err, ERR_NOT_FOUND, "there is no provider '%.*s'", STR_ARG(name));
 	provider_table_free(builtin);
 	return result;
 }

@@ -33,18 +33,17 @@ int steer_check_provider(const struct ip_pool_snapshot *s, struct str name, stru
 	    provider_find(s->providers, name) != NULL ||
 	    route_leads_to(s->routes, s->route_count, name))
 		return 0;
-	return err_set(
-		err, ERR_NOT_FOUND,
-		"there is no provider \"%.*s\"; edm provider list shows them (a site is named "
-		"by its host)",
-		STR_ARG(name));
+	return err_set(err, ERR_NOT_FOUND,
+		       "there is no provider '%.*s'; edm provider list lists them (a site is named "
+		       "by its host)",
+		       STR_ARG(name));
 }
 
 int steer_check_source(const struct ip_pool_snapshot *s, struct str name, struct err *err)
 {
 	if (str_is_empty(name) || ip_pool_source(s, name) != NULL)
 		return 0;
-	return err_set(err, ERR_NOT_FOUND, "there is no source \"%.*s\"; see: edm source show",
+	return err_set(err, ERR_NOT_FOUND, "there is no source '%.*s'; edm source show lists them",
 		       STR_ARG(name));
 }
 
@@ -102,7 +101,7 @@ int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct e
 		return -1;
 	if (roster_find(&r, name) == NULL)
 		steer_warn(warnings,
-			   "there is no node \"%.*s\" (edm node list); this holds when one of that "
+			   "there is no node '%.*s' (edm node list); this holds when one of that "
 			   "name "
 			   "runs",
 			   STR_ARG(name));

@@ -65,8 +65,8 @@ static int refuse(struct str name, enum node_state state, const struct pg_rows *
 		  struct err *err)
 {
 	if (pg_is_null(rows, 0, 0))
-		return err_set(err, ERR_NOT_FOUND, "there is no node \"%.*s\"; see: edm node list",
-			       STR_ARG(name));
+		return err_set(err, ERR_NOT_FOUND,
+			       "there is no node '%.*s'; edm node list lists them", STR_ARG(name));
 	if (pg_int(rows, 0, 0) == (int64_t)state)
 		return err_set(err, ERR_REFUSED, "node %.*s is %s already", STR_ARG(name),
 			       node_state_name(state));

@@ -269,6 +269,34 @@ static int add_suppressions(struct pg_blocking *db, struct str address, json_t *
 	return 0;
 }
 
+/* ------------------------------------------------------------------------------------- left out */
+
+/* Whoever is on an excluded list is in no audience at all. */
+static int add_left_out(const struct why_person *p, const char *campaign, json_t *document,
+			struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	json_t *list = json_array();
+	json_object_set_new(document, "left_out", list);
+	pg_params_init(&params);
+	pg_add_int8(&params, p->rid);
+	if (campaign != NULL)
+		pg_add_text(&params, str_from(campaign));
+	else
+		pg_add_null(&params, PG_TEXT);
+	int rc = pg_run(p->db, "report/left_out", &params, &rows, err);
+	pg_params_done(&params);
+	for (int row = 0; rc == 0 && row < pg_rows_count(rows); row++) {
+		json_t *entry = json_object();
+		document_set_text(entry, "campaign", pg_text(rows, row, 0));
+		document_set_text(entry, "list", pg_text(rows, row, 1));
+		json_array_append_new(list, entry);
+	}
+	pg_rows_free(rows);
+	return rc;
+}
+
 static int fill(struct why_person *p, const struct address *address, const char *campaign,
 		json_t *document, struct err *err)
 {
@@ -279,10 +307,25 @@ static int fill(struct why_person *p, const struct address *address, const char 
 	if (p->rules == NULL ||
 	    add_suppressions(p->db, address_mailbox(address), document, err) != 0)
 		return -1;
-	return add_campaigns(p, campaign, document, err);
+	return add_campaigns(p, campaign, document, err) == 0
+		       ? add_left_out(p, campaign, document, err)
+		       : -1;
 }
 
-/* The sentence of all: of the latest campaign, else of the suppression. */
+/* "left out of spring: on list staff" */
+static void conclude_left_out(json_t *document, const json_t *entry, enum language language)
+{
+	struct buf text;
+	buf_init(&text, SENTENCE_MAX);
+	buf_appendf(&text,
+		    language == LANGUAGE_ZH ? "不在 %s 的受众中：在排除名单 %s 上"
+					    : "left out of %s: on list %s",
+		    document_text(entry, "campaign"), document_text(entry, "list"));
+	document_set_text(document, "sentence", buf_str(&text));
+	buf_done(&text);
+}
+
+/* The sentence of all: of the latest campaign, else why there is none. */
 static int conclude(json_t *document, const char *campaign, enum language language, struct err *err)
 {
 	json_t *latest = json_array_get(json_object_get(document, "campaigns"), 0);
@@ -290,6 +333,11 @@ static int conclude(json_t *document, const char *campaign, enum language langua
 	const char *address = document_text(document, "address");
 	if (latest != NULL) {
 		json_object_set(document, "sentence", json_object_get(latest, "sentence"));
+		return 0;
+	}
+	const json_t *left_out = json_array_get(json_object_get(document, "left_out"), 0);
+	if (left_out != NULL) {
+		conclude_left_out(document, left_out, language);
 		return 0;
 	}
 	if (campaign != NULL)

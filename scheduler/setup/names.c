@@ -14,7 +14,7 @@ int names_campaign_id(struct pg_blocking *db, struct str name, int64_t *id_out, 
 		return -1;
 	if (pg_rows_count(rows) == 0)
 		result = err_set(err, ERR_NOT_FOUND,
-				 "there is no campaign \"%.*s\"; see: edm campaign show",
+				 "there is no campaign '%.*s'; edm campaign show lists them",
 				 STR_ARG(name));
 	else
 		*id_out = pg_int(rows, 0, 0);

@@ -165,8 +165,8 @@ int own_rules_remove(struct pg_blocking *db, struct str id, const struct change 
 	if (count != 0)
 		return count < 0 ? -1 : 0;
 	if (!is_shipped)
-		return err_set(err, ERR_NOT_FOUND, "there is no rule \"%.*s\"; see: edm rules list",
-			       STR_ARG(id));
+		return err_set(err, ERR_NOT_FOUND,
+			       "there is no rule '%.*s'; edm rules list lists them", STR_ARG(id));
 	*out = OWN_RULE_OFF;
 	count = run_count(db, "setup/disable_reply_rule", change, id, err);
 	if (count == 0)
@@ -181,8 +181,7 @@ int own_rules_restore(struct pg_blocking *db, struct str id, const struct change
 		      struct err *err)
 {
 	if (!is_built_in(id))
-		return err_set(err, ERR_NOT_FOUND, "there is no built-in rule \"%.*s\"",
-			       STR_ARG(id));
+		return err_set(err, ERR_NOT_FOUND, "there is no built-in rule '%.*s'", STR_ARG(id));
 	int count = run_count(db, "setup/restore_reply_rule", change, id, err);
 	if (count == 0)
 		return err_set(err, ERR_REFUSED, "rule %.*s is in force as it was shipped",

@@ -76,8 +76,7 @@ static void read_domains(const struct pg_rows *rows, struct sending_domains *out
 static int no_domain(struct str name, struct err *err)
 {
 	return err_set(err, ERR_NOT_FOUND,
-		       "there is no sending domain \"%.*s\"; edm domain add makes it",
-		       STR_ARG(name));
+		       "there is no sending domain '%.*s'; edm domain add makes it", STR_ARG(name));
 }
 
 static int fold(struct str name, const char *what, char out[ADDRESS_DOMAIN_MAX + 1],

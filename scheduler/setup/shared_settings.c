@@ -30,7 +30,7 @@ static int check(struct conf *c, struct str key, struct str value, struct err *e
 	size_t at;
 	if (conf_find(c, key, &at) != 0)
 		return err_set(err, ERR_NOT_FOUND,
-			       "there is no setting \"%.*s\"; edm config lists them", STR_ARG(key));
+			       "there is no setting '%.*s'; edm config lists them", STR_ARG(key));
 	if (conf_key(c, at)->scope == CONF_NODE)
 		return err_set(err, ERR_REFUSED,
 			       "%s belongs to each node: write \"%s = %.*s\" into its edm.conf",

@@ -76,7 +76,7 @@ def test_a_name_that_nothing_goes_to_is_taken_with_a_warning(mx1, database):
 def test_a_sender_or_a_node_that_is_not_there_is_a_warning(mx1, database):
     for option, name, words in (
         ("--domain", "nosuch.example", "nosuch.example is no sending domain (edm domain show)"),
-        ("--node", "nosuch", 'there is no node "nosuch"'),
+        ("--node", "nosuch", "there is no node 'nosuch'"),
     ):
         told = mx1("limit", "set", option, name, "rate=1/s", "--json")
         (warning,) = told.json["warnings"]
@@ -168,16 +168,16 @@ def test_bad_limits_are_refused_and_change_nothing(mx1, database):
         (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "soon"),
         (2, "--for takes a time", "set", "--provider", "qq", "connections=5", "--for", "0s"),
         (2, "--domain 'a b'", "set", "--domain", "a b", "rate=1/s"),
-        (3, 'no provider "qqq"', "set", "--provider", "qqq", "connections=5"),
-        (3, 'no source "mx7"', "set", "--source", "mx7", "connections=5"),
-        (3, 'no campaign "autumn"', "set", "--campaign", "autumn", "rate=1/s"),
+        (3, "no provider 'qqq'", "set", "--provider", "qqq", "connections=5"),
+        (3, "no source 'mx7'", "set", "--source", "mx7", "connections=5"),
+        (3, "no campaign 'autumn'", "set", "--campaign", "autumn", "rate=1/s"),
         (3, "no such limit is set", "unset", "--provider", "qq"),
         (3, "no limit was ever set", "undo"),
         (3, "no limit 77", "undo", "77"),
         (2, "no number of a limit", "undo", "last"),
         (2, "is no lane", "explain", "mx1"),
-        (3, 'no source "mx7"', "explain", "mx7/qq"),
-        (3, 'no provider "qqq"', "explain", "mx1/qqq"),
+        (3, "no source 'mx7'", "explain", "mx7/qq"),
+        (3, "no provider 'qqq'", "explain", "mx1/qqq"),
     ):
         assert words in mx1.fails(code, "limit", *args)
     assert database.value("SELECT count(*) FROM limit_rule") == 0

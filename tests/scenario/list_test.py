@@ -28,7 +28,7 @@ def customers(edm, sheet):
 
 def test_an_import_shows_what_it_found_and_counts_every_row(edm, sheet):
     out = edm("list", "import", sheet, "--list", "customers", "--yes").out
-    assert "名单.csv: GB18030, cells between ,, first row is the header" in out
+    assert "名单.csv: GB18030, cells between commas, first row is the header" in out
     assert "邮箱 → the address" in out and "姓名 → {{ name }}" in out and "李雷" in out
     assert "4 rows into list customers (new)" in out and "to take it back: edm list undo 1" in out
     refused = sheet.with_name("名单.refused.csv")

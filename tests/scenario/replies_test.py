@@ -97,12 +97,12 @@ def test_a_rule_about_a_provider_that_is_not_there_is_refused(edm, tmp_path):
     file = tmp_path / "rules.json"
     file.write_text(json.dumps({"rules": [{**RULE, "provider": ["qq", "nosuch"]}]}))
     said = edm.fails(3, "rules", "add", file)
-    assert 'rule corp.full: there is no provider "nosuch"' in said
+    assert "rule corp.full: there is no provider 'nosuch'" in said
     assert edm("rules", "list", "--own", "--json").json["rules"] == []
     edm("provider", "set", "nosuch", "--mx", ".nosuch.example", "connections=2")
     edm("rules", "add", file)
     assert edm("rules", "list", "--own", "--provider", "nosuch", "--json").json["rules"] != []
-    assert 'there is no provider "nosuhc"' in edm.fails(3, "rules", "list", "--provider", "nosuhc")
+    assert "there is no provider 'nosuhc'" in edm.fails(3, "rules", "list", "--provider", "nosuhc")
 
 
 def test_operators_rules_are_added_and_removed(edm, database, rules):

@@ -50,7 +50,7 @@ def test_a_changed_setting_is_told_to_the_nodes(edm, database):
 def test_bad_settings_are_refused_and_change_nothing(edm, database):
     for code, words, *args in (
         (2, "the value is missing", "set", "retry.schedule"),
-        (3, 'no setting "retry"', "set", "retry", "5min"),
+        (3, "no setting 'retry'", "set", "retry", "5min"),
         (4, "belongs to each node", "set", "park_ms", "5s"),
         (2, "no wait", "set", "retry.schedule", "soon"),
         (2, "a third of ledger.lease_ms", "set", "ledger.beat_ms", "9s"),

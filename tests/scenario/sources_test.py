@@ -58,20 +58,20 @@ def test_limits_of_a_removed_source_can_be_unset(edm):
     edm("pause", "--source", "mx1")
     out = edm("source", "remove", "mx1", "--yes").out
     assert "1 limit set for it stays" in out and "edm limit unset --source mx1" in out
-    assert 'no source "mx1"' in edm.fails(3, "limit", "set", "--source", "mx1", "rate=8/s")
+    assert "no source 'mx1'" in edm.fails(3, "limit", "set", "--source", "mx1", "rate=8/s")
     assert edm("limit", "unset", "--source", "mx1").out == "1 limit ended\n"
     edm("resume", "--source", "mx1")
-    assert 'no source "mx1"' in edm.fails(3, "limit", "unset", "--source", "mx1")
+    assert "no source 'mx1'" in edm.fails(3, "limit", "unset", "--source", "mx1")
 
 
 def test_a_node_that_is_not_there_is_a_warning(edm, database):
     """It may be started later; doctor says until then that nothing leaves from there."""
-    words = 'there is no node "nonode" (edm node list); this holds when one of that name runs'
+    words = "there is no node 'nonode' (edm node list); this holds when one of that name runs"
     add = ("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "b.example.com", "--node")
     added = edm(*add, "nonode", "--json")
     assert added.json["warnings"] == [words] and f"warning: {words}\n" in added.err
     said = edm("source", "set", "mx2", "--node", "nosuch").err
-    assert 'warning: there is no node "nosuch"' in said
+    assert "warning: there is no node 'nosuch'" in said
     doctor = edm.run("doctor", "--json").json["findings"]
     (found,) = [f for f in doctor if "nosuch" in f["text"]]
     assert found["level"] == "warn" and "mx2 belongs to node nosuch, which there is not" in \
@@ -149,9 +149,9 @@ def test_bad_sources_are_refused_and_change_nothing(edm, database):
         ),
         (2, "say what to change", "set", "mx1"),
         (4, "is active already", "set", "mx1", "--weight", 9, "--active"),
-        (3, 'no source "mx7"', "set", "mx7", "--weight", 2),
-        (3, 'no source "mx7"', "remove", "mx7", "--yes"),
-        (3, 'no source "mx7"', "show", "mx7"),
+        (3, "no source 'mx7'", "set", "mx7", "--weight", 2),
+        (3, "no source 'mx7'", "remove", "mx7", "--yes"),
+        (3, "no source 'mx7'", "show", "mx7"),
     ):
         assert words in edm.fails(code, "source", *args)
     assert edm("source", "show", "--json").json == want

@@ -107,6 +107,28 @@ def test_suppression_is_part_of_the_answer(edm, spring, database):
     assert "everywhere" in edm("why", "bob@qq.com").out
 
 
+def test_who_is_on_an_excluded_list_is_told_so(edm, spring, database):
+    """No audience has them, and no suppression."""
+    spring.person("ivy@qq.com")
+    database.query(
+        "INSERT INTO edm.list(list_id, name) OVERRIDING SYSTEM VALUE"
+        " VALUES (901, 'everybody'), (902, 'staff');"
+        "INSERT INTO edm.list_member(list_id, domain_id, rid, attributes)"
+        " SELECT l, domain_id, rid, '{}' FROM edm.recipient, unnest(ARRAY[901, 902]) l"
+        " WHERE address = 'ivy@qq.com';"
+        "INSERT INTO edm.campaign_list(campaign_id, list_id, excluded, position)"
+        " SELECT campaign_id, 901, false, 1 FROM edm.campaign UNION ALL"
+        " SELECT campaign_id, 902, true, 2 FROM edm.campaign;"
+        "UPDATE edm.campaign SET started_at = now()")
+    told = why(edm, "ivy@qq.com")
+    assert told["sentence"] == "left out of spring: on list staff"
+    assert told["left_out"] == [{"campaign": "spring", "list": "staff"}]
+    assert why(edm, "ivy@qq.com", "--campaign", "spring")["left_out"] == told["left_out"]
+    assert "在排除名单 staff 上" in edm("why", "ivy@qq.com", "--lang", "zh").out
+    database.query("DELETE FROM edm.campaign_list WHERE list_id = 901")
+    assert "is in no campaign" in edm.fails(3, "why", "ivy@qq.com")
+
+
 def test_who_and_what_there_is_not(edm, spring):
     assert "is in no campaign" in edm.fails(3, "why", "nobody@example.org")
     assert "there is no campaign 'x'" in edm.fails(3, "why", "x")
