@@ -96,8 +96,12 @@ static void print_times(struct cli *cli, const json_t *campaign)
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_append_cstr(&line, REPORT_SAY(cli, "started ", "开始 "));
 	format_time(document_int(campaign, "started_at"), language, &line);
-	buf_append_cstr(&line, REPORT_SAY(cli, ", finished ", "，结束 "));
-	format_time(document_int(campaign, "finished_at"), language, &line);
+	if (document_int(campaign, "finished_at") != 0) {
+		buf_append_cstr(&line, REPORT_SAY(cli, ", finished ", "，结束 "));
+		format_time(document_int(campaign, "finished_at"), language, &line);
+	} else {
+		buf_append_cstr(&line, REPORT_SAY(cli, ", not finished yet", "，尚未结束"));
+	}
 	buf_appendf(&line,
 		    REPORT_SAY(cli, "; %.1f a second now, %.1f on average",
 			       "；当前 %.1f 封/秒，平均 %.1f 封/秒"),

@@ -46,8 +46,10 @@ static void say_pause(const struct why_context *w, const json_t *pause, struct b
 	if (document_int(pause, "until") != 0)
 		put_until(w, document_int(pause, "until"), out);
 	else
-		put(out,
-		    SAY(w, "until somebody resumes it (edm resume)", "直到有人恢复（edm resume）"));
+		buf_appendf(out,
+			    SAY(w, "until somebody resumes it (edm resume --id %lld)",
+				"直到有人恢复（edm resume --id %lld）"),
+			    (long long)document_int(pause, "pause_id"));
 	if (document_text(pause, "why")[0] != '\0')
 		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(pause, "why"));
 }

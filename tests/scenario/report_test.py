@@ -51,6 +51,13 @@ def spring(database):
     return rows
 
 
+def test_a_campaign_under_way_is_not_finished_yet(edm, spring, database):
+    assert ", not finished yet; " in edm("report", "campaign", "spring").out
+    assert "，尚未结束；" in edm("report", "campaign", "spring", "--lang", "zh").out
+    database.query("UPDATE edm.campaign SET state = 5, finished_at = '2026-12-01 01:02Z'")
+    assert ", finished 2026-12-01 01:02 UTC; " in edm("report", "campaign", "spring").out
+
+
 def test_campaign_adds_up(edm, spring):
     report = edm("report", "campaign", "spring", "--json").json
     assert report["audience"] == 12 == sum(report[state] for state in STATES)

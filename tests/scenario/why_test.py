@@ -145,7 +145,9 @@ def test_what_holds_a_waiting_recipient(edm, spring, database):
     start_node(database, lane("qq", waits="waits 12 s: lane mx1/qq has its 100 messages/min"))
     assert "mx1/qq waits 12 s: lane mx1/qq has its 100" in why(edm, "fu@qq.com")["sentence"]
     pause(database, 2, provider="qq")
-    assert "paused by li" in why(edm, "fu@qq.com")["sentence"]
+    sentence = why(edm, "fu@qq.com")["sentence"]
+    assert "paused by li" in sentence
+    assert f"(edm resume --id {database.value('SELECT pause_id FROM edm.pause')})" in sentence
     database.query("UPDATE edm.campaign SET state = 4, reason = 1, reason_text = 'typo'")
     assert "its campaign is paused since" in why(edm, "fu@qq.com")["sentence"]
     assert "（typo）" in edm("why", "fu@qq.com", "--lang", "zh").out
