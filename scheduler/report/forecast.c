@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The document of a forecast; see forecast.h. */
+#include "scheduler/report/forecast.h"
+
+#include <math.h>
+
+#include "ip-pool/explain.h"
+#include "ip-pool/pool.h"
+#include "scheduler/report/forecast_load.h"
+#include "scheduler/report/forecast_say.h"
+
+#define SENTENCE_MAX 4096
+
+/* A played forecast, on its way into a document. */
+struct played {
+	const struct forecast_loaded *in;
+	struct forecast_build build;
+	struct forecast_span *crowds, *campaigns;
+	enum language language;
+	json_t *document;
+};
+
+static int64_t wall_us(const struct played *p, int64_t ms)
+{
+	const struct forecast_facts *f = &p->in->facts;
+	return f->now_us + (ms - f->now_ms) * 1000;
+}
+
+/* Null when it never comes. */
+static json_t *time_of(const struct played *p, int64_t ms)
+{
+	return ms == FORECAST_NEVER ? json_null() : json_integer(wall_us(p, ms));
+}
+
+static json_t *people(double n)
+{
+	return json_integer((json_int_t)(n + 0.5));
+}
+
+/* ---------------------------------------------------------------------------------------- binds */
+
+static json_t *text_of(struct buf *text)
+{
+	json_t *value = json_stringn(text->data ? text->data : "", text->len);
+	buf_done(text);
+	return value;
+}
+
+static struct forecast_saying saying_of(const struct played *p, size_t queue,
+					const struct forecast_bind *b, struct buf *lane)
+{
+	const struct forecast_model *m = &p->build.model;
+	bool has_lane = b->kind == BIND_LIMIT || b->kind == BIND_CONNECTIONS ||
+			b->kind == BIND_PACE || b->kind == BIND_PAUSE || b->kind == BIND_REST;
+	if (has_lane)
+		explain_lane(&m->lanes[b->lane].limits.limiter.scope, lane);
+	struct str pool = p->in->facts.jobs[0].pool;
+	return (struct forecast_saying){.language = p->language,
+					.now_ms = m->now_ms,
+					.lane = buf_str(lane),
+					.target = p->build.queue_names[queue],
+					.pool = pool.len > 0 ? pool : STR(POOL_DEFAULT)};
+}
+
+static bool has_number(const struct forecast_bind *b)
+{
+	return b->kind == BIND_LIMIT || b->kind == BIND_CONNECTIONS;
+}
+
+static json_t *bind_json(const struct played *p, size_t queue, const struct forecast_bind *b)
+{
+	struct buf lane, says;
+	if (b->kind == BIND_NOTHING)
+		return json_null();
+	buf_init(&lane, SENTENCE_MAX);
+	buf_init(&says, SENTENCE_MAX);
+	struct forecast_saying w = saying_of(p, queue, b, &lane);
+	forecast_say_bind(&w, b, &says);
+	json_t *o = json_pack("{s:s, s:o, s:f}", "kind", forecast_bind_name(b->kind), "says",
+			      text_of(&says), "part", round(b->part * 100) / 100);
+	if (has_number(b)) {
+		json_object_set_new(o, "level", json_string(limit_level_name(b->level)));
+		json_object_set_new(o, "count", json_integer(b->cap.count));
+		json_object_set_new(o, "origin", json_string(limit_origin_name(b->cap.origin)));
+		json_object_set_new(o, "limit_id",
+				    b->cap.rule ? json_integer(b->cap.rule) : json_null());
+	}
+	if (b->kind == BIND_LIMIT)
+		json_object_set_new(o, "per", json_string(limit_period_name(b->period)));
+	if (b->kind == BIND_PACE)
+		json_object_set_new(o, "messages_a_second", json_real(round(b->per_s * 100) / 100));
+	if (b->kind == BIND_CONNECTIONS)
+		json_object_set_new(o, "message_ms", json_integer((json_int_t)b->service_ms));
+	buf_done(&lane);
+	return o;
+}
+
+/* ------------------------------------------------------------------------------------ providers */
+
+static double left_of(const struct forecast_crowd *c)
+{
+	double left = c->fresh;
+	for (size_t i = 0; i < c->retry_count; i++)
+		left += c->retries[i].people;
+	return left;
+}
+
+static void set_span(const struct played *p, json_t *o, const struct forecast_span *s)
+{
+	json_object_set_new(o, "earliest_at", time_of(p, s->earliest_ms));
+	json_object_set_new(o, "likely_at", time_of(p, s->likely_ms));
+	json_object_set_new(o, "latest_at", time_of(p, s->latest_ms));
+}
+
+static json_t *provider_json(const struct played *p, size_t crowd)
+{
+	const struct forecast_crowd *c = &p->build.model.crowds[crowd];
+	const struct forecast_span *s = &p->crowds[crowd];
+	json_t *o = json_object();
+	document_set_text(o, "provider", p->build.queue_names[c->queue]);
+	json_object_set_new(o, "left", people(left_of(c)));
+	set_span(p, o, s);
+	json_object_set_new(o, "missed", people(s->missed));
+	json_object_set_new(o, "bind", bind_json(p, c->queue, &s->bind));
+	return o;
+}
+
+static double left_there(const json_t *provider)
+{
+	return json_number_value(json_object_get(provider, "left"));
+}
+
+/* Most people first. */
+static void insert(json_t *providers, json_t *one)
+{
+	size_t i = 0;
+	while (i < json_array_size(providers) &&
+	       left_there(json_array_get(providers, i)) >= left_there(one))
+		i++;
+	json_array_insert_new(providers, i, one);
+}
+
+static bool is_ours(const struct played *p, size_t crowd)
+{
+	const struct forecast_crowd *c = &p->build.model.crowds[crowd];
+	return c->campaign == 0 && left_of(c) > 0;
+}
+
+static void add_providers(struct played *p)
+{
+	json_t *providers = json_array();
+	for (size_t i = 0; i < p->build.model.crowd_count; i++)
+		if (is_ours(p, i))
+			insert(providers, provider_json(p, i));
+	json_object_set_new(p->document, "providers", providers);
+}
+
+/* ---------------------------------------------------------------------------------------- whole */
+
+/* A sentence for each queue that is never through. */
+static void add_stuck(struct played *p)
+{
+	json_t *stuck = json_array();
+	for (size_t i = 0; i < p->build.model.crowd_count; i++) {
+		const struct forecast_span *s = &p->crowds[i];
+		struct buf lane, says;
+		if (!is_ours(p, i) || s->likely_ms != FORECAST_NEVER)
+			continue;
+		buf_init(&lane, SENTENCE_MAX);
+		buf_init(&says, SENTENCE_MAX);
+		size_t queue = p->build.model.crowds[i].queue;
+		struct forecast_saying w = saying_of(p, queue, &s->bind, &lane);
+		forecast_say_stuck(&w, &s->bind, &says);
+		json_array_append_new(stuck, text_of(&says));
+		buf_done(&lane);
+	}
+	json_object_set_new(p->document, "stuck", stuck);
+}
+
+static void add_bind(struct played *p)
+{
+	size_t last = p->build.model.crowd_count;
+	for (size_t i = 0; i < p->build.model.crowd_count; i++)
+		if (is_ours(p, i) && (last == p->build.model.crowd_count ||
+				      p->crowds[i].likely_ms > p->crowds[last].likely_ms))
+			last = i;
+	if (last == p->build.model.crowd_count) {
+		json_object_set_new(p->document, "bind", json_null());
+		return;
+	}
+	size_t queue = p->build.model.crowds[last].queue;
+	json_object_set_new(p->document, "last_provider", json_null());
+	document_set_text(p->document, "last_provider", p->build.queue_names[queue]);
+	json_object_set_new(p->document, "bind", bind_json(p, queue, &p->crowds[last].bind));
+}
+
+/* What is taken to happen although nobody said so, as words for programs. */
+static json_t *assumptions(const struct forecast_loaded *in)
+{
+	json_t *list = json_array();
+	if (in->state == CAMPAIGN_DRAFT)
+		json_array_append_new(list, json_string("started-now"));
+	if (in->state == CAMPAIGN_PAUSED)
+		json_array_append_new(list, json_string("resumed-now"));
+	if (in->nodes == 0)
+		json_array_append_new(list, json_string("node-runs"));
+	if (!in->is_frozen)
+		json_array_append_new(list, json_string("people-estimated"));
+	return list;
+}
+
+static json_t *head(const struct forecast_loaded *in)
+{
+	json_t *o = json_object();
+	document_set_text(o, "name", in->name);
+	document_set_text(o, "state", str_from(campaign_state_name(in->state)));
+	json_object_set_new(o, "now_at", json_integer(in->facts.now_us));
+	json_object_set_new(o, "scheduled_at",
+			    json_integer(in->state == CAMPAIGN_SCHEDULED ? in->scheduled_us : 0));
+	json_object_set_new(o, "deadline_at", json_integer(in->deadline_us));
+	json_object_set_new(o, "audience", people(in->audience));
+	json_object_set_new(o, "left", people(in->left));
+	json_object_set_new(o, "assumes", assumptions(in));
+	return o;
+}
+
+static void play(struct played *p)
+{
+	forecast_build(&p->build, &p->in->facts);
+	const struct forecast_model *m = &p->build.model;
+	p->crowds = arena_alloc(&p->build.arena, (m->crowd_count + 1) * sizeof(p->crowds[0]));
+	p->campaigns =
+		arena_alloc(&p->build.arena, (m->campaign_count + 1) * sizeof(p->campaigns[0]));
+	forecast_play(m, p->crowds, p->campaigns);
+	const struct forecast_span *s = &p->campaigns[0];
+	set_span(p, p->document, s);
+	json_object_set_new(p->document, "most_at", time_of(p, s->most_ms));
+	json_object_set_new(p->document, "missed", people(s->missed));
+	add_bind(p);
+	add_providers(p);
+	add_stuck(p);
+	forecast_build_done(&p->build);
+}
+
+json_t *forecast_campaign(struct pg_blocking *db, const char *name, enum language language,
+			  struct err *err)
+{
+	struct forecast_loaded in;
+	struct played p = {.in = &in, .language = language};
+	if (forecast_load(db, name, &in, err) == 0) {
+		p.document = head(&in);
+		if (!campaign_is_final(in.state))
+			play(&p);
+	}
+	forecast_loaded_done(&in);
+	return p.document;
+}

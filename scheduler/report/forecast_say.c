@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Words of a forecast; see forecast_say.h. */
+#include "scheduler/report/forecast_say.h"
+
+#include "ip-pool/explain.h"
+#include "scheduler/report/format.h"
+
+#define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
+
+static void put(struct buf *out, const char *text)
+{
+	buf_append_cstr(out, text);
+}
+
+/* -------------------------------------------------------------------------------------- numbers */
+
+static const char *origin_zh(enum limit_origin origin)
+{
+	switch (origin) {
+	case ORIGIN_DEFAULT:
+		return "默认值";
+	case ORIGIN_PROFILE:
+		return "服务商档案";
+	case ORIGIN_WARMUP:
+		return "预热计划";
+	case ORIGIN_LEARNT:
+		return "从对方学到";
+	case ORIGIN_BACKOFF:
+		return "被拒后退让";
+	case ORIGIN_SLICE:
+		return "本节点份额";
+	case ORIGIN_OPERATOR:
+	case ORIGIN_PAUSE:
+	case ORIGIN_DEAD:
+	case ORIGIN_NONE:
+		break;
+	}
+	return "";
+}
+
+static const char *period_zh(enum limit_period period)
+{
+	static const char *const names[LIMIT_PERIOD_COUNT] = {"每秒", "每分钟", "每小时", "每天"};
+	return names[period];
+}
+
+static void say_origin_zh(const struct cap *cap, struct buf *out)
+{
+	if (cap->origin == ORIGIN_OPERATOR)
+		buf_appendf(out, "（运维设定，限制 %lld）", (long long)cap->rule);
+	else
+		buf_appendf(out, "（%s）", origin_zh(cap->origin));
+}
+
+static void say_cap(const struct forecast_saying *w, const struct forecast_bind *b, struct buf *out)
+{
+	bool is_connections = b->kind == BIND_CONNECTIONS;
+	if (w->language == LANGUAGE_EN) {
+		explain_cap(&b->cap, is_connections ? LIMIT_CONNECTIONS : LIMIT_MESSAGES, b->period,
+			    w->now_ms, out);
+		return;
+	}
+	if (is_connections)
+		buf_appendf(out, "%lld 个连接", (long long)b->cap.count);
+	else
+		buf_appendf(out, "%s %lld 封", period_zh(b->period), (long long)b->cap.count);
+	say_origin_zh(&b->cap, out);
+}
+
+/* Whose number it is. */
+static void say_whose(const struct forecast_saying *w, enum limit_level level, struct buf *out)
+{
+	switch (level) {
+	case LEVEL_LANE:
+		buf_append_str(out, w->lane);
+		break;
+	case LEVEL_SOURCE: {
+		struct str rest = w->lane;
+		struct str source = str_take_until(&rest, '/');
+		buf_appendf(out, SAY(w, "source %.*s", "源 %.*s"), STR_ARG(source));
+		break;
+	}
+	case LEVEL_PROVIDER:
+		buf_appendf(out, SAY(w, "all sources at %.*s", "%.*s 全部源合计"),
+			    STR_ARG(w->target));
+		break;
+	case LEVEL_DOMAIN:
+		put(out, SAY(w, "its sending domain", "发信域名"));
+		break;
+	case LEVEL_CAMPAIGN:
+		put(out, SAY(w, "the campaign", "该任务"));
+		break;
+	case LEVEL_NODE:
+		put(out, SAY(w, "its node", "节点"));
+		break;
+	}
+	put(out, SAY(w, ": ", "："));
+}
+
+static void say_service(const struct forecast_saying *w, double ms, struct buf *out)
+{
+	if (ms <= 0)
+		return;
+	if (ms >= 10000)
+		buf_appendf(out, SAY(w, ", %.0f s a message", "，每封 %.0f 秒"), ms / 1000);
+	else
+		buf_appendf(out, SAY(w, ", %.1f s a message", "，每封 %.1f 秒"), ms / 1000);
+}
+
+void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bind *b,
+		       struct buf *out)
+{
+	switch (b->kind) {
+	case BIND_NOTHING:
+		return;
+	case BIND_LIMIT:
+		say_whose(w, b->level, out);
+		say_cap(w, b, out);
+		return;
+	case BIND_CONNECTIONS:
+		say_whose(w, b->level, out);
+		say_cap(w, b, out);
+		say_service(w, b->service_ms, out);
+		return;
+	case BIND_PACE:
+		say_whose(w, b->level, out);
+		buf_appendf(out,
+			    SAY(w, "%.1f messages a second, its pace lately", "近来每秒 %.1f 封"),
+			    b->per_s);
+		return;
+	case BIND_RETRIES:
+		put(out, SAY(w, "people put off by the receiver wait for another try",
+			     "被对方推迟的收件人等待重试"));
+		return;
+	case BIND_HOURS:
+		put(out, SAY(w, "sending hours", "发送时段"));
+		return;
+	case BIND_START:
+		put(out, SAY(w, "the start of the campaign", "任务尚未开始"));
+		return;
+	case BIND_PAUSE:
+		buf_appendf(out, SAY(w, "a pause of %.*s", "%.*s 被暂停"), STR_ARG(w->lane));
+		return;
+	case BIND_REST:
+		buf_appendf(out,
+			    b->cap.origin == ORIGIN_DEAD
+				    ? SAY(w, "%.*s does not answer", "%.*s 无应答")
+				    : SAY(w, "%.*s rests, as the receiver asked for",
+					  "%.*s 应对方要求暂歇"),
+			    STR_ARG(w->lane));
+		return;
+	case BIND_SOURCES:
+		buf_appendf(out,
+			    SAY(w, "no source of pool %.*s may send", "地址池 %.*s 没有可用的源"),
+			    STR_ARG(w->pool));
+		return;
+	case BIND_OTHERS:
+		put(out, SAY(w, "campaigns of a higher priority go first", "优先级更高的任务在前"));
+		return;
+	}
+}
+
+/* ---------------------------------------------------------------------------------------- stuck */
+
+static const char *advice(const struct forecast_saying *w, const struct forecast_bind *b)
+{
+	switch (b->kind) {
+	case BIND_LIMIT:
+	case BIND_CONNECTIONS:
+	case BIND_PACE:
+		return b->cap.origin == ORIGIN_OPERATOR
+			       ? SAY(w, "edm limit set or edm limit unset changes it",
+				     "可用 edm limit set 或 edm limit unset 更改")
+			       : SAY(w,
+				     "more sources (edm source add) or higher numbers (edm "
+				     "limit set) change it",
+				     "可增加源（edm source add）或提高限额（edm limit set）");
+	case BIND_PAUSE:
+		return SAY(w, "edm resume ends it", "可用 edm resume 恢复");
+	case BIND_SOURCES:
+		return SAY(w, "edm source show lists sources and pauses, edm source add adds one",
+			   "edm source show 可查看源及暂停，edm source add 可添加");
+	case BIND_HOURS:
+		return SAY(w, "edm campaign edit --window changes them",
+			   "可用 edm campaign edit --window 更改");
+	case BIND_OTHERS:
+		return SAY(w, "edm campaign show lists them", "edm campaign show 可查看");
+	case BIND_NOTHING:
+	case BIND_RETRIES:
+	case BIND_START:
+	case BIND_REST:
+		break;
+	}
+	return SAY(w, "edm why tells more", "edm why 可了解详情");
+}
+
+void forecast_say_stuck(const struct forecast_saying *w, const struct forecast_bind *b,
+			struct buf *out)
+{
+	buf_appendf(out, SAY(w, "%.*s is not through within 90 days: ", "%.*s 90 天内不会发完："),
+		    STR_ARG(w->target));
+	forecast_say_bind(w, b, out);
+	buf_appendf(out, SAY(w, "; %s", "；%s"), advice(w, b));
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "scheduler/report/forecast_say.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static const struct cap by_li = {
+	.count = 100, .until_ms = LIMIT_FOREVER, .rule = 3, .origin = ORIGIN_OPERATOR};
+static const struct cap of_profile = {
+	.count = 20, .until_ms = LIMIT_FOREVER, .origin = ORIGIN_PROFILE};
+static const struct cap of_warmup = {
+	.count = 500, .until_ms = LIMIT_FOREVER, .origin = ORIGIN_WARMUP};
+static const struct cap none = {
+	.count = 0, .until_ms = LIMIT_FOREVER, .rule = 9, .origin = ORIGIN_OPERATOR};
+
+#define SAYING(lang)                                                                               \
+	(struct forecast_saying)                                                                   \
+	{                                                                                          \
+		.language = (lang), .lane = STR("mx1/qq"), .target = STR("qq"),                    \
+		.pool = STR("default")                                                             \
+	}
+
+static void each_bind_has_its_words(void **state)
+{
+	const struct {
+		struct forecast_bind bind;
+		const char *want_en, *want_zh;
+	} cases[] = {
+		{{.kind = BIND_NOTHING}, "", ""},
+		{{.kind = BIND_LIMIT, .level = LEVEL_LANE, .period = LIMIT_MINUTE, .cap = by_li},
+		 "mx1/qq: 100 messages/min by operator (limit 3)",
+		 "mx1/qq：每分钟 100 封（运维设定，限制 3）"},
+		{{.kind = BIND_LIMIT, .level = LEVEL_LANE, .period = LIMIT_DAY, .cap = of_warmup},
+		 "mx1/qq: 500 messages/day by its warm-up",
+		 "mx1/qq：每天 500 封（预热计划）"},
+		{{.kind = BIND_LIMIT, .level = LEVEL_PROVIDER, .period = LIMIT_HOUR, .cap = by_li},
+		 "all sources at qq: 100 messages/h by operator (limit 3)",
+		 "qq 全部源合计：每小时 100 封（运维设定，限制 3）"},
+		{{.kind = BIND_LIMIT, .level = LEVEL_CAMPAIGN, .cap = by_li},
+		 "the campaign: 100 messages/s by operator (limit 3)",
+		 "该任务：每秒 100 封（运维设定，限制 3）"},
+		{{.kind = BIND_CONNECTIONS,
+		  .level = LEVEL_LANE,
+		  .cap = of_profile,
+		  .service_ms = 840},
+		 "mx1/qq: 20 connections by the provider's profile, 0.8 s a message",
+		 "mx1/qq：20 个连接（服务商档案），每封 0.8 秒"},
+		{{.kind = BIND_CONNECTIONS, .level = LEVEL_SOURCE, .cap = of_profile},
+		 "source mx1: 20 connections by the provider's profile",
+		 "源 mx1：20 个连接（服务商档案）"},
+		{{.kind = BIND_PACE, .level = LEVEL_LANE, .per_s = 9.44},
+		 "mx1/qq: 9.4 messages a second, its pace lately",
+		 "mx1/qq：近来每秒 9.4 封"},
+		{{.kind = BIND_RETRIES},
+		 "people put off by the receiver wait for another try",
+		 "被对方推迟的收件人等待重试"},
+		{{.kind = BIND_HOURS}, "sending hours", "发送时段"},
+		{{.kind = BIND_SOURCES},
+		 "no source of pool default may send",
+		 "地址池 default 没有可用的源"},
+		{{.kind = BIND_PAUSE}, "a pause of mx1/qq", "mx1/qq 被暂停"},
+		{{.kind = BIND_REST, .cap.origin = ORIGIN_DEAD},
+		 "mx1/qq does not answer",
+		 "mx1/qq 无应答"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (int zh = 0; zh < 2; zh++) {
+			struct buf out;
+			struct forecast_saying w = SAYING(zh ? LANGUAGE_ZH : LANGUAGE_EN);
+			buf_init(&out, 1000);
+			forecast_say_bind(&w, &cases[i].bind, &out);
+			assert_string_equal(out.data ? out.data : "",
+					    zh ? cases[i].want_zh : cases[i].want_en);
+			buf_done(&out);
+		}
+}
+
+static void what_is_never_through_says_what_would_change_it(void **state)
+{
+	const struct forecast_bind spent = {
+		.kind = BIND_LIMIT, .level = LEVEL_LANE, .period = LIMIT_HOUR, .cap = none};
+	struct forecast_saying en = SAYING(LANGUAGE_EN), zh = SAYING(LANGUAGE_ZH);
+	struct buf out;
+	(void)state;
+	buf_init(&out, 1000);
+	forecast_say_stuck(&en, &spent, &out);
+	assert_string_equal(out.data,
+			    "qq is not through within 90 days: mx1/qq: 0 messages/h by operator "
+			    "(limit 9); edm limit set or edm limit unset changes it");
+	buf_clear(&out);
+	forecast_say_stuck(&zh, &spent, &out);
+	assert_string_equal(out.data, "qq 90 天内不会发完：mx1/qq：每小时 0 封（运维设定，限制 "
+				      "9）；可用 edm limit set 或 edm limit unset 更改");
+	buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_bind_has_its_words),
+		cmocka_unit_test(what_is_never_through_says_what_would_change_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
