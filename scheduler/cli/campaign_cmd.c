@@ -215,6 +215,17 @@ const struct cli_verb campaign_verbs[] = {
 	 .takes_json = true,
 	 .run = run_campaign_show},
 	{.noun = "campaign",
+	 .verb = "forecast",
+	 .synopsis = "NAME",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary =
+		 "When it will be through, per provider, and what limits it; also before it starts",
+	 .examples = "    edm campaign forecast spring\n"
+		     "    edm campaign forecast spring --json",
+	 .takes_json = true,
+	 .run = run_campaign_forecast},
+	{.noun = "campaign",
 	 .verb = "watch",
 	 .synopsis = "NAME",
 	 .min_args = 1,

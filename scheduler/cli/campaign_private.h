@@ -24,6 +24,8 @@ int run_campaign_show(struct cli *cli, struct err *err);
 int run_campaign_watch(struct cli *cli, struct err *err);
 int run_campaign_wait(struct cli *cli, struct err *err);
 
+int run_campaign_forecast(struct cli *cli, struct err *err);
+
 int run_campaign_preview(struct cli *cli, struct err *err);
 int run_campaign_test(struct cli *cli, struct err *err);
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""campaign forecast: before the start, while it runs, when it cannot end, and for programs."""
+import datetime
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PEOPLE = 3000
+A_MINUTE = 60
+SLOW = {"delay_ms": {"dot": 60}}
+MEMBERS = 40000
+
+
+def minutes(forecast, key):
+    """From now to that time."""
+    at, now = (datetime.datetime.fromisoformat(forecast[k]) for k in (key, "now_at"))
+    return (at - now).total_seconds() / 60
+
+
+def spans(forecast):
+    return [minutes(forecast, key) for key in ("earliest_at", "likely_at", "latest_at")]
+
+
+def statement(name):
+    """The text of a statement of the report, about campaign 1."""
+    text = (ROOT / f"schemas/queries/report/{name}.sql").read_text()
+    return text.replace("$1", "1")
+
+
+def nodes(plan):
+    """All nodes of a plan."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def foresee(edm, name="spring"):
+    return edm("campaign", "forecast", name, "--json").json
+
+
+def test_a_draft_is_foreseen_as_if_it_were_started_now(make_world):
+    world = make_world(domains=8, sources=2)
+    edm = world.program
+    world.campaign("spring", world.people(PEOPLE))
+    edm("limit", "set", "--campaign", "spring", f"rate={A_MINUTE}/min")
+    forecast = foresee(edm)
+    assert (forecast["state"], forecast["left"], forecast["stuck"]) == ("draft", PEOPLE, [])
+    assert set(forecast["assumes"]) == {"started-now", "node-runs", "people-estimated"}
+    earliest, likely, latest = spans(forecast)
+    whole = PEOPLE / A_MINUTE
+    # Nothing is known of who will be put off: some of it is waited for.
+    assert whole * 0.95 < earliest <= likely <= latest < whole + 24 * 60
+    assert whole < minutes(forecast, "most_at") < whole * 1.15
+    (tail,) = forecast["providers"]
+    assert (tail["provider"], tail["left"]) == ("tail", PEOPLE)
+    bind = tail["bind"]
+    assert (bind["kind"], bind["level"], bind["count"], bind["per"], bind["origin"]) == \
+        ("limit", "campaign", A_MINUTE, "min", "operator")
+    said = edm("campaign", "forecast", "spring").out
+    assert "as if it were started now" in said and "edm run starts one" in said
+    assert f"the campaign: {A_MINUTE} messages/min by operator (limit {bind['limit_id']})" in said
+    said = edm("campaign", "forecast", "spring", "--lang", "zh").out
+    assert f"该任务：每分钟 {A_MINUTE} 封（运维设定，限制 {bind['limit_id']}）" in said
+    assert "预计完成" in said and "假设现在开始" in said
+
+    edm("campaign", "schedule", "spring", "--at", "2099-01-01 09:00", "--tz", "UTC")
+    scheduled = foresee(edm)
+    assert scheduled["scheduled_at"] == "2099-01-01T09:00:00Z"
+    assert scheduled["likely_at"] is None  # more than 90 days from now
+
+
+def test_what_cannot_end_is_said_with_what_would_change_it(make_world):
+    world = make_world(domains=8, sources=1)
+    edm = world.program
+    campaign = world.campaign("spring", world.people(PEOPLE))
+
+    def stuck(kind, word):
+        forecast = foresee(edm)
+        assert [forecast[key] for key in ("earliest_at", "likely_at", "latest_at")] == [None] * 3
+        assert forecast["providers"][0]["bind"]["kind"] == kind
+        (sentence,) = forecast["stuck"]
+        assert word in sentence
+        assert sentence in edm("campaign", "forecast", "spring").out
+        assert "never" in edm("campaign", "forecast", "spring").out
+
+    edm("pause", "--source", "s0", "--because", "moved")
+    stuck("pause", "edm resume")
+    edm("resume", "--source", "s0")
+    world.database.query("UPDATE source SET pool = 'other'")
+    stuck("sources", "pool default")
+    world.database.query("UPDATE source SET pool = 'default'")
+    assert foresee(edm)["stuck"] == []
+
+    campaign.start()
+    edm("campaign", "pause", "spring", "--because", "wrong price")
+    paused = foresee(edm)
+    assert "resumed-now" in paused["assumes"] and paused["likely_at"] is not None
+    assert "edm campaign resume" in edm("campaign", "forecast", "spring").out
+    edm("campaign", "cancel", "spring", "--yes")
+    ended = foresee(edm)
+    assert ended["state"] == "cancelled" and "providers" not in ended
+    assert "nothing to foresee" in edm("campaign", "forecast", "spring").out
+    told = edm.fails(3, "campaign", "forecast", "nobody")
+    assert "no campaign 'nobody'" in told
+
+
+def test_a_running_campaign_is_foreseen_from_its_pace(make_world):
+    world = make_world(domains=8, sources=2, profile=SLOW)
+    edm = world.program
+    people, a_second = 750, 15
+    campaign = world.campaign("spring", world.people(people))
+    edm("limit", "set", "--campaign", "spring", f"rate={a_second}/s")
+    world.node().start()
+    campaign.start()
+    campaign.wait_for_count("delivered", people // 3)
+    forecast = foresee(edm)
+    left = people - campaign.count("delivered")
+    assert forecast["state"] == "running" and forecast["assumes"] == []
+    assert forecast["audience"] == people
+    assert left <= forecast["left"] <= people * 2 // 3
+    bind = forecast["bind"]
+    assert (bind["kind"], bind["level"], bind["count"], bind["per"]) == \
+        ("limit", "campaign", a_second, "s")
+    # What is left, at so many a second.
+    least, most = (n / a_second / 60 for n in (left, forecast["left"]))
+    assert least * 0.9 < minutes(forecast, "most_at") < most * 1.2
+    campaign.wait_for("finished", seconds=120)
+    finished = edm("campaign", "show", "spring", "--json").json["finished_at"]
+    real = minutes({**forecast, "finished_at": finished}, "finished_at")
+    earliest, _, latest = spans(forecast)
+    assert earliest * 0.9 <= real <= latest * 1.1, forecast
+
+
+def test_people_before_the_start_are_counted_by_a_sample(edm, database, tmp_path):
+    """Who is in two lists, excluded or suppressed is taken off, and few members are read for it."""
+    database.query("INSERT INTO recipient_domain(name, provider) VALUES ('a.test', 'qq')")
+    everybody = (f"SELECT i, ('x' || substr(md5(i::text), 1, 16))::bit(64)::bigint AS rid"
+                 f" FROM generate_series(1, {MEMBERS}) i")
+    for name, which in (("one", "true"), ("two", "i % 2 = 0"), ("out", "i % 10 = 3")):
+        list_id = database.value("INSERT INTO list(name) VALUES (%s) RETURNING list_id", name)
+        database.query(f"INSERT INTO list_member(list_id, domain_id, rid)"
+                       f" SELECT {list_id}, 1, rid FROM ({everybody}) x WHERE {which}")
+        database.query(f"INSERT INTO list_domain_count SELECT list_id, domain_id, count(*)"
+                       f" FROM list_member WHERE list_id = {list_id} GROUP BY 1, 2")
+    database.query(f"INSERT INTO suppression(rid, cause)"
+                   f" SELECT rid, 1 FROM ({everybody}) x WHERE i % 10 = 5")
+    edm("source", "add", "127.0.0.9", "--name", "mx1", "--ehlo", "mx1.test")
+    (tmp_path / "letter.txt").write_text("hello")
+    edm("campaign", "create", "spring", "--list", "one", "--list", "two", "--exclude", "out",
+        "--from", "a@b.test", "--subject", "s", "--text", tmp_path / "letter.txt", "--unsigned")
+    forecast = foresee(edm)
+    (qq,) = forecast["providers"]
+    assert qq["provider"] == "qq"
+    assert abs(forecast["left"] - MEMBERS * 0.8) < MEMBERS * 0.03
+    plan = database.query(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement('forecast_overlap')}")[0][0]
+    read = [node for node in nodes(plan[0]["Plan"])
+            if node.get("Relation Name") == "list_member" and node["Alias"] == "x"]
+    assert 0 < sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 10000
+    assert "Seq Scan" not in {node["Node Type"] for node in read}
