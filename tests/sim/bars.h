@@ -45,6 +45,7 @@ void play_limits(uint64_t seed, struct bars *out);
 void play_aim(uint64_t seed, struct bars *out);
 void play_scope(uint64_t seed, struct bars *out);
 void play_why(uint64_t seed, struct bars *out);
+void play_forecast(uint64_t seed, struct bars *out);
 void play_neighbour(uint64_t seed, struct bars *out);
 
 #endif

@@ -20,6 +20,7 @@ const struct scenario scenarios[] = {
 	{"scope", "whom a limit is about: source, domain, content, recipient", play_scope},
 	{"aim", "a limit slows those it is about, and nobody else", play_aim},
 	{"why", "people who wait, and whether there is a cause to tell", play_why},
+	{"forecast", "a quarter of the way: when will it be through?", play_forecast},
 	{"neighbour", "a campaign beside one that has a limit of its own", play_neighbour},
 };
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -191,6 +191,12 @@ static bool reputation_allows(struct receiver *r, struct receiver_source *s, int
 	return s->day_sent <= s->allowance;
 }
 
+static bool puts_off(struct receiver *r, const struct receiver_mail *mail)
+{
+	r->dice = (r->dice + mail->recipient + 1) * UINT64_C(0x9E3779B97F4A7C15);
+	return (int64_t)((r->dice >> 32) % 1000) < r->limits.put_off;
+}
+
 static bool is_grey(const struct map_node *node, const void *key)
 {
 	(void)node;
@@ -224,6 +230,8 @@ static struct receiver_reply judge(struct receiver *r, const struct receiver_mai
 		return refuses(r->words.rate);
 	if (!reputation_allows(r, s, now))
 		return refuses(r->words.reputation);
+	if (puts_off(r, mail))
+		return refuses(r->words.put_off);
 	if (!greylist_allows(r, mail, now))
 		return refuses(r->words.greylist);
 	return takes();

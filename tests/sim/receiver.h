@@ -10,6 +10,7 @@
  *   windows       messages of a source in a minute, an hour, a day; who goes over one is turned
  *                 away until the ban of that window ends
  *   reputation    what a source may send in a day without deferrals; it grows with clean days
+ *   put off       a part of all messages is deferred, whoever sends what
  *   greylist      the first attempt at a recipient from a source is deferred
  *   hosts         those that refuse connections, and whether anybody answers at all
  *
@@ -40,6 +41,7 @@ struct receiver_limits {
 	int64_t bans_ms[RECEIVER_WINDOWS]; /* of a calendar day: to its end */
 	bool is_sliding;		   /* windows slide; else they are those of the clock */
 	int64_t allowance;		   /* reputation: messages a day at first */
+	int64_t put_off;		   /* of 1,000 messages */
 	int64_t greylist_ms;		   /* how long a first attempt is made to wait */
 	uint32_t refusing;		   /* hosts, as bits */
 	bool is_dead;			   /* nobody answers … */
@@ -48,7 +50,7 @@ struct receiver_limits {
 
 /* Its words, whole replies; NULL where it never says that. */
 struct receiver_words {
-	const char *connections, *rate, *windows, *reputation, *greylist;
+	const char *connections, *rate, *windows, *reputation, *put_off, *greylist;
 	const char *refusing; /* of hosts that refuse; NULL: they have no open port */
 };
 
@@ -89,6 +91,7 @@ struct receiver {
 	/* Of all sources, since the last receiver_clear. */
 	int64_t accepted, refused, connects, refused_connects;
 	int64_t host_accepted[32];
+	uint64_t dice; /* of who is put off */
 	/* Told of every connection that is taken and its end, every MAIL and its final reply (or
 	 * the end of its connection), for counting limits of ours. NULL = nobody. */
 	void (*on_open)(void *observer, uint32_t source, int64_t open, int64_t now);

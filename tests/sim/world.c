@@ -222,6 +222,11 @@ static struct identity *identity_of(const struct world *w)
 	return identity;
 }
 
+struct identity *world_identity(const struct world *w)
+{
+	return identity_of(w);
+}
+
 /* -------------------------------------------------------------------------------------- process */
 
 static void begin(struct world *w)

@@ -53,6 +53,10 @@ struct crowd {
 	int64_t states[WORLD_STATES]; /* of those who are through */
 	int64_t attempts;	      /* outcomes that were a try */
 	int64_t longest_ms;	      /* … not used before the first */
+	/* Of first tries and of later ones: outcomes, those put off, those throttled. */
+	int64_t tries[2], deferred[2], throttled[2];
+	int64_t throttled_ms;		   /* all their waits */
+	int64_t took_ms[2], took_count[2]; /* messages, of those not put off and those put off */
 };
 
 struct world {
@@ -136,6 +140,11 @@ void world_restart(struct world *w, bool is_clean, int64_t down_ms);
 /* Stops the worker and frees everything. */
 void world_close(struct world *w);
 
+/* What the sources, limits and lanes are now; end it with identity_drop. */
+struct identity *world_identity(const struct world *w);
+/* Calls each for everybody who waits for another try. */
+void crowd_retries(const struct crowd *c, void (*each)(void *owner, int64_t due_ms, int attempts),
+		   void *owner);
 /* People of a crowd not through yet. */
 int64_t crowd_left(const struct crowd *c);
 

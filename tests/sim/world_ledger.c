@@ -44,6 +44,15 @@ int64_t crowd_left(const struct crowd *c)
 	return c->unborn + (int64_t)c->waiting_count + (int64_t)c->retries.count + (int64_t)c->held;
 }
 
+void crowd_retries(const struct crowd *c, void (*each)(void *owner, int64_t due_ms, int attempts),
+		   void *owner)
+{
+	for (size_t i = 0; i < c->retries.count; i++) {
+		const struct heap_node *node = c->retries.nodes[i];
+		each(owner, node->key, CONTAINER_OF(node, struct someone, due)->attempts);
+	}
+}
+
 /* -------------------------------------------------------------------------------------- people */
 
 static void wait_again(struct crowd *c, struct someone *p)
@@ -247,9 +256,28 @@ void world_use(struct world *w, const struct past_usage *usage)
 	w->usage[w->usage_count++] = row;
 }
 
+static void count_try(struct crowd *c, const struct settlement *s)
+{
+	int which = s->attempt > 1;
+	if (s->attempt <= 0)
+		return;
+	c->attempts++;
+	c->tries[which]++;
+	c->took_ms[s->state == RECIPIENT_DEFERRED] += s->took_ms;
+	c->took_count[s->state == RECIPIENT_DEFERRED]++;
+	if (s->state != RECIPIENT_DEFERRED)
+		return;
+	if (s->klass == OUTCOME_DEFERRED) {
+		c->deferred[which]++;
+		return;
+	}
+	c->throttled[which]++;
+	c->throttled_ms += (s->retry.due_at_us - s->at_us) / 1000;
+}
+
 static void go_on(struct crowd *c, struct someone *p, const struct settlement *s)
 {
-	c->attempts += s->attempt > 0;
+	count_try(c, s);
 	if (s->state != RECIPIENT_DEFERRED) {
 		must((size_t)s->state < WORLD_STATES);
 		c->states[s->state]++;
