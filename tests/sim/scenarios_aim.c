@@ -10,7 +10,7 @@
 #define CAMPAIGNS 4
 #define LEARN (6 * MINUTE)
 #define MEASURE (5 * MINUTE)
-#define LEARN_AGAIN (5 * MINUTE) /* by a process that comes after */
+#define LEARN_AGAIN (10 * MINUTE) /* by a process that comes after */
 #define BUSY_ONE_IN 50
 
 /* One world: who is there, and who is limited. */
