@@ -314,7 +314,8 @@ static void grow_rate(struct controller *c, int64_t now)
 
 void controller_on_answer(struct controller *c, bool is_clean, int64_t begun_ms, int64_t now)
 {
-	c->rate.passes += begun_ms > c->rate.cut_ms;
+	if (begun_ms > c->rate.cut_ms && c->rate.passes < ECHO_PASSES)
+		c->rate.passes++;
 	meter_count(&c->accepted, now);
 	grow_rate(c, now);
 	if (!is_clean)

@@ -39,7 +39,7 @@ struct control {
 	int64_t grow_ms;    /* the last growth, or the end of the hold-off */
 	int streak;	    /* rate: growth steps beyond every known ceiling */
 	int near_steps;	    /* rate: those near the ceiling since it was set */
-	int passes;	 /* rate: taken since the last refusal, of what was begun after the cut */
+	int passes; /* rate: taken since the last refusal, begun after the cut; as far as counts */
 	bool has_signal; /* a cut was ever made */
 };
 
@@ -95,12 +95,6 @@ void controller_on_unsent(struct controller *c, int64_t now);
 /* The receiver answered what was begun then without a rate or connection signal; is_clean: it was a
  * delivery. */
 void controller_on_answer(struct controller *c, bool is_clean, int64_t begun_ms, int64_t now);
-/*
- * The receiver wants fewer connections (a lower rate). begun_ms: when the connection was begun
- * (the message's MAIL); open: connections open then, the refused one included. Returns true if it
- * was a cut, false if it belongs to an epoch already punished: what was begun before it, and single
- * refusals right after a cut of a rate, while the receiver still counts what was too much.
- */
 /* What a rate refusal says of the last cut; to be asked before it is told. */
 enum rate_refusal {
 	REFUSAL_OF_CUT,	 /* nothing: it belongs to it, follows at once, or is the first */
@@ -109,6 +103,12 @@ enum rate_refusal {
 };
 enum rate_refusal controller_look_at_refusal(const struct controller *c, int64_t begun_ms,
 					     int64_t now);
+/*
+ * The receiver wants fewer connections (a lower rate). begun_ms: when the connection was begun
+ * (the message's MAIL); open: connections open then, the refused one included. Returns true if it
+ * was a cut, false if it belongs to an epoch already punished: what was begun before it, and single
+ * refusals right after a cut of a rate, while the receiver still counts what was too much.
+ */
 bool controller_cut_connections(struct controller *c, int64_t begun_ms, int64_t open, int64_t now);
 bool controller_cut_rate(struct controller *c, int64_t begun_ms, int64_t now);
 /* Takes cuts of the rate back: it stands as it did before, unless it is less limited now. */

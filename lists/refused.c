@@ -128,11 +128,12 @@ int refused_commit(struct refused *r, struct err *err)
 	r->file = NULL;
 	if (rc != 0)
 		return err_errno(err, errno, "cannot write %s", r->part_path);
-	if (choose_name(r, err) != 0)
-		return -1;
-	if (rename(r->part_path, r->path) != 0)
-		return err_errno(err, errno, "cannot write %s", r->path);
-	return 0;
+	int failed = choose_name(r, err);
+	if (failed == 0 && rename(r->part_path, r->path) != 0)
+		failed = err_errno(err, errno, "cannot write %s", r->path);
+	if (failed != 0)
+		unlink(r->part_path);
+	return failed;
 }
 
 void refused_done(struct refused *r)

@@ -176,9 +176,10 @@ int settings_parse_schedule(struct str s, int64_t waits_ms[SETTINGS_RETRY_MAX],
 			    struct err *err) NODISCARD;
 #define SETTINGS_LISTS_MAX 8
 #define SETTINGS_RANGES_MAX 32
-/* "127.0.0.0/8,10.1.0.0/16" to ranges; returns how many, or -1 and err. */
 /* Names by comma, with spaces or not; how many, or -1 and err. */
-int settings_parse_lists(struct str s, struct str lists[SETTINGS_LISTS_MAX], struct err *err);
+int settings_parse_lists(struct str s, struct str lists[SETTINGS_LISTS_MAX],
+			 struct err *err) NODISCARD;
+/* "127.0.0.0/8,10.1.0.0/16" to ranges; returns how many, or -1 and err. */
 int settings_parse_ranges(struct str s, struct ip_range ranges[SETTINGS_RANGES_MAX],
 			  struct err *err) NODISCARD;
 

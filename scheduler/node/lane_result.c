@@ -265,6 +265,8 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	doubt(q, job, &outcome, now);
 	worker_aim(lane, slot, &outcome);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
+	/* A limiter that comes to be from here on has not seen it. */
+	slot->permit.is_granted = false;
 	if (reaction.was_blocked)
 		keep_block(ls, &outcome);
 	react(lane, &outcome, &reaction);

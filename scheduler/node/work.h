@@ -37,8 +37,9 @@
  *	RELOAD	the newest
  *	STATUS, LANES	the newest
  *	BLOCKED	one for each lane
- *	CONNECTS	the worker's: two, since it waits for the answer but at its end; control's:
- *one SHARES	control's: one item for each limit; the worker's: the newest
+ *	CONNECTS	the worker's: two, since it waits for the answer but at its end;
+ *		control's: one
+ *	SHARES	control's: one item for each limit; the worker's: the newest
  */
 enum work_letter_kind {
 	LETTER_OFFER,	 /* control → worker: a new job */

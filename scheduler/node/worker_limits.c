@@ -263,7 +263,7 @@ static void adopt_session(struct limiter *l, struct lane_session *ls)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ls->slots); i++) {
 		struct lane_slot *slot = &ls->slots[i];
-		if (slot->job == NULL ||
+		if (slot->job == NULL || !slot->permit.is_granted ||
 		    (level == LEVEL_DOMAIN &&
 		     !str_equals_nocase(slot->job->campaign->from_domain, l->scope.domain)))
 			continue;

@@ -49,7 +49,7 @@ static void append_change(const struct worker *w, const struct next_change *c, s
 	if (c->messages > 0)
 		buf_appendf(out, "\"messages\":%lld,", (long long)c->messages);
 	if (c->from != 0 || c->to != 0)
-		buf_appendf(out, "\"from\":%.6g,\"to\":%.6g,", c->from, c->to);
+		buf_appendf(out, "\"from\":%.12g,\"to\":%.12g,", c->from, c->to);
 	if (c->rule != 0)
 		buf_appendf(out, "\"limit_id\":%lld,", (long long)c->rule);
 	append_says(&says, out);

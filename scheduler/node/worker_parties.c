@@ -262,7 +262,7 @@ void worker_append_parties(const struct worker_queue *q, struct buf *out)
 	size_t count = 0;
 	LIST_EACH (it, &q->parties) {
 		const struct queue_party *p = LIST_ITEM(it, struct queue_party, node);
-		if (!party_is_limited(&p->party, now) || count++ == PARTIES_SHOWN)
+		if (!party_is_limited(&p->party, now) || count++ >= PARTIES_SHOWN)
 			continue;
 		buf_appendf(out, "%s{\"name\":", before);
 		buf_append_json(out, p->name);
