@@ -80,17 +80,18 @@ static void fill_facts(const struct settle_facts *f, struct settlement *out)
 	};
 }
 
-/* Does the time until the next try count towards give-up: is it the receiver's side that costs it?
- */
-static bool costs_receiver(enum outcome_class klass)
-{
-	return klass == OUTCOME_DEFERRED || klass == OUTCOME_BLOCKED || klass == OUTCOME_UNREACHED;
-}
-
 /* The receiver limits this very person, others pass. */
 static bool is_busy(const struct verdict *verdict)
 {
 	return verdict->klass == OUTCOME_THROTTLED && verdict->scope == SCOPE_RECIPIENT;
+}
+
+/* Does the time until the next try count towards give-up: is it the receiver's side that costs it?
+ * Sending less, which ends other throttling, does not help who is busy. */
+static bool costs_receiver(const struct verdict *verdict)
+{
+	return verdict->klass == OUTCOME_DEFERRED || verdict->klass == OUTCOME_BLOCKED ||
+	       verdict->klass == OUTCOME_UNREACHED || is_busy(verdict);
 }
 
 static int busy_count(int16_t flags)
@@ -137,7 +138,7 @@ static void fill_retry(const struct settle_policy *policy, const struct settle_f
 		.address = f->person->address,
 		.attributes = f->person->attributes,
 	};
-	if (costs_receiver(o->verdict.klass) && due_us > f->at_us)
+	if (costs_receiver(&o->verdict) && due_us > f->at_us)
 		out->retry.age_s += (int32_t)((due_us - f->at_us) / 1000000);
 	if (o->verdict.cause == CAUSE_GREYLISTED && f->source != 0) {
 		out->retry.source_id = (int32_t)f->source;

@@ -172,6 +172,25 @@ static void who_is_limited_himself_waits_longer_each_time(void **state)
 	settle_strings_done(&f.strings);
 }
 
+/* However long his receiver refuses him: it is its side that costs the time. */
+static void who_is_limited_for_ever_is_given_up(void **state)
+{
+	(void)state;
+	struct fixture f;
+	prepare(&f, OUTCOME_THROTTLED);
+	f.outcome.verdict.scope = SCOPE_RECIPIENT;
+	f.facts.asked_us = NOW_US + 3600 * SECOND_US;
+	int tries = 0;
+	for (decide(&f); f.got.state == RECIPIENT_DEFERRED && tries < 100; tries++) {
+		f.person.flags = f.got.retry.flags;
+		f.person.age_s = f.got.retry.age_s;
+		decide(&f);
+	}
+	assert_int_equal(f.got.state, RECIPIENT_EXPIRED);
+	assert_in_range(tries, 6, 12);
+	settle_strings_done(&f.strings);
+}
+
 static void who_had_an_intent_keeps_the_version(void **state)
 {
 	(void)state;
@@ -293,6 +312,7 @@ int main(void)
 		cmocka_unit_test(only_a_bounce_about_the_address_suppresses),
 		cmocka_unit_test(a_throttle_costs_neither_attempt_nor_age),
 		cmocka_unit_test(who_is_limited_himself_waits_longer_each_time),
+		cmocka_unit_test(who_is_limited_for_ever_is_given_up),
 		cmocka_unit_test(who_had_an_intent_keeps_the_version),
 		cmocka_unit_test(greylisted_comes_back_from_the_same_source),
 		cmocka_unit_test(parked_comes_back_from_the_same_source),
