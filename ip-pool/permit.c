@@ -437,16 +437,26 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 	return react_to(path, verdict, permit->at_ms, now);
 }
 
-void lane_doubt(struct lane_limits *l)
+/* So long cuts are in doubt; then they stand, and what stood before them is out of date. */
+#define DOUBT_MS INT64_C(600000)
+
+static bool is_in_doubt(const struct lane_limits *l, int64_t now)
 {
-	if (!l->is_doubted)
-		l->rate_before = l->controller.rate;
+	return l->is_doubted && now - l->doubted_ms <= DOUBT_MS;
+}
+
+void lane_doubt(struct lane_limits *l, int64_t now)
+{
+	if (is_in_doubt(l, now))
+		return;
+	l->rate_before = l->controller.rate;
+	l->doubted_ms = now;
 	l->is_doubted = true;
 }
 
 void lane_acquit(struct lane_limits *l, int64_t now)
 {
-	if (l->is_doubted)
+	if (is_in_doubt(l, now))
 		controller_restore_rate(&l->controller, &l->rate_before, now);
 	l->is_doubted = false;
 }

@@ -32,6 +32,7 @@ struct lane_limits {
 	struct health health;
 	struct windows windows;
 	struct control rate_before; /* the learnt rate when its cuts came into doubt */
+	int64_t doubted_ms;	    /* … which was then */
 	bool is_doubted;	    /* whether they are about this lane is not known yet */
 	struct warmup *warmup;	    /* NULL: warm; owned by the caller */
 	int64_t paused_until_ms;    /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
@@ -101,9 +102,10 @@ bool lane_has_surplus(const struct permit_path *path, int64_t now);
 
 /*
  * A refusal follows of which it is not known whom it is about: cuts of the rate are in doubt from
- * now on. Once it is known they are taken back, if they were about somebody else, or they stand.
+ * now on, those of ten minutes at most. Once it is known they are taken back, if they were about
+ * somebody else, or they stand; so they do when nobody could tell in time.
  */
-void lane_doubt(struct lane_limits *l);
+void lane_doubt(struct lane_limits *l, int64_t now);
 void lane_acquit(struct lane_limits *l, int64_t now);
 void lane_convict(struct lane_limits *l);
 

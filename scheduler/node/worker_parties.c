@@ -83,18 +83,25 @@ void worker_parties_free(struct worker_queue *q)
 
 /* -------------------------------------------------------------------------------------- telling */
 
+static void settle_doubt(struct lane *lane, int64_t now)
+{
+	enum outcome_scope about = lane->queue->told;
+	if (about == SCOPE_SOURCE || about == SCOPE_SITE)
+		lane_convict(&lane->limits);
+	else
+		lane_acquit(&lane->limits, now);
+}
+
 /* It is known now: cuts that lanes took while it was not were right, or are taken back. */
 static void settle_doubts(struct worker_queue *q, int64_t now)
 {
-	bool is_about_lanes = q->told == SCOPE_SOURCE || q->told == SCOPE_SITE;
-	for (size_t i = 0; i < q->source_count && q->told != 0; i++) {
-		if (q->lanes[i] == NULL)
-			continue;
-		if (is_about_lanes)
-			lane_convict(&q->lanes[i]->limits);
-		else
-			lane_acquit(&q->lanes[i]->limits, now);
-	}
+	if (q->told == 0)
+		return;
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL)
+			settle_doubt(q->lanes[i], now);
+	LIST_EACH (it, &q->retired)
+		settle_doubt(LIST_ITEM(it, struct lane, retired), now);
 }
 
 static void log_told(const struct worker_queue *q)
@@ -170,7 +177,7 @@ static void aim(struct lane *lane, const struct lane_slot *slot, const struct sc
 	if (about == 0 || about == SCOPE_SITE)
 		look_at_cut(lane, slot, now);
 	if (about == 0)
-		lane_doubt(&lane->limits);
+		lane_doubt(&lane->limits, now);
 	if (about != 0 && about != SCOPE_SITE)
 		verdict->scope = about;
 	if (about == SCOPE_RECIPIENT)

@@ -152,7 +152,7 @@ static void cuts_in_doubt_are_taken_back_or_stand(void **state)
 		int64_t now = NOW;
 		init(&f);
 		struct outcome o = refusal(SCOPE_SOURCE, ACTION_CUT_RATE);
-		lane_doubt(&f.lane);
+		lane_doubt(&f.lane, now);
 		assert_true(send(&f, 300, &o, &now).was_cut);
 		if (is_guilty)
 			lane_convict(&f.lane);

@@ -501,6 +501,46 @@ static void who_is_turned_away_tries_one_by_one(void **state)
 	assert_true(lane_take_message(&f.path, now + 1).is_granted);
 }
 
+/* Tells the lane, in doubt, that a message was too fast. */
+static void cut_in_doubt(struct fixture *f, int64_t now)
+{
+	struct outcome slow = reply(OUTCOME_THROTTLED, ACTION_CUT_RATE, 60000);
+	struct permit p = lane_take_message(&f->path, now);
+	assert_true(p.is_granted);
+	lane_doubt(&f->lane, now);
+	assert_true(lane_end_message(&f->path, &p, &slow, now + 50).was_cut);
+}
+
+/* What was cut in doubt stands when nobody could tell in time; a new doubt is about new cuts. */
+static void a_doubt_does_not_last(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	cut_in_doubt(&f, now);
+	now += 11 * 60000;
+	double learnt = controller_rate(&f.lane.controller);
+	assert_true(learnt > 0);
+	lane_acquit(&f.lane, now);
+	assert_true(controller_rate(&f.lane.controller) == learnt);
+
+	init(&f);
+	cut_in_doubt(&f, now);
+	now += INT64_C(48) * 3600000;
+	learnt = controller_rate(&f.lane.controller);
+	cut_in_doubt(&f, now);
+	assert_true(controller_rate(&f.lane.controller) < learnt);
+	lane_acquit(&f.lane, now + 60000);
+	assert_in_range((int64_t)(controller_rate(&f.lane.controller) * 1000), 1,
+			(int64_t)(learnt * 1000));
+
+	init(&f);
+	cut_in_doubt(&f, now);
+	lane_acquit(&f.lane, now + 60000);
+	assert_true(controller_rate(&f.lane.controller) == 0);
+}
+
 static void waits_are_explained(void **state)
 {
 	(void)state;
@@ -610,6 +650,7 @@ int main(void)
 		cmocka_unit_test(lane_state_survives_as_json),
 		cmocka_unit_test(warm_up_is_patient_below_a_step_that_failed),
 		cmocka_unit_test(who_is_turned_away_tries_one_by_one),
+		cmocka_unit_test(a_doubt_does_not_last),
 		cmocka_unit_test(waits_are_explained),
 		cmocka_unit_test(pauses_are_explained),
 	};
