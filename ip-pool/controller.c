@@ -68,6 +68,17 @@ static uint64_t meter_sum(const struct rate_meter *m, int64_t slots)
 	return n;
 }
 
+static void meter_add(struct rate_meter *m, const struct rate_meter *other, int64_t now)
+{
+	struct rate_meter o = *other;
+	meter_roll(m, now);
+	meter_roll(&o, now);
+	for (size_t i = 0; i < CONTROLLER_METER_SLOTS; i++)
+		m->slots[i] += o.slots[i];
+	if (o.first_ms < m->first_ms)
+		m->first_ms = o.first_ms;
+}
+
 /* Events a second: over the last seconds, or over a minute where they are few. */
 static double meter_rate(struct rate_meter *m, int64_t now)
 {
@@ -215,6 +226,12 @@ void controller_on_unsent(struct controller *c, int64_t now)
 		--*slot;
 	if (c->rate.level > 0)
 		c->next_ns -= spacing_ns(c);
+}
+
+void controller_add_past(struct controller *c, const struct controller *other, int64_t now)
+{
+	meter_add(&c->sent, &other->sent, now);
+	meter_add(&c->accepted, &other->accepted, now);
 }
 
 /* -- growth -- */

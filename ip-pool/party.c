@@ -50,8 +50,12 @@ int64_t party_ready_at(const struct party *p, int64_t now, struct limiter_wait *
 
 bool party_is_blank(const struct party *p, int64_t now)
 {
-	return p->in_flight == 0 && now - p->used_ms > UNUSED_MS &&
-	       (!party_is_limited(p, now) || now - p->refused_ms > FORGET_MS);
+	return now - p->used_ms > UNUSED_MS && !party_remembers(p, now);
+}
+
+bool party_remembers(const struct party *p, int64_t now)
+{
+	return p->in_flight > 0 || (party_is_limited(p, now) && now - p->refused_ms <= FORGET_MS);
 }
 
 void party_on_send(struct party *p, int64_t now)
@@ -61,6 +65,17 @@ void party_on_send(struct party *p, int64_t now)
 	controller_on_send(&p->controller, 0, now);
 	p->in_flight++;
 	p->used_ms = now;
+}
+
+void party_on_join(struct party *p, int64_t now)
+{
+	p->in_flight++;
+	p->used_ms = now;
+}
+
+void party_learn_past(struct party *p, const struct controller *lane, int64_t now)
+{
+	controller_add_past(&p->controller, lane, now);
 }
 
 void party_on_unsent(struct party *p, int64_t now)

@@ -512,7 +512,7 @@ static bool is_any_remembered(const struct worker_queue *q, int64_t now)
 	LIST_EACH (it, &q->retired)
 		if (is_remembered(LIST_ITEM(it, struct lane, retired), now))
 			return true;
-	return false;
+	return worker_parties_remember(q, now);
 }
 
 static void evict_unused(struct worker *w, int64_t now)

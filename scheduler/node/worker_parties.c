@@ -74,6 +74,14 @@ void worker_parties_tick(struct worker_queue *q, int64_t now)
 	}
 }
 
+bool worker_parties_remember(const struct worker_queue *q, int64_t now)
+{
+	LIST_EACH (it, &q->parties)
+		if (party_remembers(&LIST_ITEM(it, struct queue_party, node)->party, now))
+			return true;
+	return false;
+}
+
 void worker_parties_free(struct worker_queue *q)
 {
 	LIST_EACH (it, &q->parties)
@@ -184,14 +192,32 @@ static void aim(struct lane *lane, const struct lane_slot *slot, const struct sc
 		verdict->actions &= (unsigned)~ACTION_CUT_RATE;
 }
 
+/* The lanes sent for a new one until now, this message too. */
+static void join_new(struct worker_queue *q, struct party *party, int64_t now)
+{
+	for (size_t i = 0; i < q->source_count; i++)
+		if (q->lanes[i] != NULL)
+			party_learn_past(party, &q->lanes[i]->limits.controller, now);
+	LIST_EACH (it, &q->retired)
+		party_learn_past(party, &LIST_ITEM(it, struct lane, retired)->limits.controller,
+				 now);
+	party_on_join(party, now);
+}
+
 /* The first refusal makes the parties: its own message was sent without them. */
 static void join_parties(struct worker_queue *q, struct lane_slot *slot, int64_t now)
 {
+	const struct campaign_snapshot *campaign = slot->job->campaign;
 	for (int kind = 0; kind < PARTY_KINDS; kind++) {
 		if (slot->path.parties[kind] != NULL)
 			continue;
-		slot->path.parties[kind] = party_at(q, (enum party_kind)kind, slot->job->campaign);
-		party_on_send(slot->path.parties[kind], now);
+		bool is_new = find_party(q, (enum party_kind)kind, campaign) == NULL;
+		struct party *party = party_at(q, (enum party_kind)kind, campaign);
+		if (is_new)
+			join_new(q, party, now);
+		else
+			party_on_send(party, now);
+		slot->path.parties[kind] = party;
 	}
 }
 

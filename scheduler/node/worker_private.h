@@ -338,6 +338,8 @@ void worker_parties_find(struct worker_queue *q, const struct campaign_snapshot 
 			 struct permit_path *path);
 /* Drops those that are like new. */
 void worker_parties_tick(struct worker_queue *q, int64_t now);
+/* True while new parties would know less: one is limited, or a message of one is under way. */
+bool worker_parties_remember(const struct worker_queue *q, int64_t now);
 void worker_parties_free(struct worker_queue *q);
 /* Whom limits here are about, by comparing; looks anew now and then. */
 enum outcome_scope worker_queue_tell(struct worker_queue *q, int64_t now);

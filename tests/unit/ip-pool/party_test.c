@@ -144,6 +144,55 @@ static void what_was_learnt_goes_two_hours_after_the_last_refusal(void **state)
 	assert_false(party_is_blank(party, now + HOUR)); /* one is under way */
 }
 
+/* A queue that is let go has nobody who forgets for it. */
+static void it_is_remembered_while_it_is_limited_or_used(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	struct party *party = &f.parties[PARTY_DOMAIN];
+	assert_false(party_remembers(party, now));
+	struct permit p = lane_take_message(&f.path, now);
+	assert_true(party_remembers(party, now));
+	struct outcome o = refusal(SCOPE_DOMAIN, ACTION_CUT_RATE);
+	(void)lane_end_message(&f.path, &p, &o, now);
+	assert_true(party_remembers(party, now + HOUR));
+	assert_false(party_remembers(&f.parties[PARTY_CAMPAIGN], now));
+	assert_false(party_remembers(party, now + 2 * HOUR + 1));
+}
+
+/* The lane sent for it before anybody knew that it would be limited. */
+static void its_first_cut_is_from_what_was_sent(void **state)
+{
+	(void)state;
+	static const int64_t every_ms[] = {5000, 100, 20};
+	for (size_t i = 0; i < ARRAY_LEN(every_ms); i++) {
+		struct fixture f;
+		int64_t now = NOW;
+		init(&f);
+		f.path.parties[PARTY_DOMAIN] = f.path.parties[PARTY_CAMPAIGN] = NULL;
+		const struct outcome ok = {.words = OUTCOME_WORDS_REMOTE,
+					   .verdict = {.klass = OUTCOME_DELIVERED}};
+		for (int64_t end = NOW + 300000; now < end; now += every_ms[i]) {
+			struct permit p = lane_take_message(&f.path, now);
+			(void)lane_end_message(&f.path, &p, &ok, now);
+		}
+		struct party *party = &f.parties[PARTY_DOMAIN];
+		struct permit p = lane_take_message(&f.path, now);
+		party_init(party, PARTY_DOMAIN, now + 50);
+		party_learn_past(party, &f.lane.controller, now + 50);
+		party_on_join(party, now + 50);
+		f.path.parties[PARTY_DOMAIN] = party;
+		struct outcome o = refusal(SCOPE_DOMAIN, ACTION_CUT_RATE);
+		(void)lane_end_message(&f.path, &p, &o, now + 50);
+		double sent = 1000.0 / (double)every_ms[i];
+		double cut = controller_rate(&party->controller);
+		if (cut < 0.5 * sent || cut > 0.95 * sent)
+			fail_msg("%.2f a second of %.2f", cut, sent);
+	}
+}
+
 static void cuts_in_doubt_are_taken_back_or_stand(void **state)
 {
 	(void)state;
@@ -168,6 +217,8 @@ int main(void)
 		cmocka_unit_test(it_waits_for_its_rate_and_says_so),
 		cmocka_unit_test(who_is_wanted_no_more_for_a_while_rests),
 		cmocka_unit_test(what_was_learnt_goes_two_hours_after_the_last_refusal),
+		cmocka_unit_test(it_is_remembered_while_it_is_limited_or_used),
+		cmocka_unit_test(its_first_cut_is_from_what_was_sent),
 		cmocka_unit_test(cuts_in_doubt_are_taken_back_or_stand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
