@@ -63,6 +63,9 @@ struct refusal_answer refusals_take(struct refusals *r, const struct err *err, s
 		r->targets_max = targets / 2;
 		return answer;
 	}
+	/* Usage by itself: there is nothing to take off it, and nobody to set aside. */
+	if (people == 0 && targets == 0)
+		return wait_for(r, REFUSAL_LATER);
 	if (people > 1 || has_usage) {
 		r->people_max = people > 1 ? people / 2 : 1;
 		return answer;

@@ -8,7 +8,8 @@
  * sent again, ever more slowly. One that is about what is written (a value that cannot be stored, a
  * broken constraint) would come back for ever: the flush is halved until one person is left, who is
  * set aside, and the others go. When one after the other is refused and nothing is accepted in
- * between, it is not about them, and the flush waits as for a full disk.
+ * between, it is not about them, and the flush waits as for a full disk, as
+ * one with counts of usage alone does.
  */
 #ifndef EDM_SCHEDULER_LEDGER_REFUSAL_H
 #define EDM_SCHEDULER_LEDGER_REFUSAL_H

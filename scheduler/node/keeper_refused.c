@@ -108,8 +108,10 @@ static void set_aside(struct keeper *k, const struct err *err)
 /* Whoever waits in the same chunk is tried before them. */
 static void move_back(struct keeper *k)
 {
-	struct tenure *t = CONTAINER_OF(list_first(&k->flying), struct tenure, dirty);
-	struct list *node;
+	struct list *node = list_first(&k->flying);
+	if (node == NULL)
+		return; /* it was of usage alone */
+	struct tenure *t = CONTAINER_OF(node, struct tenure, dirty);
 	while ((node = list_pop_front(&t->flying)) != NULL) {
 		list_push_back(&t->waiting, node);
 		k->waiting_count++;
@@ -190,7 +192,7 @@ void keeper_on_refused(struct keeper *k, const struct err *err)
 		k->flush_after_ms = go_ms;
 		break;
 	}
-	if (k->is_flying || !list_is_empty(&k->dirty))
+	if (k->is_flying || !list_is_empty(&k->dirty) || keeper_has_usage_news(k))
 		timer_set(k->loop, &k->flush_timer, go_ms);
 }
 

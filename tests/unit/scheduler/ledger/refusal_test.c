@@ -137,6 +137,24 @@ static void usage_is_left_out_before_anybody_is_set_aside(void **state)
 	}
 }
 
+/* Nobody and no chunk is in it: it is tried again as it is, ever more slowly, and what comes
+ * meanwhile goes in flushes of full size, usage with it. */
+static void usage_alone_is_tried_again_later(void **state)
+{
+	struct refusals r;
+	struct err bad = refused("22003");
+	int64_t last = 0;
+	(void)state;
+	refusals_init(&r);
+	for (int i = 0; i < 10; i++) {
+		struct refusal_answer a = refusals_take(&r, &bad, 0, 0, true);
+		assert_int_equal(a.step, REFUSAL_LATER);
+		assert_true(a.wait_ms >= last && a.wait_ms > 0);
+		assert_true(refusals_are_over(&r));
+		last = a.wait_ms;
+	}
+}
+
 static void full_size_comes_back(void **state)
 {
 	struct refusals r;
@@ -162,6 +180,7 @@ int main(void)
 		cmocka_unit_test(one_bad_person_is_found_and_the_others_go),
 		cmocka_unit_test(when_all_are_refused_it_waits),
 		cmocka_unit_test(usage_is_left_out_before_anybody_is_set_aside),
+		cmocka_unit_test(usage_alone_is_tried_again_later),
 		cmocka_unit_test(full_size_comes_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
