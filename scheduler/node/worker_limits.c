@@ -228,9 +228,21 @@ static bool is_done_with(struct worker *w, struct limiter *l, int64_t now)
 	return is_of_tail && !worker_has_queue(w, l->scope.site) && limiter_is_empty(l, now);
 }
 
+/* Nobody waits for a limiter that is about to be dropped. */
+static void forget_bindings(struct worker *w, int64_t now)
+{
+	for (struct map_node *n = map_next(&w->limiters, NULL); n; n = map_next(&w->limiters, n)) {
+		struct campaign_wait *cw =
+			&CONTAINER_OF(n, struct shared_limiter, node)->campaign_wait;
+		if (cw->binding != NULL && is_done_with(w, cw->binding, now))
+			cw->binding = NULL;
+	}
+}
+
 void worker_limiters_evict(struct worker *w, int64_t now)
 {
 	size_t before = w->limiters.count;
+	forget_bindings(w, now);
 	struct map_node *n = map_next(&w->limiters, NULL);
 	while (n != NULL) {
 		struct shared_limiter *l = CONTAINER_OF(n, struct shared_limiter, node);
