@@ -437,32 +437,81 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
 
 /* -- the past -- */
 
-static int64_t connections_at(const struct limit_history *history, const struct limit_scope *scope,
-			      const struct limit_values *profile, int64_t at)
+static void resolve_past(const struct limit_history *history, const struct limit_scope *scope,
+			 const struct limit_values *profile, int64_t at, struct caps *caps_out)
 {
 	struct limit_rule *rules = xcalloc(history->count + 1, sizeof(*rules));
 	struct limit_rules held = {rules, 0};
-	struct caps caps;
 	for (size_t i = 0; i < history->count; i++)
 		if (history->items[i].set_ms <= at)
 			rules[held.count++] = history->items[i].rule;
-	limit_resolve(&held, scope, profile, at, &caps);
+	limit_resolve(&held, scope, profile, at, caps_out);
 	free(rules);
-	return caps.connections.count;
+}
+
+static void loosen(struct caps *most, struct caps *caps)
+{
+	for (int i = 0; i < VALUE_COUNT; i++) {
+		struct cap *have = cap_at(most, i);
+		const struct cap *cap = cap_at(caps, i);
+		if (have->count != LIMIT_NONE &&
+		    (cap->count == LIMIT_NONE || cap->count > have->count))
+			*have = *cap;
+	}
+}
+
+void limit_most(const struct limit_history *history, const struct limit_scope *scope,
+		const struct limit_values *profile, int64_t from_ms, int64_t to_ms,
+		struct caps *most_out)
+{
+	resolve_past(history, scope, profile, from_ms, most_out);
+	for (size_t i = 0; i < 2 * history->count; i++) {
+		const struct limit_past *p = &history->items[i / 2];
+		int64_t at = i % 2 ? p->set_ms : p->rule.until_ms;
+		struct caps caps;
+		if (at <= from_ms || at > to_ms)
+			continue;
+		resolve_past(history, scope, profile, at, &caps);
+		loosen(most_out, &caps);
+	}
 }
 
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
 {
-	int64_t most = connections_at(history, scope, profile, from_ms);
-	for (size_t i = 0; i < 2 * history->count && most != LIMIT_NONE; i++) {
-		const struct limit_past *p = &history->items[i / 2];
-		int64_t at = i % 2 ? p->set_ms : p->rule.until_ms;
-		if (at <= from_ms || at > to_ms)
-			continue;
-		int64_t count = connections_at(history, scope, profile, at);
-		if (count == LIMIT_NONE || count > most)
-			most = count;
+	struct caps most;
+	limit_most(history, scope, profile, from_ms, to_ms, &most);
+	return most.connections.count;
+}
+
+/* -- new connections that are not saved -- */
+
+/* What all lanes under the cap may be ahead is an eighth of it, where they are not too many: so
+ * many are reckoned with, whatever is set up, as another process may have had it otherwise. */
+static int64_t lanes_under(enum limit_level level)
+{
+	switch (level) {
+	case LEVEL_SOURCE:
+	case LEVEL_PROVIDER:
+		return 8;
+	case LEVEL_NODE:
+		return 32;
+	case LEVEL_LANE:
+	case LEVEL_DOMAIN:
+	case LEVEL_CAMPAIGN:
+		break;
 	}
-	return most;
+	return 1;
+}
+
+int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level)
+{
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
+	for (int p = LIMIT_HOUR; p <= LIMIT_DAY; p++) {
+		int64_t cap = caps->new_connections[p].count;
+		int64_t part = cap / (8 * lanes_under(level));
+		if (cap != LIMIT_NONE && part < ahead)
+			ahead = part;
+	}
+	return ahead > 1 ? ahead : 1;
 }

@@ -24,6 +24,7 @@
 #define LIMIT_FOREVER INT64_MAX	     /* until_ms of what does not end */
 #define LIMIT_DEFAULT_CONNECTIONS 20 /* a lane without a profile */
 #define LIMIT_DEFAULT_INITIAL 4	     /* where such a lane starts */
+#define LIMIT_CONNECTS_AHEAD 64	     /* most new connections of a lane that are not saved */
 #define LIMIT_MAX_COUNT INT64_C(1000000000)
 
 /* X(suffix, name in logs and options, milliseconds) */
@@ -112,7 +113,7 @@ struct limit_rules {
 	size_t count;
 };
 
-/* A rule of connections with the time it held: until rule.until_ms, when it ended or will. */
+/* A rule of connections, or of new ones by the hour or day, with the time it held: until rule.until_ms, when it ended or will. */
 struct limit_past {
 	struct limit_rule rule;
 	int64_t set_ms;
@@ -203,6 +204,17 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
  * each; LIMIT_NONE: any number. */
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
+/* The loosest of each cap in that time; a profile is taken as it is now, as its past is not kept. */
+void limit_most(const struct limit_history *history, const struct limit_scope *scope,
+		const struct limit_values *profile, int64_t from_ms, int64_t to_ms,
+		struct caps *most_out);
+/*
+ * How many new connections of one lane may be under way or not saved yet, as far as the caps of one
+ * level above it, or its own, are concerned: 1 … LIMIT_CONNECTS_AHEAD. After a kill so many count
+ * for each lane, whether there were any, and must not use up a limit by the hour or day. (Seconds
+ * and minutes count as spent then.) The least of its levels holds.
+ */
+int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level);
 /* The id of the later rule of the same scope that states the numbers of rule index instead; 0: some
  * of them hold. */
 int64_t limit_superseded_by(const struct limit_rules *rules, size_t index, int64_t now);

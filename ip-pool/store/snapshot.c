@@ -115,7 +115,10 @@ static void read_past_limits(struct builder *b, const struct pg_rows *rows)
 					      .is_total = pg_int(rows, i, 6) == 2,
 					      .until_ms = moment(b, rows, i, 8)};
 		limit_values_init(&p->rule.values);
-		p->rule.values.connections = pg_int(rows, i, 7);
+		int64_t *value =
+			value_of(&p->rule.values, pg_int(rows, i, 10), pg_int(rows, i, 11));
+		if (value != NULL)
+			*value = pg_int(rows, i, 7);
 		p->set_ms = b->snapshot->loaded_ms - pg_int(rows, i, 9);
 	}
 	b->snapshot->past_limits = (struct limit_history){items, (size_t)pg_rows_count(rows)};

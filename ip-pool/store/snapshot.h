@@ -38,7 +38,7 @@ struct ip_pool_snapshot {
 	struct warmup_plan *plans; /* parallel to sources; count 0 = warm */
 	size_t source_count;
 	struct limit_rules limits;
-	struct limit_history past_limits; /* of connections, in the last day */
+	struct limit_history past_limits; /* of connections, open and new, in the last day */
 	struct pause *pauses;
 	size_t pause_count;
 	struct route *routes;

@@ -127,9 +127,6 @@ struct work_connects {
 		char target[320]; /* provider or site */
 	} items[];
 };
-/* So many new connections of a lane may be under way or not in the database yet: what a limit by
- * the hour or day counts for each lane when the process was killed. */
-#define CONNECTS_AHEAD 64
 /* Control's answer. Freed by the worker. */
 struct work_connects_saved {
 	size_t worker;

@@ -2,7 +2,7 @@
 /*
  * New connections as limits by the hour and day must find them after a restart: lanes tell control,
  * which counts them in the ledger's flush. What the database does not know of a lane yet is bounded
- * (CONNECTS_AHEAD), so that after a kill it is known how many there may have been. See
+ * (limit_connects_ahead), so that after a kill it is known how many there may have been. See
  * worker_private.h.
  */
 #include <stdio.h>
@@ -15,18 +15,57 @@ static int64_t unsaved(const struct lane *lane)
 	return lane->connecting + lane->connects_new + lane->connects_told;
 }
 
+static void tighten(int64_t *ahead, struct limiter *l, int64_t now)
+{
+	int64_t level = limit_connects_ahead(limiter_caps(l, now), l->scope.level);
+	if (level < *ahead)
+		*ahead = level;
+}
+
+/* By the limits in force; those of the time of a kill are looked up in worker_left_connects. */
+static int64_t may_be_ahead(struct lane *lane)
+{
+	static const enum limit_level levels[] = {LEVEL_SOURCE, LEVEL_PROVIDER, LEVEL_NODE};
+	int64_t now = loop_now_ms(lane->queue->worker->loop);
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
+	struct permit_path path = worker_path(lane, NULL);
+	tighten(&ahead, &lane->limits.limiter, now);
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		if (path.shared[levels[i]] != NULL)
+			tighten(&ahead, path.shared[levels[i]], now);
+	return ahead;
+}
+
+int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,
+			     const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
+{
+	static const enum limit_level levels[] = {LEVEL_LANE, LEVEL_SOURCE, LEVEL_PROVIDER,
+						  LEVEL_NODE};
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		struct limit_scope scope = *lane;
+		struct caps most;
+		scope.level = levels[i];
+		scope.node = w->identity->node;
+		limit_most(&w->identity->pool->past_limits, &scope, profile, from_ms, to_ms, &most);
+		int64_t level = limit_connects_ahead(&most, scope.level);
+		ahead = level < ahead ? level : ahead;
+	}
+	return ahead;
+}
+
 void worker_note_connect(struct lane *lane)
 {
 	struct worker *w = lane->queue->worker;
 	lane->connects_new++;
 	if (list_is_empty(&lane->connected))
 		list_push_back(&w->connected, &lane->connected);
-	w->wants_connects |= unsaved(lane) >= CONNECTS_AHEAD / 2;
+	w->wants_connects |= unsaved(lane) >= may_be_ahead(lane) / 2;
 }
 
-bool worker_may_connect(const struct lane *lane)
+bool worker_may_connect(struct lane *lane)
 {
-	return unsaved(lane) < CONNECTS_AHEAD;
+	return unsaved(lane) < may_be_ahead(lane);
 }
 
 static struct work_connects *report(struct worker *w)

@@ -62,10 +62,11 @@ static void add_left_open(void *owner, struct str target)
 				   .provider = provider ? target : STR(""),
 				   .site = target,
 				   .source = left->source};
-	left->sum.connections += limit_most_connections(&pool->past_limits, &lane,
-							provider ? &provider->limits : NULL,
+	const struct limit_values *profile = provider ? &provider->limits : NULL;
+	left->sum.connections += limit_most_connections(&pool->past_limits, &lane, profile,
 							left->from_ms, left->to_ms);
-	left->sum.connects += CONNECTS_AHEAD;
+	left->sum.connects += worker_left_connects(left->worker, &lane, profile, left->from_ms,
+						   left->to_ms);
 }
 
 static bool is_provider(const void *owner, struct str target)

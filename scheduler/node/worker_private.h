@@ -257,7 +257,11 @@ void worker_save_tick(struct worker *w, int64_t now);
 /* A connection of the lane is established, or failed. */
 void worker_note_connect(struct lane *lane);
 /* May the lane begin one more, or does the database not know of too many? */
-bool worker_may_connect(const struct lane *lane);
+bool worker_may_connect(struct lane *lane);
+/* The most a lane may have had under way or not in the database at any time from … to, by the
+ * limits of then: the tightest level's loosest. Strings of the scope are a lane's. */
+int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,
+			     const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /* Tells control of new connections unless it has not answered yet; is_last: then, too. */
 void worker_tell_connects(struct worker *w, bool is_last);
 /* What it was told last is in the database. */

@@ -325,7 +325,9 @@ static bool is_like(const struct limit_rule *a, const struct limit_rule *b)
 
 static void keep_past(struct world *w, const struct limit_rule *rule)
 {
-	if (rule->values.connections == LIMIT_NONE)
+	const struct limit_values *v = &rule->values;
+	if (v->connections == LIMIT_NONE && v->new_connections[LIMIT_HOUR] == LIMIT_NONE &&
+	    v->new_connections[LIMIT_DAY] == LIMIT_NONE)
 		return;
 	must(w->past_limit_count < WORLD_PAST);
 	w->past_limits[w->past_limit_count++] = (struct limit_past){*rule, world_now(w)};

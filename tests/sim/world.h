@@ -82,7 +82,7 @@ struct world {
 	struct limit_rule limits[WORLD_RULES];
 	size_t limit_count;
 	int64_t limit_id;			   /* of the newest */
-	struct limit_past past_limits[WORLD_PAST]; /* of connections */
+	struct limit_past past_limits[WORLD_PAST]; /* of connections, open and new */
 	size_t past_limit_count;
 	struct receiver *receivers[WORLD_RECEIVERS];
 	struct site *sites[WORLD_RECEIVERS];

@@ -210,10 +210,79 @@ static void the_most_connections_are_those_of_the_time(void **state)
 	assert_true(limit_most_connections(&all, &campaign, NULL, 4000, 9000) == 9);
 }
 
+/* What may be ahead of the database is as the loosest limit of the time allowed. */
+static void new_connections_ahead_go_by_the_loosest_of_the_time(void **state)
+{
+	(void)state;
+	static const struct limit_scope node = {.level = LEVEL_NODE, .node = STR_INIT("n1")};
+	struct limit_past items[2];
+	static const struct {
+		const char *setting;
+		int64_t set_ms, until_ms;
+	} rules[] = {
+		{"new-connections=5120/h", 0, 2000},
+		{"new-connections=1000/h", 2000, LIMIT_FOREVER},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		items[i].rule = rule("", "", rules[i].setting);
+		items[i].rule.id = (int64_t)i + 1;
+		items[i].rule.node = STR("n1");
+		items[i].rule.until_ms = rules[i].until_ms;
+		items[i].set_ms = rules[i].set_ms;
+	}
+	const struct limit_history all = {items, ARRAY_LEN(items)};
+	static const struct {
+		int64_t from_ms, to_ms, want_cap, want_ahead;
+	} cases[] = {
+		{2000, 9000, 1000, 3},
+		{1999, 9000, 5120, 20},
+		{-1, 9000, LIMIT_NONE, LIMIT_CONNECTS_AHEAD}, /* before there was any */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct caps most;
+		limit_most(&all, &node, NULL, cases[i].from_ms, cases[i].to_ms, &most);
+		assert_true(most.new_connections[LIMIT_HOUR].count == cases[i].want_cap);
+		assert_true(limit_connects_ahead(&most, LEVEL_NODE) == cases[i].want_ahead);
+	}
+}
+
+/* A kill uses up an eighth of a limit, where lanes are not too many and it is not too small. */
+static void a_limit_bounds_what_is_ahead_of_the_database(void **state)
+{
+	(void)state;
+	static const struct {
+		enum limit_level level;
+		int64_t second, hour, day, lanes, want;
+	} cases[] = {
+		{LEVEL_LANE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, 1, LIMIT_CONNECTS_AHEAD},
+		{LEVEL_LANE, 1, LIMIT_NONE, LIMIT_NONE, 1, LIMIT_CONNECTS_AHEAD},
+		{LEVEL_LANE, LIMIT_NONE, LIMIT_NONE, 50, 1, 6},
+		{LEVEL_LANE, LIMIT_NONE, 24, 800, 1, 3},
+		{LEVEL_LANE, LIMIT_NONE, 1, LIMIT_NONE, 1, 1},
+		{LEVEL_SOURCE, LIMIT_NONE, 1000, LIMIT_NONE, 8, 15},
+		{LEVEL_PROVIDER, LIMIT_NONE, LIMIT_NONE, 640, 8, 10},
+		{LEVEL_NODE, LIMIT_NONE, 1000, LIMIT_NONE, 32, 3},
+		{LEVEL_NODE, LIMIT_NONE, 1000000, LIMIT_NONE, 32, LIMIT_CONNECTS_AHEAD},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct caps caps;
+		caps_init(&caps);
+		caps.new_connections[LIMIT_SECOND].count = cases[i].second;
+		caps.new_connections[LIMIT_HOUR].count = cases[i].hour;
+		caps.new_connections[LIMIT_DAY].count = cases[i].day;
+		int64_t ahead = limit_connects_ahead(&caps, cases[i].level);
+		assert_true(ahead == cases[i].want);
+		if (cases[i].hour > 8)
+			assert_true(ahead * cases[i].lanes * 8 <= cases[i].hour);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_connections_are_those_of_the_time),
+		cmocka_unit_test(new_connections_ahead_go_by_the_loosest_of_the_time),
+		cmocka_unit_test(a_limit_bounds_what_is_ahead_of_the_database),
 		cmocka_unit_test(settings_are_parsed),
 		cmocka_unit_test(durations_are_parsed),
 		cmocka_unit_test(rules_that_cannot_work_are_refused),
