@@ -102,6 +102,7 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 		break;
 	case ORIGIN_PAUSE:
 	case ORIGIN_DEAD:
+	case ORIGIN_UNSAVED:
 	case ORIGIN_NONE:
 		break;
 	}
@@ -131,6 +132,8 @@ static bool say_standstill(const struct limiter_wait *wait, struct buf *out)
 		buf_append_cstr(out, "does not answer and is probed by one connection");
 	else if (wait->cap.origin == ORIGIN_BACKOFF && wait->cap.count == 0)
 		buf_append_cstr(out, "rests because the receiver asked for it");
+	else if (wait->cap.origin == ORIGIN_UNSAVED)
+		buf_append_cstr(out, "opens none until the database has counted its last new ones");
 	else
 		return false;
 	return true;
@@ -140,7 +143,9 @@ void explain_wait(const struct limiter_wait *wait, const struct limit_scope *sco
 		  struct buf *out)
 {
 	buf_append_cstr(out, "waits ");
-	if (wait->at_ms == LIMITER_ON_EVENT && wait->cap.origin == ORIGIN_PAUSE) {
+	if (wait->cap.origin == ORIGIN_UNSAVED) {
+		buf_append_cstr(out, "for new connections to be saved");
+	} else if (wait->at_ms == LIMITER_ON_EVENT && wait->cap.origin == ORIGIN_PAUSE) {
 		buf_append_cstr(out, "until resumed");
 	} else if (wait->at_ms == LIMITER_ON_EVENT) {
 		buf_append_cstr(out, wait->kind == LIMIT_CONNECTIONS ? "for a connection to end"

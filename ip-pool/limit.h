@@ -61,7 +61,8 @@
 	X(BACKOFF, "back-off")                                                                     \
 	X(SLICE, "slice")                                                                          \
 	X(PAUSE, "pause")                                                                          \
-	X(DEAD, "dead-site")
+	X(DEAD, "dead-site")                                                                       \
+	X(UNSAVED, "unsaved")
 
 #define X(suffix, name, ms) LIMIT_##suffix,
 enum limit_period { LIMIT_PERIODS(X) };

@@ -10,6 +10,9 @@
 
 #include "scheduler/node/worker_private.h"
 
+/* Until then the database will know of the connections it does not know of now, or not. */
+#define SAVE_PAUSE_MS 100
+
 static int64_t unsaved(const struct lane *lane)
 {
 	return lane->connecting + lane->connects_new + lane->connects_told;
@@ -66,6 +69,22 @@ void worker_note_connect(struct lane *lane)
 bool worker_may_connect(struct lane *lane)
 {
 	return unsaved(lane) < may_be_ahead(lane);
+}
+
+int64_t worker_wait_for_save(struct lane *lane, int64_t now)
+{
+	int64_t at = now + SAVE_PAUSE_MS;
+	lane->wait = (struct limiter_wait){.at_ms = at,
+					   .level = LEVEL_LANE,
+					   .kind = LIMIT_NEW_CONNECTIONS,
+					   .period = LIMIT_DAY,
+					   .cap = {.count = may_be_ahead(lane),
+						   .until_ms = LIMIT_FOREVER,
+						   .origin = ORIGIN_UNSAVED}};
+	/* Without a connection that is what it waits for. */
+	if (lane->sessions == 0)
+		lane->wait_until_ms = at;
+	return at;
 }
 
 static struct work_connects *report(struct worker *w)

@@ -258,6 +258,8 @@ void worker_save_tick(struct worker *w, int64_t now);
 void worker_note_connect(struct lane *lane);
 /* May the lane begin one more, or does the database not know of too many? */
 bool worker_may_connect(struct lane *lane);
+/* When it may ask again, and in lane->wait that it waits for the database. */
+int64_t worker_wait_for_save(struct lane *lane, int64_t now);
 /* The most a lane may have had under way or not in the database at any time from … to, by the
  * limits of then: the tightest level's loosest. Strings of the scope are a lane's. */
 int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,

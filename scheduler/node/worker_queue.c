@@ -14,8 +14,6 @@
  * more than a message does, and ten messages go over one in the time a second one takes to open. */
 #define MESSAGES_WORTH 8u
 #define OPEN_PAUSE_MS 20
-/* Until then the database will know of the connections it does not know of now, or not. */
-#define SAVE_PAUSE_MS 100
 /* Who was parked is packed and claimed again within this. */
 #define BACK_MS 30000
 /* Messages a second that are none: halves never end. */
@@ -413,7 +411,7 @@ static int64_t connection_ready_at(struct worker_queue *q, size_t i, int64_t now
 	if (!lane_is_open(lane, now))
 		return lane->sessions > 0 ? LIMITER_ON_EVENT : lane->wait_until_ms;
 	if (!worker_may_connect(lane))
-		return now + SAVE_PAUSE_MS;
+		return worker_wait_for_save(lane, now);
 	struct permit_path path = worker_path(lane, NULL);
 	int64_t at = lane_connection_ready_at(&path, now, &lane->wait);
 	/* Without a connection that is what it waits for. */

@@ -81,9 +81,15 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 {
 	struct buf sentence;
 	const struct worker_queue *q = lane->queue;
-	bool has_mail = q->jobs.queued_count + q->jobs.ahead_count > 0;
-	/* Who has no mail asks for no share, and waits for none. */
-	if (lane->wait_until_ms <= now || (!has_mail && lane->wait.cap.origin == ORIGIN_SLICE))
+	bool has_mail = q->jobs.queued_count + q->jobs.ahead_count + q->jobs.ready_count > 0;
+	bool is_unsaved = lane->sessions == 0 && !worker_may_connect(lane);
+	/* It asks again and again meanwhile, and may be between two waits just now. */
+	if (lane->wait_until_ms <= now && is_unsaved)
+		(void)worker_wait_for_save(lane, now);
+	/* Who has no mail asks for no share or connection, and waits for none. */
+	enum limit_origin origin = lane->wait.cap.origin;
+	if (lane->wait_until_ms <= now ||
+	    (!has_mail && (origin == ORIGIN_SLICE || origin == ORIGIN_UNSAVED)))
 		return;
 	buf_init(&sentence, 512);
 	struct permit_path path = worker_path(lane, NULL);

@@ -32,6 +32,7 @@ static const char *origin_zh(enum limit_origin origin)
 	case ORIGIN_OPERATOR:
 	case ORIGIN_PAUSE:
 	case ORIGIN_DEAD:
+	case ORIGIN_UNSAVED:
 	case ORIGIN_NONE:
 		break;
 	}

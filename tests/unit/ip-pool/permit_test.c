@@ -563,6 +563,12 @@ static void waits_are_explained(void **state)
 		 "waits until resumed: lane mx1/qq is paused"},
 		{{.at_ms = NOW + 350, .cap = {0, NOW + 350, 0, ORIGIN_BACKOFF}},
 		 "waits 350 ms: lane mx1/qq rests because the receiver asked for it"},
+		{{.at_ms = NOW + 100,
+		  .kind = LIMIT_NEW_CONNECTIONS,
+		  .period = LIMIT_DAY,
+		  .cap = {6, LIMIT_FOREVER, 0, ORIGIN_UNSAVED}},
+		 "waits for new connections to be saved: lane mx1/qq opens none until the database "
+		 "has counted its last new ones"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct buf text;

@@ -48,6 +48,7 @@ struct fixture {
 	unsigned settled, returned, wishes;
 	int32_t connects; /* new connections it told of */
 	bool is_drained;
+	const char *looked_for; /* in the states of its lanes; NULL when it was found */
 	char directory[64];
 };
 
@@ -128,6 +129,14 @@ static void take_connects(struct fixture *f, struct work_connects *connects)
 	}
 }
 
+static void take_status(struct fixture *f, struct work_status *status)
+{
+	if (status != NULL && f->looked_for != NULL &&
+	    str_find(buf_str(&status->lanes), str_from(f->looked_for)) >= 0)
+		f->looked_for = NULL;
+	work_status_free(status);
+}
+
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct fixture *f = owner;
@@ -143,7 +152,7 @@ static void on_letter(void *owner, struct letter *letter)
 		f->is_drained = true;
 		break;
 	case LETTER_STATUS:
-		work_status_free(mailbox_take(f->inbox, letter));
+		take_status(f, mailbox_take(f->inbox, letter));
 		break;
 	case LETTER_SHARES:
 		f->wishes++;
@@ -219,6 +228,20 @@ static struct mx_answer *answer_new(void)
 	return &block->answer;
 }
 
+static struct work_job *job_new(struct fixture *f)
+{
+	struct work_job *job = work_job_new();
+	job->lease = &f->lease;
+	job->attempt = 1;
+	job->rid = 1;
+	job->address = f->person.address;
+	job->campaign = f->campaign;
+	job->answer = f->answer;
+	job->has_credit = true;
+	job->plan.site = f->site;
+	return job;
+}
+
 static void make_job(struct fixture *f)
 {
 	struct site_access access = {.port = f->peer.port, .tls = TLS_NONE};
@@ -230,15 +253,7 @@ static void make_job(struct fixture *f)
 					 .domain = STR("peer.test"),
 					 .has_credit = true};
 	f->lease = (struct node_lease){.campaign = 1, .chunk = 1, .count = 1, .people = &f->person};
-	f->job = work_job_new();
-	f->job->lease = &f->lease;
-	f->job->attempt = 1;
-	f->job->rid = 1;
-	f->job->address = f->person.address;
-	f->job->campaign = f->campaign;
-	f->job->answer = f->answer;
-	f->job->has_credit = true;
-	f->job->plan.site = f->site;
+	f->job = job_new(f);
 }
 
 static void open_worker(struct fixture *f)
@@ -269,7 +284,17 @@ static void open_worker(struct fixture *f)
 	work_posts_init(&f->posts, worker_inbox(f->worker));
 }
 
-static int setup(void **state)
+/* So few that one new connection may be under way or not saved. */
+static void limit_new_connections(struct fixture *f)
+{
+	static struct limit_rule rule;
+	rule = (struct limit_rule){.id = 1, .source = STR("s1"), .until_ms = LIMIT_FOREVER};
+	limit_values_init(&rule.values);
+	rule.values.new_connections[LIMIT_DAY] = 50;
+	f->identity.pool->limits = (struct limit_rules){&rule, 1};
+}
+
+static int setup_with(void **state, void (*arrange)(struct fixture *f))
 {
 	static const unsigned char installation[16] = {1};
 	static struct fixture f;
@@ -285,12 +310,24 @@ static int setup(void **state)
 	assert_non_null(f.crashes);
 	f.composers = composers_open(1, f.crashes);
 	hold_identity(&f);
+	if (arrange != NULL)
+		arrange(&f);
 	make_job(&f);
 	atomic_store(&f.shared.lease_until_ms, clock_now_ms() + 3600000);
 	open_worker(&f);
 	work_letter_send(worker_inbox(f.worker), &f.job->letter, LETTER_OFFER, f.job);
 	*state = &f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, NULL);
+}
+
+static int setup_limited(void **state)
+{
+	return setup_with(state, limit_new_connections);
 }
 
 static void drain(struct fixture *f)
@@ -383,11 +420,33 @@ static void last_words_are_heard(void **state)
 	assert_int_equal(f->wishes, before + 1);
 }
 
+/* A second connection waits until the database knows of the first, and that is said. */
+static void who_waits_for_the_database_says_so(void **state)
+{
+	struct fixture *f = *state;
+	deliver(f);
+	/* The message, then the end of its connection. */
+	assert_int_equal(sem_wait(&f->peer.is_over), 0);
+	assert_int_equal(sem_wait(&f->peer.is_over), 0);
+	struct work_job *second = job_new(f);
+	work_letter_send(worker_inbox(f->worker), &second->letter, LETTER_OFFER, second);
+	f->looked_for = "waits for new connections to be saved";
+	while (f->looked_for != NULL)
+		loop_turn(f->loop, true);
+	drain(f);
+	assert_int_equal(f->connects, 1);
+	assert_int_equal(f->settled, 1);
+	assert_int_equal(f->returned, 1);
+	work_job_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_message_leaves_under_a_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_terminator_leaves_without_a_lease, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_the_database_says_so, setup_limited,
 						teardown),
 		cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
 	};
