@@ -114,7 +114,8 @@ struct limit_rules {
 	size_t count;
 };
 
-/* A rule of connections, or of new ones by the hour or day, with the time it held: until rule.until_ms, when it ended or will. */
+/* A rule of connections, or of new ones by the hour or day, with the time it held: until
+ * rule.until_ms, when it ended or will. */
 struct limit_past {
 	struct limit_rule rule;
 	int64_t set_ms;
@@ -205,7 +206,8 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
  * each; LIMIT_NONE: any number. */
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
-/* The loosest of each cap in that time; a profile is taken as it is now, as its past is not kept. */
+/* The loosest of each cap in that time; a profile is taken as it is now, as its past is not kept.
+ */
 void limit_most(const struct limit_history *history, const struct limit_scope *scope,
 		const struct limit_values *profile, int64_t from_ms, int64_t to_ms,
 		struct caps *most_out);

@@ -116,6 +116,7 @@ static void on_ehlo(void *owner, const struct dns_answer *answer)
 {
 	struct standing_check *check = owner;
 	check->ehlo = NULL;
+	check->found.is_ehlo_unknown = !is_known(answer->status);
 	check->found.is_ehlo_astray =
 		is_known(answer->status) && !leads_to(answer, &check->ask.address);
 	answered(check);
@@ -178,6 +179,26 @@ void standing_cancel(struct standing_check *check)
 	for (size_t i = 0; i < check->ask.list_count; i++)
 		resolver_cancel(check->lists[i].request);
 	free(check);
+}
+
+/* -- over time -- */
+
+void standing_merge(const struct standing_ask *ask, const struct standing *found,
+		    struct standing *known)
+{
+	known->status = found->status;
+	if (found->reverse != STANDING_UNKNOWN) {
+		known->reverse = found->reverse;
+		known->name = found->name;
+	}
+	if (!found->is_ehlo_unknown)
+		known->is_ehlo_astray = found->is_ehlo_astray;
+	known->is_ehlo_unknown = found->is_ehlo_unknown;
+	for (size_t i = 0; i < ask->list_count; i++) {
+		known->is_refused[i] = found->is_refused[i];
+		if (found->is_listed[i] || !found->is_refused[i])
+			known->is_listed[i] = found->is_listed[i];
+	}
 }
 
 /* -- saying -- */

@@ -41,6 +41,7 @@ struct standing {
 	enum dns_status status;		     /* of what failed, when UNKNOWN */
 	struct str name;		     /* the reverse name; empty = none */
 	bool is_ehlo_astray;		     /* the EHLO name is known not to lead to the address */
+	bool is_ehlo_unknown;		     /* DNS did not tell */
 	bool is_listed[STANDING_LISTS_MAX];  /* by lists[i] */
 	bool is_refused[STANDING_LISTS_MAX]; /* lists[i] does not answer us, or says so */
 };
@@ -63,6 +64,10 @@ struct str standing_list_name(const struct ip *address, struct str zone,
  * 127.0.0.0/8 that the address is listed. */
 bool standing_is_listing(const struct ip *answer);
 bool standing_is_refusal(const struct ip *answer);
+/* What is known of an address once found is, of the same questions: where DNS did not tell, what
+ * was known before stays. Its name becomes that of found, or stays; both are borrowed. */
+void standing_merge(const struct standing_ask *ask, const struct standing *found,
+		    struct standing *known);
 /* What is wrong, as clauses joined by "; "; nothing if all is well or unknown. */
 void standing_render(const struct standing_ask *ask, const struct standing *standing,
 		     struct buf *out);

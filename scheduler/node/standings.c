@@ -20,8 +20,11 @@ struct source_standing {
 	uint32_t source;
 	struct standing_check *check; /* under way, or NULL */
 	struct buf wrong;	      /* what was last told; empty: nothing is wrong */
-	char name[64], ehlo[256];
+	struct standing known;	      /* by the questions last asked */
+	struct ip address;
+	char name[64], ehlo[256], reverse[DNS_NAME_MAX + 1];
 	char lists[STANDING_LISTS_MAX][256];
+	size_t list_count;
 };
 
 static struct source_standing *standing_of(struct node *n, const struct source *source)
@@ -35,20 +38,11 @@ static struct source_standing *standing_of(struct node *n, const struct source *
 	list_init(&s->node);
 	s->owner = n;
 	s->source = source->id;
+	s->known.reverse = STANDING_UNKNOWN;
 	buf_init(&s->wrong, 4096);
 	must(str_to_cstr(source->name, s->name, sizeof(s->name)) == 0);
 	list_push_back(&n->standings, &s->node);
 	return s;
-}
-
-static bool is_any_known(const struct standing_ask *ask, const struct standing *found)
-{
-	if (found->reverse != STANDING_UNKNOWN)
-		return true;
-	for (size_t i = 0; i < ask->list_count; i++)
-		if (!found->is_refused[i])
-			return true;
-	return false;
 }
 
 static void on_known(void *owner, const struct standing_ask *ask, const struct standing *found)
@@ -57,10 +51,13 @@ static void on_known(void *owner, const struct standing_ask *ask, const struct s
 	struct buf wrong;
 	struct log_line l;
 	s->check = NULL;
-	if (!is_any_known(ask, found))
-		return;
+	standing_merge(ask, found, &s->known);
+	if (found->reverse != STANDING_UNKNOWN) {
+		must(str_to_cstr(found->name, s->reverse, sizeof(s->reverse)) == 0);
+		s->known.name = str_from(s->reverse);
+	}
 	buf_init(&wrong, 4096);
-	standing_render(ask, found, &wrong);
+	standing_render(ask, &s->known, &wrong);
 	bool is_news = !str_equals(buf_str(&wrong), buf_str(&s->wrong));
 	buf_done(&s->wrong);
 	s->wrong = wrong;
@@ -81,6 +78,27 @@ static bool is_looked_up(const struct node *n, const struct ip *address)
 	return is_public;
 }
 
+/* What is known is of the questions asked: it goes with the name of a list, and all of it with the
+ * address or its EHLO name. */
+static void keep_known(struct source_standing *s, const struct source *source,
+		       const struct standing_ask *ask)
+{
+	const struct node_settings *settings = &s->owner->options.settings;
+	bool was_listed[STANDING_LISTS_MAX] = {false};
+	bool is_same = ip_equals(&s->address, &ask->address) &&
+		       str_equals(str_from(s->ehlo), source->ehlo);
+	for (size_t i = 0; i < settings->dnsbl_count; i++)
+		for (size_t j = 0; j < s->list_count; j++)
+			if (str_equals(settings->dnsbl[i], str_from(s->lists[j])))
+				was_listed[i] = s->known.is_listed[j];
+	if (!is_same)
+		s->known = (struct standing){.reverse = STANDING_UNKNOWN};
+	for (size_t i = 0; i < STANDING_LISTS_MAX; i++)
+		s->known.is_listed[i] = is_same && was_listed[i];
+	s->address = ask->address;
+	s->list_count = settings->dnsbl_count;
+}
+
 /* The names are copied: identity and settings may be replaced while DNS is asked. */
 static void start(struct node *n, const struct source *source)
 {
@@ -91,6 +109,7 @@ static void start(struct node *n, const struct source *source)
 	struct source_standing *s = standing_of(n, source);
 	if (s->check != NULL)
 		return;
+	keep_known(s, source, &ask);
 	must(str_to_cstr(source->ehlo, s->ehlo, sizeof(s->ehlo)) == 0);
 	ask.ehlo = str_from(s->ehlo);
 	for (size_t i = 0; i < settings->dnsbl_count; i++) {

@@ -65,8 +65,8 @@ static void add_left_open(void *owner, struct str target)
 	const struct limit_values *profile = provider ? &provider->limits : NULL;
 	left->sum.connections += limit_most_connections(&pool->past_limits, &lane, profile,
 							left->from_ms, left->to_ms);
-	left->sum.connects += worker_left_connects(left->worker, &lane, profile, left->from_ms,
-						   left->to_ms);
+	left->sum.connects +=
+		worker_left_connects(left->worker, &lane, profile, left->from_ms, left->to_ms);
 }
 
 static bool is_provider(const void *owner, struct str target)

@@ -90,11 +90,53 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
 	}
 }
 
+/* What is said after each answer of DNS, one after the other. */
+static void what_dns_does_not_say_changes_nothing(void **state)
+{
+	(void)state;
+	const struct standing_ask ask = {
+		.ehlo = STR("mx1.example"), .lists = {STR("a.example")}, .list_count = 1};
+	static const struct {
+		struct standing found;
+		const char *want;
+	} answers[] = {
+		{{.reverse = STANDING_SOUND}, ""},
+		{{.reverse = STANDING_SOUND, .is_listed = {true}},
+		 "it is on the block list a.example"},
+		{{.reverse = STANDING_SOUND, .is_refused = {true}},
+		 "it is on the block list a.example"},
+		{{.reverse = STANDING_UNKNOWN, .is_ehlo_unknown = true, .is_refused = {true}},
+		 "it is on the block list a.example"},
+		{{.reverse = STANDING_SOUND, .is_listed = {true}},
+		 "it is on the block list a.example"},
+		{{.reverse = STANDING_ASTRAY,
+		  .name = STR_INIT("x.example"),
+		  .is_ehlo_astray = true},
+		 "its name x.example does not lead back to it; the EHLO name mx1.example does not "
+		 "lead to it"},
+		{{.reverse = STANDING_UNKNOWN, .is_ehlo_unknown = true},
+		 "its name x.example does not lead back to it; the EHLO name mx1.example does not "
+		 "lead to it"},
+		{{.reverse = STANDING_SOUND, .name = STR_INIT("mx1.example")}, ""},
+	};
+	struct standing known = {.reverse = STANDING_UNKNOWN};
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct buf out;
+		buf_init(&out, 1024);
+		standing_merge(&ask, &answers[i].found, &known);
+		standing_render(&ask, &known, &out);
+		if (!str_equals(buf_str(&out), str_from(answers[i].want)))
+			fail_msg("%zu: %.*s", i, STR_ARG(buf_str(&out)));
+		buf_done(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_asked_by_the_reversed_address),
 		cmocka_unit_test(some_answers_are_no_listing),
+		cmocka_unit_test(what_dns_does_not_say_changes_nothing),
 		cmocka_unit_test(what_is_wrong_is_said_in_one_sentence),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
