@@ -198,6 +198,30 @@ static void play_vague_recipients(uint64_t seed, const struct take *without, str
 		 share((double)later.accepted / 2, (double)without->accepted), 0.9, 1.1);
 }
 
+/* A receiver of the tail, with nobody to send to for a while: what is known of a domain is not let
+ * go with its queue. */
+static void play_pause(uint64_t seed, struct bars *out)
+{
+	struct world w;
+	world_open(&w, seed);
+	(void)world_source(&w, NULL);
+	struct receiver *r = world_receiver(&w, "mx.tail.example", 1, world_pick(&w, 50, 100));
+	r->words.rate = "451 4.7.1 Sender rate limit exceeded";
+	r->limits.scope = BY_DOMAIN;
+	r->limits.only = 1;
+	r->limits.rate = 0.5;
+	r->limits.burst = 0.5;
+	(void)world_crowd(&w, 0, r, 50);
+	world_start(&w);
+	world_run(&w, LEARN);
+	int64_t before = r->refused;
+	(void)world_crowd(&w, 0, r, 50);
+	world_run(&w, MINUTE);
+	bar_note(out, "after a pause: refused at first", (double)before, 1, 50);
+	bar_note(out, "after a pause: refused again", (double)(r->refused - before), 0, 3);
+	world_close(&w);
+}
+
 void play_aim(uint64_t seed, struct bars *out)
 {
 	static const struct about domain = {BY_DOMAIN,
@@ -240,4 +264,5 @@ void play_aim(uint64_t seed, struct bars *out)
 	play_about(seed, rate, &named, &other_domain, out);
 	play_recipients(seed, &all, out);
 	play_vague_recipients(seed, &all, out);
+	play_pause(seed, out);
 }
