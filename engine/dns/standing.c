@@ -20,7 +20,8 @@ struct standing_check {
 	size_t open; /* questions not answered */
 	struct resolver_request *reverse, *ehlo;
 	struct list_question lists[STANDING_LISTS_MAX];
-	char name[DNS_NAME_MAX + 1];
+	char names[STANDING_NAMES_MAX][DNS_NAME_MAX + 1]; /* reverse ones */
+	size_t name_count, names_asked;
 };
 
 /* -- names -- */
@@ -71,26 +72,59 @@ static bool leads_to(const struct dns_answer *answer, const struct ip *address)
 	return false;
 }
 
+enum standing_reverse standing_better(enum standing_reverse a, enum standing_reverse b)
+{
+	/* One that is not known may be sound. */
+	static const int ranks[] = {[STANDING_SOUND] = 0,
+				    [STANDING_UNKNOWN] = 1,
+				    [STANDING_OTHER] = 2,
+				    [STANDING_ASTRAY] = 3,
+				    [STANDING_NAMELESS] = 4};
+	return ranks[a] <= ranks[b] ? a : b;
+}
+
+static enum standing_reverse judge(const struct standing_check *check, struct str name,
+				   const struct dns_answer *answer)
+{
+	if (!is_known(answer->status))
+		return STANDING_UNKNOWN;
+	if (!leads_to(answer, &check->ask.address))
+		return STANDING_ASTRAY;
+	return str_equals_nocase(name, check->ask.ehlo) ? STANDING_SOUND : STANDING_OTHER;
+}
+
+static void ask_next_name(struct standing_check *check);
+
 static void on_forward(void *owner, const struct dns_answer *answer)
 {
 	struct standing_check *check = owner;
 	struct standing *found = &check->found;
+	struct str name = str_from(check->names[check->names_asked - 1]);
+	enum standing_reverse reverse = judge(check, name, answer);
 	check->reverse = NULL;
-	found->status = answer->status;
-	if (!is_known(answer->status))
-		found->reverse = STANDING_UNKNOWN;
-	else if (!leads_to(answer, &check->ask.address))
-		found->reverse = STANDING_ASTRAY;
-	else if (!str_equals_nocase(found->name, check->ask.ehlo))
-		found->reverse = STANDING_OTHER;
-	else
-		found->reverse = STANDING_SOUND;
-	answered(check);
+	if (standing_better(found->reverse, reverse) != found->reverse) {
+		found->reverse = reverse;
+		found->status = answer->status;
+		found->name = name;
+	}
+	if (found->reverse != STANDING_SOUND)
+		ask_next_name(check);
+	if (check->reverse == NULL)
+		answered(check);
 }
 
 static enum dns_type address_type(const struct standing_check *check)
 {
 	return check->ask.address.family == IP_V6 ? DNS_AAAA : DNS_A;
+}
+
+/* None is left: check->reverse stays NULL. */
+static void ask_next_name(struct standing_check *check)
+{
+	while (check->reverse == NULL && check->names_asked < check->name_count)
+		check->reverse = resolver_query(check->resolver,
+						str_from(check->names[check->names_asked++]),
+						address_type(check), on_forward, check);
 }
 
 static void on_reverse(void *owner, const struct dns_answer *answer)
@@ -100,16 +134,13 @@ static void on_reverse(void *owner, const struct dns_answer *answer)
 	check->reverse = NULL;
 	found->status = answer->status;
 	found->reverse = is_known(answer->status) ? STANDING_NAMELESS : STANDING_UNKNOWN;
-	if (answer->count > 0 &&
-	    str_to_cstr(answer->records[0].name, check->name, sizeof(check->name)) == 0) {
-		found->name = str_from(check->name);
-		check->reverse = resolver_query(check->resolver, found->name, address_type(check),
-						on_forward, check);
-	}
-	if (check->reverse == NULL) {
-		found->name = STR("");
+	for (size_t i = 0; i < answer->count && check->name_count < STANDING_NAMES_MAX; i++)
+		if (str_to_cstr(answer->records[i].name, check->names[check->name_count],
+				sizeof(check->names[0])) == 0)
+			check->name_count++;
+	ask_next_name(check);
+	if (check->reverse == NULL)
 		answered(check);
-	}
 }
 
 static void on_ehlo(void *owner, const struct dns_answer *answer)

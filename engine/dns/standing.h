@@ -13,6 +13,8 @@
 #include "engine/dns/resolver.h"
 
 #define STANDING_LISTS_MAX 8
+/* Of an address with several reverse names so many are looked at: one that is sound is enough. */
+#define STANDING_NAMES_MAX 4
 
 /* X(suffix, name in logs) */
 #define STANDING_REVERSES(X)                                                                       \
@@ -64,6 +66,8 @@ struct str standing_list_name(const struct ip *address, struct str zone,
  * 127.0.0.0/8 that the address is listed. */
 bool standing_is_listing(const struct ip *answer);
 bool standing_is_refusal(const struct ip *answer);
+/* Of an address with two names: what is to be said of it. */
+enum standing_reverse standing_better(enum standing_reverse a, enum standing_reverse b);
 /* What is known of an address once found is, of the same questions: where DNS did not tell, what
  * was known before stays. Its name becomes that of found, or stays; both are borrowed. */
 void standing_merge(const struct standing_ask *ask, const struct standing *found,

@@ -90,6 +90,18 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
 	}
 }
 
+/* An address with several names needs one that is sound; nothing is said while one may be. */
+static void the_best_of_its_names_counts(void **state)
+{
+	(void)state;
+	static const enum standing_reverse order[] = {STANDING_SOUND, STANDING_UNKNOWN,
+						      STANDING_OTHER, STANDING_ASTRAY,
+						      STANDING_NAMELESS};
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		for (size_t j = 0; j < ARRAY_LEN(order); j++)
+			assert_int_equal(standing_better(order[i], order[j]), order[i < j ? i : j]);
+}
+
 /* What is said after each answer of DNS, one after the other. */
 static void what_dns_does_not_say_changes_nothing(void **state)
 {
@@ -136,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_asked_by_the_reversed_address),
 		cmocka_unit_test(some_answers_are_no_listing),
+		cmocka_unit_test(the_best_of_its_names_counts),
 		cmocka_unit_test(what_dns_does_not_say_changes_nothing),
 		cmocka_unit_test(what_is_wrong_is_said_in_one_sentence),
 	};
