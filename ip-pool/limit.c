@@ -437,16 +437,18 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
 
 /* -- the past -- */
 
-static void resolve_past(const struct limit_history *history, const struct limit_scope *scope,
-			 const struct limit_values *profile, int64_t at, struct caps *caps_out)
+static struct caps caps_at(const struct limit_history *history, const struct limit_scope *scope,
+			   const struct limit_values *profile, int64_t at)
 {
 	struct limit_rule *rules = xcalloc(history->count + 1, sizeof(*rules));
 	struct limit_rules held = {rules, 0};
+	struct caps caps;
 	for (size_t i = 0; i < history->count; i++)
 		if (history->items[i].set_ms <= at)
 			rules[held.count++] = history->items[i].rule;
-	limit_resolve(&held, scope, profile, at, caps_out);
+	limit_resolve(&held, scope, profile, at, &caps);
 	free(rules);
+	return caps;
 }
 
 static void loosen(struct caps *most, struct caps *caps)
@@ -460,28 +462,25 @@ static void loosen(struct caps *most, struct caps *caps)
 	}
 }
 
-void limit_most(const struct limit_history *history, const struct limit_scope *scope,
-		const struct limit_values *profile, int64_t from_ms, int64_t to_ms,
-		struct caps *most_out)
+struct caps limit_most(const struct limit_history *history, const struct limit_scope *scope,
+		       const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
 {
-	resolve_past(history, scope, profile, from_ms, most_out);
+	struct caps most = caps_at(history, scope, profile, from_ms);
 	for (size_t i = 0; i < 2 * history->count; i++) {
 		const struct limit_past *p = &history->items[i / 2];
 		int64_t at = i % 2 ? p->set_ms : p->rule.until_ms;
-		struct caps caps;
 		if (at <= from_ms || at > to_ms)
 			continue;
-		resolve_past(history, scope, profile, at, &caps);
-		loosen(most_out, &caps);
+		struct caps caps = caps_at(history, scope, profile, at);
+		loosen(&most, &caps);
 	}
+	return most;
 }
 
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
 {
-	struct caps most;
-	limit_most(history, scope, profile, from_ms, to_ms, &most);
-	return most.connections.count;
+	return limit_most(history, scope, profile, from_ms, to_ms).connections.count;
 }
 
 /* -- new connections that are not saved -- */

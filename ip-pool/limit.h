@@ -208,9 +208,8 @@ int64_t limit_most_connections(const struct limit_history *history, const struct
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /* The loosest of each cap in that time; a profile is taken as it is now, as its past is not kept.
  */
-void limit_most(const struct limit_history *history, const struct limit_scope *scope,
-		const struct limit_values *profile, int64_t from_ms, int64_t to_ms,
-		struct caps *most_out);
+struct caps limit_most(const struct limit_history *history, const struct limit_scope *scope,
+		       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /*
  * How many new connections of one lane may be under way or not saved yet, as far as the caps of one
  * level above it, or its own, are concerned: 1 … LIMIT_CONNECTS_AHEAD. After a kill so many count

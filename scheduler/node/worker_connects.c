@@ -47,10 +47,10 @@ int64_t worker_left_connects(const struct worker *w, const struct limit_scope *l
 	int64_t ahead = LIMIT_CONNECTS_AHEAD;
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
 		struct limit_scope scope = *lane;
-		struct caps most;
 		scope.level = levels[i];
 		scope.node = w->identity->node;
-		limit_most(&w->identity->pool->past_limits, &scope, profile, from_ms, to_ms, &most);
+		struct caps most = limit_most(&w->identity->pool->past_limits, &scope, profile,
+					      from_ms, to_ms);
 		int64_t level = limit_connects_ahead(&most, scope.level);
 		ahead = level < ahead ? level : ahead;
 	}

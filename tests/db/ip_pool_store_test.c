@@ -243,14 +243,19 @@ static void limits_of_connections_are_known_for_a_day(void **state)
 	struct err err;
 	static const struct limit_scope lane = {
 		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
-	static const char *const settings[] = {"connections=70", "connections=3"};
+	static const char *const settings[] = {"connections=70", "connections=3",
+					       "new-connections=100/min", "new-connections=800/h"};
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		struct limit_rule rule = qq_rule(settings[i]);
 		WORKS(limit_store_set(f->conn, &rule, 0, &by_test, &err));
 	}
 	struct ip_pool_snapshot *s = load(f);
-	assert_int_equal(s->limits.count, 1);
+	assert_int_equal(s->limits.count, 3);
 	assert_true(limit_most_connections(&s->past_limits, &lane, NULL, NOW, NOW) == 3);
+	/* New ones by the minute count as spent after a kill: nobody asks for them. */
+	struct caps most = limit_most(&s->past_limits, &lane, NULL, NOW, NOW);
+	assert_true(most.new_connections[LIMIT_HOUR].count == 800);
+	assert_true(most.new_connections[LIMIT_MINUTE].count == LIMIT_NONE);
 	assert_true(limit_most_connections(&s->past_limits, &lane, NULL, NOW - 60000, NOW) == 70);
 	ip_pool_snapshot_drop(s);
 	WORKS(pg_run_text(f->conn,
@@ -258,7 +263,7 @@ static void limits_of_connections_are_known_for_a_day(void **state)
 			  " ended_at = ended_at - interval '27 h'",
 			  &err));
 	s = load(f);
-	assert_int_equal(s->past_limits.count, 1);
+	assert_int_equal(s->past_limits.count, 2);
 	ip_pool_snapshot_drop(s);
 }
 

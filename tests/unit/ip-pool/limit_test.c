@@ -239,8 +239,7 @@ static void new_connections_ahead_go_by_the_loosest_of_the_time(void **state)
 		{-1, 9000, LIMIT_NONE, LIMIT_CONNECTS_AHEAD}, /* before there was any */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct caps most;
-		limit_most(&all, &node, NULL, cases[i].from_ms, cases[i].to_ms, &most);
+		struct caps most = limit_most(&all, &node, NULL, cases[i].from_ms, cases[i].to_ms);
 		assert_true(most.new_connections[LIMIT_HOUR].count == cases[i].want_cap);
 		assert_true(limit_connects_ahead(&most, LEVEL_NODE) == cases[i].want_ahead);
 	}
