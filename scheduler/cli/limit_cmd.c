@@ -52,6 +52,10 @@ typedef int (*find_scope)(struct cli *cli, struct steer_scope *out, struct err *
 /* Everything the command line names. */
 static int parse_request(struct cli *cli, find_scope find, struct request *r, struct err *err)
 {
+	static const char *const names[] = {"provider", "source",   "node",
+					    "domain",	"campaign", NULL};
+	if (steer_check_not_empty(cli, names, err) != 0)
+		return -1;
 	*r = (struct request){.rule = {.provider = steer_option(cli, "provider"),
 				       .node = steer_option(cli, "node")}};
 	limit_values_init(&r->rule.values);

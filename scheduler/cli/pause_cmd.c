@@ -24,6 +24,9 @@ static void take_scope(const struct cli *cli, const struct steer_scope *scope, s
 /* One scope must be named, and --all stands alone. */
 static int check_named(const struct cli *cli, const char *verb, struct err *err)
 {
+	static const char *const names[] = {"provider", "source", "campaign", NULL};
+	if (steer_check_not_empty(cli, names, err) != 0)
+		return -1;
 	int named = (cli_option(cli, "provider") != NULL) + (cli_option(cli, "source") != NULL) +
 		    (cli_option(cli, "campaign") != NULL) + (cli_option(cli, "id") != NULL);
 	if (cli_flag(cli, "all") && named > 0)

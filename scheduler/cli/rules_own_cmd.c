@@ -205,11 +205,28 @@ static int read_lesson(const struct cli *cli, struct own_rule_lesson *m, struct 
 	return 0;
 }
 
+/* What is learnt from one cluster takes no shipped rule's place by the way. */
+static int check_is_new(struct str id, struct err *err)
+{
+	struct rule_set *built_in = rule_set_load(STR(""), err);
+	if (built_in == NULL)
+		return -1;
+	bool is_taken = rule_set_find(built_in, id) != NULL;
+	rule_set_free(built_in);
+	if (!is_taken)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "rule %.*s is built in: give the new one an --id of its own (edm rules add "
+		       "puts a rule in the place of a built-in one)",
+		       STR_ARG(id));
+}
+
 int rules_run_learn(struct cli *cli, struct err *err)
 {
 	struct buf json;
 	struct own_rule_lesson lesson;
-	if (read_lesson(cli, &lesson, err) != 0 || cli_database(cli, err) == NULL)
+	if (read_lesson(cli, &lesson, err) != 0 || check_is_new(lesson.id, err) != 0 ||
+	    cli_database(cli, err) == NULL)
 		return -1;
 	buf_init(&json, RULE_TEXT_MAX);
 	int result = own_rules_learn(cli->db, &lesson, &json, err);

@@ -27,6 +27,18 @@ struct str steer_option(const struct cli *cli, const char *name)
 	return str_from(cli_option(cli, name));
 }
 
+int steer_check_not_empty(const struct cli *cli, const char *const *options, struct err *err)
+{
+	for (; *options != NULL; options++) {
+		const char *value = cli_option(cli, *options);
+		if (value != NULL && value[0] == '\0')
+			return err_set(err, ERR_USAGE,
+				       "--%s is empty: name one, or leave the option out",
+				       *options);
+	}
+	return 0;
+}
+
 int steer_check_provider(const struct ip_pool_snapshot *s, struct str name, struct err *err)
 {
 	if (str_is_empty(name) || str_equals(name, STR("tail")) || str_find_char(name, '.') > 0 ||

@@ -16,6 +16,10 @@ struct change steer_change(const struct cli *cli);
 int steer_load(struct cli *cli, struct ip_pool_snapshot **out, struct err *err) NODISCARD;
 /* The value of the option as a slice; empty if it was not given. */
 struct str steer_option(const struct cli *cli, const char *name);
+/* Refuses options that are given without a name (an unset variable of a script): they would mean
+ * everything. options end with NULL. */
+int steer_check_not_empty(const struct cli *cli, const char *const *options,
+			  struct err *err) NODISCARD;
 
 /* ERR_NOT_FOUND unless name (empty is fine) is a provider, "tail", or a site (has a dot, or a
  * route leads there). */

@@ -2,6 +2,7 @@
 /* Identities: the operators' reply rules first, then the pool's snapshot. See identity.h. */
 #include "scheduler/node/identity.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 struct identity_load {
@@ -83,6 +84,7 @@ static void on_rules(void *owner, const struct pg_reply *reply)
 		return;
 	}
 	load->rules = rule_set_load(pg_text(reply->rows, 0, 0), &err);
+	(void)malloc_trim(0); /* what reading them took: some MiB */
 	if (load->rules == NULL) {
 		finish(load, NULL, &err);
 		return;

@@ -310,6 +310,9 @@ def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
         (3, "no source", "pause", "--source", "mx7"),
         (3, "no campaign", "pause", "--campaign", "autumn", "--provider", "qq"),
         (2, "say what to resume", "resume"),
+        (2, "--provider is empty", "pause", "--provider", ""),
+        (2, "--source is empty", "pause", "--source", "", "--provider", "qq"),
+        (2, "--node is empty", "limit", "set", "--node", "", "rate=5/s"),
         (3, "nothing is paused by exactly that", "resume", "--provider", "qq"),
         (3, "nothing is paused by exactly that", "resume", "--id", "9"),
     ):

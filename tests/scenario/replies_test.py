@@ -198,6 +198,8 @@ def test_replies_no_rule_knows_become_a_rule(edm, database, rules):
     assert "no cluster" in edm.fails(2, "rules", "learn", "plugh", *meaning)
     assert "of cluster" in edm.fails(3, "rules", "learn", "1", *meaning)
     assert "--class is" in edm.fails(2, "rules", "learn", name, "--id", "x")
+    shipped = ("--id", "any.full", *meaning[2:])
+    assert "any.full is built in" in edm.fails(2, "rules", "learn", name, *shipped)
     assert "only class bounced" in edm.fails(1, "rules", "learn", name, *meaning, "--suppress")
     assert database.value("SELECT count(*) FROM reply_rule") == 0
     edm("rules", "learn", name, *meaning, "--because", "asked their postmaster")
