@@ -49,7 +49,7 @@ void refusals_passed(struct refusals *r);
 /* err is that of a refused flush with so many targets and people, and usage besides or none. */
 struct refusal_answer refusals_take(struct refusals *r, const struct err *err, size_t targets,
 				    size_t people, bool has_usage);
-/* Whether flushes are of full size; usage goes only with those. */
+/* Whether flushes are of full size; usage goes only with those, or alone. */
 bool refusals_are_over(const struct refusals *r);
 /* Whether the refusal is about what was to be written. */
 bool refusal_is_of_data(const struct err *err);

@@ -153,7 +153,7 @@ static void send_flush(struct keeper *k)
 		targets++;
 	}
 	/* While something is refused it goes alone. */
-	if (refusals_are_over(&k->refusals))
+	if (refusals_are_over(&k->refusals) || targets == 0)
 		keeper_add_usage(k);
 	k->is_flying = true;
 	k->flushed_ms = loop_now_ms(k->loop);

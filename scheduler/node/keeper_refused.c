@@ -141,7 +141,9 @@ static bool is_told(const struct tenure *t)
 
 bool keeper_is_told(const struct keeper *k)
 {
-	if (k->has_usage || keeper_has_usage_news(k))
+	/* Nobody waits for usage that is refused. */
+	bool is_refused = k->flush_after_ms != 0;
+	if (k->has_usage || (keeper_has_usage_news(k) && !is_refused))
 		return false;
 	LIST_EACH (it, &k->tenures)
 		if (!is_told(CONTAINER_OF(it, struct tenure, all)))

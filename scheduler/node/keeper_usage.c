@@ -72,10 +72,12 @@ uint64_t keeper_usage_told(const struct keeper *k)
 	return k->usage_told;
 }
 
-/* While something is refused it waits. */
+/* While something is refused it waits for others to go, and goes by itself when there are none:
+ * lanes may wait for it, without whose connections nothing else comes. */
 bool keeper_has_usage_news(const struct keeper *k)
 {
-	return !list_is_empty(&k->usage_dirty) && refusals_are_over(&k->refusals);
+	return !list_is_empty(&k->usage_dirty) &&
+	       (refusals_are_over(&k->refusals) || list_is_empty(&k->dirty));
 }
 
 static void drop(struct keeper *k, struct usage_total *t)
