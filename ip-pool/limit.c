@@ -348,7 +348,7 @@ static struct cap *cap_at(struct caps *caps, int i)
 					  : &caps->messages[i - 2 - LIMIT_PERIOD_COUNT];
 }
 
-static bool have_same_scope(const struct limit_rule *a, const struct limit_rule *b)
+bool limit_same_scope(const struct limit_rule *a, const struct limit_rule *b)
 {
 	return str_equals(a->provider, b->provider) && str_equals(a->source, b->source) &&
 	       str_equals(a->domain, b->domain) && str_equals(a->node, b->node) &&
@@ -361,7 +361,7 @@ static int64_t superseded_by(const struct limit_rules *rules, size_t index, int 
 	for (size_t i = rules->count; i-- > index + 1;)
 		if (value_at(&rules->rules[i].values, value) != LIMIT_NONE &&
 		    rules->rules[i].until_ms > now &&
-		    have_same_scope(&rules->rules[i], &rules->rules[index]))
+		    limit_same_scope(&rules->rules[i], &rules->rules[index]))
 			return rules->rules[i].id;
 	return 0;
 }

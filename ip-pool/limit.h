@@ -217,6 +217,8 @@ struct caps limit_most(const struct limit_history *history, const struct limit_s
  * and minutes count as spent then.) The least of its levels holds.
  */
 int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level);
+/* Whether two rules are about the same lanes, in the same spread. */
+bool limit_same_scope(const struct limit_rule *a, const struct limit_rule *b);
 /* The id of the later rule of the same scope that states the numbers of rule index instead; 0: some
  * of them hold. */
 int64_t limit_superseded_by(const struct limit_rules *rules, size_t index, int64_t now);

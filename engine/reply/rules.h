@@ -84,12 +84,15 @@ struct rule_file {
 
 /*
  * The built-in rules with overrides (the JSON of a rule file, or empty) before them. NULL and err
- * when anything is refused; err names the file, the rule and what to mend.
+ * when anything is refused; err names the file, the rule and what to mend. Without overrides the
+ * rules are not checked: the tests have done it, and it costs as much as reading them.
  */
 struct rule_set *rule_set_load(struct str overrides, struct err *err) NODISCARD;
 /* The same from the caller's files alone, in their order. They may go away afterwards. */
 struct rule_set *rule_set_parse(const struct rule_file *files, size_t count,
 				struct err *err) NODISCARD;
+/* Whether each rule wins its samples and has an id of its own: what loading and parsing check. */
+int rule_set_lint(const struct rule_set *set, struct err *err) NODISCARD;
 /* One more owner; returns set. Each owner frees once. Any thread. */
 struct rule_set *rule_set_ref(struct rule_set *set);
 void rule_set_free(struct rule_set *set);

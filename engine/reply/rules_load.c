@@ -487,13 +487,20 @@ static int load_files(struct rule_set *set, const struct rule_file *files, size_
 	return rc;
 }
 
-struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, struct err *err)
+static struct rule_set *read_files(const struct rule_file *files, size_t count, bool is_checked,
+				   struct err *err)
 {
 	struct rule_set *set = new_set();
-	if (load_files(set, files, count, err) == 0 && rule_set_lint(set, err) == 0)
+	if (load_files(set, files, count, err) == 0 &&
+	    (!is_checked || rule_set_lint(set, err) == 0))
 		return set;
 	rule_set_free(set);
 	return NULL;
+}
+
+struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, struct err *err)
+{
+	return read_files(files, count, true, err);
 }
 
 static bool is_rule_file(const char *name)
@@ -507,7 +514,8 @@ struct rule_set *rule_set_load(struct str overrides, struct err *err)
 	size_t embedded_count, count = 0;
 	const struct embedded_file *embedded = embedded_files(&embedded_count);
 	struct rule_file *files = xcalloc(embedded_count + 1, sizeof(*files));
-	if (!str_is_empty(str_trim(overrides)))
+	bool has_overrides = !str_is_empty(str_trim(overrides));
+	if (has_overrides)
 		files[count++] = (struct rule_file){"overrides", overrides, true};
 	for (size_t i = 0; i < embedded_count; i++) {
 		const struct embedded_file *file = &embedded[i];
@@ -515,7 +523,7 @@ struct rule_set *rule_set_load(struct str overrides, struct err *err)
 			files[count++] = (struct rule_file){file->name,
 							    str_of(file->data, file->size), false};
 	}
-	struct rule_set *set = rule_set_parse(files, count, err);
+	struct rule_set *set = read_files(files, count, has_overrides, err);
 	free(files);
 	return set;
 }

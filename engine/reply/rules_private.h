@@ -165,6 +165,5 @@ pcre2_match_data *scratch_block(struct rule_scratch *scratch);
 /* Refuses a rule that is wrong in itself. */
 int rule_lint(const struct rule *rule, struct err *err) NODISCARD;
 /* Refuses a set in which a sample is not won by its rule, or an id stands twice. */
-int rule_set_lint(const struct rule_set *set, struct err *err) NODISCARD;
 
 #endif

@@ -78,25 +78,31 @@ static int64_t *value_of(struct limit_values *v, int64_t kind, int64_t period_ms
 	return kind == 2 ? &v->new_connections[period] : &v->messages[period];
 }
 
+/* What the statements of limits have in common: load_limits, load_past_limits. */
+static struct limit_rule read_limit(struct builder *b, const struct pg_rows *rows, int i)
+{
+	struct limit_rule r = {.id = pg_int(rows, i, 0),
+			       .provider = copy_text(b, rows, i, 1),
+			       .source = copy_text(b, rows, i, 2),
+			       .domain = copy_text(b, rows, i, 3),
+			       .node = copy_text(b, rows, i, 4),
+			       .campaign = pg_int(rows, i, 5),
+			       .is_total = pg_int(rows, i, 6) == 2,
+			       .until_ms = moment(b, rows, i, 10)};
+	limit_values_init(&r.values);
+	int64_t *value = value_of(&r.values, pg_int(rows, i, 7), pg_int(rows, i, 9));
+	if (value != NULL)
+		*value = pg_int(rows, i, 8);
+	return r;
+}
+
 static void read_limits(struct builder *b, const struct pg_rows *rows)
 {
 	struct limit_rule *rules = room_for(b, rows, sizeof(*rules));
 	for (int i = 0; i < pg_rows_count(rows); i++) {
-		struct limit_rule *r = &rules[i];
-		*r = (struct limit_rule){.id = pg_int(rows, i, 0),
-					 .provider = copy_text(b, rows, i, 1),
-					 .source = copy_text(b, rows, i, 2),
-					 .domain = copy_text(b, rows, i, 3),
-					 .node = copy_text(b, rows, i, 4),
-					 .campaign = pg_int(rows, i, 5),
-					 .is_total = pg_int(rows, i, 6) == 2,
-					 .until_ms = moment(b, rows, i, 10),
-					 .set_by = copy_text(b, rows, i, 11),
-					 .because = copy_text(b, rows, i, 12)};
-		limit_values_init(&r->values);
-		int64_t *value = value_of(&r->values, pg_int(rows, i, 7), pg_int(rows, i, 9));
-		if (value != NULL)
-			*value = pg_int(rows, i, 8);
+		rules[i] = read_limit(b, rows, i);
+		rules[i].set_by = copy_text(b, rows, i, 11);
+		rules[i].because = copy_text(b, rows, i, 12);
 	}
 	b->snapshot->limits = (struct limit_rules){rules, (size_t)pg_rows_count(rows)};
 }
@@ -105,21 +111,9 @@ static void read_past_limits(struct builder *b, const struct pg_rows *rows)
 {
 	struct limit_past *items = room_for(b, rows, sizeof(*items));
 	for (int i = 0; i < pg_rows_count(rows); i++) {
-		struct limit_past *p = &items[i];
-		p->rule = (struct limit_rule){.id = pg_int(rows, i, 0),
-					      .provider = copy_text(b, rows, i, 1),
-					      .source = copy_text(b, rows, i, 2),
-					      .domain = copy_text(b, rows, i, 3),
-					      .node = copy_text(b, rows, i, 4),
-					      .campaign = pg_int(rows, i, 5),
-					      .is_total = pg_int(rows, i, 6) == 2,
-					      .until_ms = moment(b, rows, i, 8)};
-		limit_values_init(&p->rule.values);
-		int64_t *value =
-			value_of(&p->rule.values, pg_int(rows, i, 10), pg_int(rows, i, 11));
-		if (value != NULL)
-			*value = pg_int(rows, i, 7);
-		p->set_ms = b->snapshot->loaded_ms - pg_int(rows, i, 9);
+		items[i] =
+			(struct limit_past){.rule = read_limit(b, rows, i),
+					    .set_ms = b->snapshot->loaded_ms - pg_int(rows, i, 11)};
 	}
 	b->snapshot->past_limits = (struct limit_history){items, (size_t)pg_rows_count(rows)};
 }

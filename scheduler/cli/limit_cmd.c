@@ -130,13 +130,6 @@ static bool has_rule(const struct ip_pool_snapshot *s, int64_t id)
 	return false;
 }
 
-static bool is_same_scope(const struct limit_rule *a, const struct limit_rule *b)
-{
-	return str_equals(a->provider, b->provider) && str_equals(a->source, b->source) &&
-	       str_equals(a->domain, b->domain) && str_equals(a->node, b->node) &&
-	       a->campaign == b->campaign && a->is_total == b->is_total;
-}
-
 /* The rules of one snapshot that the other has not; scope NULL: of any scope. */
 struct difference {
 	const struct ip_pool_snapshot *of, *without;
@@ -146,7 +139,7 @@ struct difference {
 static bool is_in(const struct difference *d, const struct limit_rule *rule)
 {
 	return !has_rule(d->without, rule->id) &&
-	       (d->scope == NULL || is_same_scope(rule, d->scope));
+	       (d->scope == NULL || limit_same_scope(rule, d->scope));
 }
 
 /* An array of them, or NULL and err. */

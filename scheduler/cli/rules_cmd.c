@@ -59,8 +59,10 @@ static int run_check(struct cli *cli, struct err *err)
 	if (path == NULL && open_database(cli, &db, err) != 0)
 		return -1;
 	struct rule_set *set = path ? reply_rules_try(path, err) : reply_rules_load(db, err);
-	if (set == NULL)
+	if (set == NULL || rule_set_lint(set, err) != 0) {
+		rule_set_free(set);
 		return -1;
+	}
 	size_t count = rule_set_count(set);
 	for (size_t i = 0; i < count; i++)
 		overrides += rule_set_at(set, i)->is_override;

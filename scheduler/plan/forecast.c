@@ -535,14 +535,36 @@ static int64_t sooner_of(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The range is never narrower than what nobody knows better. */
-static void widen(const struct forecast_model *m, struct forecast_span *s)
+/* What ends by the clock is known to the minute. */
+static bool is_dated(enum forecast_bind_kind kind)
 {
-	int64_t most = m->now_ms + FORECAST_HORIZON_MS;
-	int64_t slack = s->likely_ms < most ? (s->likely_ms - m->now_ms) / SLACK_PART : 0;
-	s->earliest_ms = sooner_of(s->earliest_ms, s->likely_ms - slack);
-	if (s->latest_ms < most)
-		s->latest_ms = later_of(s->latest_ms, s->likely_ms + slack);
+	return kind == BIND_HOURS || kind == BIND_START || kind == BIND_PAUSE || kind == BIND_REST;
+}
+
+/* The part of its time that a crowd does not wait for the clock. */
+static double undated_part(const struct play_crowd *c)
+{
+	double whole = 0, dated = 0;
+	for (size_t i = 0; i < c->bind_count; i++) {
+		whole += c->binds[i].part;
+		if (is_dated(c->binds[i].kind))
+			dated += c->binds[i].part;
+	}
+	return whole > 0 ? 1 - dated / whole : 1;
+}
+
+/* As played likely; the range is never narrower than what nobody knows better. */
+static struct forecast_span likely_span(const struct forecast_model *m, const struct play_crowd *c)
+{
+	int64_t end = c->end_ms, slack = 0;
+	if (end < m->now_ms + FORECAST_HORIZON_MS)
+		slack = (int64_t)((double)(end - m->now_ms) * undated_part(c) / SLACK_PART);
+	return (struct forecast_span){.earliest_ms = end - slack,
+				      .likely_ms = end,
+				      .latest_ms = end + slack,
+				      .most_ms = end,
+				      .bind = main_bind(c),
+				      .missed = c->missed};
 }
 
 static void gather(const struct forecast_model *m, const struct forecast_span *crowds,
@@ -578,18 +600,11 @@ void forecast_play(const struct forecast_model *m, struct forecast_span *crowds_
 		for (size_t i = 0; i < m->crowd_count; i++) {
 			int64_t end = p.crowds[i].end_ms;
 			if (k == 0)
-				crowds_out[i] = (struct forecast_span){end,
-								       end,
-								       end,
-								       end,
-								       main_bind(&p.crowds[i]),
-								       p.crowds[i].missed};
+				crowds_out[i] = likely_span(m, &p.crowds[i]);
 			crowds_out[i].earliest_ms = sooner_of(crowds_out[i].earliest_ms, end);
 			crowds_out[i].latest_ms = later_of(crowds_out[i].latest_ms, end);
 		}
 		play_done(&p);
 	}
-	for (size_t i = 0; i < m->crowd_count; i++)
-		widen(m, &crowds_out[i]);
 	gather(m, crowds_out, campaigns_out);
 }

@@ -221,21 +221,29 @@ static int add_campaign(const struct why_person *p, const struct pg_rows *rows, 
 	return 0;
 }
 
-static int add_campaigns(const struct why_person *p, const char *campaign, json_t *document,
-			 struct err *err)
+/* The rows that a statement has of the person, of one campaign or (NULL) of all. */
+static int ask(const struct why_person *p, const char *statement, const char *campaign,
+	       struct pg_rows **rows_out, struct err *err)
 {
 	struct pg_params params;
-	struct pg_rows *rows = NULL;
-	json_t *campaigns = json_array();
-	json_object_set_new(document, "campaigns", campaigns);
 	pg_params_init(&params);
 	pg_add_int8(&params, p->rid);
 	if (campaign != NULL)
 		pg_add_text(&params, str_from(campaign));
 	else
 		pg_add_null(&params, PG_TEXT);
-	int rc = pg_run(p->db, "report/campaigns_of", &params, &rows, err);
+	int rc = pg_run(p->db, statement, &params, rows_out, err);
 	pg_params_done(&params);
+	return rc;
+}
+
+static int add_campaigns(const struct why_person *p, const char *campaign, json_t *document,
+			 struct err *err)
+{
+	struct pg_rows *rows = NULL;
+	json_t *campaigns = json_array();
+	json_object_set_new(document, "campaigns", campaigns);
+	int rc = ask(p, "report/campaigns_of", campaign, &rows, err);
 	for (int row = 0; rc == 0 && row < pg_rows_count(rows); row++)
 		rc = add_campaign(p, rows, row, campaigns, err);
 	pg_rows_free(rows);
@@ -275,18 +283,10 @@ static int add_suppressions(struct pg_blocking *db, struct str address, json_t *
 static int add_left_out(const struct why_person *p, const char *campaign, json_t *document,
 			struct err *err)
 {
-	struct pg_params params;
 	struct pg_rows *rows = NULL;
 	json_t *list = json_array();
 	json_object_set_new(document, "left_out", list);
-	pg_params_init(&params);
-	pg_add_int8(&params, p->rid);
-	if (campaign != NULL)
-		pg_add_text(&params, str_from(campaign));
-	else
-		pg_add_null(&params, PG_TEXT);
-	int rc = pg_run(p->db, "report/left_out", &params, &rows, err);
-	pg_params_done(&params);
+	int rc = ask(p, "report/left_out", campaign, &rows, err);
 	for (int row = 0; rc == 0 && row < pg_rows_count(rows); row++) {
 		json_t *entry = json_object();
 		document_set_text(entry, "campaign", pg_text(rows, row, 0));

@@ -128,6 +128,10 @@ def test_events_say_who_changed_what_and_why(edm, database):
     assert "asked" in line and '"n":5' in line and " UTC " in line
     assert [event["what"] for event in edm("events", "--about", "gmail", "--json").json["events"]
             ] == ["pause"]
+    edm("source", "add", "127.0.0.77", "--name", "s77", "--ehlo", "s77.example.com")
+    edm("pause", "--source", "s77", "--provider", "gmail")
+    (pause,) = edm("events", "--about", "s77/gmail", "--json").json["events"]
+    assert pause["what"] == "pause"
     newest = edm("events", "--rows", 1)
     assert "pause" in newest.out and "there may be more" in newest.out
     database.query("UPDATE event SET at = at - interval '2 h'")

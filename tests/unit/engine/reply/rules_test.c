@@ -623,9 +623,10 @@ static int load_builtin(void **state)
 	struct err err;
 	(void)state;
 	builtin = rule_set_load((struct str){0}, &err);
-	if (builtin == NULL)
-		print_error("%s\n", err.text);
-	return builtin ? 0 : -1;
+	if (builtin != NULL && rule_set_lint(builtin, &err) == 0)
+		return 0;
+	print_error("%s\n", err.text);
+	return -1;
 }
 
 static int free_builtin(void **state)

@@ -362,6 +362,7 @@ static void a_start_is_waited_for(void **state)
 	const struct forecast_span *s = play(&f);
 	assert_ends(s, 5 * HOUR + 10 * MINUTE);
 	assert_int_equal(s->bind.kind, BIND_START);
+	assert_true(s->earliest_ms > NOW + 5 * HOUR && s->earliest_ms < s->likely_ms);
 }
 
 static void the_deadline_ends_it(void **state)
