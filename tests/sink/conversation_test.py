@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from edm_sink import PROGRAM, ROOT
+from edm_sink import PROGRAM, ROOT, rows_of
 
 MESSAGE = ("From: news@sender.test\r\nTo: {to}\r\nMessage-ID: <{id}@sender.test>\r\n"
            "\r\nline\r\n..stuffed\r\nend\r\n")
@@ -196,3 +196,12 @@ def test_statistics_on_demand(start, connect):
     while not sink.stats_file.exists():
         client.say("NOOP")
     assert json.loads(sink.stats_file.read_text())["accepted"] == 1
+
+
+def test_a_log_is_read_while_it_is_written():
+    log = "time\tevent\tdetail\n1\tconnect\té\n2\tmail\tb\n".encode()
+    whole = rows_of(log)
+    assert [row["event"] for row in whole] == ["connect", "mail"]
+    for size in range(len(log)):
+        seen = rows_of(log[:size])
+        assert seen == whole[:len(seen)] and len(seen) == max(log[:size].count(b"\n") - 1, 0)

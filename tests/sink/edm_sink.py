@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs edm-sink for a test: start it, read what it saw, change its configuration, stop it."""
 import csv
+import io
 import json
 import os
 import pathlib
@@ -9,6 +10,14 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("EDM_SINK", str(ROOT / "build/dev/bin/edm-sink"))
+
+
+def rows_of(log):
+    """The whole lines of a log, in octets, as dicts by column. It may be read while it is written:
+    what follows the last end of line is not all there yet."""
+    text = log[:log.rfind(b"\n") + 1].decode(errors="replace")
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t",
+                               quoting=csv.QUOTE_NONE))
 
 
 class Sink:
@@ -35,8 +44,7 @@ class Sink:
 
     def events(self, name=None):
         """The log so far as a list of dicts by column; only those called name, if given."""
-        with open(self.log_file, newline="", encoding="utf-8", errors="replace") as log:
-            rows = list(csv.DictReader(log, delimiter="\t", quoting=csv.QUOTE_NONE))
+        rows = rows_of(self.log_file.read_bytes())
         return [row for row in rows if name in (None, row["event"])]
 
     def reload(self, config):
