@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The steps of a build, in order: lock → freeze → snapshot (holder), plan → batches → complete
+ * The steps of a build, in order: lock → freeze → snapshot → plan (holder), batches → complete
  * (hand). Each step's reply starts the next. See build.h.
  */
 #include "scheduler/ledger/build.h"
@@ -144,17 +144,6 @@ static void on_plan(void *owner, const struct pg_reply *reply)
 
 /* ---- the holder ---- */
 
-static void on_hand_set(void *owner, const struct pg_reply *reply)
-{
-	struct builder *b = owner;
-	struct pg_params params;
-	if (!went_well(b, reply))
-		return;
-	pg_params_init(&params);
-	pg_add_int4(&params, b->campaign);
-	call(b, b->hand, "ledger/build_plan", &params, on_plan);
-}
-
 static void on_snapshot(void *owner, const struct pg_reply *reply)
 {
 	struct builder *b = owner;
@@ -164,13 +153,10 @@ static void on_snapshot(void *owner, const struct pg_reply *reply)
 	char prologue[128];
 	snprintf(prologue, sizeof(prologue), "SET TRANSACTION SNAPSHOT '%.*s'", STR_ARG(id));
 	pg_set_prologue(b->hand, prologue);
-	/* A snapshot may be adopted only at this isolation. Ranges differ from batch to batch, so a
-	 * plan made once for all would be wrong for most. */
-	pg_command(b->hand,
-		   "SELECT set_config('default_transaction_isolation', 'repeatable read', false), "
-		   "set_config('plan_cache_mode', 'force_custom_plan', false), "
-		   "set_config('enable_seqscan', 'on', false)",
-		   on_hand_set, b);
+	struct pg_params params;
+	pg_params_init(&params);
+	pg_add_int4(&params, b->campaign);
+	call(b, b->holder, "ledger/build_plan", &params, on_plan);
 }
 
 static void on_begun(void *owner, const struct pg_reply *reply)
@@ -228,6 +214,13 @@ struct builder *builder_open(struct loop *loop, const char *url)
 	arena_init(&b->arena, 0);
 	b->holder = pg_open(loop, &options);
 	b->hand = pg_open(loop, &options);
+	/* A snapshot may be adopted only at this isolation. Ranges differ from batch to batch, so a
+	 * plan made once for all would be wrong for most. */
+	pg_command(b->hand,
+		   "SELECT set_config('default_transaction_isolation', 'repeatable read', false), "
+		   "set_config('plan_cache_mode', 'force_custom_plan', false), "
+		   "set_config('enable_seqscan', 'on', false)",
+		   NULL, NULL);
 	return b;
 }
 

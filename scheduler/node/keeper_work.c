@@ -25,6 +25,7 @@ struct keeper_work {
 	bool is_listing;	  /* due builds are being asked for */
 	bool is_reading;	  /* a round of reading is under way */
 	int64_t read_ms;	  /* when the last one began */
+	int64_t finish_ms;	  /* when campaigns were last asked whether they are done */
 	int moving;		  /* statements that move campaigns on, under way */
 	bool is_stale;		  /* and there was a NOTIFY meanwhile */
 	char suppressed_from[24]; /* where the feed is read from; empty before the first time */
@@ -90,8 +91,8 @@ static void on_batch(void *owner, int32_t people, int32_t chunks)
 	struct keeper_work *b = owner;
 	(void)people;
 	/* Sending begins with the first batch. */
-	if (chunks > 0 && !b->keeper->is_stopping)
-		timer_set(b->keeper->loop, &b->keeper->work_timer, loop_now_ms(b->keeper->loop));
+	if (chunks > 0)
+		keeper_read_soon(b->keeper);
 }
 
 static void on_builds_due(void *owner, enum pg_fate fate, const int32_t *campaigns, size_t count);
@@ -293,12 +294,16 @@ static void move(struct keeper_work *b, const char *name)
 	pg_call(b->keeper->work, name, NULL, on_moved, b);
 }
 
-/* Behind slow work they do not pile up. */
+/* Behind slow work they do not pile up. No NOTIFY tells of a campaign that is done: asking more
+ * often than once a second would only read the counters of all that run. */
 static void move_campaigns(struct keeper_work *b)
 {
 	if (b->moving > 0)
 		return;
 	move(b, "campaign/start_due");
+	if (b->read_ms - b->finish_ms < WORK_MS)
+		return;
+	b->finish_ms = b->read_ms;
 	move(b, "campaign/finish_done");
 }
 

@@ -306,6 +306,64 @@ static void an_audience_of_another_campaign(void **state)
 	}
 }
 
+/* Of this session, since its statistics were last reported. */
+static int64_t scans_of(struct world *w, const char *tables)
+{
+	return world_number(w,
+			    "SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::bigint "
+			    "FROM pg_stat_xact_user_tables WHERE relname LIKE '%s'",
+			    tables);
+}
+
+/* However much has been sent before, a campaign of its own lists begins at once. */
+static void a_freeze_reads_no_outcome_of_others(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+	world_people(w, "qq.com", "qq", 10);
+	for (int with = 0; with < 2; with++) {
+		int32_t before = w->campaign;
+		world_campaign(w, 1);
+		if (with)
+			world_sql(w,
+				  "UPDATE campaign SET audience_of = %d, audience_states = '{4}' "
+				  "WHERE campaign_id = %d",
+				  (int)before, (int)w->campaign);
+		struct pg_params params;
+		pg_params_init(&params);
+		pg_add_int4(&params, w->campaign);
+		pg_add_int4(&params, BUILD_BATCH_SIZE);
+		pg_add_int4(&params, BUILD_BIG_DOMAIN);
+		world_sql(w, "BEGIN");
+		int64_t scans = scans_of(w, "outcome%");
+		assert_int_equal(pg_run(w->conn, "ledger/freeze", &params, NULL, &err), 0);
+		assert_int_equal(scans_of(w, "outcome%") > scans, with);
+		world_sql(w, "COMMIT");
+		pg_params_done(&params);
+	}
+}
+
+/* Two hundred campaigns that run are asked for with one reading of the counters. */
+static void one_reading_tells_which_campaigns_are_done(void **state)
+{
+	struct world *w = *state;
+	world_people(w, "qq.com", "qq", 10);
+	for (int i = 0; i < 5; i++) {
+		world_campaign(w, 1);
+		world_build(w, 0);
+	}
+	world_sql(w, "DELETE FROM moves_delta WHERE campaign_id = %d", (int)w->campaign);
+	world_sql(w, "BEGIN");
+	int64_t scans = scans_of(w, "moves_delta");
+	world_run(w, "campaign/finish_done");
+	assert_int_equal(scans_of(w, "moves_delta") - scans, 1);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM campaign WHERE state = 5"), 1);
+	assert_int_equal(world_number(w, "SELECT state FROM campaign WHERE campaign_id = %d",
+				      (int)w->campaign),
+			 5);
+	world_sql(w, "ROLLBACK");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +377,8 @@ int main(void)
 		TEST(all_batches_look_through_one_snapshot),
 		TEST(two_builders_do_not_build_twice),
 		TEST(an_audience_of_another_campaign),
+		TEST(a_freeze_reads_no_outcome_of_others),
+		TEST(one_reading_tells_which_campaigns_are_done),
 	};
 	return cmocka_run_group_tests(tests, world_serve, world_serve_end);
 }

@@ -1,11 +1,14 @@
 -- Freezes whom a campaign goes to: its domains, the members expected of each (from the counts
 -- import keeps; no member is read) and their groups. Of a campaign --audience-of another, also
--- the people of that one in the states asked for. Does nothing when it is frozen already.
+-- the people of that one in the states asked for (of no other is an outcome looked at: the index by
+-- campaign is a coarse one). Does nothing when it is frozen already.
 -- $1 campaign, $2 people in a batch, $3 people that make a domain a group of its own.
 WITH fresh AS MATERIALIZED (
 	SELECT p.campaign_id, p.audience_of, p.audience_states FROM campaign p
 	 WHERE p.campaign_id = $1::int
 	   AND NOT EXISTS (SELECT 1 FROM audience a WHERE a.campaign_id = p.campaign_id)
+), of_another AS MATERIALIZED (
+	SELECT campaign_id, audience_of, audience_states FROM fresh WHERE audience_of IS NOT NULL
 ), a AS (
 	INSERT INTO audience(campaign_id, batch_size) SELECT campaign_id, $2::int FROM fresh
 ), counted AS (
@@ -24,17 +27,17 @@ WITH fresh AS MATERIALIZED (
 	  LEFT JOIN route star ON star.domain = '*'
 ), f AS (
 	INSERT INTO audience_filter(campaign_id, rid)
-	SELECT fresh.campaign_id, o.rid
-	  FROM fresh JOIN outcome o ON o.campaign_id = fresh.audience_of
-	 WHERE o.state = ANY (fresh.audience_states) AND o.state BETWEEN 4 AND 10
+	SELECT of_another.campaign_id, o.rid
+	  FROM of_another JOIN outcome o ON o.campaign_id = of_another.audience_of
+	 WHERE o.state = ANY (of_another.audience_states) AND o.state BETWEEN 4 AND 10
 	UNION
-	SELECT fresh.campaign_id, u.rid
-	  FROM fresh JOIN unknown u ON u.campaign_id = fresh.audience_of
-	 WHERE 11 = ANY (fresh.audience_states)
+	SELECT of_another.campaign_id, u.rid
+	  FROM of_another JOIN unknown u ON u.campaign_id = of_another.audience_of
+	 WHERE 11 = ANY (of_another.audience_states)
 	UNION
-	SELECT fresh.campaign_id, x.rid
-	  FROM fresh JOIN chunk c ON c.campaign_id = fresh.audience_of AND c.state = 3
-	                         AND c.settled_as = ANY (fresh.audience_states)
+	SELECT of_another.campaign_id, x.rid
+	  FROM of_another JOIN chunk c ON c.campaign_id = of_another.audience_of AND c.state = 3
+	                              AND c.settled_as = ANY (of_another.audience_states)
 	  JOIN chunk_data d ON d.campaign_id = c.campaign_id AND d.chunk_no = c.chunk_no,
 	       unnest(d.rids) WITH ORDINALITY x(rid, i)
 	 WHERE get_bit(c.done_map, (x.i - 1)::int) = 0
