@@ -18,6 +18,7 @@
 struct letter {
 	struct list node;
 	void *content;
+	int kind;	/* what that is; for the two ends to agree on */
 	bool is_on_way; /* in a box; guarded by the box's lock */
 };
 

@@ -23,6 +23,8 @@ struct loader {
 	struct rule_pattern *pattern;
 	bool has_persistence; /* the rule names one */
 	struct buf text;      /* scratch: its alternatives joined */
+	struct says *says;    /* the one being read */
+	struct buf own;	      /* scratch: its patterns that are compiled together */
 	struct err *err;
 };
 
@@ -193,22 +195,26 @@ static int load_text(struct loader *l, const json_t *value)
 
 static int take_says(struct loader *l, struct str s)
 {
-	return says_add(l->set, &l->pattern->says, s, l->err);
+	return says_add(l->set, l->says, s, &l->own, l->err);
+}
+
+static int load_items(struct loader *l, const json_t *value, struct says *says)
+{
+	l->says = says;
+	buf_clear(&l->own);
+	if (each_string(l, value, take_says) != 0)
+		return -1;
+	return says_join(l->set, says, &l->own, l->err);
 }
 
 static int load_says(struct loader *l, const json_t *value)
 {
-	return each_string(l, value, take_says);
-}
-
-static int take_unless(struct loader *l, struct str s)
-{
-	return says_add(l->set, &l->pattern->unless, s, l->err);
+	return load_items(l, value, &l->pattern->says);
 }
 
 static int load_unless(struct loader *l, const json_t *value)
 {
-	return each_string(l, value, take_unless);
+	return load_items(l, value, &l->pattern->unless);
 }
 
 static int load_class(struct loader *l, const json_t *value)
@@ -479,10 +485,12 @@ static int load_files(struct rule_set *set, const struct rule_file *files, size_
 		return -1;
 	l.providers = json_object_get(root, "providers");
 	buf_init(&l.text, TEXT_PATTERN_MAX);
+	buf_init(&l.own, 2 * RULE_EXPANDED_MAX);
 	rc = rule_words_load(set, err);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = load_file(&l, &files[i]);
 	buf_done(&l.text);
+	buf_done(&l.own);
 	json_decref(root);
 	return rc;
 }

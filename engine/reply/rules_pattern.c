@@ -87,7 +87,7 @@ static void find_delay_group(struct rule_pattern *pattern)
 	}
 }
 
-pcre2_code *pattern_code(struct str text, struct err *err)
+static pcre2_code *compile(struct str text, struct err *err)
 {
 	const uint32_t options =
 		PCRE2_UTF | PCRE2_CASELESS | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C;
@@ -100,10 +100,24 @@ pcre2_code *pattern_code(struct str text, struct err *err)
 		pcre2_get_error_message(code, why, sizeof(why));
 		err_set(err, ERR_CONFIG, "text pattern \"%.*s\": %s at %zu", STR_ARG(text),
 			(const char *)why, (size_t)offset);
-		return NULL;
 	}
-	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
+	return pattern;
+}
+
+int pattern_check(struct str text, struct err *err)
+{
+	pcre2_code *pattern = compile(text, err);
+	pcre2_code_free(pattern);
+	return pattern != NULL ? 0 : -1;
+}
+
+pcre2_code *pattern_code(struct str text, struct err *err)
+{
+	pcre2_code *pattern = compile(text, err);
 	size_t size = 0;
+	if (pattern == NULL)
+		return NULL;
+	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
 	(void)pcre2_pattern_info(pattern, PCRE2_INFO_SIZE, &size);
 	if (size <= JIT_SIZE_MAX)
 		(void)pcre2_jit_compile(pattern, PCRE2_JIT_COMPLETE);

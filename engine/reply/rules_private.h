@@ -15,6 +15,9 @@
 #include "engine/base/buf.h"
 #include "engine/reply/rules.h"
 
+/* Octets of a pattern with its words in place. */
+#define RULE_EXPANDED_MAX 32768u
+
 #define RULE_RANGES_MAX 16u
 #define RULE_LIST_MAX 24u /* providers, samples */
 #define RULE_WORDS_FILE "schemas/rules/words.json"
@@ -43,7 +46,8 @@ struct rule_words {
 	size_t count;
 };
 
-/* Either a word, whose places are found once a text, or a pattern of the item's own. */
+/* Either a word, whose places are found once a text, or the item's own pattern: in an item of one
+ * part all those of the list that stand alone. */
 struct says_part {
 	const struct rule_word *word; /* NULL: own */
 	pcre2_code *own;
@@ -150,13 +154,19 @@ const struct rule *rules_winner(const struct rule_set *set, struct str provider,
 /* Reads words.json. Called once a set. */
 int rule_words_load(struct rule_set *set, struct err *err) NODISCARD;
 void rule_words_free(struct rule_words *words);
-/* Adds one alternative, compiled, to says. The set's arena and words serve it. */
-int says_add(struct rule_set *set, struct says *says, struct str item, struct err *err) NODISCARD;
+/* Adds one alternative to says: compiled, or, when it is a pattern alone, expanded to own, which
+ * says_join ends. The set's arena and words serve it. */
+int says_add(struct rule_set *set, struct says *says, struct str item, struct buf *own,
+	     struct err *err) NODISCARD;
+/* Compiles all of own as one item of says, and empties it: one search instead of one for each. */
+int says_join(struct rule_set *set, struct says *says, struct buf *own, struct err *err) NODISCARD;
 void says_free(const struct says *says);
 /* Is one of the items found in the plain text of scratch? */
 bool says_match(const struct says *says, struct rule_scratch *scratch);
 /* One pattern compiled for matching; NULL and err when it is wrong. */
 pcre2_code *pattern_code(struct str text, struct err *err) NODISCARD;
+/* Is the pattern right? */
+int pattern_check(struct str text, struct err *err) NODISCARD;
 /* The memory that pattern_code's result is matched with. */
 pcre2_match_data *scratch_block(struct rule_scratch *scratch);
 

@@ -12,7 +12,8 @@
 #include "engine/reply/plain.h"
 #include "schemas/embedded.h"
 
-#define EXPANDED_MAX 32768u
+/* Octets of patterns that are compiled as one: a larger one gets no machine code (JIT_SIZE_MAX). */
+#define JOINED_MAX 4096u
 #define NEAR_MAX 60 /* octets between the two sides of an item */
 /* A pattern is whole words; letters beyond ASCII have no such ends. */
 #define WORD_BEGIN "(?<![a-z0-9])(?:"
@@ -80,7 +81,7 @@ static int expand_whole(const struct rule_words *words, struct str pattern, stru
 	buf_append_cstr(out, WORD_END);
 	if (out->is_truncated)
 		return err_set(err, ERR_CONFIG, "is over %u octets with its words in place",
-			       EXPANDED_MAX);
+			       RULE_EXPANDED_MAX);
 	return 0;
 }
 
@@ -112,7 +113,7 @@ static int load_word(struct rule_set *set, const char *name, const json_t *entri
 		return err_set(err, ERR_CONFIG, "more than %u words", RULE_WORDS_MAX);
 	if (json_array_size(entries) == 0)
 		return err_set(err, ERR_CONFIG, "must be a list of patterns");
-	buf_init(&pattern, EXPANDED_MAX);
+	buf_init(&pattern, RULE_EXPANDED_MAX);
 	int rc = join_entries(words, entries, &pattern, err);
 	struct rule_word word = {.name = arena_cstr(&set->arena, str_from(name)),
 				 .pattern = arena_str(&set->arena, buf_str(&pattern))};
@@ -166,7 +167,7 @@ static int load_part(struct rule_set *set, struct str text, struct says_part *ou
 		out->word = find_word(&set->words, str_slice(text, 1, text.len - 1));
 	if (out->word != NULL)
 		return 0;
-	buf_init(&pattern, EXPANDED_MAX);
+	buf_init(&pattern, RULE_EXPANDED_MAX);
 	if (expand_whole(&set->words, text, &pattern, err) == 0)
 		out->own = pattern_code(buf_str(&pattern), err);
 	buf_done(&pattern);
@@ -183,16 +184,64 @@ static void grow(struct rule_set *set, struct says *says)
 	says->room = room;
 }
 
-int says_add(struct rule_set *set, struct says *says, struct str text, struct err *err)
+static struct says_item *add_item(struct rule_set *set, struct says *says)
 {
 	if (says->count == says->room)
 		grow(set, says);
 	/* The item counts at once, so that says_free finds what was compiled. */
 	struct says_item *item = &says->items[says->count++];
+	*item = (struct says_item){.count = 1};
+	return item;
+}
+
+int says_join(struct rule_set *set, struct says *says, struct buf *own, struct err *err)
+{
+	struct buf whole;
+	if (own->len == 0)
+		return 0;
+	buf_init(&whole, own->len + sizeof(WORD_BEGIN WORD_END));
+	buf_append_cstr(&whole, WORD_BEGIN);
+	buf_append_str(&whole, buf_str(own));
+	buf_append_cstr(&whole, WORD_END);
+	buf_clear(own);
+	struct says_item *item = add_item(set, says);
+	item->parts[0].own = pattern_code(buf_str(&whole), err);
+	buf_done(&whole);
+	return item->parts[0].own != NULL ? 0 : -1;
+}
+
+/* A pattern that stands alone: seen to be right by itself, compiled with the others. */
+static int add_own(struct rule_set *set, struct says *says, struct str text, struct buf *own,
+		   struct err *err)
+{
+	struct buf pattern;
+	int rc = -1;
+	buf_init(&pattern, RULE_EXPANDED_MAX);
+	if (expand_whole(&set->words, text, &pattern, err) != 0 ||
+	    pattern_check(buf_str(&pattern), err) != 0)
+		goto done;
+	if (own->len > 0 && own->len + pattern.len > JOINED_MAX &&
+	    says_join(set, says, own, err) != 0)
+		goto done;
+	buf_append_cstr(own, own->len > 0 ? "|(?:" : "(?:");
+	rc = expand(&set->words, text, own, err);
+	buf_append_char(own, ')');
+done:
+	buf_done(&pattern);
+	return rc;
+}
+
+int says_add(struct rule_set *set, struct says *says, struct str text, struct buf *own,
+	     struct err *err)
+{
 	ptrdiff_t at = str_find(text, STR(" ~ "));
-	*item = (struct says_item){.count = at < 0 ? 1 : 2};
+	struct str alone = at < 0 ? str_trim(text) : (struct str){0};
+	if (alone.len > 0 && word_length(alone) < alone.len)
+		return add_own(set, says, alone, own, err);
+	struct says_item *item = add_item(set, says);
 	if (at < 0)
 		return load_part(set, text, &item->parts[0], err);
+	item->count = 2;
 	if (load_part(set, str_slice(text, 0, (size_t)at), &item->parts[0], err) != 0)
 		return -1;
 	return load_part(set, str_slice(text, (size_t)at + 3, text.len), &item->parts[1], err);

@@ -21,7 +21,7 @@
 struct composers {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	struct list waiting; /* work_letter; guarded by lock */
+	struct list waiting; /* letters; guarded by lock */
 	size_t waiting_count;
 	bool is_closing; /* guarded by lock */
 	atomic_llong bytes;
@@ -99,7 +99,7 @@ static void send_all(struct work_job *const *batch, size_t n)
 		struct mailbox *to = batch[at]->compose_reply_to;
 		size_t count = 0;
 		while (at < n && batch[at]->compose_reply_to == to)
-			letters[count++] = &batch[at++]->compose_letter.letter;
+			letters[count++] = &batch[at++]->compose_letter;
 		mailbox_send_all(to, letters, count);
 	}
 }
@@ -181,10 +181,10 @@ void composers_offer(struct composers *c, struct work_job *job, struct mailbox *
 	atomic_fetch_add(&c->bytes, (long long)job->draft->counted);
 	job->compose_reply_to = reply_to;
 	job->compose_letter.kind = LETTER_COMPOSE;
-	job->compose_letter.letter.content = job;
-	list_init(&job->compose_letter.letter.node);
+	job->compose_letter.content = job;
+	list_init(&job->compose_letter.node);
 	pthread_mutex_lock(&c->lock);
-	list_push_back(&c->waiting, &job->compose_letter.letter.node);
+	list_push_back(&c->waiting, &job->compose_letter.node);
 	c->waiting_count++;
 	pthread_cond_signal(&c->changed);
 	pthread_mutex_unlock(&c->lock);

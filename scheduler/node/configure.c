@@ -6,7 +6,7 @@
 
 #include "scheduler/settings.h"
 
-#define HORIZON_MS 2000
+#define HORIZON_MS 1500
 /* How long the database is waited for at the end. */
 #define STOP_LEDGER_MS 10000
 

@@ -185,7 +185,7 @@ static void take_post(struct node *n, enum work_letter_kind kind, void *content)
 void control_on_letter(void *owner, struct letter *letter)
 {
 	struct node *n = owner;
-	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
+	enum work_letter_kind kind = (enum work_letter_kind)letter->kind;
 	if (kind >= WORK_POSTED_FIRST) {
 		take_post(n, kind, mailbox_take(n->inbox, letter));
 	} else if (kind == LETTER_CREDIT) {

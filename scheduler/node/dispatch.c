@@ -181,7 +181,7 @@ void dispatch_again(struct node *n, struct work_job *job, size_t site_number)
 	site_drop(job->plan.site);
 	job->answer = NULL;
 	job->plan.site = NULL;
-	job->site_number = site_number;
+	job->site_number = (uint16_t)site_number;
 	job->has_other_site = false;
 	job->is_recalled = false;
 	job->returned = RETURNED_NOT;

@@ -157,8 +157,8 @@ struct node {
 	struct tls_context *tls;
 	struct node_shared shared;
 	struct worker **workers;
-	struct work_letter *drain_letters; /* one a worker */
-	struct work_posts *posts;	   /* what is posted to each worker */
+	struct letter *drain_letters; /* one a worker */
+	struct work_posts *posts;     /* what is posted to each worker */
 	size_t worker_count, drained_count;
 	struct identity *identity; /* NULL until loaded */
 	struct reload reload;

@@ -8,31 +8,31 @@
 #include "engine/base/hash.h"
 #include "scheduler/node/site.h"
 
-void work_letter_send(struct mailbox *to, struct work_letter *letter, enum work_letter_kind kind,
+void work_letter_send(struct mailbox *to, struct letter *letter, enum work_letter_kind kind,
 		      void *content)
 {
 	must(kind < WORK_POSTED_FIRST);
-	letter->kind = kind;
-	letter->letter.content = content;
-	mailbox_send(to, &letter->letter);
+	letter->kind = (int)kind;
+	letter->content = content;
+	mailbox_send(to, letter);
 }
 
 void work_posts_init(struct work_posts *posts, struct mailbox *to)
 {
 	*posts = (struct work_posts){.to = to};
 	for (int kind = 0; kind < WORK_LETTER_COUNT; kind++)
-		posts->letters[kind].kind = (enum work_letter_kind)kind;
+		posts->letters[kind].kind = kind;
 }
 
 void *work_post(struct work_posts *posts, enum work_letter_kind kind, void *content)
 {
 	must(kind >= WORK_POSTED_FIRST);
-	return mailbox_post(posts->to, &posts->letters[kind].letter, content);
+	return mailbox_post(posts->to, &posts->letters[kind], content);
 }
 
 void *work_post_undo(struct work_posts *posts, enum work_letter_kind kind)
 {
-	return mailbox_take(posts->to, &posts->letters[kind].letter);
+	return mailbox_take(posts->to, &posts->letters[kind]);
 }
 
 int work_compare_rids(const void *a, const void *b)

@@ -63,15 +63,10 @@ enum work_letter_kind {
 #define WORK_POSTED_FIRST LETTER_RECALL
 #define WORK_LETTER_COUNT (LETTER_SHARES + 1)
 
-struct work_letter {
-	struct letter letter; /* its content: the struct the letter is about */
-	enum work_letter_kind kind;
-};
-
 /* The letters that one side posts to the other, by kind; those of the other side lie idle. */
 struct work_posts {
 	struct mailbox *to;
-	struct work_letter letters[WORK_LETTER_COUNT];
+	struct letter letters[WORK_LETTER_COUNT];
 };
 void work_posts_init(struct work_posts *posts, struct mailbox *to);
 /* Posts content as a letter of that kind; returns what of it had not been taken yet. */
@@ -123,31 +118,33 @@ struct work_lost {
 
 struct work_job {
 	struct job plan;
-	struct work_letter letter; /* offer, settled, returned */
-	struct work_letter credit_letter;
-	struct work_letter compose_letter;
+	struct letter letter; /* offer, settled, returned */
+	struct letter credit_letter;
+	struct letter compose_letter;
+	/* The small ones stand together: there are tens of thousands of jobs in hand. */
 	bool is_credit_out, is_compose_out; /* which letters are under way (the worker's notes) */
 	bool is_credit_wished;		    /* the credit letter is with control (control's note) */
 	bool has_credit;		    /* its bit in open_map is committed */
 	bool is_composed;		    /* draft is filled in */
 	bool is_recalled;		    /* goes back as soon as its letters are in */
+	bool has_other_site;		    /* there is one after site_number */
+	bool is_of_group;	  /* its queue is its group's: parked, it waits in its chunk */
+	bool takes_verp;	  /* the provider takes an envelope sender that differs from From */
+	bool has_intent;	  /* its INTENT stands and was not taken back */
+	uint16_t position;	  /* in the chunk */
+	uint16_t attempt;	  /* this one; the first is 1 */
+	uint16_t site_number;	  /* which of its domain's sites, from 0, the best */
+	uint16_t unreached_tries; /* connections that failed under it since it was offered */
 	enum work_returned returned;
 
 	/* From the chunk; owned by the lease, which outlives the job. */
 	struct node_lease *lease;
-	uint16_t position; /* in the chunk */
-	uint16_t attempt;  /* this one; the first is 1 */
 	uint64_t rid;
 	struct str address;
 	struct str attributes; /* JSON object, or empty */
 	struct campaign_snapshot *campaign;
 	struct mx_answer
-		*answer;     /* the addresses of its site when it was dispatched; a reference */
-	size_t site_number;  /* which of its domain's sites, from 0, the best */
-	bool has_other_site; /* there is one after it */
-
-	bool is_of_group; /* its queue is its group's: parked, it waits in its chunk */
-	bool takes_verp;  /* the provider takes an envelope sender that differs from From */
+		*answer; /* the addresses of its site when it was dispatched; a reference */
 
 	/* Filled in by the composer. */
 	struct mailbox *compose_reply_to;
@@ -155,10 +152,8 @@ struct work_job {
 	struct err *compose_error; /* why it could not be made, owned; NULL when it could */
 
 	int64_t due_ms;		    /* of a parked job: when its lane can go (monotonic) */
-	int unreached_tries;	    /* connections that failed under it since it was offered */
 	struct work_lost *lost;	    /* WORK_LOST_SOURCES of them, owned; NULL: none */
 	struct journal_marks marks; /* segments of the journal with its records */
-	bool has_intent;	    /* its INTENT stands and was not taken back */
 	struct work_result *result; /* made when there is something to say */
 };
 
@@ -213,8 +208,7 @@ struct work_flushed *work_flushed_add(struct work_flushed *f, uint64_t segment, 
 void work_flushed_free(struct work_flushed *f);
 
 /* Of a job, or of the end. */
-void work_letter_send(struct mailbox *to, struct work_letter *letter, enum work_letter_kind kind,
+void work_letter_send(struct mailbox *to, struct letter *letter, enum work_letter_kind kind,
 		      void *content);
-#define WORK_LETTER_OF(l) CONTAINER_OF(l, struct work_letter, letter)
 
 #endif

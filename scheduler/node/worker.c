@@ -304,7 +304,7 @@ static void take_post(struct worker *w, enum work_letter_kind kind, void *conten
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct worker *w = owner;
-	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
+	enum work_letter_kind kind = (enum work_letter_kind)letter->kind;
 	if (kind >= WORK_POSTED_FIRST) {
 		take_post(w, kind, mailbox_take(w->inbox, letter));
 	} else if (kind == LETTER_OFFER) {

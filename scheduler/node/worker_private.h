@@ -184,7 +184,7 @@ struct worker {
 	struct timer tick; /* once a second: rates, status, eviction */
 	size_t sessions;
 	size_t limbo; /* jobs that left their queue and wait for their letters */
-	struct work_letter drained_letter;
+	struct letter drained_letter;
 	int64_t drain_until_ms;	 /* draining: what is under way then is given up */
 	uint64_t reload;	 /* number of the last one */
 	uint64_t site_round;	 /* of the last one */

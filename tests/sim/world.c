@@ -382,7 +382,7 @@ static void end(struct world *w, bool is_clean)
 		w->settings.grace_ms = 0;
 		send_reload(w);
 	}
-	w->drain_letter = (struct work_letter){.kind = LETTER_DRAIN};
+	w->drain_letter = (struct letter){.kind = LETTER_DRAIN};
 	work_letter_send(worker_inbox(w->worker), &w->drain_letter, LETTER_DRAIN, NULL);
 	while (virtual_run(w->loop, world_now(w) + MINUTE))
 		continue;

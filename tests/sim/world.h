@@ -67,13 +67,13 @@ struct world {
 	struct node_shared shared;
 	struct worker *worker;
 	struct work_posts posts;
-	struct work_letter drain_letter;
+	struct letter drain_letter;
 	struct rule_set *rules;
 	struct identity *identity;
 	uint64_t reloads;
 	struct worker_settings settings;
 	struct timer plan_timer, credit_timer;
-	struct list credits; /* struct work_job (credit_letter.letter.node) that wait for a flush */
+	struct list credits; /* struct work_job (credit_letter.node) that wait for a flush */
 
 	struct source sources[WORLD_SOURCES];
 	struct warmup_plan plans[WORLD_SOURCES];

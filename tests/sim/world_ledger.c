@@ -440,7 +440,7 @@ static void on_credit(struct timer *timer)
 
 static void take_credit_wish(struct world *w, struct work_job *job)
 {
-	list_push_back(&w->credits, &job->credit_letter.letter.node);
+	list_push_back(&w->credits, &job->credit_letter.node);
 	if (!timer_is_set(&w->credit_timer))
 		timer_set(w->loop, &w->credit_timer, world_now(w) + w->settings.flush_ms);
 }
@@ -448,7 +448,7 @@ static void take_credit_wish(struct world *w, struct work_job *job)
 void world_on_letter(void *owner, struct letter *letter)
 {
 	struct world *w = owner;
-	enum work_letter_kind kind = WORK_LETTER_OF(letter)->kind;
+	enum work_letter_kind kind = (enum work_letter_kind)letter->kind;
 	if (kind >= WORK_POSTED_FIRST)
 		take_post(w, kind, mailbox_take(w->inbox, letter));
 	else if (kind == LETTER_CREDIT)

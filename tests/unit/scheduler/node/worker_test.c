@@ -38,7 +38,7 @@ struct fixture {
 	struct campaign_snapshot *campaign;
 	struct worker *worker;
 	struct work_posts posts;
-	struct work_letter drain;
+	struct letter drain;
 	struct node_person person;
 	struct node_lease lease;
 	struct site *site;
@@ -140,8 +140,7 @@ static void take_status(struct fixture *f, struct work_status *status)
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct fixture *f = owner;
-	struct work_letter *wl = WORK_LETTER_OF(letter);
-	switch (wl->kind) {
+	switch (letter->kind) {
 	case LETTER_SETTLED:
 		f->settled++;
 		break;
@@ -165,7 +164,7 @@ static void on_letter(void *owner, struct letter *letter)
 		take_connects(f, mailbox_take(f->inbox, letter));
 		break;
 	default:
-		fail_msg("letter %d", (int)wl->kind);
+		fail_msg("letter %d", (int)letter->kind);
 	}
 }
 
