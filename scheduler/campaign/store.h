@@ -87,7 +87,6 @@ struct campaign_row {
 	int64_t expected; /* people it is being built from; 0 = not frozen yet */
 	int64_t counts[RECIPIENT_STATE_END];
 	double rate;	  /* messages that receivers decide about a second, over the last seconds */
-	int64_t eta_us;	  /* when it will be done at that rate; 0 = cannot be told */
 	int64_t opens_us; /* outside its sending hours until then (CALENDAR_NEVER); 0 = within */
 };
 

@@ -104,13 +104,7 @@ static void read_rate(struct campaign_row *c, const struct pg_rows *rows, int ro
 {
 	if (c->state != CAMPAIGN_RUNNING)
 		return;
-	int64_t open = c->counts[RECIPIENT_WAITING] + c->counts[RECIPIENT_LEASED] +
-		       c->counts[RECIPIENT_DEFERRED];
-	if (!c->is_complete && c->expected > c->audience)
-		open += c->expected - c->audience;
 	c->rate = (double)pg_int(rows, row, COL_RATE) / 100;
-	if (c->rate > 0)
-		c->eta_us = c->now_us + (int64_t)((double)open / c->rate * 1e6);
 }
 
 static void read_hours(struct campaign_row *c, const struct pg_rows *rows, int row)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* edm campaign forecast: when it will be through, per provider, and what binds. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/must.h"
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/report_private.h"
+#include "scheduler/cli/settings_private.h"
 #include "scheduler/report/forecast.h"
 #include "scheduler/report/format.h"
+#include "scheduler/settings.h"
 
 #define TEXT_MAX 4096
 
@@ -185,12 +189,32 @@ static void print_forecast(struct cli *cli, const json_t *forecast)
 	print_providers(cli, forecast);
 }
 
+int64_t campaign_likely_end(struct cli *cli, const struct campaign_row *campaign)
+{
+	struct err unable; /* says so itself, in campaign forecast */
+	int64_t us = 0;
+	struct conf *conf = campaign->state == CAMPAIGN_RUNNING ? cli_settings(cli, &unable) : NULL;
+	if (conf == NULL)
+		return 0;
+	char *name = xstrndup(campaign->name.ptr, campaign->name.len);
+	if (forecast_likely_end(cli->db, name, conf_text(conf, SETTING_RETRY_SCHEDULE), &us,
+				&unable) != 0)
+		us = 0;
+	free(name);
+	conf_drop(conf);
+	return us;
+}
+
 int run_campaign_forecast(struct cli *cli, struct err *err)
 {
 	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL)
+	struct conf *conf = db != NULL ? cli_settings(cli, err) : NULL;
+	if (conf == NULL)
 		return -1;
-	json_t *forecast = forecast_campaign(db, cli_arg(cli, 0), report_language(cli), err);
+	json_t *forecast =
+		forecast_campaign(db, cli_arg(cli, 0), conf_text(conf, SETTING_RETRY_SCHEDULE),
+				  report_language(cli), err);
+	conf_drop(conf);
 	if (forecast == NULL)
 		return -1;
 	if (report_is_json(cli, forecast))

@@ -12,6 +12,7 @@
 #define SHARE_MAX 32
 #define WATCH_TTY_MS 1000
 #define WATCH_LINE_MS 5000
+#define WATCH_ETA_MS 10000 /* to foresee costs more than to look */
 
 /* ---------------------------------------------------------------------------------------- JSON */
 
@@ -52,7 +53,7 @@ static json_t *json_reason(const struct campaign_row *c)
 	return c->reason == PAUSED_NONE ? json_null() : json_string(pause_reason_name(c->reason));
 }
 
-static json_t *campaign_json(const struct campaign_row *c)
+static json_t *campaign_json(const struct campaign_row *c, int64_t eta_us)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "id", json_integer(c->id));
@@ -67,7 +68,7 @@ static json_t *campaign_json(const struct campaign_row *c)
 		json_object_set_new(o, recipient_state_name((enum recipient_state)state),
 				    json_integer(c->counts[state]));
 	json_object_set_new(o, "rate", json_real((double)(int64_t)(c->rate * 100 + 0.5) / 100));
-	json_object_set_new(o, "eta", time_json(c->eta_us));
+	json_object_set_new(o, "eta", time_json(eta_us));
 	json_object_set_new(o, "created_at", time_json(c->created_us));
 	json_object_set_new(o, "scheduled_at", time_json(c->scheduled_us));
 	json_object_set_new(o, "scheduled_tz", json_of_text_or_null(c->zone));
@@ -251,7 +252,7 @@ static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
 	return dst;
 }
 
-static void print_counts(struct cli *cli, const struct campaign_row *c)
+static void print_counts(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
 {
 	char number[32], share[SHARE_MAX];
 	int64_t tenths[RECIPIENT_STATE_END];
@@ -268,10 +269,10 @@ static void print_counts(struct cli *cli, const struct campaign_row *c)
 				   tenths_of(tenths[state], c->counts[state], share));
 	if (c->rate > 0)
 		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
-	print_time(cli, "done about", c->eta_us);
+	print_time(cli, "done about", eta_us);
 }
 
-static void print_campaign(struct cli *cli, const struct campaign_row *c)
+static void print_campaign(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
 {
 	print_state(cli, c);
 	print_settings(cli, c);
@@ -280,7 +281,7 @@ static void print_campaign(struct cli *cli, const struct campaign_row *c)
 	print_time(cli, "deadline", c->deadline_us);
 	print_time(cli, "ended", c->finished_us);
 	print_hours(cli, c);
-	print_counts(cli, c);
+	print_counts(cli, c, eta_us);
 }
 
 static int print_list(struct cli *cli, const struct campaign_view *view)
@@ -314,7 +315,9 @@ static int show_all(struct cli *cli, struct err *err)
 	if (result == 0 && cli->wants_json) {
 		json_t *array = json_array();
 		for (size_t i = 0; i < view.count; i++)
-			json_array_append_new(array, campaign_json(&view.items[i]));
+			json_array_append_new(
+				array, campaign_json(&view.items[i],
+						     campaign_likely_end(cli, &view.items[i])));
 		result = cli_print_json(cli, array);
 	} else if (result == 0) {
 		result = print_list(cli, &view);
@@ -329,10 +332,11 @@ int run_campaign_show(struct cli *cli, struct err *err)
 	if (cli_arg(cli, 0) == NULL)
 		return cli_database(cli, err) == NULL ? -1 : show_all(cli, err);
 	int result = campaign_load_one(cli, NULL, &view, err);
+	int64_t eta_us = result == 0 ? campaign_likely_end(cli, &view.items[0]) : 0;
 	if (result == 0 && cli->wants_json)
-		result = cli_print_json(cli, campaign_json(&view.items[0]));
+		result = cli_print_json(cli, campaign_json(&view.items[0], eta_us));
 	else if (result == 0)
-		print_campaign(cli, &view.items[0]);
+		print_campaign(cli, &view.items[0], eta_us);
 	campaign_view_done(&view);
 	return result;
 }
@@ -359,17 +363,17 @@ static void print_line(struct cli *cli, const struct campaign_row *c)
 }
 
 /* Homes the cursor, prints over what stood there, clears what is left of it. */
-static void redraw(struct cli *cli, const struct campaign_row *c)
+static void redraw(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
 {
 	cli_printf(cli, "\x1b[H\x1b[J");
-	print_campaign(cli, c);
+	print_campaign(cli, c, eta_us);
 	fflush(cli->out);
 }
 
 int run_campaign_watch(struct cli *cli, struct err *err)
 {
 	bool is_tty = isatty(fileno(cli->out)) != 0;
-	int64_t last_ms = 0;
+	int64_t last_ms = 0, eta_ms = 0, eta_us = 0;
 	enum campaign_state last_state = 0;
 	for (;;) {
 		struct campaign_view view;
@@ -381,8 +385,12 @@ int run_campaign_watch(struct cli *cli, struct err *err)
 		const struct campaign_row *c = &view.items[0];
 		enum campaign_state state = c->state;
 		int64_t now_ms = clock_now_ms();
+		if (is_tty && (state != last_state || now_ms - eta_ms >= WATCH_ETA_MS)) {
+			eta_us = campaign_likely_end(cli, c);
+			eta_ms = now_ms;
+		}
 		if (is_tty) {
-			redraw(cli, c);
+			redraw(cli, c, eta_us);
 		} else if (state != last_state || now_ms - last_ms >= WATCH_LINE_MS) {
 			print_line(cli, c);
 			last_ms = now_ms;

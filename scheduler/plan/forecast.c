@@ -294,7 +294,8 @@ static struct forecast_bind without_lanes(const struct play *p, const struct pla
 	const struct forecast_queue *q = &p->m->queues[c->in->queue];
 	for (size_t i = 0; i < q->count; i++)
 		if (c->in->lanes_from_ms[i] != FORECAST_NEVER)
-			return (struct forecast_bind){.kind = BIND_PAUSE, .lane = q->first + i};
+			return (struct forecast_bind){
+				.kind = BIND_PAUSE, .level = LEVEL_CAMPAIGN, .lane = q->first + i};
 	return (struct forecast_bind){.kind = BIND_SOURCES};
 }
 
@@ -329,7 +330,7 @@ static void note_binds(struct play *p)
 			continue;
 		if (!c->is_open) {
 			note_bind(c, &c->why, p->step_s);
-		} else if (c->wants > 1) {
+		} else if (c->wants > 1 || c->wants > c->later) {
 			struct forecast_bind held = held_by(p, c);
 			note_bind(c, &held, p->step_s);
 		} else if (c->later > 0) {

@@ -55,7 +55,7 @@ const char *forecast_bind_name(enum forecast_bind_kind kind);
 
 struct forecast_bind {
 	enum forecast_bind_kind kind;
-	enum limit_level level;	  /* LIMIT, CONNECTIONS: whose number it is */
+	enum limit_level level;	  /* LIMIT, CONNECTIONS: whose number; PAUSE: LANE or CAMPAIGN */
 	enum limit_period period; /* LIMIT */
 	struct cap cap;
 	double service_ms; /* CONNECTIONS: how long a connection is busy with a message */

@@ -242,16 +242,28 @@ static void play(struct played *p)
 	forecast_build_done(&p->build);
 }
 
-json_t *forecast_campaign(struct pg_blocking *db, const char *name, enum language language,
-			  struct err *err)
+json_t *forecast_campaign(struct pg_blocking *db, const char *name, struct str schedule,
+			  enum language language, struct err *err)
 {
 	struct forecast_loaded in;
 	struct played p = {.in = &in, .language = language};
-	if (forecast_load(db, name, &in, err) == 0) {
+	if (forecast_load(db, name, schedule, &in, err) == 0) {
 		p.document = head(&in);
 		if (!campaign_is_final(in.state))
 			play(&p);
 	}
 	forecast_loaded_done(&in);
 	return p.document;
+}
+
+int forecast_likely_end(struct pg_blocking *db, const char *name, struct str schedule,
+			int64_t *us_out, struct err *err)
+{
+	/* All of it: to play is quick beside reading what is played. */
+	json_t *document = forecast_campaign(db, name, schedule, LANGUAGE_EN, err);
+	if (document == NULL)
+		return -1;
+	*us_out = document_int(document, "likely_at");
+	json_decref(document);
+	return 0;
 }

@@ -9,8 +9,12 @@
 
 #include "scheduler/report/document.h"
 
-/* The document of `campaign forecast`; ERR_NOT_FOUND. */
-json_t *forecast_campaign(struct pg_blocking *db, const char *name, enum language language,
-			  struct err *err) NODISCARD;
+/* The document of `campaign forecast`; ERR_NOT_FOUND. schedule: setting retry.schedule as it is in
+ * force where the campaign is sent from ("5min,1h"); ERR_CONFIG if it is none. */
+json_t *forecast_campaign(struct pg_blocking *db, const char *name, struct str schedule,
+			  enum language language, struct err *err) NODISCARD;
+/* Its likely end alone, in database time; 0: never, or the campaign has ended. Errors as above. */
+int forecast_likely_end(struct pg_blocking *db, const char *name, struct str schedule,
+			int64_t *us_out, struct err *err) NODISCARD;
 
 #endif

@@ -29,7 +29,6 @@ enum column {
 	COL_OFFSETS,
 	COL_COMMON_HOURS,
 	COL_COMMON_OFFSETS,
-	COL_SCHEDULE,
 	COL_NODES,
 	COL_NOW,
 	COL_TAIL_DOMAINS,
@@ -109,8 +108,6 @@ static void read_asked(struct loader *l, const struct pg_rows *rows)
 static int read_schedule(struct loader *l, struct str text)
 {
 	int64_t waits_ms[SETTINGS_RETRY_MAX];
-	if (text.len == 0)
-		text = str_from(settings_table[SETTING_RETRY_SCHEDULE].preset);
 	int count = settings_parse_schedule(text, waits_ms, l->err);
 	if (count < 0)
 		return -1;
@@ -143,7 +140,6 @@ static int load_jobs(struct loader *l, const char *name)
 		read_asked(l, rows);
 		for (int i = campaign_is_final(l->out->state) ? 1 : 0; i < count; i++)
 			read_job(l, rows, i);
-		rc = read_schedule(l, pg_text(rows, 0, COL_SCHEDULE));
 	}
 	pg_rows_free(rows);
 	return rc;
@@ -364,6 +360,56 @@ static int load_seen(struct loader *l)
 	return rc;
 }
 
+/* The number of a limit's rows: kind and period as limit_rule has them; others are of a newer
+ * engine. */
+static int64_t *number_of(struct limit_values *v, int kind, int64_t period_ms)
+{
+	if (kind == 1)
+		return &v->connections;
+	if (kind == 4)
+		return &v->messages_per_connection;
+	for (int i = 0; i < LIMIT_PERIOD_COUNT; i++)
+		if (limit_period_ms((enum limit_period)i) == period_ms)
+			return kind == 2 ? &v->new_connections[i] : &v->messages[i];
+	return NULL;
+}
+
+static bool read_over(struct loader *l, const struct pg_rows *rows, int i,
+		      struct forecast_over *out)
+{
+	int64_t now = l->out->facts.now_ms;
+	int kind = pg_int32(rows, i, 6);
+	*out = (struct forecast_over){
+		.rule = {.provider = arena_str(&l->out->arena, pg_text(rows, i, 0)),
+			 .source = arena_str(&l->out->arena, pg_text(rows, i, 1)),
+			 .domain = arena_str(&l->out->arena, pg_text(rows, i, 2)),
+			 .node = arena_str(&l->out->arena, pg_text(rows, i, 3)),
+			 .campaign = pg_int(rows, i, 4),
+			 .is_total = pg_int32(rows, i, 5) == 2},
+		.from_ms = now - pg_int(rows, i, 9),
+		.to_ms = now - pg_int(rows, i, 10)};
+	limit_values_init(&out->rule.values);
+	int64_t *number = kind == 0 ? NULL : number_of(&out->rule.values, kind, pg_int(rows, i, 8));
+	if (number != NULL)
+		*number = pg_int(rows, i, 7);
+	return kind == 0 || number != NULL;
+}
+
+static int load_over(struct loader *l)
+{
+	struct forecast_facts *f = &l->out->facts;
+	struct pg_rows *rows = NULL;
+	int rc = pg_run(l->db, "report/forecast_over", NULL, &rows, l->err);
+	int count = rc == 0 ? pg_rows_count(rows) : 0;
+	struct forecast_over *over =
+		arena_alloc(&l->out->arena, ((size_t)count + 1) * sizeof(over[0]));
+	for (int i = 0; i < count; i++)
+		f->over_count += read_over(l, rows, i, &over[f->over_count]);
+	f->over = over;
+	pg_rows_free(rows);
+	return rc;
+}
+
 /* ---------------------------------------------------------------------------------------- whole */
 
 static void add_up(struct loader *l)
@@ -380,8 +426,8 @@ static void add_up(struct loader *l)
 	l->jobs[0].people = out->audience;
 }
 
-int forecast_load(struct pg_blocking *db, const char *name, struct forecast_loaded *out,
-		  struct err *err)
+int forecast_load(struct pg_blocking *db, const char *name, struct str schedule,
+		  struct forecast_loaded *out, struct err *err)
 {
 	struct loader l = {.db = db, .out = out, .err = err};
 	*out = (struct forecast_loaded){.facts = {.now_ms = clock_now_ms()}};
@@ -389,8 +435,8 @@ int forecast_load(struct pg_blocking *db, const char *name, struct forecast_load
 	if (ip_pool_load(db, out->facts.now_ms, &out->pool, err) != 0)
 		return -1;
 	out->facts.pool = out->pool;
-	if (load_jobs(&l, name) != 0 || load_people(&l) != 0 || load_lists(&l) != 0 ||
-	    load_usage(&l) != 0 || load_seen(&l) != 0)
+	if (read_schedule(&l, schedule) != 0 || load_jobs(&l, name) != 0 || load_people(&l) != 0 ||
+	    load_lists(&l) != 0 || load_usage(&l) != 0 || load_over(&l) != 0 || load_seen(&l) != 0)
 		return -1;
 	add_up(&l);
 	return 0;

@@ -20,10 +20,10 @@ struct forecast_loaded {
 	double audience, through, left;	   /* people of it */
 };
 
-/* ERR_NOT_FOUND: no campaign is called name. End it with forecast_loaded_done, also after a
- * failure. */
-int forecast_load(struct pg_blocking *db, const char *name, struct forecast_loaded *out,
-		  struct err *err) NODISCARD;
+/* schedule: setting retry.schedule, as forecast.h has it. ERR_NOT_FOUND: no campaign is called
+ * name. End it with forecast_loaded_done, also after a failure. */
+int forecast_load(struct pg_blocking *db, const char *name, struct str schedule,
+		  struct forecast_loaded *out, struct err *err) NODISCARD;
 void forecast_loaded_done(struct forecast_loaded *l);
 
 #endif

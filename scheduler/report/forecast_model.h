@@ -48,6 +48,13 @@ struct forecast_seen {
 	double sites;	      /* of the tail; else 0 */
 };
 
+/* An operator's limit, of one number, or a pause that held for a part of the last hour and holds no
+ * longer. */
+struct forecast_over {
+	struct limit_rule rule; /* whom it was about, and the number; a pause: no number */
+	int64_t from_ms, to_ms;
+};
+
 struct forecast_facts {
 	int64_t now_ms, now_us;
 	const struct ip_pool_snapshot *pool;
@@ -59,6 +66,8 @@ struct forecast_facts {
 	size_t people_count;
 	const struct forecast_seen *seen;
 	size_t seen_count;
+	const struct forecast_over *over;
+	size_t over_count;
 	const int32_t *delays_s; /* retry.schedule */
 	size_t delay_count;
 };

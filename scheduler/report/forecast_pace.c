@@ -4,8 +4,6 @@
 
 #include "scheduler/report/forecast_private.h"
 
-#define MINUTE_MS INT64_C(60000)
-#define MINUTES 60
 #define CLOCKS_MS INT64_C(2000) /* two clocks tell the same minute to within */
 #define BUSY_MINUTES 10
 /* What is older counts less: half after a third of the time it has been at work, within bounds. */
@@ -18,11 +16,6 @@
 #define TOGETHER 3.0	/* minutes that go up and down together */
 #define DRIFT 0.05	/* what nobody foresees */
 #define DOUBT_BRIEF 0.3 /* of a pace seen for less than three minutes */
-
-/* Minutes of the wall clock, the present one first. */
-struct minutes {
-	double n[MINUTES], open_ms[MINUTES];
-};
 
 bool forecast_counts(const struct forecast_facts *f, const struct limit_scope *s,
 		     const struct past_usage *row)
@@ -46,20 +39,21 @@ bool forecast_counts(const struct forecast_facts *f, const struct limit_scope *s
 	return false;
 }
 
-/* Since when the present minute is. */
-static int64_t minute_began(const struct forecast_facts *f)
+int64_t forecast_minute_began(const struct forecast_facts *f)
 {
-	return f->now_ms - f->now_us / 1000 % MINUTE_MS;
+	return f->now_ms - f->now_us / 1000 % FORECAST_MINUTE_MS;
 }
 
 /* Rows name the end of their minute, or now if that is to come. */
-static size_t minute_of(const struct forecast_facts *f, const struct past_usage *row)
+size_t forecast_minute_of(const struct forecast_facts *f, const struct past_usage *row)
 {
-	int64_t before = minute_began(f) - row->at_ms;
-	return before < -CLOCKS_MS ? 0 : 1 + (size_t)((before + MINUTE_MS / 2) / MINUTE_MS);
+	int64_t before = forecast_minute_began(f) - row->at_ms;
+	return before < -CLOCKS_MS
+		       ? 0
+		       : 1 + (size_t)((before + FORECAST_MINUTE_MS / 2) / FORECAST_MINUTE_MS);
 }
 
-static bool has_people(const struct forecast_facts *f, size_t job, struct str queue)
+bool forecast_has_people(const struct forecast_facts *f, size_t job, struct str queue)
 {
 	for (size_t i = 0; i < f->people_count; i++)
 		if (f->people[i].job == job && str_equals(f->people[i].queue, queue))
@@ -74,7 +68,7 @@ static double open_ms(const struct forecast_facts *f, struct str queue, int64_t 
 	for (size_t i = 0; i < f->job_count; i++) {
 		const struct forecast_job *job = &f->jobs[i];
 		int64_t begin = job->began_ms > from ? job->began_ms : from;
-		if (begin >= to || !has_people(f, i, queue))
+		if (begin >= to || !forecast_has_people(f, i, queue))
 			continue;
 		int64_t begin_us = f->now_us + (begin - f->now_ms) * 1000;
 		int64_t end_us = f->now_us + (to - f->now_ms) * 1000;
@@ -85,37 +79,37 @@ static double open_ms(const struct forecast_facts *f, struct str queue, int64_t 
 }
 
 static void fill(const struct forecast_facts *f, const struct limit_scope *scope,
-		 struct minutes *out)
+		 struct forecast_minutes *out)
 {
-	int64_t began = minute_began(f);
-	*out = (struct minutes){.n = {0}};
+	int64_t began = forecast_minute_began(f);
+	*out = (struct forecast_minutes){.n = {0}};
 	for (size_t i = 0; i < f->usage_count; i++) {
 		const struct past_usage *row = &f->usage[i];
-		size_t minute = minute_of(f, row);
-		if (minute < MINUTES && forecast_counts(f, scope, row))
+		size_t minute = forecast_minute_of(f, row);
+		if (minute < FORECAST_MINUTES && forecast_counts(f, scope, row))
 			out->n[minute] += (double)row->messages;
 	}
-	for (int i = 0; i < MINUTES; i++) {
-		int64_t from = began - i * MINUTE_MS;
-		int64_t to = i == 0 ? f->now_ms : from + MINUTE_MS;
+	for (int i = 0; i < FORECAST_MINUTES; i++) {
+		int64_t from = began - i * FORECAST_MINUTE_MS;
+		int64_t to = i == 0 ? f->now_ms : from + FORECAST_MINUTE_MS;
 		out->open_ms[i] = open_ms(f, scope->site, from, to);
 	}
 }
 
-static double most_of(const struct minutes *m)
+static double most_of(const struct forecast_minutes *m)
 {
 	double most = 0;
-	for (int i = 0; i < MINUTES; i++)
+	for (int i = 0; i < FORECAST_MINUTES; i++)
 		most = fmax(most, m->n[i]);
 	return most;
 }
 
-static double minutes_of(const struct minutes *m)
+static double minutes_of(const struct forecast_minutes *m)
 {
 	double ms = 0;
-	for (int i = 0; i < MINUTES; i++)
+	for (int i = 0; i < FORECAST_MINUTES; i++)
 		ms += m->open_ms[i];
-	return ms / (double)MINUTE_MS;
+	return ms / (double)FORECAST_MINUTE_MS;
 }
 
 /* Is it held by numbers of hours or days? Then it stands still at times. */
@@ -139,19 +133,21 @@ static void add_minute(struct sums *s, double n, double ms, double halves)
 	s->weight += weight;
 	s->pace += weight * pace;
 	s->square += weight * pace * pace;
-	s->minutes += ms / (double)MINUTE_MS;
+	s->minutes += ms / (double)FORECAST_MINUTE_MS;
 	s->ms += ms;
 }
 
 struct forecast_pace forecast_pace_of(const struct forecast_facts *f,
 				      const struct lane_limits *lane)
 {
-	struct minutes m;
+	struct forecast_minutes m;
 	struct sums s = {.weight = 0};
 	fill(f, &lane->limiter.scope, &m);
+	forecast_leave_out_over(f, lane, &m);
+	forecast_leave_out_rest(f, lane, &m);
 	double least = stands_still(lane) ? STANDSTILL * most_of(&m) : 0;
 	double half = fmin(HALF_LIFE_MOST, fmax(HALF_LIFE_LEAST, minutes_of(&m) / HALF_LIFE_PART));
-	for (int i = 0; i < MINUTES; i++)
+	for (int i = 0; i < FORECAST_MINUTES; i++)
 		if (m.open_ms[i] > 0 && (least <= 0 || m.n[i] > least))
 			add_minute(&s, m.n[i], m.open_ms[i], i / half);
 	if (s.ms < LEAST_MS || s.pace <= 0)
@@ -180,9 +176,9 @@ static int64_t began(const struct forecast_facts *f, const struct limit_scope *s
 double forecast_busy_per_s(const struct forecast_facts *f, const struct limiter *l)
 {
 	double n[BUSY_MINUTES] = {0}, most = 0;
-	int64_t begin = began(f, &l->scope), minute = minute_began(f);
+	int64_t begin = began(f, &l->scope), minute = forecast_minute_began(f);
 	for (size_t i = 0; i < f->usage_count; i++) {
-		size_t at = minute_of(f, &f->usage[i]);
+		size_t at = forecast_minute_of(f, &f->usage[i]);
 		if (at < BUSY_MINUTES && forecast_counts(f, &l->scope, &f->usage[i]))
 			n[at] += (double)f->usage[i].messages;
 	}
@@ -190,7 +186,8 @@ double forecast_busy_per_s(const struct forecast_facts *f, const struct limiter 
 		if (l->scope.level == LEVEL_CAMPAIGN && l->scope.campaign == f->jobs[i].campaign)
 			most = f->jobs[i].per_s;
 	for (int i = 0; i < BUSY_MINUTES; i++) {
-		int64_t from = minute - i * MINUTE_MS, to = i == 0 ? f->now_ms : from + MINUTE_MS;
+		int64_t from = minute - i * FORECAST_MINUTE_MS,
+			to = i == 0 ? f->now_ms : from + FORECAST_MINUTE_MS;
 		from = begin > from ? begin : from;
 		if (to - from >= LEAST_MS)
 			most = fmax(most, n[i] * 1000.0 / (double)(to - from));

@@ -140,7 +140,14 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 		put(out, SAY(w, "the start of the campaign", "任务尚未开始"));
 		return;
 	case BIND_PAUSE:
-		buf_appendf(out, SAY(w, "a pause of %.*s", "%.*s 被暂停"), STR_ARG(w->lane));
+		if (b->level == LEVEL_CAMPAIGN)
+			buf_appendf(
+				out,
+				SAY(w, "a pause of the campaign at %.*s", "该任务在 %.*s 被暂停"),
+				STR_ARG(w->target));
+		else
+			buf_appendf(out, SAY(w, "a pause of %.*s", "%.*s 被暂停"),
+				    STR_ARG(w->lane));
 		return;
 	case BIND_REST:
 		buf_appendf(out,
@@ -177,7 +184,10 @@ static const char *advice(const struct forecast_saying *w, const struct forecast
 				     "limit set) change it",
 				     "可增加源（edm source add）或提高限额（edm limit set）");
 	case BIND_PAUSE:
-		return SAY(w, "edm resume ends it", "可用 edm resume 恢复");
+		return b->level == LEVEL_CAMPAIGN
+			       ? SAY(w, "edm pauses has its number, edm resume --id ends it",
+				     "edm pauses 可查看编号，用 edm resume --id 恢复")
+			       : SAY(w, "edm resume ends it", "可用 edm resume 恢复");
 	case BIND_SOURCES:
 		return SAY(w, "edm source show lists sources and pauses, edm source add adds one",
 			   "edm source show 可查看源及暂停，edm source add 可添加");

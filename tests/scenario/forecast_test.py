@@ -62,6 +62,15 @@ def test_a_draft_is_foreseen_as_if_it_were_started_now(make_world):
     assert f"该任务：每分钟 {A_MINUTE} 封（运维设定，限制 {bind['limit_id']}）" in said
     assert "预计完成" in said and "假设现在开始" in said
 
+    # Who is put off comes back by the schedule that is in force here.
+    conf = edm.data / "edm.conf"
+    conf.parent.mkdir(exist_ok=True)
+    conf.write_text("retry.schedule = 1s\n")
+    assert spans(foresee(edm))[2] < min(latest, whole * 1.5)
+    conf.write_text("retry.schedule = soon\n")
+    assert "edm.conf" in edm.fails(1, "campaign", "forecast", "spring")
+    conf.unlink()
+
     edm("campaign", "schedule", "spring", "--at", "2099-01-01 09:00", "--tz", "UTC")
     scheduled = foresee(edm)
     assert scheduled["scheduled_at"] == "2099-01-01T09:00:00Z"
@@ -89,6 +98,9 @@ def test_what_cannot_end_is_said_with_what_would_change_it(make_world):
     stuck("sources", "pool default")
     world.database.query("UPDATE source SET pool = 'default'")
     assert foresee(edm)["stuck"] == []
+    edm("source", "drain", "s0")
+    stuck("sources", "edm source add")
+    edm("source", "set", "s0", "--active")
 
     campaign.start()
     edm("campaign", "pause", "spring", "--because", "wrong price")
@@ -120,6 +132,10 @@ def test_a_running_campaign_is_foreseen_from_its_pace(make_world):
     bind = forecast["bind"]
     assert (bind["kind"], bind["level"], bind["count"], bind["per"]) == \
         ("limit", "campaign", a_second, "s")
+    # One calculation: what the campaign's page says is the likely end.
+    shown = edm("campaign", "show", "spring", "--json").json
+    assert abs(minutes({**forecast, "eta": shown["eta"]}, "eta") -
+               minutes(forecast, "likely_at")) < 0.2
     # What is left, at so many a second.
     least, most = (n / a_second / 60 for n in (left, forecast["left"]))
     assert least * 0.9 < minutes(forecast, "most_at") < most * 1.2

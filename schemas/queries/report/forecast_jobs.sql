@@ -1,8 +1,8 @@
 -- The campaign called $1, and those that may be sent beside it (running or scheduled): what a
 -- forecast must know of them. audience, through: people in all so far, and those of them whose
 -- state is final. Then, the same in every row: setting sending.hours with the offsets of its zone,
--- setting retry.schedule, how many nodes are alive, and the time. Last, how many domains of the
--- tail it goes to, and its results a second now, in hundredths.
+-- how many nodes are alive, and the time. Last, how many domains of the tail it goes to, and its
+-- results a second now, in hundredths.
 WITH asked AS (
 	SELECT * FROM campaign c WHERE c.removed_at IS NULL
 	   AND (c.name = $1::text OR (c.state IN (2, 3) AND NOT c.hidden))
@@ -24,7 +24,6 @@ SELECT c.campaign_id, c.name, c.name = $1 AS is_asked, c.state::int, c.priority:
        coalesce(k.audience, 0), coalesce(k.through, 0),
        coalesce(c.windows ->> 'hours', ''), zone_offsets(c.windows ->> 'zone', now()),
        CASE WHEN c.hidden THEN '' ELSE coalesce(h.value, '') END, h.offsets,
-       coalesce((SELECT value FROM setting WHERE key = 'retry.schedule'), ''),
        (SELECT count(*) FROM node n WHERE n.lease_until > now() AND n.state = 1), now(),
        (SELECT count(*) FROM audience_domain d
          WHERE d.campaign_id = c.campaign_id AND d.group_name = 'tail'),

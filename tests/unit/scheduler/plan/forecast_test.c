@@ -435,7 +435,7 @@ static void what_cannot_go_never_ends(void **state)
 	(void)state;
 	static const int64_t never = FORECAST_NEVER, paused = FORECAST_PAUSED;
 	static const struct calendar closed = {.count = 0};
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 7; i++) {
 		begin(&f);
 		if (i == 0)
 			add_rule(&f)->values.messages[LIMIT_HOUR] = 0;
@@ -443,20 +443,25 @@ static void what_cannot_go_never_ends(void **state)
 		if (i == 1)
 			l->limits.paused_until_ms = LIMIT_FOREVER;
 		add_campaign(&f, 0);
-		struct forecast_crowd *c = add_crowd(&f, 0, 0, 100);
+		struct forecast_crowd *c = add_crowd(&f, 0, 0, i < 6 ? 100 : 1);
 		if (i == 2)
 			c->lanes_from_ms = &never;
 		if (i == 4)
 			c->lanes_from_ms = &paused;
+		if (i > 4)
+			f.queues[0].count = f.model.lane_count = 0;
 		if (i == 3)
 			f.campaigns[0].hours[0] = &closed;
-		static const enum forecast_bind_kind want[] = {BIND_LIMIT, BIND_PAUSE, BIND_SOURCES,
-							       BIND_HOURS, BIND_PAUSE};
+		static const enum forecast_bind_kind want[] = {
+			BIND_LIMIT, BIND_PAUSE,	  BIND_SOURCES, BIND_HOURS,
+			BIND_PAUSE, BIND_SOURCES, BIND_SOURCES};
 		const struct forecast_span *s = play(&f);
 		assert_int_equal(s->likely_ms, FORECAST_NEVER);
 		assert_int_equal(s->latest_ms, FORECAST_NEVER);
 		assert_int_equal(f.campaign_spans[0].likely_ms, FORECAST_NEVER);
 		assert_int_equal(s->bind.kind, want[i]);
+		/* Whose pause it is: the lane's, or the campaign's. */
+		assert_int_equal(s->bind.level, i == 4 ? LEVEL_CAMPAIGN : LEVEL_LANE);
 	}
 }
 

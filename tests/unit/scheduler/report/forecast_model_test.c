@@ -25,6 +25,7 @@ struct world {
 	struct forecast_job jobs[2];
 	struct forecast_people people[3];
 	struct forecast_seen seen[1];
+	struct forecast_over over[2];
 	struct forecast_facts facts;
 	struct forecast_build build;
 };
@@ -81,6 +82,7 @@ static int begin(void **state)
 	w->facts.people = w->people;
 	w->facts.people_count = 3;
 	w->facts.seen = w->seen;
+	w->facts.over = w->over;
 	w->facts.delays_s = delays_s;
 	*state = w;
 	return 0;
@@ -190,6 +192,141 @@ static void hours_that_were_closed_are_left_out(void **state)
 	assert_true(lane(w, "qq", 1)->seen_per_s > 9.5);
 }
 
+/* It held from so many minutes ago to so many minutes ago, on the minute. */
+static struct limit_rule *over(struct world *w, int from, int to)
+{
+	struct forecast_over *o = &w->over[w->facts.over_count++];
+	*o = (struct forecast_over){.from_ms = NOW - 30000 - (from - 1) * MINUTE,
+				    .to_ms = NOW - 30000 - (to - 1) * MINUTE};
+	limit_values_init(&o->rule.values);
+	return &o->rule;
+}
+
+/* 60 a minute till `minutes` ago, 600 since. */
+static void sent_slower_before(struct world *w, int minutes)
+{
+	sent(w, 1, 15, 60);
+	for (int i = 0; i <= minutes; i++)
+		w->usage[i].messages *= 10;
+}
+
+static void assert_pace(const struct world *w, uint32_t source, double want)
+{
+	double got = lane(w, "qq", source)->seen_per_s;
+	if (got < want * 0.98 - 0.001 || got > want * 1.02 + 0.001)
+		fail_msg("%.2f a second, not %.2f", got, want);
+}
+
+static void a_limit_that_is_over_tells_nothing_of_the_pace(void **state)
+{
+	struct world *w = *state;
+	sent_slower_before(w, 3);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	struct limit_rule *r = over(w, 15, 4);
+	r->provider = STR("qq");
+	r->source = STR("mx1");
+	r->values.messages[LIMIT_MINUTE] = 60;
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+}
+
+static void nor_does_one_of_everybody_who_was_sent_to(void **state)
+{
+	struct world *w = *state;
+	sent_slower_before(w, 3);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	struct limit_rule *r = over(w, 15, 4);
+	r->campaign = 1;
+	r->values.messages[LIMIT_SECOND] = 1;
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+	/* Others were not held by it. */
+	forecast_build_done(&w->build);
+	w->facts.job_count = 2;
+	w->people[0].job = 1;
+	forecast_build(&w->build, &w->facts);
+	assert_true(lane(w, "qq", 1)->seen_per_s < 9);
+}
+
+static void a_limit_that_held_nobody_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	sent(w, 1, 15, 600);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	for (size_t i = 4; i < w->facts.usage_count; i++)
+		w->usage[i].messages = 60;
+	forecast_build(&w->build, &w->facts);
+	double before = lane(w, "qq", 1)->seen_per_s;
+	forecast_build_done(&w->build);
+	/* More than was used of it; more than there may be now; or it was about another lane. */
+	struct limit_rule *r = over(w, 15, 4);
+	r->source = STR("mx1");
+	r->values.messages[LIMIT_HOUR] = 5000;
+	forecast_build(&w->build, &w->facts);
+	assert_true(lane(w, "qq", 1)->seen_per_s == before);
+	forecast_build_done(&w->build);
+	limit_values_init(&r->values);
+	r->provider = STR("qq");
+	r->values.connections = 500;
+	forecast_build(&w->build, &w->facts);
+	assert_true(lane(w, "qq", 1)->seen_per_s == before);
+	forecast_build_done(&w->build);
+	r->source = STR("mx2");
+	r->values.connections = 1;
+	forecast_build(&w->build, &w->facts);
+	assert_true(lane(w, "qq", 1)->seen_per_s == before);
+	forecast_build_done(&w->build);
+	/* Of few connections, all that was sent tells nothing. */
+	r->source = STR("mx1");
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+}
+
+static void a_pace_under_nothing_but_what_is_over_is_not_known(void **state)
+{
+	struct world *w = *state;
+	sent(w, 1, 15, 60);
+	struct limit_rule *r = over(w, 30, 0);
+	w->over[0].to_ms = NOW;
+	r->provider = STR("qq");
+	r->source = STR("mx1");
+	r->values.messages[LIMIT_MINUTE] = 60;
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 0);
+}
+
+static void a_pause_that_is_over_tells_nothing_of_the_pace(void **state)
+{
+	struct world *w = *state;
+	sent(w, 1, 15, 600);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	for (size_t i = 2; i < 8; i++)
+		w->usage[i].messages = i % 2;
+	struct limit_rule *r = over(w, 8, 2);
+	r->source = STR("mx1");
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+}
+
+static void a_rest_that_is_over_tells_nothing_of_the_pace(void **state)
+{
+	struct world *w = *state;
+	sent(w, 1, 15, 600);
+	sent(w, 2, 15, 600);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	/* It stood still once for three minutes; the other twice, as it will again. */
+	for (size_t i = 0; i < w->facts.usage_count; i++) {
+		bool is_second = i > 15;
+		size_t minute = i % 16;
+		if ((minute > 2 && minute < 6) || (is_second && minute > 8 && minute < 11))
+			w->usage[i].messages = 0;
+	}
+	w->usage[2].messages = w->usage[6].messages = 100;
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+	assert_true(lane(w, "qq", 2)->seen_per_s < 8);
+}
+
 static void shares_are_those_seen(void **state)
 {
 	struct world *w = *state;
@@ -253,6 +390,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(limits_are_those_in_force, begin, end),
 		cmocka_unit_test_setup_teardown(a_pace_is_what_was_sent_by_the_minute, begin, end),
 		cmocka_unit_test_setup_teardown(hours_that_were_closed_are_left_out, begin, end),
+		cmocka_unit_test_setup_teardown(a_limit_that_is_over_tells_nothing_of_the_pace,
+						begin, end),
+		cmocka_unit_test_setup_teardown(nor_does_one_of_everybody_who_was_sent_to, begin,
+						end),
+		cmocka_unit_test_setup_teardown(a_limit_that_held_nobody_changes_nothing, begin,
+						end),
+		cmocka_unit_test_setup_teardown(a_pace_under_nothing_but_what_is_over_is_not_known,
+						begin, end),
+		cmocka_unit_test_setup_teardown(a_pause_that_is_over_tells_nothing_of_the_pace,
+						begin, end),
+		cmocka_unit_test_setup_teardown(a_rest_that_is_over_tells_nothing_of_the_pace,
+						begin, end),
 		cmocka_unit_test_setup_teardown(shares_are_those_seen, begin, end),
 		cmocka_unit_test_setup_teardown(pauses_of_a_campaign_hold_its_lanes, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_lane_has_learnt_is_loaded, begin, end),

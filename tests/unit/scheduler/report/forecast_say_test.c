@@ -62,6 +62,9 @@ static void each_bind_has_its_words(void **state)
 		 "no source of pool default may send",
 		 "地址池 default 没有可用的源"},
 		{{.kind = BIND_PAUSE}, "a pause of mx1/qq", "mx1/qq 被暂停"},
+		{{.kind = BIND_PAUSE, .level = LEVEL_CAMPAIGN},
+		 "a pause of the campaign at qq",
+		 "该任务在 qq 被暂停"},
 		{{.kind = BIND_REST, .cap.origin = ORIGIN_DEAD},
 		 "mx1/qq does not answer",
 		 "mx1/qq 无应答"},
@@ -95,6 +98,11 @@ static void what_is_never_through_says_what_would_change_it(void **state)
 	forecast_say_stuck(&zh, &spent, &out);
 	assert_string_equal(out.data, "qq 90 天内不会发完：mx1/qq：每小时 0 封（运维设定，限制 "
 				      "9）；可用 edm limit set 或 edm limit unset 更改");
+	const struct forecast_bind paused = {.kind = BIND_PAUSE, .level = LEVEL_CAMPAIGN};
+	buf_clear(&out);
+	forecast_say_stuck(&en, &paused, &out);
+	assert_string_equal(out.data, "qq is not through within 90 days: a pause of the campaign "
+				      "at qq; edm pauses has its number, edm resume --id ends it");
 	buf_done(&out);
 }
 
