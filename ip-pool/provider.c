@@ -7,6 +7,7 @@
 #include "ip-pool/provider.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,38 +73,58 @@ static struct str json_text(struct arena *arena, const json_t *value)
 				     : STR("");
 }
 
-static int read_names(struct arena *arena, const json_t *list, struct str **names_out,
-		      size_t *count_out)
+/* What a key has is not what it may have. */
+static int bad_value(struct err *err, const char *key, const json_t *value, const char *wanted)
 {
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	err_set(err, ERR_INPUT, "%s is %.200s, not %s", key, text, wanted);
+	free(text);
+	return -1;
+}
+
+struct names {
+	struct str *items;
+	size_t count;
+};
+
+static int read_names(struct arena *arena, const json_t *object, const char *key, struct names *out,
+		      struct err *err)
+{
+	const json_t *list = json_object_get(object, key);
 	size_t count = json_array_size(list);
+	if (list != NULL && !json_is_array(list))
+		return bad_value(err, key, list, "a list of names");
 	struct str *names = arena_alloc(arena, (count > 0 ? count : 1) * sizeof(*names));
 	for (size_t i = 0; i < count; i++) {
 		char buffer[PROVIDER_HOST_MAX];
 		struct str text = json_text(arena, json_array_get(list, i));
 		struct str name = normalise(text, buffer);
 		if (name.len == 0)
-			return -1;
+			return bad_value(err, key, json_array_get(list, i),
+					 "a name of DNS, as mx.example.net");
 		names[i] = arena_str(arena, name);
 	}
-	*names_out = names;
-	*count_out = count;
+	*out = (struct names){names, count};
 	return 0;
 }
 
 /* A number of a profile; null and absent mean that none is known. */
-static int read_number(const json_t *object, const char *key, int64_t max, int64_t *out)
+static int read_number(const json_t *object, const char *key, int64_t max, int64_t *out,
+		       struct err *err)
 {
+	char wanted[64];
 	const json_t *value = json_object_get(object, key);
 	if (value == NULL || json_is_null(value))
 		return 0;
+	snprintf(wanted, sizeof(wanted), "a whole number from 1 to %lld", (long long)max);
 	if (!json_is_integer(value) || json_integer_value(value) < 1 ||
 	    json_integer_value(value) > max)
-		return -1;
+		return bad_value(err, key, value, wanted);
 	*out = json_integer_value(value);
 	return 0;
 }
 
-static int read_limits(const json_t *limits, struct limit_values *v)
+static int read_limits(const json_t *limits, struct limit_values *v, struct err *err)
 {
 	limit_values_init(v);
 	const struct {
@@ -119,7 +140,7 @@ static int read_limits(const json_t *limits, struct limit_values *v)
 		{"messages_per_day", LIMIT_MAX_COUNT, &v->messages[LIMIT_DAY]},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		if (read_number(limits, numbers[i].key, numbers[i].max, numbers[i].out) != 0)
+		if (read_number(limits, numbers[i].key, numbers[i].max, numbers[i].out, err) != 0)
 			return -1;
 	return 0;
 }
@@ -133,16 +154,17 @@ static int read_provider(struct arena *arena, const json_t *object, struct provi
 	p->title_zh = json_text(arena, json_object_get(title, "zh"));
 	p->verp = !json_is_false(json_object_get(object, "verp"));
 	p->initial_connections = LIMIT_DEFAULT_INITIAL;
-	if (read_names(arena, json_object_get(object, "mx_suffixes"), &p->mx_suffixes,
-		       &p->mx_suffix_count) != 0)
-		return bad(err, p->name, "mx_suffixes must be a list of host name endings");
-	if (read_names(arena, json_object_get(object, "domains"), &p->domains, &p->domain_count) !=
-	    0)
-		return bad(err, p->name, "domains must be a list of domain names");
-	if (read_number(object, "initial_connections", CONNECTIONS_MAX, &p->initial_connections) !=
-		    0 ||
-	    read_limits(json_object_get(object, "limits"), &p->limits) != 0)
-		return bad(err, p->name, "a limit is null or a whole number from 1");
+	struct names suffixes, domains;
+	if (read_names(arena, object, "mx_suffixes", &suffixes, err) != 0 ||
+	    read_names(arena, object, "domains", &domains, err) != 0 ||
+	    read_number(object, "initial_connections", CONNECTIONS_MAX, &p->initial_connections,
+			err) != 0 ||
+	    read_limits(json_object_get(object, "limits"), &p->limits, err) != 0)
+		return err_prefix(err, "provider \"%.*s\"", STR_ARG(p->name));
+	p->mx_suffixes = suffixes.items;
+	p->mx_suffix_count = suffixes.count;
+	p->domains = domains.items;
+	p->domain_count = domains.count;
 	return 0;
 }
 
@@ -302,7 +324,11 @@ static int check_provider(const struct provider *p, struct err *err)
 	if (p->mx_suffix_count == 0)
 		return bad(err, p->name, "without mx_suffixes it can never match");
 	if (p->limits.connections != LIMIT_NONE && p->initial_connections > p->limits.connections)
-		return bad(err, p->name, "initial_connections is above its connections");
+		return err_set(err, ERR_INPUT,
+			       "provider \"%.*s\": initial_connections is %lld, above its "
+			       "connections: %lld",
+			       STR_ARG(p->name), (long long)p->initial_connections,
+			       (long long)p->limits.connections);
 	return 0;
 }
 

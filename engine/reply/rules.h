@@ -88,6 +88,8 @@ struct rule_file {
  * rules are not checked: the tests have done it, and it costs as much as reading them.
  */
 struct rule_set *rule_set_load(struct str overrides, struct err *err) NODISCARD;
+/* The same with the rules of a file before them. */
+struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err) NODISCARD;
 /* The same from the caller's files alone, in their order. They may go away afterwards. */
 struct rule_set *rule_set_parse(const struct rule_file *files, size_t count,
 				struct err *err) NODISCARD;

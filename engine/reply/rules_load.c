@@ -326,6 +326,27 @@ static const struct rule_key {
 	{"samples", load_samples, true},
 };
 
+static bool is_key(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (strcmp(name, keys[i].name) == 0)
+			return true;
+	return false;
+}
+
+static int name_unknown(struct loader *l, const json_t *object)
+{
+	const char *name;
+	const json_t *value;
+	json_object_foreach((json_t *)object, name, value)
+	{
+		if (!is_key(name))
+			return err_set(l->err, ERR_CONFIG, "has a key \"%s\" that no rule has",
+				       name);
+	}
+	return 0;
+}
+
 static int load_keys(struct loader *l, const json_t *object)
 {
 	size_t used = 0;
@@ -337,9 +358,7 @@ static int load_keys(struct loader *l, const json_t *object)
 		if (value != NULL && keys[i].load(l, value) != 0)
 			return err_prefix(l->err, "\"%s\"", keys[i].name);
 	}
-	if (used < json_object_size(object))
-		return err_set(l->err, ERR_CONFIG, "has a key that no rule has");
-	return 0;
+	return used < json_object_size(object) ? name_unknown(l, object) : 0;
 }
 
 /* A rule is part of the set from the start, so that rule_set_free finds its pattern. */
@@ -421,15 +440,32 @@ static int load_without(struct loader *l, const json_t *value)
 	return 0;
 }
 
+static int check_members(struct loader *l, const json_t *root)
+{
+	const char *name;
+	const json_t *value;
+	if (!json_is_array(json_object_get(root, "rules")))
+		return err_set(l->err, ERR_CONFIG,
+			       "%s: must be {\"about\": TEXT, \"rules\": [RULE, ...]}",
+			       l->file->name);
+	json_object_foreach((json_t *)root, name, value)
+	{
+		if (strcmp(name, "about") != 0 && strcmp(name, "rules") != 0 &&
+		    strcmp(name, "without") != 0)
+			return err_set(l->err, ERR_CONFIG,
+				       "%s: has a key \"%s\" that no rule file has: \"about\", "
+				       "\"rules\"",
+				       l->file->name, name);
+	}
+	return 0;
+}
+
 static int load_rules(struct loader *l, const json_t *root)
 {
 	const json_t *rules = json_object_get(root, "rules");
 	const json_t *without = json_object_get(root, "without");
-	size_t known = 1u + (json_object_get(root, "about") != NULL) + (without != NULL);
-	if (!json_is_array(rules) || json_object_size(root) != known)
-		return err_set(l->err, ERR_CONFIG,
-			       "%s: must be {\"about\": TEXT, \"rules\": [RULE, ...]}",
-			       l->file->name);
+	if (check_members(l, root) != 0)
+		return -1;
 	if (load_without(l, without) != 0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(rules); i++)
@@ -519,12 +555,18 @@ static bool is_rule_file(const char *name)
 
 struct rule_set *rule_set_load(struct str overrides, struct err *err)
 {
+	struct rule_file file = {"overrides", overrides, true};
+	return rule_set_try(str_is_empty(str_trim(overrides)) ? NULL : &file, err);
+}
+
+struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err)
+{
 	size_t embedded_count, count = 0;
 	const struct embedded_file *embedded = embedded_files(&embedded_count);
 	struct rule_file *files = xcalloc(embedded_count + 1, sizeof(*files));
-	bool has_overrides = !str_is_empty(str_trim(overrides));
+	bool has_overrides = overrides != NULL;
 	if (has_overrides)
-		files[count++] = (struct rule_file){"overrides", overrides, true};
+		files[count++] = *overrides;
 	for (size_t i = 0; i < embedded_count; i++) {
 		const struct embedded_file *file = &embedded[i];
 		if (is_rule_file(file->name))

@@ -20,6 +20,8 @@ static int try_override(const struct pg_rows *rows, const struct provider_overri
 	int status = provider_table_builtin(all, count + 1, &table, err);
 	if (status == 0)
 		status = provider_lint(table, provider_find(table, override->name), err);
+	if (status != 0 && err != NULL)
+		err->kind = ERR_USAGE; /* what stands stood the same checks */
 	provider_table_free(table);
 	free(all);
 	return status;

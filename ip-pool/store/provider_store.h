@@ -9,8 +9,8 @@
 
 /*
  * Puts keys of a profile ({"limits":{"connections":5},"verp":false}) over the provider's, or makes
- * a provider of one's own (then "mx_suffixes" is needed). Refuses, before anything is written, what
- * would make the table unsound.
+ * a provider of one's own (then "mx_suffixes" is needed). Refuses (ERR_USAGE), before anything is
+ * written, what would make the table unsound.
  */
 int provider_store_set(struct pg_blocking *conn, const struct provider_override *override,
 		       const struct change *change, struct err *err) NODISCARD;

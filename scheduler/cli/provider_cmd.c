@@ -163,6 +163,19 @@ static int run_check(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------------------------- set
  */
 
+static int refuse_left(const struct limit_values *left, struct err *err)
+{
+	struct buf text;
+	buf_init(&text, 512);
+	limit_values_render(left, &text);
+	err_set(err, ERR_USAGE,
+		"%s: a profile states rates per min, h or day and new connections per min; for "
+		"others use edm limit set --provider",
+		text.data);
+	buf_done(&text);
+	return -1;
+}
+
 /* The limits among the arguments, as a profile states them; what it cannot state is refused. */
 static int profile_limits(const struct cli *cli, json_t *profile, struct err *err)
 {
@@ -181,9 +194,7 @@ static int profile_limits(const struct cli *cli, json_t *profile, struct err *er
 		*number_at(&left, i) = LIMIT_NONE;
 	}
 	if (!limit_values_are_empty(&left))
-		return err_set(err, ERR_USAGE,
-			       "a profile states rates per min, h or day and new connections per "
-			       "min; for others use edm limit set --provider");
+		return refuse_left(&left, err);
 	if (json_object_size(limits) == 0)
 		json_object_del(profile, "limits");
 	return 0;

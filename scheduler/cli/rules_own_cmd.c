@@ -107,10 +107,10 @@ static int check_providers(const struct ip_pool_snapshot *s, const struct rule *
 }
 
 /* A rule about a provider that there is none of would never match. */
-static int check_names(struct cli *cli, struct str json, struct err *err)
+static int check_names(struct cli *cli, const struct rule_file *file, struct err *err)
 {
 	struct ip_pool_snapshot *s = NULL;
-	struct rule_set *set = rule_set_load(json, err);
+	struct rule_set *set = rule_set_try(file, err);
 	int result = set != NULL ? steer_load(cli, &s, err) : -1;
 	for (size_t i = 0; result == 0 && i < rule_set_count(set); i++)
 		if (rule_set_at(set, i)->is_override)
@@ -120,12 +120,12 @@ static int check_names(struct cli *cli, struct str json, struct err *err)
 	return result;
 }
 
-static int add(struct cli *cli, struct str json, struct err *err)
+static int add(struct cli *cli, const struct rule_file *file, struct err *err)
 {
 	struct own_rules_added done;
 	struct change change = steer_change(cli);
-	if (check_names(cli, json, err) != 0 ||
-	    own_rules_add(cli->db, json, &change, &done, err) != 0)
+	if (check_names(cli, file, err) != 0 ||
+	    own_rules_add(cli->db, file, &change, &done, err) != 0)
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I, s:I}", "added", (json_int_t)done.added,
@@ -141,8 +141,10 @@ int rules_run_add(struct cli *cli, struct err *err)
 	struct buf json;
 	buf_init(&json, RULE_TEXT_MAX);
 	int result = -1;
-	if (reply_rules_read(cli_arg(cli, 0), &json, err) == 0 && cli_database(cli, err) != NULL)
-		result = add(cli, buf_str(&json), err);
+	if (reply_rules_read(cli_arg(cli, 0), &json, err) == 0 && cli_database(cli, err) != NULL) {
+		struct rule_file file = {cli_arg(cli, 0), buf_str(&json), true};
+		result = add(cli, &file, err);
+	}
 	buf_done(&json);
 	return result;
 }
@@ -230,8 +232,10 @@ int rules_run_learn(struct cli *cli, struct err *err)
 		return -1;
 	buf_init(&json, RULE_TEXT_MAX);
 	int result = own_rules_learn(cli->db, &lesson, &json, err);
-	if (result == 0)
-		result = add(cli, buf_str(&json), err);
+	if (result == 0) {
+		struct rule_file file = {"what is learnt", buf_str(&json), true};
+		result = add(cli, &file, err);
+	}
 	buf_done(&json);
 	return result;
 }

@@ -67,6 +67,7 @@ static bool is_built_in(struct str id)
 
 struct addition {
 	struct pg_blocking *db;
+	const char *name;    /* of their file */
 	const json_t *rules; /* those to be added */
 	const struct change *change;
 	struct own_rules_added *out;
@@ -97,7 +98,8 @@ static int check_all(const struct addition *a, struct str present, struct err *e
 	json_array_foreach(a->rules, i, rule) lay_over(json_object_get(all, "rules"), rule);
 	json_object_del(all, "without");
 	char *text = json_dumps(all, JSON_COMPACT);
-	struct rule_set *set = rule_set_load(str_from(text), err);
+	struct rule_file file = {a->name, str_from(text), true};
+	struct rule_set *set = rule_set_try(&file, err);
 	rule_set_free(set);
 	free(text);
 	json_decref(all);
@@ -131,17 +133,17 @@ static int add(void *owner, struct err *err)
 	return result == 0 ? write_all(a, err) : -1;
 }
 
-int own_rules_add(struct pg_blocking *db, struct str json, const struct change *change,
+int own_rules_add(struct pg_blocking *db, const struct rule_file *file, const struct change *change,
 		  struct own_rules_added *out, struct err *err)
 {
-	struct rule_set *alone = rule_set_load(json, err);
+	struct rule_set *alone = rule_set_try(file, err);
 	if (alone == NULL)
 		return -1;
 	rule_set_free(alone);
-	json_t *file = json_loadb(json.ptr, json.len, 0, NULL);
-	struct addition a = {db, json_object_get(file, "rules"), change, out};
+	json_t *json = json_loadb(file->json.ptr, file->json.len, 0, NULL);
+	struct addition a = {db, file->name, json_object_get(json, "rules"), change, out};
 	int result;
-	if (json_object_get(file, "without") != NULL)
+	if (json_object_get(json, "without") != NULL)
 		result = err_set(err, ERR_INPUT,
 				 "\"without\" cannot be added: edm rules remove ID switches a "
 				 "built-in rule off");
@@ -149,7 +151,7 @@ int own_rules_add(struct pg_blocking *db, struct str json, const struct change *
 		result = err_set(err, ERR_INPUT, "there is no rule to add");
 	else
 		result = pg_transaction(db, add, &a, err);
-	json_decref(file);
+	json_decref(json);
 	return result;
 }
 

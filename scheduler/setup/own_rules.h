@@ -17,9 +17,9 @@
 struct own_rules_added {
 	int64_t added, replaced;
 };
-/* The rules of a rule file (its JSON) are added after the own ones there are; those that have the
- * id of one take its place. */
-int own_rules_add(struct pg_blocking *db, struct str json, const struct change *change,
+/* The rules of a rule file are added after the own ones there are; those that have the id of one
+ * take its place. */
+int own_rules_add(struct pg_blocking *db, const struct rule_file *file, const struct change *change,
 		  struct own_rules_added *out, struct err *err) NODISCARD;
 
 enum own_rule_removed {

@@ -190,9 +190,13 @@ def test_rules_are_checked(edm, database, tmp_path):
     file.write_text(json.dumps({"rules": [rule]}))
     assert edm("rules", "check", file, "--json").json["overrides"] == 1
     file.write_text(json.dumps({"rules": [{**rule, "samples": ["550 other words"]}]}))
-    assert "mine.full" in edm.fails(1, "rules", "check", file)
+    assert f"{file}: rule mine.full" in edm.fails(1, "rules", "check", file)
+    file.write_text(json.dumps({"rules": [{**rule, "cod": "552"}]}))
+    for verb in ("check", "add"):
+        said = edm.fails(1, "rules", verb, file)
+        assert f'{file}: rule 1, mine.full: has a key "cod" that no rule has' in said
     file.write_text("{")
-    edm.fails(1, "rules", "check", file)
+    assert f"{file}: line 1" in edm.fails(1, "rules", "check", file)
     assert "cannot open" in edm.fails(1, "rules", "check", tmp_path / "none")
     database.query(
         "INSERT INTO reply_rule(rule_id, body) VALUES ('mine.full', %s)", json.dumps(rule)
@@ -228,7 +232,7 @@ def test_a_reply_is_explained(edm):
 def test_bad_questions_about_rules_are_refused(edm):
     for code, words, *args in (
         (2, "is no SMTP reply", "user unknown"),
-        (2, "is no SMTP reply", "550-user unknown"),
+        (2, "is no SMTP reply", "550 user unknown\n550 5.1.1 again"),
         (2, "is no stage", "550 no", "--stage", "lunch"),
         (2, "--words is", "550 no", "--words", "mine"),
         (3, "no provider", "550 no", "--provider", "qqq"),

@@ -339,13 +339,15 @@ static const struct {
 	 NULL},
 	{"{", "line 1"},
 	{"[]", "must be"},
-	{"{\"rules\": [], \"x\": 1}", "must be"},
+	{"{\"rules\": [], \"x\": 1}", "key \"x\""},
 	{"{\"rules\": [], \"without\": [\"a\"]}", "operator's file"},
 	{FILE_OF("1"), "no JSON object"},
 	{FILE_OF("{}"), "has no \"id\""},
 	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "")), "list of strings"},
 	{FILE_OF(RULE("a", "\"text\": \"x\", \"txet\": 1,", DEFER, "\"450 x\"")),
-	 "a key that no rule has"},
+	 "rule 1, a: has a key \"txet\" that no rule has"},
+	{"{\"about\": \"a\", \"ruels\": [], \"rules\": []}",
+	 "test.json: has a key \"ruels\" that no rule file has"},
 	{FILE_OF(RULE("a", "\"text\": \"(x\",", DEFER, "\"450 x\"")), "text pattern"},
 	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER, "\"450 y\"")), "won by no rule"},
 	{FILE_OF(RULE("a", "\"text\": \"x\",", DEFER,
@@ -510,6 +512,10 @@ static void overrides_win(void **state)
 	rule_set_free(second);
 	assert_null(rule_set_load(STR("{\"rules\": 1}"), &err));
 	assert_non_null(strstr(err.text, "overrides"));
+	/* A file is called by its name. */
+	struct rule_file mine = {"mine.json", STR("{\"rules\": 1}"), true};
+	assert_null(rule_set_try(&mine, &err));
+	assert_true(str_starts_with(str_from(err.text), STR("mine.json: ")));
 }
 
 static struct rule_set *with(const char *overrides)
