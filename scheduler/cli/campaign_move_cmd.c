@@ -1,43 +1,132 @@
 /* SPDX-License-Identifier: MIT */
 /* edm campaign check, schedule, unschedule, start, pause, resume, cancel, resend. */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "ip-pool/pool.h"
 #include "scheduler/campaign/preflight.h"
 #include "scheduler/campaign/schedule.h"
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/settings_private.h"
+#include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/setup/domain_check.h"
 
 /* --------------------------------------------------------------------------------------- check */
 
 #define KEY_NAME_MAX 512
+#define SENTENCE_MAX 4096
 
-/* A key in use that DNS does not have: receivers cannot check what is signed with it. */
-static void check_keys(struct cli *cli, const struct sending_domain *domain,
-		       struct preflight *checks)
+/* What DNS is asked about a campaign's sender. */
+struct dns_checks {
+	const struct campaign_row *row;
+	const struct sending_domain *domain;
+	struct lookup *lookup;
+	struct preflight *checks;
+};
+
+static void PRINTF_LIKE(3, 4)
+	warn(const struct dns_checks *c, const char *name, const char *fmt, ...)
 {
-	struct err unable; /* without name servers nothing is known to be wrong */
-	struct conf *conf = cli_settings(cli, &unable);
-	struct lookup *lookup = conf != NULL ? lookup_open(conf, &unable) : NULL;
-	struct buf name, sentence;
-	buf_init(&name, KEY_NAME_MAX);
-	buf_init(&sentence, 2 * KEY_NAME_MAX);
-	if (lookup != NULL && domain_lacks_key(lookup, domain, &name)) {
-		buf_appendf(&sentence,
-			    "the DKIM key %s is not published, so receivers take what is signed "
-			    "with it for forged: edm domain check %.*s",
-			    name.data, STR_ARG(domain->name));
-		preflight_warn(checks, "key-unpublished", buf_str(&sentence));
-	}
+	struct buf sentence;
+	va_list ap;
+	buf_init(&sentence, SENTENCE_MAX);
+	va_start(ap, fmt);
+	buf_appendfv(&sentence, fmt, ap);
+	va_end(ap);
+	buf_appendf(&sentence, ": edm domain check %.*s", STR_ARG(c->domain->name));
+	preflight_warn(c->checks, name, buf_str(&sentence));
 	buf_done(&sentence);
-	buf_done(&name);
-	lookup_close(lookup);
-	conf_drop(conf);
 }
 
-/* What the checks of the campaign say, and DNS of its keys. */
+/* A key in use that DNS does not have: receivers cannot check what is signed with it. False: DNS
+ * does not answer, so nothing more is asked. */
+static bool check_keys(const struct dns_checks *c)
+{
+	struct buf name;
+	enum domain_keys keys = DOMAIN_KEYS_PUBLISHED;
+	buf_init(&name, KEY_NAME_MAX);
+	if (!c->row->is_unsigned)
+		keys = domain_check_keys(c->lookup, c->domain, &name);
+	if (keys == DOMAIN_KEYS_LACKING)
+		warn(c, "key-unpublished",
+		     "the DKIM key %s is not published, so receivers take what is signed with it "
+		     "for forged",
+		     name.data);
+	if (keys == DOMAIN_KEYS_UNKNOWN)
+		warn(c, "dns-unchecked",
+		     "whether the DKIM key %s is published could not be checked, as the name "
+		     "servers do not answer",
+		     name.data);
+	buf_done(&name);
+	return keys != DOMAIN_KEYS_UNKNOWN;
+}
+
+/* The addresses it is sent from. */
+static size_t senders_of(const struct ip_pool_snapshot *s, const struct campaign_row *row,
+			 struct domain_sender *out)
+{
+	struct str pool = row->pool.len > 0 ? row->pool : STR(POOL_DEFAULT);
+	size_t count = 0;
+	for (size_t i = 0; i < s->source_count; i++)
+		if (source_is_usable(&s->sources[i], STR("")) &&
+		    str_equals(s->sources[i].pool, pool) &&
+		    ip_parse(s->sources[i].public_address, &out[count].ip) == 0)
+			out[count++].name = s->sources[i].name;
+	return count;
+}
+
+static bool is_relayed(const struct ip_pool_snapshot *s)
+{
+	for (size_t i = 0; i < s->route_count; i++)
+		if (str_equals(s->routes[i].domain, STR("*")))
+			return true;
+	return false;
+}
+
+/* Whether receivers are told that our sources may send for the domain; where a host of our own
+ * takes all mail they see its address, not ours. */
+static void check_spf(const struct dns_checks *c, const struct ip_pool_snapshot *s)
+{
+	if (is_relayed(s))
+		return;
+	struct domain_sender *senders = xcalloc(s->source_count + 1, sizeof(senders[0]));
+	struct domain_report *report = xcalloc(1, sizeof(*report));
+	struct domain_question q = {.domain = c->domain,
+				    .senders = senders,
+				    .sender_count = senders_of(s, c->row, senders)};
+	domain_check_spf(c->lookup, &q, report);
+	const struct domain_finding *f = &report->findings[0];
+	if (f->level == DOCTOR_FAIL)
+		warn(c, "spf", "SPF of %s: %s", f->name, f->text);
+	if (f->level == DOCTOR_WARN)
+		warn(c, "dns-unchecked", "SPF of %s could not be checked: %s", f->name, f->text);
+	domain_report_done(report);
+	free(report);
+	free(senders);
+}
+
+/* DNS of the sender: warnings, as what is published may change before anybody is sent to. */
+static int check_dns(struct cli *cli, struct dns_checks *c, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	struct err unable;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	struct conf *conf = cli_settings(cli, &unable);
+	c->lookup = conf != NULL ? lookup_open(conf, &unable) : NULL;
+	if (c->lookup == NULL)
+		warn(c, "dns-unchecked", "DKIM and SPF could not be checked (%s)", unable.text);
+	else if (check_keys(c))
+		check_spf(c, s);
+	lookup_close(c->lookup);
+	conf_drop(conf);
+	ip_pool_snapshot_drop(s);
+	return 0;
+}
+
+/* What the checks of the campaign say, and DNS of its sender. */
 static int run_checks(struct cli *cli, const struct campaign_row *row, struct preflight *checks,
 		      struct err *err)
 {
@@ -47,12 +136,12 @@ static int run_checks(struct cli *cli, const struct campaign_row *row, struct pr
 	str_take_until(&domain, '@');
 	if (preflight_run(cli->db, row, checks, err) != 0)
 		return -1;
-	if (row->is_unsigned || domain.len == 0 ||
-	    sending_domains_load(cli->db, domain, &domains, &unknown) != 0)
+	if (domain.len == 0 || sending_domains_load(cli->db, domain, &domains, &unknown) != 0)
 		return 0;
-	check_keys(cli, &domains.items[0], checks);
+	struct dns_checks c = {.row = row, .domain = &domains.items[0], .checks = checks};
+	int result = check_dns(cli, &c, err);
 	sending_domains_done(&domains);
-	return 0;
+	return result;
 }
 
 static void print_findings(struct cli *cli, const struct preflight *checks)

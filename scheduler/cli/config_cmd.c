@@ -98,7 +98,7 @@ static int run_show(struct cli *cli, struct err *err)
  */
 
 /* What a node's own file says wins over what holds for all; of the files only ours is known. */
-static void warn_overridden(struct cli *cli, struct str key)
+static void warn_overridden(struct cli *cli, struct str key, json_t *warnings)
 {
 	size_t i;
 	struct err err; /* a file that is wrong says so when it is used */
@@ -107,8 +107,8 @@ static void warn_overridden(struct cli *cli, struct str key)
 		return;
 	if (conf_find(c, key, &i) == 0 &&
 	    !str_starts_with(str_from(conf_place(c, i)), STR("shared, ")))
-		fprintf(stderr, "warning: not on this node: its own setting is %.*s (%s)\n",
-			STR_ARG(conf_text(c, i)), conf_place(c, i));
+		steer_warn(warnings, "not on this node: its own setting is %.*s (%s)",
+			   STR_ARG(conf_text(c, i)), conf_place(c, i));
 	conf_drop(c);
 }
 
@@ -126,8 +126,14 @@ static int run_set(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || shared_setting_set(db, key, value, &change, err) != 0)
 		return -1;
-	cli_printf(cli, "%.*s = %.*s on every node\n", STR_ARG(key), STR_ARG(value));
-	warn_overridden(cli, key);
+	if (!cli->wants_json)
+		cli_printf(cli, "%.*s = %.*s on every node\n", STR_ARG(key), STR_ARG(value));
+	json_t *warnings = json_array();
+	warn_overridden(cli, key, warnings);
+	if (cli->wants_json)
+		cli_print_json(cli, json_pack("{s:o, s:o, s:O}", "key", json_of_str(key), "value",
+					      json_of_str(value), "warnings", warnings));
+	json_decref(warnings);
 	return 0;
 }
 
@@ -138,6 +144,9 @@ static int run_unset(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || shared_setting_unset(db, key, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:o, s:n, s:[]}", "key", json_of_str(key),
+						     "value", "warnings"));
 	cli_printf(cli, "%.*s has its default again\n", STR_ARG(key));
 	return 0;
 }
@@ -159,6 +168,7 @@ const struct cli_verb config_verbs[] = {
 	 .examples = "    edm config set retry.schedule 5min,30min,2h\n"
 		     "    edm config set keep.outcomes_days 90 --because 'retention policy'",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_set},
 	{.noun = "config",
 	 .verb = "unset",
@@ -168,6 +178,7 @@ const struct cli_verb config_verbs[] = {
 	 .summary = "Give a shared setting its default again",
 	 .examples = "    edm config unset retry.schedule",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_unset},
 	{.noun = "config",
 	 .synopsis = "[KEY]",

@@ -153,11 +153,15 @@ static int run_check(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	int result = provider_table_lint(s->providers, err);
-	if (result == 0)
-		cli_printf(cli, "%zu providers: every name and limit can take effect\n",
-			   provider_table_count(s->providers));
+	size_t count = provider_table_count(s->providers);
 	ip_pool_snapshot_drop(s);
-	return result;
+	if (result != 0)
+		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli,
+				      json_pack("{s:b, s:i}", "sound", 1, "providers", (int)count));
+	cli_printf(cli, "%zu providers: every name and limit can take effect\n", count);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------------------- set
@@ -262,6 +266,24 @@ static int store_profile(struct cli *cli, struct str name, json_t *profile, stru
 	return result;
 }
 
+/* As it is now; one of our own that was reset is no more: null. */
+static int print_now(struct cli *cli, struct str name, struct err *err)
+{
+	struct provider_table *builtin = NULL;
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	const struct provider *p = provider_find(s->providers, name);
+	int result = provider_table_builtin(NULL, 0, &builtin, err);
+	if (result == 0)
+		result =
+			cli_print_json(cli, json_pack("{s:o}", "provider",
+						      p ? provider_json(builtin, p) : json_null()));
+	provider_table_free(builtin);
+	ip_pool_snapshot_drop(s);
+	return result;
+}
+
 static int run_set(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
@@ -277,10 +299,13 @@ static int run_set(struct cli *cli, struct err *err)
 	if (result == 0)
 		result = store_profile(cli, name, profile, err);
 	json_decref(profile);
-	if (result == 0)
-		cli_printf(cli, "provider %.*s %s\n", STR_ARG(name),
-			   is_empty ? "is as built in again" : "is changed");
-	return result;
+	if (result != 0)
+		return -1;
+	if (cli->wants_json)
+		return print_now(cli, name, err);
+	cli_printf(cli, "provider %.*s %s\n", STR_ARG(name),
+		   is_empty ? "is as built in again" : "is changed");
+	return 0;
 }
 
 /* ----------------------------------------------------------------------------------------- verbs
@@ -315,6 +340,7 @@ const struct cli_verb provider_verbs[] = {
 	 .verb = "check",
 	 .summary = "Look for names and limits of profiles that could never take effect",
 	 .examples = "    edm provider check",
+	 .takes_json = true,
 	 .run = run_check},
 	{.noun = "provider",
 	 .verb = "set",
@@ -328,6 +354,7 @@ const struct cli_verb provider_verbs[] = {
 		     "    edm provider set corp --mx .mx.corp.example connections=2\n"
 		     "    edm provider set qq --reset",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_set},
 	{0},
 };

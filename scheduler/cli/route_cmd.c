@@ -55,6 +55,13 @@ static int set_route(struct cli *cli, struct route *route, struct err *err)
 	return result;
 }
 
+static json_t *route_json(const struct route *r)
+{
+	return json_pack("{s:o, s:o, s:i, s:s, s:o}", "domain", json_of_str(r->domain), "host",
+			 json_of_str(r->host), "port", (int)r->port, "tls", route_tls_name(r->tls),
+			 "auth_user", json_of_text_or_null(r->auth_user));
+}
+
 static int run_set(struct cli *cli, struct err *err)
 {
 	struct route route = {.domain = str_from(cli_arg(cli, 0)), .tls = ROUTE_TLS_OPPORTUNISTIC};
@@ -66,6 +73,8 @@ static int run_set(struct cli *cli, struct err *err)
 			       "--tls is none, opportunistic, required or verified, not '%s'", tls);
 	if (set_route(cli, &route, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, route_json(&route));
 	struct str domain =
 		str_equals(route.domain, STR("*")) ? STR("every other domain") : route.domain;
 	cli_printf(cli, "mail for %.*s goes to %.*s port %u%s\n", STR_ARG(domain),
@@ -81,6 +90,9 @@ static int run_remove(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || route_store_remove(db, domain, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(
+			cli, json_pack("{s:o, s:b}", "domain", json_of_str(domain), "removed", 1));
 	cli_printf(cli, "the route of %.*s is removed\n", STR_ARG(domain));
 	return 0;
 }
@@ -100,11 +112,7 @@ static int run_show(struct cli *cli, struct err *err)
 		table_cell(&t, "%u", r->port);
 		table_str(&t, str_from(route_tls_name(r->tls)));
 		table_str_or_dash(&t, r->auth_user);
-		json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:s, s:o}", "domain",
-						      json_of_str(r->domain), "host",
-						      json_of_str(r->host), "port", (int)r->port,
-						      "tls", route_tls_name(r->tls), "auth_user",
-						      json_of_text_or_null(r->auth_user)));
+		json_array_append_new(list, route_json(r));
 	}
 	ip_pool_snapshot_drop(s);
 	if (cli->wants_json) {
@@ -135,6 +143,7 @@ const struct cli_verb route_verbs[] = {
 		     "    edm route set '*' smtp.example.net:587 --tls verified --auth edm "
 		     "--password-file pw",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_set},
 	{.noun = "route",
 	 .verb = "remove",
@@ -144,6 +153,7 @@ const struct cli_verb route_verbs[] = {
 	 .summary = "Remove a route: the domain's mail goes where DNS says",
 	 .examples = "    edm route remove example.com",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_remove},
 	{.noun = "route",
 	 .verb = "show",

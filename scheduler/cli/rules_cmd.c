@@ -334,6 +334,7 @@ const struct cli_verb rules_verbs[] = {
 	 .summary = "Take a rule of your own away, or switch a built-in one off",
 	 .examples = "    edm rules remove corp.full\n"
 		     "    edm rules remove any.user-unknown --because 'outage at corp.example'",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = rules_run_remove},
 	{.noun = "rules",
@@ -343,6 +344,7 @@ const struct cli_verb rules_verbs[] = {
 	 .max_args = 1,
 	 .summary = "Put a built-in rule in force again as it was shipped",
 	 .examples = "    edm rules restore any.user-unknown",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = rules_run_restore},
 	{.noun = "rules",

@@ -243,20 +243,31 @@ int rules_run_learn(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------ remove, restore, diff
  */
 
+/* change: what became of the rule, as rules diff has it where it has. */
+static int print_changed(struct cli *cli, const char *change, const char *said)
+{
+	if (cli->wants_json)
+		return cli_print_json(
+			cli, json_pack("{s:s, s:s}", "id", cli_arg(cli, 0), "change", change));
+	cli_printf(cli, "rule %s %s\n", cli_arg(cli, 0), said);
+	return 0;
+}
+
 int rules_run_remove(struct cli *cli, struct err *err)
 {
-	static const char *const said[] = {
-		[OWN_RULE_REMOVED] = "is no more",
-		[OWN_RULE_UNCOVERED] = "is the built-in one again",
-		[OWN_RULE_OFF] = "is built in and now switched off",
+	static const struct {
+		const char *name, *said;
+	} changes[] = {
+		[OWN_RULE_REMOVED] = {"removed", "is no more"},
+		[OWN_RULE_UNCOVERED] = {"restored", "is the built-in one again"},
+		[OWN_RULE_OFF] = {"off", "is built in and now switched off"},
 	};
 	enum own_rule_removed how;
 	struct change change = steer_change(cli);
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || own_rules_remove(db, str_from(cli_arg(cli, 0)), &change, &how, err) != 0)
 		return -1;
-	cli_printf(cli, "rule %s %s\n", cli_arg(cli, 0), said[how]);
-	return 0;
+	return print_changed(cli, changes[how].name, changes[how].said);
 }
 
 int rules_run_restore(struct cli *cli, struct err *err)
@@ -265,8 +276,7 @@ int rules_run_restore(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || own_rules_restore(db, str_from(cli_arg(cli, 0)), &change, err) != 0)
 		return -1;
-	cli_printf(cli, "rule %s is as it was shipped\n", cli_arg(cli, 0));
-	return 0;
+	return print_changed(cli, "restored", "is as it was shipped");
 }
 
 static const char *member(const json_t *object, const char *key)

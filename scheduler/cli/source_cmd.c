@@ -15,6 +15,35 @@ static int weight_of(const struct cli *cli, int *weight_out, struct err *err)
 	return 0;
 }
 
+static json_t *source_json(const struct ip_pool_snapshot *s, size_t i)
+{
+	const struct source *source = &s->sources[i];
+	return json_pack(
+		"{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:b, s:i}", "id", (int)source->id,
+		"name", json_of_str(source->name), "address", json_of_str(source->address),
+		"public", json_of_str(source->public_address), "ehlo", json_of_str(source->ehlo),
+		"pool", json_of_str(source->pool), "node", json_of_text_or_null(source->node),
+		"weight", source->weight, "state", source_state_name(source->state),
+		"on_this_machine", source_is_bindable(source->address), "warmup_steps",
+		(int)s->plans[i].count);
+}
+
+/* The source as it is now, and what was warned of. */
+static int print_now(struct cli *cli, struct str name, json_t *warnings, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	json_t *json = json_null();
+	for (size_t i = 0; i < s->source_count; i++)
+		if (str_equals(s->sources[i].name, name))
+			json = source_json(s, i);
+	ip_pool_snapshot_drop(s);
+	if (json_is_object(json))
+		json_object_set(json, "warnings", warnings);
+	return cli_print_json(cli, json);
+}
+
 /* ------------------------------------------------------------------------------------------- add
  */
 
@@ -113,8 +142,14 @@ static int run_set(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || pg_transaction(db, apply_setting, &s, err) != 0)
 		return -1;
-	cli_printf(cli, "source %.*s is changed\n", STR_ARG(s.name));
-	return steer_warn_node(cli, w->node, NULL, err);
+	if (!cli->wants_json)
+		cli_printf(cli, "source %.*s is changed\n", STR_ARG(s.name));
+	json_t *warnings = json_array();
+	int result = steer_warn_node(cli, w->node, warnings, err);
+	if (result == 0 && cli->wants_json)
+		result = print_now(cli, s.name, warnings, err);
+	json_decref(warnings);
+	return result;
 }
 
 /* --------------------------------------------------------------------------------- drain, remove
@@ -127,6 +162,12 @@ static int run_drain(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || source_store_move(db, name, SOURCE_DRAINING, &change, err) != 0)
 		return -1;
+	if (cli->wants_json) {
+		json_t *none = json_array();
+		int result = print_now(cli, name, none, err);
+		json_decref(none);
+		return result;
+	}
 	cli_printf(cli,
 		   "source %.*s finishes what it has and takes nothing new; edm source set %.*s "
 		   "--active puts it back\n",
@@ -169,6 +210,10 @@ static int run_remove(struct cli *cli, struct err *err)
 	ip_pool_snapshot_drop(s);
 	if (result != 0 || source_store_move(cli->db, name, SOURCE_REMOVED, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:o, s:s, s:i}", "name", json_of_str(name),
+						     "state", source_state_name(SOURCE_REMOVED),
+						     "limits_left", (int)limits));
 	cli_printf(cli, "source %.*s is removed; reports still name it\n", STR_ARG(name));
 	if (limits > 0)
 		cli_printf(cli,
@@ -181,19 +226,6 @@ static int run_remove(struct cli *cli, struct err *err)
 
 /* ------------------------------------------------------------------------------------------ show
  */
-
-static json_t *source_json(const struct ip_pool_snapshot *s, size_t i)
-{
-	const struct source *source = &s->sources[i];
-	return json_pack(
-		"{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:b, s:i}", "id", (int)source->id,
-		"name", json_of_str(source->name), "address", json_of_str(source->address),
-		"public", json_of_str(source->public_address), "ehlo", json_of_str(source->ehlo),
-		"pool", json_of_str(source->pool), "node", json_of_text_or_null(source->node),
-		"weight", source->weight, "state", source_state_name(source->state),
-		"on_this_machine", source_is_bindable(source->address), "warmup_steps",
-		(int)s->plans[i].count);
-}
 
 static void source_row(struct table *t, const struct ip_pool_snapshot *s, size_t i)
 {
@@ -295,6 +327,7 @@ const struct cli_verb source_verbs[] = {
 	 .examples = "    edm source set mx1 --weight 3\n"
 		     "    edm source set mx1 --active --because 'the block is lifted'",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_set},
 	{.noun = "source",
 	 .verb = "drain",
@@ -304,6 +337,7 @@ const struct cli_verb source_verbs[] = {
 	 .summary = "Let a source finish what it has and take nothing new",
 	 .examples = "    edm source drain mx1 --because 'moving to another address'",
 	 .changes = true,
+	 .takes_json = true,
 	 .run = run_drain},
 	{.noun = "source",
 	 .verb = "remove",
@@ -314,6 +348,7 @@ const struct cli_verb source_verbs[] = {
 	 .examples = "    edm source remove mx1 --yes",
 	 .changes = true,
 	 .asks = true,
+	 .takes_json = true,
 	 .run = run_remove},
 	{.noun = "source",
 	 .verb = "show",

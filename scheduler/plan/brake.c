@@ -117,13 +117,14 @@ void brake_say(const struct brake_verdict *v, bool is_chinese, struct buf *out)
 	double percent = v->of > 0 ? 100.0 * (double)v->n / (double)v->of : 0;
 	if (is_chinese) {
 		append_place(v, true, out);
-		buf_appendf(out, " 的 %lld 封中 %.1f %% %s，超过上限 %.4g %%（brake.%s_percent）",
-			    (long long)v->of, percent, words_of(v->kind, true), 100 * v->limit,
+		buf_appendf(out, " 有结果的 %lld 次尝试中 %lld 次（%.1f %%）%s", (long long)v->of,
+			    (long long)v->n, percent, words_of(v->kind, true));
+		buf_appendf(out, "，超过上限 %.4g %%（brake.%s_percent）", 100 * v->limit,
 			    brake_kind_name(v->kind));
 		return;
 	}
-	buf_appendf(out, "%.1f %% of %lld at ", percent, (long long)v->of);
+	buf_appendf(out, "%lld of %lld decided attempts at ", (long long)v->n, (long long)v->of);
 	append_place(v, false, out);
-	buf_appendf(out, " %s, above the limit of %.4g %% (brake.%s_percent)",
+	buf_appendf(out, " (%.1f %%) %s, above the limit of %.4g %% (brake.%s_percent)", percent,
 		    words_of(v->kind, false), 100 * v->limit, brake_kind_name(v->kind));
 }

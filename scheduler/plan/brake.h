@@ -16,7 +16,8 @@
 
 /* X(suffix, name, English, Chinese) */
 #define BRAKE_KINDS(X)                                                                             \
-	X(BOUNCED, "bounced", "bounced", "退信")                                                   \
+	X(BOUNCED, "bounced", "bounced, unknown users not believed yet included",                  \
+	  "退信（含尚未采信的“用户不存在”）")                                                      \
 	X(BLOCKED, "blocked", "were blocked or rejected", "被拦截或拒收")                          \
 	X(UNAUTHENTICATED, "unauthenticated", "failed authentication", "未通过身份验证")
 
@@ -57,7 +58,8 @@ bool brake_is_above(int64_t n, int64_t of, double limit);
 /* True if the campaign is to be stopped; then *out is what is furthest above its limit. */
 bool brake_judge(const struct brake_policy *policy, const struct brake_figures *figures,
 		 size_t count, struct brake_verdict *out);
-/* "42.0 % of 200 at qq bounced, above the limit of 10 % (brake.bounced_percent)". */
+/* "84 of 200 decided attempts at qq (42.0 %) bounced, …, above the limit of 10 %
+ * (brake.bounced_percent)". Attempts, as `report bounces` counts them, not people. */
 void brake_say(const struct brake_verdict *v, bool is_chinese, struct buf *out);
 
 #endif

@@ -316,8 +316,17 @@ void domain_check(struct lookup *lookup, const struct domain_question *q, struct
 	check_mx(&c, "MX", q->domain->name, DOCTOR_WARN);
 }
 
-bool domain_lacks_key(struct lookup *lookup, const struct sending_domain *domain,
-		      struct buf *name_out)
+void domain_check_spf(struct lookup *lookup, const struct domain_question *q,
+		      struct domain_report *out)
+{
+	struct check c = {lookup, q, out};
+	out->count = 0;
+	arena_init(&out->arena, 0);
+	check_spf(&c);
+}
+
+enum domain_keys domain_check_keys(struct lookup *lookup, const struct sending_domain *domain,
+				   struct buf *name_out)
 {
 	for (size_t i = 0; i < domain->key_count; i++) {
 		if (domain->keys[i].state != SENDING_KEY_SIGNING)
@@ -326,13 +335,13 @@ bool domain_lacks_key(struct lookup *lookup, const struct sending_domain *domain
 		sending_key_record_name(domain, &domain->keys[i], name_out);
 		struct str name = str_of(name_out->data + before, name_out->len - before);
 		struct dns_answer *answer = lookup_records(lookup, name, DNS_TXT);
-		bool is_lacking = lookup_is_known(answer->status) && answer->count == 0;
+		bool is_known = lookup_is_known(answer->status), is_there = answer->count > 0;
 		free(answer);
-		if (is_lacking)
-			return true;
+		if (!is_known || !is_there)
+			return is_known ? DOMAIN_KEYS_LACKING : DOMAIN_KEYS_UNKNOWN;
 		name_out->len = before;
 	}
-	return false;
+	return DOMAIN_KEYS_PUBLISHED;
 }
 
 void domain_report_done(struct domain_report *report)

@@ -50,10 +50,18 @@ struct domain_question {
 /* Fills the report, to be ended with domain_report_done. */
 void domain_check(struct lookup *lookup, const struct domain_question *q,
 		  struct domain_report *out);
-/* The name of the record of a key in use that DNS says is not there, appended to name_out; false
- * when all are, or DNS does not say. */
-bool domain_lacks_key(struct lookup *lookup, const struct sending_domain *domain,
-		      struct buf *name_out);
+/* The SPF record alone, as one finding: the report's first. */
+void domain_check_spf(struct lookup *lookup, const struct domain_question *q,
+		      struct domain_report *out);
+enum domain_keys {
+	DOMAIN_KEYS_PUBLISHED, /* as far as there are any in use */
+	DOMAIN_KEYS_LACKING,
+	DOMAIN_KEYS_UNKNOWN, /* DNS does not say */
+};
+/* Whether DNS has the keys in use; the name of the record that it does not have, or does not tell
+ * of, is appended to name_out. */
+enum domain_keys domain_check_keys(struct lookup *lookup, const struct sending_domain *domain,
+				   struct buf *name_out);
 void domain_report_done(struct domain_report *report);
 enum doctor_level domain_report_worst(const struct domain_report *report);
 /* {"domain": …, "level": …, "rows": [{"level", "check", "name", "type", "text", "publish"}]} */

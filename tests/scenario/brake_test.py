@@ -39,14 +39,22 @@ def test_a_bad_list_stops_the_campaign_until_it_is_resumed(mailing):
                                campaign)
     assert (figures["kind"], figures["provider"], figures["limit"]) == ("bounced", "bad", 0.1)
     assert figures["n"] == figures["of"] >= 100
-    said = (f"100.0 % of {figures['of']} at bad bounced, above the limit of 10 % "
+    said = (f"{figures['of']} of {figures['of']} decided attempts at bad (100.0 %) bounced, "
+            "unknown users not believed yet included, above the limit of 10 % "
             "(brake.bounced_percent)")
     assert shown["reason_text"] == said
     assert said in mailing.edm("why", "spring").out
     assert said in mailing.edm("report", "campaign", "spring").out
-    chinese = f"bad 的 {figures['of']} 封中 100.0 % 退信，超过上限 10 %"
+    of = figures["of"]
+    chinese = f"bad 有结果的 {of} 次尝试中 {of} 次（100.0 %）退信（含尚未采信的“用户不存在”），超过上限 10 %"
     assert chinese in mailing.edm("why", "spring", "--lang", "zh").out
     assert chinese in mailing.edm("report", "campaign", "spring", "--lang", "zh").out
+    # The report counts the same, and what was under way when it was stopped.
+    mailing.wait(lambda: not mailing.states(campaign).get("leased"), "nothing is in hand")
+    (bad,) = mailing.edm("report", "bounces", "--campaign", "spring", "--by", "provider",
+                         "--json").json["groups"]
+    assert (bad["provider"], bad["n"]) == ("bad", refused(mailing, campaign))
+    assert bad["n"] >= of
     mailing.wait(alerts.exists, "the alert")
     alert = json.loads(mailing.wait(alerts.read_text, "its text"))
     assert (alert["alert"], alert["campaign"], alert["why"]) == ("campaign_braked", "spring", said)

@@ -241,4 +241,28 @@ def test_a_campaign_is_warned_of_a_key_that_is_not_published(edm, dns, tmp_path)
     assert said in edm("campaign", "schedule", "spring", "--at", "2099-01-01 09:00").out
     dns.record("edm1._domainkey.example.com", "TXT", strings(key["value"]))
     dns.reload()
-    assert said not in edm("campaign", "check", "spring").out
+
+    def warned():
+        """What is said of DNS, by the name of the finding."""
+        found = edm("campaign", "check", "spring", "--json").json["findings"]
+        return {f["name"]: f["sentence"] for f in found
+                if f["name"] in ("key-unpublished", "spf", "dns-unchecked")}
+
+    # Published, but nothing says that our source may send for the domain.
+    edm("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "mx2.example.com",
+        "--pool", "other")
+    assert list(warned()) == ["spf"] and "there is no SPF record" in warned()["spf"]
+    dns.record("example.com", "TXT", '"v=spf1 ip4:127.0.0.9 -all"')
+    dns.reload()
+    assert "does not let source mx1 send from 127.0.0.10 (fail)" in warned()["spf"]
+    assert "edm domain check example.com" in warned()["spf"]
+    edm("route", "set", "*", "127.0.0.1:2525")
+    assert warned() == {}, "a host of our own takes all mail: receivers see its address"
+    edm("route", "remove", "*")
+    edm("source", "set", "mx1", "--public", "127.0.0.9")
+    assert warned() == {}, "sources of other pools do not send it"
+    dns.stop()
+    edm.data.joinpath("edm.conf").write_text(
+        f"dns.servers = {dns.servers}\ndns.attempt_ms = 200\ndns.total_ms = 400\n")
+    assert list(warned()) == ["dns-unchecked"]
+    assert "could not be checked" in warned()["dns-unchecked"]

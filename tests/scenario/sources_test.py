@@ -301,3 +301,42 @@ def test_bad_routes_are_refused_and_change_nothing(edm, database, tmp_path):
         assert words in edm.fails(code, "route", *args)
     assert "no route: mail goes where DNS says" in edm("route", "show").out
     assert database.value("SELECT count(*) FROM route") == 0
+
+
+def test_what_changes_says_what_it_became_to_programs(edm, tmp_path):
+    """One document each, of the verbs about sources, providers, routes, rules and settings."""
+    add_source(edm, "mx1", "127.0.0.10")
+    told = edm("source", "set", "mx1", "--weight", 7, "--node", "nowhere", "--json").json
+    assert (told["name"], told["weight"], told["state"]) == ("mx1", 7, "active")
+    assert "no node 'nowhere'" in told["warnings"][0]
+    assert edm("source", "drain", "mx1", "--json").json["state"] == "draining"
+    edm("limit", "set", "--source", "mx1", "rate=7/s")
+    assert edm("source", "remove", "mx1", "--yes", "--json").json == {
+        "name": "mx1", "state": "removed", "limits_left": 1}
+
+    assert edm("provider", "check", "--json").json["sound"] is True
+    told = edm("provider", "set", "qq", "connections=3", "--json").json["provider"]
+    assert (told["name"], told["origin"], told["limits"]["connections"]) == ("qq", "changed", 3)
+    told = edm("provider", "set", "qq", "--reset", "--json").json["provider"]
+    assert told["origin"] == "built-in"
+    edm("provider", "set", "corp", "--mx", ".mx.corp.example")
+    assert edm("provider", "set", "corp", "--reset", "--json").json == {"provider": None}
+
+    route = {"domain": "a.test", "host": "192.0.2.10", "port": 2525, "tls": "none",
+             "auth_user": None}
+    told = edm("route", "set", "a.test", "192.0.2.10:2525", "--tls", "none", "--json").json
+    assert told == route
+    assert edm("route", "show", "--json").json["routes"] == [route]
+    assert edm("route", "remove", "a.test", "--json").json == {"domain": "a.test", "removed": True}
+
+    rule = "any.user-unknown"
+    assert edm("rules", "remove", rule, "--json").json == {"id": rule, "change": "off"}
+    assert edm("rules", "restore", rule, "--json").json == {"id": rule, "change": "restored"}
+
+    told = edm("config", "set", "retry.schedule", "5min", "--json").json
+    assert told == {"key": "retry.schedule", "value": "5min", "warnings": []}
+    (edm.data / "edm.conf").write_text("retry.schedule = 1h\n")
+    told = edm("config", "set", "retry.schedule", "6min", "--json").json
+    assert "its own setting is 1h" in told["warnings"][0]
+    told = edm("config", "unset", "retry.schedule", "--json").json
+    assert told == {"key": "retry.schedule", "value": None, "warnings": []}

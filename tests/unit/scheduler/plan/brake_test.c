@@ -117,18 +117,23 @@ static void says_it_in_two_languages(void **state)
 	} cases[] = {
 		{{BRAKE_BOUNCED, false, STR_INIT("qq"), 84, 200, 0.1},
 		 false,
-		 "42.0 % of 200 at qq bounced, above the limit of 10 % (brake.bounced_percent)"},
+		 "84 of 200 decided attempts at qq (42.0 %) bounced, unknown users not believed "
+		 "yet included, above the limit of 10 % (brake.bounced_percent)"},
 		{{BRAKE_BLOCKED, false, STR_INIT(""), 2, 3, 0.25},
 		 false,
-		 "66.7 % of 3 at the tail were blocked or rejected, above the limit of 25 % "
+		 "2 of 3 decided attempts at the tail (66.7 %) were blocked or rejected, above the "
+		 "limit of 25 % "
 		 "(brake.blocked_percent)"},
 		{{BRAKE_UNAUTHENTICATED, true, STR_INIT(""), 1, 4, 0.05},
 		 false,
-		 "25.0 % of 4 at all providers failed authentication, above the limit of 5 % "
+		 "1 of 4 decided attempts at all providers (25.0 %) failed authentication, above "
+		 "the limit of 5 % "
 		 "(brake.unauthenticated_percent)"},
 		{{BRAKE_BOUNCED, false, STR_INIT("qq"), 84, 200, 0.1},
 		 true,
-		 "qq 的 200 封中 42.0 % 退信，超过上限 10 %（brake.bounced_percent）"},
+		 "qq 有结果的 200 次尝试中 84 次（42.0 "
+		 "%）退信（含尚未采信的“用户不存在”），超过上限 "
+		 "10 %（brake.bounced_percent）"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
