@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* edm events: what was changed, by whom and why. */
-#include <stdlib.h>
-
 #include "engine/base/utf8.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/report/events.h"
+#include "scheduler/report/events_say.h"
 
 #define WEEK_MS INT64_C(604800000)
 #define ROWS_DEFAULT 200
 #define ROWS_MAX 100000
+#define TEXT_MAX 65536
 #define DETAIL_BYTES 100 /* of the detail in a table; --json has all of it */
 
-static void detail_cell(struct table *t, const json_t *detail)
+static void event_cells(struct table *t, const json_t *event, enum language language)
 {
-	char *text = json_is_object(detail) ? json_dumps(detail, JSON_COMPACT) : NULL;
-	struct str all = str_from(text), shown = utf8_clip(all, DETAIL_BYTES);
-	if (text == NULL)
+	struct str verb = str_from(document_text(event, "what"));
+	struct buf text;
+	buf_init(&text, TEXT_MAX);
+	events_say_what(verb, language, &text);
+	table_str(t, buf_str(&text));
+	buf_clear(&text);
+	events_say_about(str_from(document_text(event, "about")), language, &text);
+	table_str(t, buf_str(&text));
+	table_str_or_dash(t, str_from(document_text(event, "because")));
+	buf_clear(&text);
+	events_say_detail(verb, json_object_get(event, "detail"), language, &text);
+	struct str all = buf_str(&text), shown = utf8_clip(all, DETAIL_BYTES);
+	if (all.len == 0)
 		table_str(t, STR("-"));
 	else
 		table_cell(t, "%.*s%s", STR_ARG(shown), shown.len < all.len ? "…" : "");
-	free(text);
+	buf_done(&text);
 }
 
 static void print_events(struct cli *cli, const json_t *events, int64_t rows_max)
@@ -31,20 +42,24 @@ static void print_events(struct cli *cli, const json_t *events, int64_t rows_max
 	struct table t;
 	size_t i;
 	json_t *event;
-	table_init(&t, "when|who|what|about|because|detail");
+	table_init(&t, REPORT_SAY(cli, "when|who|what|about|because|detail",
+				  "时间|操作者|操作|对象|原因|详情"));
 	json_array_foreach(events, i, event)
 	{
 		table_cell(&t, "%s", time_words(document_int(event, "at_us"), when));
 		table_str(&t, str_from(document_text(event, "who")));
-		table_str(&t, str_from(document_text(event, "what")));
-		table_str(&t, str_from(document_text(event, "about")));
-		table_str_or_dash(&t, str_from(document_text(event, "because")));
-		detail_cell(&t, json_object_get(event, "detail"));
+		event_cells(&t, event, report_language(cli));
 	}
-	table_print(&t, cli,
-		    "nothing like that was changed in that time; --last 30d looks further back");
+	table_print(
+		&t, cli,
+		REPORT_SAY(cli,
+			   "nothing like that was changed in that time; --last 30d looks further "
+			   "back",
+			   "该时间内没有此类改动；--last 30d 可查看更早的记录"));
 	if (json_array_size(events) == (size_t)rows_max)
-		cli_printf(cli, "these are the newest; there may be more: --rows N\n");
+		cli_printf(cli,
+			   REPORT_SAY(cli, "these are the newest; there may be more: --rows N\n",
+				      "以上为最新记录，可能还有更多：--rows N\n"));
 }
 
 static void print_events_json(struct cli *cli, json_t *document)

@@ -125,7 +125,17 @@ def test_events_say_who_changed_what_and_why(edm, database):
     assert [(event["what"], event["who"]) for event in told] == [
         ("limit set", "tester"), ("limit unset", "ann")]
     line = edm("events", "--kind", "limit set").out.splitlines()[1]
-    assert "asked" in line and '"n":5' in line and " UTC " in line
+    assert "asked" in line and "connections=5, limit 1" in line and " UTC " in line
+    # An undo says what it undid, also of what an undo brought back.
+    for _ in range(2):
+        edm("limit", "undo")
+    undone = edm("events", "--kind", "limit undo", "--json").json["events"]
+    assert {event["about"] for event in undone} == {"limit:each lane to qq"}
+    assert [(e["detail"]["n"], e["detail"]["was_set"]) for e in undone] == [(5, False), (5, True)]
+    said = edm("events", "--kind", "limit undo").out
+    assert "undone: unsetting connections=5, limit 1; in force instead: limit 2" in said
+    said = edm("events", "--lang", "zh").out
+    assert "撤销限制改动" in said and "限制：到 qq 的每条通道" in said and "暂停" in said
     assert [event["what"] for event in edm("events", "--about", "gmail", "--json").json["events"]
             ] == ["pause"]
     edm("source", "add", "127.0.0.77", "--name", "s77", "--ehlo", "s77.example.com")

@@ -1,8 +1,9 @@
 -- Undoes the setting or unsetting of limit $1. $2 actor, $3 because. A limit in force ends and what
 -- it replaced comes back; one that has ended comes back unless its place is taken. What comes back
 -- replaces only a limit that was in force till now, so that undoing the undo makes things as they
--- were; it keeps who set it and why, unless the undo gives a reason of its own. One row: the id
--- undone (NULL: none) and the id now in force (or NULL).
+-- were; it keeps who set it and why, unless the undo gives a reason of its own. The event is about
+-- what that of its setting was about, and says what was undone. One row: the id undone (NULL: none)
+-- and the id now in force (or NULL).
 WITH target AS (
 	SELECT * FROM limit_rule
 	 WHERE limit_id = $1::int
@@ -32,10 +33,18 @@ WITH target AS (
 	       coalesce(nullif($3, ''), because), (SELECT limit_id FROM ended)
 	  FROM wanted
 	RETURNING limit_id
+), named AS (
+	SELECT object FROM event e, target t
+	 WHERE e.at >= t.set_at AND e.verb IN ('limit set', 'limit undo')
+	   AND t.limit_id IN ((e.detail ->> 'restored')::int,
+	                      CASE WHEN e.verb = 'limit set' THEN (e.detail ->> 'id')::int END)
+	 ORDER BY e.event_id LIMIT 1
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
-	SELECT $2, 'limit undo', 'limit:' || limit_id, $3,
-	       jsonb_build_object('restored', (SELECT limit_id FROM back))
+	SELECT $2, 'limit undo', coalesce((SELECT object FROM named), 'limit:' || limit_id), $3,
+	       jsonb_build_object('id', limit_id, 'kind', kind, 'n', n, 'period_ms', period_ms,
+	                          'was_set', ended_at IS NULL,
+	                          'restored', (SELECT limit_id FROM back))
 	  FROM target
 )
 SELECT (SELECT limit_id FROM target), (SELECT limit_id FROM back),

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Events in words, in two languages. */
+#include "scheduler/report/events_say.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static void assert_said(struct buf *text, const char *want)
+{
+	assert_string_equal(text->data != NULL ? text->data : "", want);
+	buf_clear(text);
+}
+
+static void what_and_about_have_chinese_words(void **state)
+{
+	static const struct {
+		const char *verb, *object, *want_what, *want_about;
+	} cases[] = {
+		{"limit set", "limit:lane mx1/qq", "设置限制", "限制：通道 mx1/qq"},
+		{"limit undo", "limit:each lane to qq", "撤销限制改动", "限制：到 qq 的每条通道"},
+		{"limit set", "limit:a.example at qq", "设置限制", "限制：a.example at qq"},
+		{"pause", "source:mx1 provider:qq", "暂停", "源 mx1 服务商 qq"},
+		{"pause", "all", "暂停", "全部"},
+		{"campaign start", "campaign:spring", "启动任务", "任务 spring"},
+		{"rules apply", "rules", "按新规则重判", "规则"},
+		{"invented later", "thing:x", "invented later", "thing:x"},
+	};
+	struct buf text;
+	(void)state;
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		events_say_what(str_from(cases[i].verb), LANGUAGE_ZH, &text);
+		assert_said(&text, cases[i].want_what);
+		events_say_about(str_from(cases[i].object), LANGUAGE_ZH, &text);
+		assert_said(&text, cases[i].want_about);
+		/* English is what --kind and --about take. */
+		events_say_what(str_from(cases[i].verb), LANGUAGE_EN, &text);
+		assert_said(&text, cases[i].verb);
+		events_say_about(str_from(cases[i].object), LANGUAGE_EN, &text);
+		assert_said(&text, cases[i].object);
+	}
+	buf_done(&text);
+}
+
+static void a_limit_is_told_as_it_is_typed(void **state)
+{
+	static const struct {
+		const char *verb, *detail, *want_en, *want_zh;
+	} cases[] = {
+		{"limit set", "{\"id\":7,\"kind\":3,\"n\":100,\"period_ms\":60000,\"was\":50}",
+		 "rate=100/min, was 50, limit 7", "rate=100/min，原为 50，限制 7"},
+		{"limit set",
+		 "{\"id\":8,\"kind\":1,\"n\":5,\"period_ms\":0,\"was\":null,"
+		 "\"until\":\"2026-12-01T09:00:00.12+00:00\"}",
+		 "connections=5, until 2026-12-01T09:00:00Z, limit 8",
+		 "connections=5，至 2026-12-01T09:00:00Z，限制 8"},
+		{"limit set",
+		 "{\"id\":8,\"kind\":1,\"n\":5,\"period_ms\":0,"
+		 "\"until\":\"2026-12-01T17:00:00+08:00\"}",
+		 "connections=5, until 2026-12-01T17:00:00+08:00, limit 8",
+		 "connections=5，至 2026-12-01T17:00:00+08:00，限制 8"},
+		{"limit unset", "{\"id\":7,\"kind\":2,\"n\":3,\"period_ms\":3600000}",
+		 "new-connections=3/h, limit 7", "new-connections=3/h，限制 7"},
+		{"limit undo",
+		 "{\"id\":7,\"kind\":3,\"n\":100,\"period_ms\":60000,\"was_set\":true,"
+		 "\"restored\":9}",
+		 "undone: setting rate=100/min, limit 7; in force instead: limit 9",
+		 "撤销设置 rate=100/min，限制 7；限制 9 重新生效"},
+		{"limit undo",
+		 "{\"id\":7,\"kind\":4,\"n\":20,\"period_ms\":0,\"was_set\":false,"
+		 "\"restored\":null}",
+		 "undone: unsetting messages-per-connection=20, limit 7; nothing is in force "
+		 "instead",
+		 "撤销取消 messages-per-connection=20，限制 7；没有恢复其他限制"},
+		/* As written by an older version, and what is no limit's. */
+		{"limit undo", "{\"restored\":9}", "{\"restored\":9}", "{\"restored\":9}"},
+		{"pause", "{\"id\":7}", "{\"id\":7}", "{\"id\":7}"},
+		{"pause", "null", "", ""},
+	};
+	struct buf text;
+	(void)state;
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		json_t *detail = json_loads(cases[i].detail, JSON_DECODE_ANY, NULL);
+		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_EN, &text);
+		assert_said(&text, cases[i].want_en);
+		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_ZH, &text);
+		assert_said(&text, cases[i].want_zh);
+		json_decref(detail);
+	}
+	buf_done(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_and_about_have_chinese_words),
+		cmocka_unit_test(a_limit_is_told_as_it_is_typed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
