@@ -238,7 +238,7 @@ static int add_body(struct composer *c, const struct content *content,
 		    const struct compose_input *in, struct message *m, struct err *err)
 {
 	bool is_hashed = m->slot_count > 0 && !content->is_fixed;
-	struct body_writer w = {&m->text, is_hashed ? &c->hash : NULL, &c->scratch, &c->pending};
+	struct body_writer w = {&m->text, is_hashed ? &c->hash : NULL, &c->scratch, &c->pending, 0};
 	if (is_hashed)
 		body_hash_begin_at(&c->hash, &content->prefix);
 	for (size_t i = 0; i < content->item_count; i++) {

@@ -197,7 +197,7 @@ static void add_fixed_part(struct builder *b, const struct part *part)
 	struct err err;
 	template_scratch_init(&scratch);
 	buf_init(&pending, MESSAGE_TEXT_MAX);
-	struct body_writer w = {&b->lines, NULL, &scratch, &pending};
+	struct body_writer w = {&b->lines, NULL, &scratch, &pending, 0};
 	if (part_render(part, &none, &w, &err) != 0)
 		must(b->lines.is_truncated);
 	buf_done(&pending);

@@ -139,6 +139,12 @@ size_t mime_quoted_printable_size(struct str text)
 	return size;
 }
 
+size_t mime_base64_chars(struct str bytes, char *to)
+{
+	return (size_t)EVP_EncodeBlock((unsigned char *)to, (const unsigned char *)bytes.ptr,
+				       (int)bytes.len);
+}
+
 void mime_base64(struct str bytes, struct buf *out)
 {
 	size_t lines = (bytes.len + BASE64_LINE_BYTES - 1) / BASE64_LINE_BYTES;

@@ -44,6 +44,11 @@ void mime_quoted_printable_end(struct buf *out);
 size_t mime_quoted_printable_size(struct str text);
 /* Appends bytes as base64 lines of at most 76 characters; the last may be short. */
 void mime_base64(struct str bytes, struct buf *out);
+/* Writes bytes (at most 1 GiB) as base64 without line ends and a NUL to `to`, room for
+ * MIME_BASE64_CHARS(bytes.len) + 1; returns how many characters. */
+#define MIME_BASE64_CHARS(n) (((n) + 2) / 3 * 4)
+#define MIME_BASE64_LINE 76u
+size_t mime_base64_chars(struct str bytes, char *to);
 
 /* Appends a header field with one RFC 2231 parameter set:
  * "name: value; parameter*=UTF-8''…" folded, with *0*, *1* … when long, and an ASCII form beside it

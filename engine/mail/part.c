@@ -3,11 +3,13 @@
 #include "engine/mail/part.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/arena.h"
 
 #define ENCODED_MAX (16u << 20) /* of one segment: TEMPLATE_SOURCE_MAX × 3 and line ends */
 #define VALUE_HINT 128u		/* of one value, encoded */
+#define CHUNK_BYTES 768u	/* whole groups of three */
 
 /* Encoded lines, and the same made canonical (mostly the same bytes). */
 struct piece {
@@ -16,8 +18,9 @@ struct piece {
 };
 
 struct segment {
-	struct str text;	/* with CRLF; base64 only */
-	struct piece pieces[3]; /* quoted-printable and 7bit: the first; base64: by skipped bytes */
+	struct piece piece;  /* quoted-printable and 7bit */
+	struct str text;     /* base64: with CRLF */
+	struct str chars[3]; /* base64: of the text without so many bytes, in groups of four */
 };
 
 struct part {
@@ -67,8 +70,9 @@ static void encode_base64_segment(struct part *p, struct segment *segment, struc
 	buf_clear(scratch);
 	for (size_t skipped = 0; skipped < 3; skipped++) {
 		struct str rest = str_slice(segment->text, skipped, segment->text.len);
-		mime_base64(str_slice(rest, 0, rest.len - rest.len % 3), scratch);
-		segment->pieces[skipped] = keep_piece(p, scratch);
+		rest = str_slice(rest, 0, rest.len - rest.len % 3);
+		char *chars = arena_alloc(&p->arena, MIME_BASE64_CHARS(rest.len) + 1);
+		segment->chars[skipped] = str_of(chars, mime_base64_chars(rest, chars));
 	}
 }
 
@@ -107,7 +111,7 @@ struct part *part_new(struct template *t)
 			mime_7bit(text, &scratch);
 		else
 			mime_quoted_printable(text, &scratch);
-		p->segments[i].pieces[0] = keep_piece(p, &scratch);
+		p->segments[i].piece = keep_piece(p, &scratch);
 	}
 	buf_done(&scratch);
 	return p;
@@ -136,8 +140,12 @@ const struct template *part_template(const struct part *p)
 size_t part_size_hint(const struct part *p)
 {
 	size_t size = 0;
-	for (size_t i = 0; i < template_segment_count(p->t); i++)
-		size += p->segments[i].pieces[0].lines.len + VALUE_HINT;
+	for (size_t i = 0; i < template_segment_count(p->t); i++) {
+		const struct segment *segment = &p->segments[i];
+		size_t chars = segment->chars[0].len;
+		size += segment->piece.lines.len + chars + 2 * (chars / MIME_BASE64_LINE + 1) +
+			VALUE_HINT;
+	}
 	return size;
 }
 
@@ -163,7 +171,7 @@ static void hash_new(struct body_writer *w, size_t start)
 static void put_segment(void *ctx, size_t index)
 {
 	const struct rendering *r = ctx;
-	write_piece(r->w, &r->part->segments[index].pieces[0]);
+	write_piece(r->w, &r->part->segments[index].piece);
 }
 
 static void put_value(void *ctx, struct str value)
@@ -174,11 +182,41 @@ static void put_value(void *ctx, struct str value)
 	hash_new(r->w, start);
 }
 
+/* Appends base64 with the line ends that are due. */
+static void put_chars(struct body_writer *w, struct str chars)
+{
+	size_t lines = (w->column + chars.len) / MIME_BASE64_LINE;
+	size_t first = lines > 0 ? MIME_BASE64_LINE - w->column : 0;
+	char *start = buf_reserve(w->out, chars.len + 2 * lines), *to = start;
+	const char *from = chars.ptr, *end = chars.ptr + chars.len;
+	if (start == NULL || chars.len == 0)
+		return;
+	if (lines > 0) {
+		memcpy(to, from, first);
+		memcpy(to + first, "\r\n", 2);
+		to += first + 2;
+		from += first;
+	}
+	for (size_t i = 1; i < lines; i++) { /* of a size the compiler knows: no call */
+		memcpy(to, from, MIME_BASE64_LINE);
+		memcpy(to + MIME_BASE64_LINE, "\r\n", 2);
+		to += MIME_BASE64_LINE + 2;
+		from += MIME_BASE64_LINE;
+	}
+	size_t rest = (size_t)(end - from);
+	memcpy(to, from, rest);
+	w->column = lines > 0 ? rest : w->column + rest;
+	buf_add(w->out, (size_t)(to - start) + rest);
+}
+
 static void flush_base64(struct body_writer *w)
 {
-	size_t start = w->out->len;
-	mime_base64(buf_str(w->pending), w->out);
-	hash_new(w, start);
+	char chars[MIME_BASE64_CHARS(CHUNK_BYTES) + 1];
+	for (struct str rest = buf_str(w->pending); rest.len > 0;) {
+		struct str chunk = str_slice(rest, 0, CHUNK_BYTES);
+		put_chars(w, str_of(chars, mime_base64_chars(chunk, chars)));
+		rest = str_slice(rest, chunk.len, rest.len);
+	}
 	buf_clear(w->pending);
 }
 
@@ -192,7 +230,7 @@ static void put_base64_segment(void *ctx, size_t index)
 	if (segment->text.len < skipped)
 		return;
 	flush_base64(w);
-	write_piece(w, &segment->pieces[skipped]);
+	put_chars(w, segment->chars[skipped]);
 	size_t left = (segment->text.len - skipped) % 3;
 	buf_append_str(w->pending,
 		       str_slice(segment->text, segment->text.len - left, segment->text.len));
@@ -204,6 +242,16 @@ static void put_base64_value(void *ctx, struct str value)
 	append_crlf(value, r->w->pending);
 }
 
+/* What is left, and the end of the last line; all of it is canonical as it is. */
+static void end_base64(struct body_writer *w, size_t start)
+{
+	flush_base64(w);
+	if (w->column > 0)
+		buf_append_cstr(w->out, "\r\n");
+	if (w->hash != NULL)
+		body_hash_update_canonical(w->hash, str_slice(buf_str(w->out), start, w->out->len));
+}
+
 int part_render(const struct part *p, const struct template_values *values, struct body_writer *w,
 		struct err *err)
 {
@@ -211,12 +259,14 @@ int part_render(const struct part *p, const struct template_values *values, stru
 	struct rendering rendering = {p, w};
 	struct template_sink sink = {is_base64 ? put_base64_segment : put_segment,
 				     is_base64 ? put_base64_value : put_value, &rendering};
+	size_t start = w->out->len;
 	buf_clear(w->pending);
+	w->column = 0;
 	if (template_walk(p->t, values, w->scratch, &sink, err) != 0)
 		return -1;
 	if (is_base64)
-		flush_base64(w);
-	size_t start = w->out->len;
+		end_base64(w, start);
+	start = w->out->len;
 	if (p->encoding == MIME_QUOTED_PRINTABLE)
 		mime_quoted_printable_end(w->out);
 	hash_new(w, start);

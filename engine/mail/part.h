@@ -2,10 +2,11 @@
 /*
  * A body part: a template whose literal segments are transfer-encoded beforehand.
  *
- * Encoded pieces are whole lines, so they can be joined in any order a template's blocks give, and
- * each is made canonical for DKIM by itself. Quoted-printable ends a piece with a soft line break;
- * base64 keeps three encodings of a segment, one for each number of its first bytes (0, 1, 2) that
- * complete the group of three begun by the value before it. Only values are encoded while
+ * Encoded pieces can be joined in any order a template's blocks give. Those of quoted-printable are
+ * whole lines, each made canonical for DKIM by itself: a piece ends with a soft line break. Base64
+ * keeps three encodings of a segment, one for each number of its first bytes (0, 1, 2) that
+ * complete the group of three begun by the value before it, without line ends: they are put in
+ * while it is copied, so that all lines but the last are full. Only values are encoded while
  * rendering.
  *
  * Immutable after part_new; any thread.
@@ -25,6 +26,7 @@ struct body_writer {
 	struct body_hash *hash;
 	struct template_scratch *scratch;
 	struct buf *pending; /* base64: bytes that wait for their group of three; empty at first */
+	size_t column;	     /* base64: characters of the line that is being written */
 };
 
 /* Takes over t. The encoding is the shortest for its literal text; 7bit only without variables. */

@@ -146,11 +146,11 @@ static void values_reach_each_encoding(void **state)
 		{"Hi {{ v }}, ok\n", "Ann", "Hi =\r\nAnn=\r\n, ok\r\n"},
 		{"Hi {{ v }}", ".\r\n.\r\nx", "Hi =\r\n=2E\r\n=2E\r\nx=\r\n\r\n"},
 		{"{{ v }}\n", "", "\r\n"},
-		{"中中中{{ v }}文文\n", "a", "5Lit5Lit5Lit\r\nYeaW\r\nh+aWhw0K\r\n"},
-		{"中中中{{ v }}文文\n", "ab", "5Lit5Lit5Lit\r\nYWLm\r\nlofmlocN\r\nCg==\r\n"},
-		{"中中中{{ v }}文文\n", "abc", "5Lit5Lit5Lit\r\nYWJj\r\n5paH5paH\r\nDQo=\r\n"},
-		{"中中中{{ v }}文文\n", "", "5Lit5Lit5Lit\r\n5paH5paH\r\nDQo=\r\n"},
-		{"中中中{{ v }}文文\n", "\n", "5Lit5Lit5Lit\r\nDQrm\r\nlofmlocN\r\nCg==\r\n"},
+		{"中中中{{ v }}文文\n", "a", "5Lit5Lit5LitYeaWh+aWhw0K\r\n"},
+		{"中中中{{ v }}文文\n", "ab", "5Lit5Lit5LitYWLmlofmlocNCg==\r\n"},
+		{"中中中{{ v }}文文\n", "abc", "5Lit5Lit5LitYWJj5paH5paHDQo=\r\n"},
+		{"中中中{{ v }}文文\n", "", "5Lit5Lit5Lit5paH5paHDQo=\r\n"},
+		{"中中中{{ v }}文文\n", "\n", "5Lit5Lit5LitDQrmlofmlocNCg==\r\n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct content_spec spec = {.subject = STR("s"),
@@ -169,6 +169,45 @@ static void values_reach_each_encoding(void **state)
 		message_done(&m);
 		content_free(content);
 	}
+}
+
+/* Lines of base64 are full but for the last, whatever stands between the literal texts. */
+static void lines_of_base64_are_even(void **state)
+{
+	(void)state;
+	char value[300], got[8000];
+	struct buf text;
+	buf_init(&text, 4000);
+	for (int i = 0; i < 200; i++)
+		buf_append_cstr(&text, i % 40 == 20 ? "{{ v }}" : "中文");
+	struct content_spec spec = {.subject = STR("s"),
+				    .text = buf_str(&text),
+				    .from = {STR(""), STR("news@example.com")}};
+	struct content *content = new_content(&spec);
+	for (size_t length = 0; length < 300; length += 7) {
+		struct pair pair = {"v", str_of(value, length)};
+		struct pairs pairs = {&pair, 1};
+		struct compose_input in = an_input(&pairs);
+		struct message m;
+		memset(value, 'x', length);
+		message_init(&m);
+		compose_one(content, &in, &m);
+		struct buf all = whole(&m);
+		const char *body = strstr(all.data, "\r\n\r\n") + 4;
+		size_t bytes = 195 * 6 + 5 * length, chars = (bytes + 2) / 3 * 4, lines = 0;
+		for (struct str rest = str_from(body); rest.len > 0; lines++) {
+			struct str line = str_take_until(&rest, '\n');
+			assert_int_equal(line.len,
+					 (rest.len > 0 || chars % 76 == 0 ? 76 : chars % 76) + 1);
+			memcpy(got + lines * 76, line.ptr, line.len - 1);
+		}
+		assert_int_equal(lines, (chars + 75) / 76);
+		assert_true(memcmp(got, "5Lit5paH", 8) == 0);
+		buf_done(&all);
+		message_done(&m);
+	}
+	content_free(content);
+	buf_done(&text);
 }
 
 static void tree_has_only_the_levels_needed(void **state)
@@ -515,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_text_message),
 		cmocka_unit_test(values_reach_each_encoding),
+		cmocka_unit_test(lines_of_base64_are_even),
 		cmocka_unit_test(tree_has_only_the_levels_needed),
 		cmocka_unit_test(hostile_values_change_nothing),
 		cmocka_unit_test(unfit_input_is_refused),
