@@ -138,6 +138,7 @@ def test_a_running_campaign_is_foreseen_from_its_pace(make_world):
     eta = edm("campaign", "show", "spring", "--json").json["eta"]
     edm("limit", "set", "--campaign", "spring", f"rate={a_second}/s")
     assert minutes({**slow, "eta": eta}, "eta") > minutes(slow, "likely_at") * 0.9 > 2
+    assert minutes(foresee(edm), "likely_at") < 2, "that limit is over"
     # What is left, at so many a second.
     least, most = (n / a_second / 60 for n in (left, forecast["left"]))
     assert least * 0.9 < minutes(forecast, "most_at") < most * 1.2
