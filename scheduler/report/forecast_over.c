@@ -4,6 +4,7 @@
 #include "scheduler/report/forecast_private.h"
 
 #define USED 0.8	   /* who used so much of a limit was held by it */
+#define MINUTES_BACK 1500  /* usage is known for so long */
 #define BUSY_A_MINUTE 10.0 /* of so many a minute not one is no chance */
 
 static bool is_pause(const struct forecast_over *over)
@@ -80,30 +81,35 @@ static bool held_lane(const struct forecast_facts *f, const struct limit_scope *
 /* ---------------------------------------------------------------------------------------- bound?
  */
 
-/* Messages that counted in a period ending with a minute. */
-static double used_in(const struct forecast_facts *f, const struct limit_scope *scope, int minute,
-		      int64_t period_ms)
+/* sums_out[i]: messages of the scope in minute i and all before it, as far back as usage goes. */
+static void add_up(const struct forecast_facts *f, const struct limit_scope *scope,
+		   double sums_out[MINUTES_BACK + 1])
 {
-	int minutes = (int)(later_of(period_ms, FORECAST_MINUTE_MS) / FORECAST_MINUTE_MS);
-	double n = 0;
+	for (int i = 0; i <= MINUTES_BACK; i++)
+		sums_out[i] = 0;
 	for (size_t i = 0; i < f->usage_count; i++) {
-		int at = (int)forecast_minute_of(f, &f->usage[i]);
-		if (at >= minute && at < minute + minutes &&
-		    forecast_counts(f, scope, &f->usage[i]))
-			n += (double)f->usage[i].messages;
+		size_t at = forecast_minute_of(f, &f->usage[i]);
+		if (at < MINUTES_BACK && forecast_counts(f, scope, &f->usage[i]))
+			sums_out[at] += (double)f->usage[i].messages;
 	}
-	return n;
+	for (int i = MINUTES_BACK - 1; i >= 0; i--)
+		sums_out[i] += sums_out[i + 1];
 }
 
+/* Was most of it used, in the period that ended with a minute in which it held? */
 static bool was_used_up(const struct forecast_facts *f, const struct limit_scope *scope,
 			const struct forecast_over *over, enum limit_period period)
 {
-	int64_t count = over->rule.values.messages[period], ms = limit_period_ms(period);
+	double sums[MINUTES_BACK + 1];
+	int64_t ms = limit_period_ms(period);
+	int minutes = (int)(later_of(ms, FORECAST_MINUTE_MS) / FORECAST_MINUTE_MS);
+	double most = USED * (double)over->rule.values.messages[period];
+	add_up(f, scope, sums);
 	for (int i = 0; i < FORECAST_MINUTES; i++) {
 		int64_t held_ms = overlap_ms(f, over, i);
 		int64_t span_ms = ms > FORECAST_MINUTE_MS ? ms : held_ms;
-		if (held_ms > 0 &&
-		    used_in(f, scope, i, ms) >= USED * (double)count * (double)span_ms / (double)ms)
+		int before = i + minutes < MINUTES_BACK ? i + minutes : MINUTES_BACK;
+		if (held_ms > 0 && sums[i] - sums[before] >= most * (double)span_ms / (double)ms)
 			return true;
 	}
 	return false;

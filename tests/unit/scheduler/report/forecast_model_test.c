@@ -282,6 +282,25 @@ static void a_limit_that_held_nobody_changes_nothing(void **state)
 	assert_pace(w, 1, 10);
 }
 
+/* 15 minutes of 60 are most of 1,000 an hour only with what went before. */
+static void a_limit_of_hours_that_is_over_counts_what_was_sent_before_it(void **state)
+{
+	struct world *w = *state;
+	sent_slower_before(w, 3);
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	struct limit_rule *r = over(w, 15, 4);
+	r->source = STR("mx1");
+	r->values.messages[LIMIT_HOUR] = 1000;
+	forecast_build(&w->build, &w->facts);
+	assert_true(lane(w, "qq", 1)->seen_per_s < 9);
+	forecast_build_done(&w->build);
+	w->usage[w->facts.usage_count++] = (struct past_usage){
+		.at_ms = NOW - 45 * MINUTE, .source = 1, .target = STR("qq"), .messages = 300};
+	w->jobs[0].began_ms = NOW - 30000 - 14 * MINUTE;
+	forecast_build(&w->build, &w->facts);
+	assert_pace(w, 1, 10);
+}
+
 static void a_pace_under_nothing_but_what_is_over_is_not_known(void **state)
 {
 	struct world *w = *state;
@@ -396,6 +415,8 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(a_limit_that_held_nobody_changes_nothing, begin,
 						end),
+		cmocka_unit_test_setup_teardown(
+			a_limit_of_hours_that_is_over_counts_what_was_sent_before_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_pace_under_nothing_but_what_is_over_is_not_known,
 						begin, end),
 		cmocka_unit_test_setup_teardown(a_pause_that_is_over_tells_nothing_of_the_pace,
