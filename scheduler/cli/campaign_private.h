@@ -25,8 +25,8 @@ int run_campaign_watch(struct cli *cli, struct err *err);
 int run_campaign_wait(struct cli *cli, struct err *err);
 
 int run_campaign_forecast(struct cli *cli, struct err *err);
-/* When it will be done, as `campaign forecast` has it likely; 0: it is not running, never, or it
- * cannot be told. */
+/* When it will be done, as `campaign forecast` has it likely; 0: it is not running, no node is,
+ * never, or it cannot be told. */
 int64_t campaign_likely_end(struct cli *cli, const struct campaign_row *campaign);
 
 int run_campaign_preview(struct cli *cli, struct err *err);

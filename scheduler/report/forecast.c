@@ -263,7 +263,8 @@ int forecast_likely_end(struct pg_blocking *db, const char *name, struct str sch
 	json_t *document = forecast_campaign(db, name, schedule, LANGUAGE_EN, err);
 	if (document == NULL)
 		return -1;
-	*us_out = document_int(document, "likely_at");
+	bool assumes = json_array_size(json_object_get(document, "assumes")) > 0;
+	*us_out = assumes ? 0 : document_int(document, "likely_at");
 	json_decref(document);
 	return 0;
 }

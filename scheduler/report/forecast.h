@@ -13,7 +13,8 @@
  * force where the campaign is sent from ("5min,1h"); ERR_CONFIG if it is none. */
 json_t *forecast_campaign(struct pg_blocking *db, const char *name, struct str schedule,
 			  enum language language, struct err *err) NODISCARD;
-/* Its likely end alone, in database time; 0: never, or the campaign has ended. Errors as above. */
+/* Its likely end alone, in database time; 0: never, the campaign has ended, or something would have
+ * to be assumed that is not so (that a node runs). Errors as above. */
 int forecast_likely_end(struct pg_blocking *db, const char *name, struct str schedule,
 			int64_t *us_out, struct err *err) NODISCARD;
 

@@ -103,6 +103,7 @@ def test_what_cannot_end_is_said_with_what_would_change_it(make_world):
     edm("source", "set", "s0", "--active")
 
     campaign.start()
+    assert edm("campaign", "show", "spring", "--json").json["eta"] is None, "no node sends it"
     edm("campaign", "pause", "spring", "--because", "wrong price")
     paused = foresee(edm)
     assert "resumed-now" in paused["assumes"] and paused["likely_at"] is not None
