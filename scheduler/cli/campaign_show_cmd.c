@@ -13,6 +13,7 @@
 #define WATCH_TTY_MS 1000
 #define WATCH_LINE_MS 5000
 #define WATCH_ETA_MS 10000 /* to foresee costs more than to look */
+#define NO_ETA (-1)	   /* of many campaigns it would cost seconds */
 
 /* ---------------------------------------------------------------------------------------- JSON */
 
@@ -68,7 +69,8 @@ static json_t *campaign_json(const struct campaign_row *c, int64_t eta_us)
 		json_object_set_new(o, recipient_state_name((enum recipient_state)state),
 				    json_integer(c->counts[state]));
 	json_object_set_new(o, "rate", json_real((double)(int64_t)(c->rate * 100 + 0.5) / 100));
-	json_object_set_new(o, "eta", time_json(eta_us));
+	if (eta_us != NO_ETA)
+		json_object_set_new(o, "eta", time_json(eta_us));
 	json_object_set_new(o, "created_at", time_json(c->created_us));
 	json_object_set_new(o, "scheduled_at", time_json(c->scheduled_us));
 	json_object_set_new(o, "scheduled_tz", json_of_text_or_null(c->zone));
@@ -315,9 +317,7 @@ static int show_all(struct cli *cli, struct err *err)
 	if (result == 0 && cli->wants_json) {
 		json_t *array = json_array();
 		for (size_t i = 0; i < view.count; i++)
-			json_array_append_new(
-				array, campaign_json(&view.items[i],
-						     campaign_likely_end(cli, &view.items[i])));
+			json_array_append_new(array, campaign_json(&view.items[i], NO_ETA));
 		result = cli_print_json(cli, array);
 	} else if (result == 0) {
 		result = print_list(cli, &view);
