@@ -253,6 +253,14 @@ static void doubt(struct worker_queue *q, const struct work_job *job, struct out
 		spike_quarantine(&outcome->verdict, job->attempt);
 }
 
+/* The host is to be left alone: a rule says so, or it hangs up on us without ever saying what
+ * becomes of a message. One that has answered on this connection is there, however it ends. */
+static bool is_to_be_left(const struct lane_session *ls, const struct outcome *outcome)
+{
+	bool is_lost = outcome->words != OUTCOME_WORDS_REMOTE;
+	return (outcome->verdict.actions & ACTION_NEXT_HOST) != 0 && !(is_lost && ls->has_answered);
+}
+
 void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const struct outcome *facts)
 {
 	struct lane *lane = ls->lane;
@@ -271,7 +279,8 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 		keep_block(ls, &outcome);
 	react(lane, &outcome, &reaction);
 	worker_message_ended(w, &slot->path);
-	if (outcome.verdict.actions & ACTION_NEXT_HOST)
+	ls->has_answered |= outcome.words == OUTCOME_WORDS_REMOTE;
+	if (is_to_be_left(ls, &outcome))
 		worker_queue_site_failed(ls, &outcome);
 	worker_touch(q);
 	if (goes_back(slot, &outcome) || goes_to_another_connection(job, &outcome.verdict)) {

@@ -92,8 +92,9 @@ struct lane_session {
 	int64_t messages;   /* permits used on it */
 	uint64_t idle_pump; /* worker_queue.pumps when it became idle */
 	bool is_greeted;
-	bool is_probe;	 /* of a host that was down */
-	bool is_leaving; /* we are closing it */
+	bool has_answered; /* the host, what became of a message */
+	bool is_probe;	   /* of a host that was down */
+	bool is_leaving;   /* we are closing it */
 	struct timer idle_timer;
 	struct list resting; /* worker.resting while it is idle */
 };

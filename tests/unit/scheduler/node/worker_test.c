@@ -24,6 +24,7 @@ struct peer {
 	sem_t has_data, may_answer;
 	sem_t is_over;	  /* it has the message, or the connection ended */
 	bool has_message; /* the terminator came */
+	bool is_short;	  /* not now, it says to the first message, and hangs up on the second */
 };
 
 struct fixture {
@@ -88,14 +89,37 @@ static void converse(FILE *in, int fd, struct peer *p)
 	}
 }
 
+/* One message is put off; the connection ends with the MAIL of the next. */
+static void be_short(FILE *in, int fd)
+{
+	char line[2048];
+	int mails = 0;
+	bool in_body = false;
+	dprintf(fd, "220 peer\r\n");
+	while (mails < 2 && read_line(in, line, sizeof(line))) {
+		bool is_dot = in_body && strcmp(line, ".\r\n") == 0;
+		mails += !in_body && strncmp(line, "MAIL", 4) == 0;
+		if (is_dot)
+			dprintf(fd, "451 4.7.0 not now\r\n");
+		else if (!in_body && mails < 2)
+			dprintf(fd, strncmp(line, "DATA", 4) == 0 ? "354 go\r\n" : "250 ok\r\n");
+		in_body = !is_dot && (in_body || strncmp(line, "DATA", 4) == 0);
+	}
+}
+
 static void *peer_main(void *arg)
 {
 	struct peer *p = arg;
-	int fd = accept(p->listener, NULL, NULL);
-	FILE *in = fdopen(fd, "r");
-	must(in != NULL);
-	converse(in, fd, p);
-	(void)fclose(in);
+	for (int left = p->is_short ? 2 : 1; left > 0; left--) {
+		int fd = accept(p->listener, NULL, NULL);
+		FILE *in = fdopen(fd, "r");
+		must(in != NULL);
+		if (left == 2)
+			be_short(in, fd);
+		else
+			converse(in, fd, p);
+		(void)fclose(in);
+	}
 	must(sem_post(&p->is_over) == 0);
 	return NULL;
 }
@@ -293,12 +317,12 @@ static void limit_new_connections(struct fixture *f)
 	f->identity.pool->limits = (struct limit_rules){&rule, 1};
 }
 
-static int setup_with(void **state, void (*arrange)(struct fixture *f))
+static int setup_at(void **state, bool is_short, void (*arrange)(struct fixture *f))
 {
 	static const unsigned char installation[16] = {1};
 	static struct fixture f;
 	struct err err;
-	f = (struct fixture){.directory = "/tmp/edm-worker-XXXXXX"};
+	f = (struct fixture){.directory = "/tmp/edm-worker-XXXXXX", .peer.is_short = is_short};
 	assert_non_null(mkdtemp(f.directory));
 	peer_start(&f.peer);
 	f.loop = loop_new();
@@ -321,12 +345,17 @@ static int setup_with(void **state, void (*arrange)(struct fixture *f))
 
 static int setup(void **state)
 {
-	return setup_with(state, NULL);
+	return setup_at(state, false, NULL);
 }
 
 static int setup_limited(void **state)
 {
-	return setup_with(state, limit_new_connections);
+	return setup_at(state, false, limit_new_connections);
+}
+
+static int setup_short(void **state)
+{
+	return setup_at(state, true, NULL);
 }
 
 static void drain(struct fixture *f)
@@ -439,6 +468,25 @@ static void who_waits_for_the_database_says_so(void **state)
 	work_job_free(second);
 }
 
+/* A host that has answered is reachable, whatever it says and however it hangs up. */
+static void who_puts_off_and_hangs_up_is_reachable(void **state)
+{
+	struct fixture *f = *state;
+	while (f->settled == 0)
+		loop_turn(f->loop, true);
+	assert_int_equal(f->job->result->outcome.code, 451);
+	struct work_job *second = job_new(f);
+	work_letter_send(worker_inbox(f->worker), &second->letter, LETTER_OFFER, second);
+	assert_int_equal(sem_wait(&f->peer.has_data), 0);
+	assert_int_equal(sem_post(&f->peer.may_answer), 0);
+	while (f->settled == 1)
+		loop_turn(f->loop, true);
+	drain(f);
+	assert_int_equal(second->result->outcome.verdict.klass, OUTCOME_DELIVERED);
+	assert_string_equal(f->site->last_text, "");
+	work_job_free(second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +496,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_waits_for_the_database_says_so, setup_limited,
 						teardown),
 		cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_puts_off_and_hangs_up_is_reachable, setup_short,
+						teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
