@@ -218,16 +218,6 @@ void controller_on_send(struct controller *c, int64_t open, int64_t now)
 	c->next_ns += spacing;
 }
 
-void controller_on_unsent(struct controller *c, int64_t now)
-{
-	meter_roll(&c->sent, now);
-	uint32_t *slot = &c->sent.slots[(uint64_t)c->sent.newest % CONTROLLER_METER_SLOTS];
-	if (*slot > 0)
-		--*slot;
-	if (c->rate.level > 0)
-		c->next_ns -= spacing_ns(c);
-}
-
 void controller_add_past(struct controller *c, const struct controller *other, int64_t now)
 {
 	meter_add(&c->sent, &other->sent, now);

@@ -90,8 +90,6 @@ int64_t controller_ready_at(const struct controller *c, int64_t now);
 
 /* A MAIL is about to be sent, while open connections are open. */
 void controller_on_send(struct controller *c, int64_t open, int64_t now);
-/* A permit taken by controller_on_send was not used. */
-void controller_on_unsent(struct controller *c, int64_t now);
 /* Counts what another one sent and what was taken of it lately, on top of its own. */
 void controller_add_past(struct controller *c, const struct controller *other, int64_t now);
 /* The receiver answered what was begun then without a rate or connection signal; is_clean: it was a

@@ -128,13 +128,6 @@ void limiter_end_message(struct limiter *l, int64_t now)
 	tally_end(&l->messages, now);
 }
 
-void limiter_give_message(struct limiter *l)
-{
-	struct cap caps[LIMIT_PERIOD_COUNT];
-	message_caps(l, caps, INT64_MIN);
-	tally_undo(&l->messages, caps);
-}
-
 /* Ghosts that still count; *until_out: when the first group goes. */
 static int64_t ghosts(const struct limiter *l, int64_t now, int64_t *until_out)
 {
@@ -198,14 +191,6 @@ void limiter_end_connection(struct limiter *l)
 {
 	must(l->open > 0);
 	l->open--;
-}
-
-void limiter_give_connection(struct limiter *l)
-{
-	struct cap caps[LIMIT_PERIOD_COUNT];
-	connect_caps(l, caps, INT64_MIN);
-	limiter_end_connection(l);
-	tally_undo(&l->connects, caps);
 }
 
 static void add_ghosts(struct limiter *l, int64_t count, int64_t until_ms, int64_t now)

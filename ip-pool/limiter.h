@@ -5,7 +5,7 @@
  *
  * Counted: a connection from connect() until the peer's EOF or RST is read; a new
  * connection from connect() until T after it was established or failed; a message from its MAIL
- * until T after its final reply. take and give are all or nothing over several limiters: see
+ * until T after its final reply. take is all or nothing over several limiters: see
  * permit.h, which is what workers call.
  *
  * A connection belongs to no campaign and no sending domain: what their limit of connections counts
@@ -80,8 +80,6 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 void limiter_take_message(struct limiter *l, int64_t now);
 /* Its final reply was read, or its connection is gone. */
 void limiter_end_message(struct limiter *l, int64_t now);
-/* Its MAIL was never sent. */
-void limiter_give_message(struct limiter *l);
 
 int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limiter_wait *wait_out);
 void limiter_take_connection(struct limiter *l, int64_t now);
@@ -91,8 +89,6 @@ void limiter_settle_connection(struct limiter *l, int64_t now);
 int64_t limiter_open_connections(struct limiter *l, int64_t now);
 /* The peer's EOF or RST was read, or close_ms is over. */
 void limiter_end_connection(struct limiter *l);
-/* connect() was never called. */
-void limiter_give_connection(struct limiter *l);
 
 /*
  * After an unclean stop: connections (at most so many) may be open until until_ms, each may have

@@ -78,13 +78,6 @@ void party_learn_past(struct party *p, const struct controller *lane, int64_t no
 	controller_add_past(&p->controller, lane, now);
 }
 
-void party_on_unsent(struct party *p, int64_t now)
-{
-	must(p->in_flight > 0);
-	p->in_flight--;
-	controller_on_unsent(&p->controller, now);
-}
-
 void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now)
 {
 	must(p->in_flight > 0);

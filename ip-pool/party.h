@@ -8,8 +8,8 @@
  * for a while. What was learnt goes two hours after the last refusal, or with the process; then it
  * is learnt again from the next refusals.
  *
- * Life of a message: party_on_send at its MAIL, or party_on_join → (party_on_unsent |
- * party_on_end). Times are monotonic milliseconds. One owner; pure.
+ * Life of a message: party_on_send at its MAIL, or party_on_join → party_on_end. Times are
+ * monotonic milliseconds. One owner; pure.
  */
 #ifndef EDM_IP_POOL_PARTY_H
 #define EDM_IP_POOL_PARTY_H
@@ -50,7 +50,6 @@ void party_on_send(struct party *p, int64_t now);
 void party_learn_past(struct party *p, const struct controller *lane, int64_t now);
 /* That message is its first; party_learn_past has counted it. */
 void party_on_join(struct party *p, int64_t now);
-void party_on_unsent(struct party *p, int64_t now);
 /* Its outcome is there; was_answered: by the receiver, and not to slow anybody down. */
 void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now);
 

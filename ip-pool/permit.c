@@ -215,12 +215,6 @@ static void end_leaving_connection(struct limiter *l, int64_t now)
 	limiter_end_connection(l);
 }
 
-static void give_connection(struct limiter *l, int64_t now)
-{
-	(void)now;
-	limiter_give_connection(l);
-}
-
 struct permit lane_take_connection(const struct permit_path *path, int64_t now)
 {
 	struct permit permit = {.is_granted = false};
@@ -229,11 +223,6 @@ struct permit lane_take_connection(const struct permit_path *path, int64_t now)
 	if (permit.is_granted)
 		each_connection_limiter(path, limiter_take_connection, now);
 	return permit;
-}
-
-void lane_give_connection(const struct permit_path *path, int64_t now)
-{
-	each_connection_limiter(path, give_connection, now);
 }
 
 bool lane_greeted(const struct permit_path *path, int64_t now)
@@ -348,20 +337,6 @@ struct permit lane_take_message(const struct permit_path *path, int64_t now)
 	controller_on_send(&path->lane->controller, path->lane->limiter.open, now);
 	windows_on_send(&path->lane->windows);
 	return permit;
-}
-
-void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now)
-{
-	must(permit->is_granted);
-	limiter_give_message(&path->lane->limiter);
-	for (int i = 0; i < LIMIT_LEVEL_COUNT; i++)
-		if (path->shared[i] != NULL)
-			limiter_give_message(path->shared[i]);
-	for (int i = 0; i < PARTY_KINDS; i++)
-		if (path->parties[i] != NULL)
-			party_on_unsent(path->parties[i], now);
-	controller_on_unsent(&path->lane->controller, now);
-	windows_on_unsent(&path->lane->windows);
 }
 
 /* The receiver answered, and not to turn us away; or nobody did. */

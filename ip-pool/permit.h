@@ -6,10 +6,10 @@
  * takes from all or from none; the latest "not before" wins, with what binds. On a wait ask again
  * at its time, or when something happened (a reply, a closed connection, a share).
  *
- * Life of a connection:  lane_take_connection → (give | settled by lane_greeted or lane_failed) →
+ * Life of a connection: lane_take_connection right before connect() → lane_greeted or lane_failed →
  * lane_end_connection at the peer's EOF or RST. Of a message: lane_take_message right before its
- * MAIL → (give | lane_end_message with its outcome). Every take is followed by exactly one end or
- * give with the same path. `now` must have been read after the bytes that are reported.
+ * MAIL → lane_end_message with its outcome. Every take is followed by exactly one end with the same
+ * path; none is given back. `now` must have been read after the bytes that are reported.
  *
  * Everything belongs to one worker; pure.
  */
@@ -51,8 +51,7 @@ struct permit_path {
 /* Granted, with the time to hand back; or what to wait for. */
 struct permit {
 	bool is_granted;
-	int64_t at_ms; /* granted: when it was taken, hand it to give and end; else when to ask
-			  again */
+	int64_t at_ms;		  /* granted: when it was taken; else when to ask again */
 	struct limiter_wait wait; /* filled when not granted */
 };
 
@@ -84,8 +83,6 @@ int64_t lane_connection_ready_at(const struct permit_path *path, int64_t now,
 				 struct limiter_wait *wait_out);
 
 struct permit lane_take_connection(const struct permit_path *path, int64_t now);
-/* connect() was never called. */
-void lane_give_connection(const struct permit_path *path, int64_t now);
 /* The greeting was good: the connection is established. Returns true if a dead site came alive. */
 bool lane_greeted(const struct permit_path *path, int64_t now);
 /* It failed before a greeting; lane_end_connection follows. is_alone: nothing else the lane could
@@ -114,8 +111,6 @@ void lane_convict(struct lane_limits *l);
 bool lane_remembers(struct lane_limits *l, int64_t now);
 
 struct permit lane_take_message(const struct permit_path *path, int64_t now);
-/* Its MAIL was not sent. */
-void lane_give_message(const struct permit_path *path, const struct permit *permit, int64_t now);
 /* Its final reply was read, or its connection died; outcome->verdict is set. */
 struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
 				      const struct outcome *outcome, int64_t now);

@@ -157,18 +157,6 @@ void tally_end(struct tally *t, int64_t now)
 	tally_add(t, now, 1, now);
 }
 
-void tally_undo(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT])
-{
-	must(t->in_flight > 0);
-	t->in_flight--;
-	t->begun--;
-	for (int p = 0; p <= LIMIT_MINUTE; p++) {
-		struct tally_window *w = &t->windows[p];
-		if (w->next_ns != INT64_MIN)
-			w->next_ns -= spacing_ns((enum limit_period)p, caps[p].count);
-	}
-}
-
 void tally_add(struct tally *t, int64_t at_ms, int64_t n, int64_t now)
 {
 	must(n >= 0);

@@ -50,8 +50,6 @@ int64_t tally_ready_at(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT
 void tally_begin(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT], int64_t now);
 /* It ended at now, read after the bytes that ended it. */
 void tally_end(struct tally *t, int64_t now);
-/* It never took place: as if tally_begin had not been called. */
-void tally_undo(struct tally *t, const struct cap caps[LIMIT_PERIOD_COUNT]);
 /* n events of the past that ended at at_ms or before; they count in every window that reaches. */
 void tally_add(struct tally *t, int64_t at_ms, int64_t n, int64_t now);
 /* Adds what other counts of ended events, and until when it is spent; not what is under way. */

@@ -288,20 +288,6 @@ static void a_restart_long_ago_costs_a_new_limiter_nothing(void **state)
 	assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now);
 }
 
-static void a_permit_given_back_costs_nothing(void **state)
-{
-	(void)state;
-	static struct world w;
-	struct limiter_wait wait;
-	world_init(&w, 3, LIMIT_SECOND, 1);
-	for (int i = 0; i < 100; i++) {
-		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) == w.now);
-		limiter_take_message(&w.limiter, w.now);
-		assert_true(limiter_message_ready_at(&w.limiter, w.now, &wait) > w.now);
-		limiter_give_message(&w.limiter);
-	}
-}
-
 static void connections_count_until_their_end(void **state)
 {
 	(void)state;
@@ -472,7 +458,6 @@ int main(void)
 		cmocka_unit_test(restart_takes_short_periods_as_spent),
 		cmocka_unit_test(restart_rebuilds_long_periods_from_usage),
 		cmocka_unit_test(a_restart_long_ago_costs_a_new_limiter_nothing),
-		cmocka_unit_test(a_permit_given_back_costs_nothing),
 		cmocka_unit_test(connections_count_until_their_end),
 		cmocka_unit_test(a_campaigns_connections_are_those_at_work_for_it),
 		cmocka_unit_test(a_rule_that_ends_gives_way),

@@ -115,7 +115,9 @@ static void connections_ask_source_provider_and_node(void **state)
 		(void)lane_greeted(&f.path, NOW + 10);
 		lane_end_connection(&f.path, false);
 		assert_true(lane_take_connection(&f.path, NOW + 20).is_granted);
-		lane_give_connection(&f.path, NOW + 20);
+		static const struct outcome refused = {.verdict.klass = OUTCOME_UNREACHED};
+		(void)lane_failed(&f.path, &refused, false, NOW + 20, NOW + 30);
+		lane_end_connection(&f.path, false);
 		assert_int_equal(f.shared[LEVEL_NODE].open, 0);
 	}
 }
@@ -132,19 +134,6 @@ static void messages_per_connection_end_with_their_rule(void **state)
 	lane_limits_bind(&f.lane, &f.all, NULL, NOW);
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 999), 9);
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 1000), 5);
-}
-
-static void a_given_permit_is_as_if_never_taken(void **state)
-{
-	(void)state;
-	static struct fixture f;
-	init(&f);
-	limit(&f, LEVEL_CAMPAIGN, "rate=1/day");
-	for (int i = 0; i < 5; i++) {
-		struct permit p = lane_take_message(&f.path, NOW + i);
-		assert_true(p.is_granted);
-		lane_give_message(&f.path, &p, NOW + i);
-	}
 }
 
 static void a_throttle_cuts_and_an_unknown_user_does_not(void **state)
@@ -642,7 +631,6 @@ int main(void)
 		cmocka_unit_test(every_level_binds),
 		cmocka_unit_test(connections_ask_source_provider_and_node),
 		cmocka_unit_test(messages_per_connection_end_with_their_rule),
-		cmocka_unit_test(a_given_permit_is_as_if_never_taken),
 		cmocka_unit_test(a_throttle_cuts_and_an_unknown_user_does_not),
 		cmocka_unit_test(a_block_rests_the_lane_and_climbs),
 		cmocka_unit_test(a_dead_site_is_probed_by_one_connection),
