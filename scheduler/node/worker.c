@@ -533,9 +533,12 @@ static void on_tick(struct timer *timer)
 {
 	struct worker *w = timer->owner;
 	int64_t now = loop_now_ms(w->loop);
-	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
-		if (provider_queue_total(&queue_at(n)->jobs) > 0 || queue_at(n)->rate_per_s > 0)
-			worker_queue_tick(queue_at(n), now);
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
+		struct worker_queue *q = queue_at(n);
+		worker_queue_tell(q, now);
+		if (provider_queue_total(&q->jobs) > 0 || q->rate_per_s > 0)
+			worker_queue_tick(q, now);
+	}
 	evict_unused(w, now);
 	try_journal(w);
 	worker_wish_tick(w);

@@ -71,20 +71,24 @@ bool worker_may_connect(struct lane *lane)
 	return unsaved(lane) < may_be_ahead(lane);
 }
 
+struct limiter_wait worker_save_wait(struct lane *lane, int64_t now)
+{
+	return (struct limiter_wait){.at_ms = now + SAVE_PAUSE_MS,
+				     .level = LEVEL_LANE,
+				     .kind = LIMIT_NEW_CONNECTIONS,
+				     .period = LIMIT_DAY,
+				     .cap = {.count = may_be_ahead(lane),
+					     .until_ms = LIMIT_FOREVER,
+					     .origin = ORIGIN_UNSAVED}};
+}
+
 int64_t worker_wait_for_save(struct lane *lane, int64_t now)
 {
-	int64_t at = now + SAVE_PAUSE_MS;
-	lane->wait = (struct limiter_wait){.at_ms = at,
-					   .level = LEVEL_LANE,
-					   .kind = LIMIT_NEW_CONNECTIONS,
-					   .period = LIMIT_DAY,
-					   .cap = {.count = may_be_ahead(lane),
-						   .until_ms = LIMIT_FOREVER,
-						   .origin = ORIGIN_UNSAVED}};
+	lane->wait = worker_save_wait(lane, now);
 	/* Without a connection that is what it waits for. */
 	if (lane->sessions == 0)
-		lane->wait_until_ms = at;
-	return at;
+		lane->wait_until_ms = lane->wait.at_ms;
+	return lane->wait.at_ms;
 }
 
 static struct work_connects *report(struct worker *w)

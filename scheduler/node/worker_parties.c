@@ -122,17 +122,16 @@ static void log_told(const struct worker_queue *q)
 	log_end(&l);
 }
 
-enum outcome_scope worker_queue_tell(struct worker_queue *q, int64_t now)
+void worker_queue_tell(struct worker_queue *q, int64_t now)
 {
 	if (q->watch == NULL || now < q->told_ms + TELL_PAUSE_MS)
-		return q->told;
+		return;
 	enum outcome_scope before = q->told;
 	q->told = scope_watch_tell(q->watch);
 	q->told_ms = now;
 	if (q->told != before)
 		log_told(q);
 	settle_doubts(q, now);
-	return q->told;
 }
 
 /* "Too fast", and the rule knows no better than that it is the source. Who is turned away for a
@@ -176,7 +175,8 @@ static void aim(struct lane *lane, const struct lane_slot *slot, const struct sc
 {
 	struct worker_queue *q = lane->queue;
 	int64_t now = loop_now_ms(q->worker->loop);
-	enum outcome_scope about = worker_queue_tell(q, now);
+	worker_queue_tell(q, now);
+	enum outcome_scope about = q->told;
 	bool is_party = about == SCOPE_DOMAIN || about == SCOPE_CAMPAIGN;
 	if (is_party && !scope_watch_blames(q->watch, about, event))
 		about = SCOPE_SOURCE;

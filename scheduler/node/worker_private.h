@@ -261,6 +261,8 @@ void worker_note_connect(struct lane *lane);
 bool worker_may_connect(struct lane *lane);
 /* When it may ask again, and in lane->wait that it waits for the database. */
 int64_t worker_wait_for_save(struct lane *lane, int64_t now);
+/* That wait, if the lane had it now; changes nothing. */
+struct limiter_wait worker_save_wait(struct lane *lane, int64_t now);
 /* The most a lane may have had under way or not in the database at any time from … to, by the
  * limits of then: the tightest level's loosest. Strings of the scope are a lane's. */
 int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,
@@ -348,8 +350,9 @@ void worker_parties_tick(struct worker_queue *q, int64_t now);
 /* True while new parties would know less: one is limited, or a message of one is under way. */
 bool worker_parties_remember(const struct worker_queue *q, int64_t now);
 void worker_parties_free(struct worker_queue *q);
-/* Whom limits here are about, by comparing; looks anew now and then. */
-enum outcome_scope worker_queue_tell(struct worker_queue *q, int64_t now);
+/* Compares anew, now and then, whom limits here are about (q->told); cuts in doubt stand then, or
+ * are taken back. Whoever only asks reads what is told. */
+void worker_queue_tell(struct worker_queue *q, int64_t now);
 /* Before the feedback of a slot's outcome: notes who was throttled and who was not, and puts into
  * the verdict whom a refusal is about that does not say so. */
 void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outcome);

@@ -81,23 +81,26 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 {
 	struct buf sentence;
 	const struct worker_queue *q = lane->queue;
+	struct limiter_wait wait = lane->wait;
+	int64_t until_ms = lane->wait_until_ms;
 	bool has_mail = q->jobs.queued_count + q->jobs.ahead_count + q->jobs.ready_count > 0;
 	bool is_unsaved = lane->sessions == 0 && !worker_may_connect(lane);
 	/* It asks again and again meanwhile, and may be between two waits just now. */
-	if (lane->wait_until_ms <= now && is_unsaved)
-		(void)worker_wait_for_save(lane, now);
+	if (until_ms <= now && is_unsaved) {
+		wait = worker_save_wait(lane, now);
+		until_ms = wait.at_ms;
+	}
 	/* Who has no mail asks for no share or connection, and waits for none. */
-	enum limit_origin origin = lane->wait.cap.origin;
-	if (lane->wait_until_ms <= now ||
-	    (!has_mail && (origin == ORIGIN_SLICE || origin == ORIGIN_UNSAVED)))
+	enum limit_origin origin = wait.cap.origin;
+	if (until_ms <= now || (!has_mail && (origin == ORIGIN_SLICE || origin == ORIGIN_UNSAVED)))
 		return;
 	buf_init(&sentence, 512);
 	struct permit_path path = worker_path(lane, NULL);
-	explain_wait(&lane->wait, path_scope(&path, lane->wait.level), now, &sentence);
+	explain_wait(&wait, path_scope(&path, wait.level), now, &sentence);
 	buf_append_char(out, ',');
 	append_json_str(out, "waits", buf_str(&sentence));
-	if (lane->wait_until_ms != LIMITER_ON_EVENT)
-		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(lane->wait_until_ms - now));
+	if (until_ms != LIMITER_ON_EVENT)
+		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(until_ms - now));
 	buf_done(&sentence);
 }
 
@@ -123,9 +126,8 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
 	if (q->provider.len == 0)
 		worker_append_campaigns(q, out);
-	enum outcome_scope about = worker_queue_tell(lane->queue, now);
-	if (about != 0)
-		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(about));
+	if (q->told != 0)
+		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(q->told));
 	worker_append_parties(q, out);
 	worker_append_outlook(lane, out);
 	if (!worker_append_refused(lane, out))
