@@ -87,43 +87,68 @@ void need_goes_to(struct need *need, struct str queue)
 	need->queue = str_of(xstrndup(queue.ptr, queue.len), queue.len);
 }
 
-/* One queue of a status, by its name. */
+/* What is told of a pool at a queue, by both names. */
 struct told {
-	struct map_node by_name;
-	const struct work_queue_status *queue;
+	struct map_node by_names;
+	struct str queue;
+	const struct work_pool_status *pool;
+};
+
+struct told_key {
+	struct str queue, pool;
 };
 
 static bool is_told(const struct map_node *node, const void *key)
 {
-	const struct told *told = CONTAINER_OF(node, struct told, by_name);
-	return str_equals(str_from(told->queue->name), *(const struct str *)key);
+	const struct told *told = CONTAINER_OF(node, struct told, by_names);
+	const struct told_key *k = key;
+	return str_equals(told->queue, k->queue) && str_equals(told->pool->pool, k->pool);
+}
+
+static uint64_t hash_told(const struct told_key *key)
+{
+	return hash_str(key->queue) + hash_str(key->pool) * 0x9E3779B97F4A7C15u;
+}
+
+static struct str pool_of(const struct node_campaign *campaign)
+{
+	struct str name = campaign->pool ? str_from(campaign->pool) : STR("");
+	return name.len ? name : STR(POOL_DEFAULT);
+}
+
+/* The sources that the need's campaign may use, at its queue. */
+static void take_told(struct node *n, struct need *need, const struct work_pool_status *told)
+{
+	int64_t now = loop_now_ms(n->loop);
+	bool may_send = campaign_may_send(campaign_of(n, need->campaign));
+	plan_pace_shut(&need->pace, told->next_ms, now);
+	note_refusal(need, told->is_refused && may_send, now);
 }
 
 /* There may be ten thousand queues and as many needs: each is looked at once. */
 void claims_on_status(struct node *n, const struct work_status *status)
 {
-	int64_t now = loop_now_ms(n->loop);
-	struct told *told = xcalloc(status->queue_count, sizeof(told[0]));
-	struct map by_name;
+	struct told *told = xcalloc(status->pool_count, sizeof(told[0]));
+	struct map by_names;
 	struct map_node *m;
-	map_init(&by_name);
-	for (size_t i = 0; i < status->queue_count; i++) {
-		told[i].queue = &status->queues[i];
-		map_put(&by_name, &told[i].by_name, hash_str(str_from(status->queues[i].name)));
+	map_init(&by_names);
+	for (size_t i = 0; i < status->pool_count; i++) {
+		const struct work_pool_status *pool = &status->pools[i];
+		struct told_key key = {str_from(status->queues[pool->queue].name), pool->pool};
+		told[i].queue = key.queue;
+		told[i].pool = pool;
+		map_put(&by_names, &told[i].by_names, hash_told(&key));
 	}
 	for (m = map_next(&n->needs, NULL); m; m = map_next(&n->needs, m)) {
 		struct need *need = CONTAINER_OF(m, struct need, by_key);
-		struct map_node *found =
-			map_get(&by_name, hash_str(need->queue), is_told, &need->queue);
-		if (found == NULL)
-			continue;
-		const struct work_queue_status *queue =
-			CONTAINER_OF(found, struct told, by_name)->queue;
-		plan_pace_shut(&need->pace, queue->next_ms, now);
-		bool may_send = campaign_may_send(campaign_of(n, need->campaign));
-		note_refusal(need, queue->is_refused && may_send, now);
+		const struct node_campaign *campaign = campaign_of(n, need->campaign);
+		struct told_key key = {need->queue,
+				       campaign ? pool_of(campaign) : STR(POOL_DEFAULT)};
+		struct map_node *found = map_get(&by_names, hash_told(&key), is_told, &key);
+		if (found != NULL)
+			take_told(n, need, CONTAINER_OF(found, struct told, by_names)->pool);
 	}
-	map_done(&by_name);
+	map_done(&by_names);
 	free(told);
 }
 
@@ -159,9 +184,7 @@ static size_t room_of(const struct node *n, const struct need *need,
 static bool has_source(const struct node *n, const struct node_campaign *campaign)
 {
 	const struct ip_pool_snapshot *pool = n->identity->pool;
-	struct str name = campaign->pool ? str_from(campaign->pool) : STR("");
-	if (name.len == 0)
-		name = STR(POOL_DEFAULT);
+	struct str name = pool_of(campaign);
 	for (size_t i = 0; i < pool->source_count; i++)
 		if (source_is_usable(&pool->sources[i], n->identity->node) &&
 		    str_equals(pool->sources[i].pool, name))

@@ -72,8 +72,14 @@ struct work_queue_status {
 	char name[128];
 	size_t queued, ready, sessions;
 	uint64_t settled; /* since the worker started */
-	int64_t next_ms;  /* when it can go next; now or before = it is going */
-	bool is_refused;  /* each of its lanes is dead or blocked: it counts towards give-up */
+};
+
+/* Lanes of one queue whose sources are of one pool: all that campaigns of that pool may use. */
+struct work_pool_status {
+	size_t queue;	 /* of work_status.queues */
+	struct str pool; /* its name; in work_status.names */
+	int64_t next_ms; /* when they can go next; now or before = they are going */
+	bool is_refused; /* each of them is dead or blocked: it counts towards give-up */
 };
 
 /* Once a second. Freed by control. */
@@ -85,6 +91,9 @@ struct work_status {
 	struct err journal; /* ERR_NONE, or why it cannot be written: nothing is sent until then */
 	struct buf lanes;   /* JSON objects of the lanes, separated by commas, for node_live */
 	struct buf waiting; /* likewise: campaigns that wait for a limit of their own */
+	size_t pool_count;
+	struct work_pool_status *pools;
+	struct arena names;
 	size_t queue_count;
 	struct work_queue_status queues[];
 };

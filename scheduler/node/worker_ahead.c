@@ -88,7 +88,7 @@ static struct compose_room room_to_compose(struct worker_queue *q)
 /* Will a message of the queue leave soon? Else it is asked again shortly before it could. */
 static bool goes_soon(struct worker_queue *q)
 {
-	int64_t at = worker_queue_next_ms(q, loop_now_ms(q->worker->loop));
+	int64_t at = worker_queue_next_ms(q, NULL, loop_now_ms(q->worker->loop));
 	if (!worker_has_seat(q))
 		return false;
 	if (at == LIMITER_ON_EVENT || at <= soon(q))

@@ -45,11 +45,12 @@ static void park_unreached(struct worker_queue *q, struct work_job *job)
 	settle_untried(q, job, &outcome, site->last_host);
 }
 
-/* The receiver blocks every source. People of the queue's own group wait in their chunk, whose node
- * counts the time, until it is too long; the others wait in the retry table. */
+/* The receiver blocks every source of theirs. People of the queue's own group wait in their chunk,
+ * whose node counts the time, until it is too long; the others wait in the retry table. */
 static bool is_refused(const struct worker_queue *q, const struct work_job *job, int64_t now)
 {
-	if (q->block.verdict.klass != OUTCOME_BLOCKED || !worker_queue_is_refused(q, now))
+	struct str pool = worker_pool_of(job->campaign);
+	if (q->block.verdict.klass != OUTCOME_BLOCKED || !worker_queue_is_refused(q, pool, now))
 		return false;
 	int64_t age_ms = (int64_t)job->lease->people[job->position].age_s * 1000;
 	return !job->is_of_group || age_ms >= job->campaign->give_up_after_ms;
@@ -99,20 +100,65 @@ static void leave_dead_sites(struct worker_queue *q, int64_t now)
 	}
 }
 
-void worker_queue_park(struct worker_queue *q, int64_t now)
+/* Whose campaigns go by one pool, or, pool NULL, by one that has no source here. */
+struct goers {
+	const struct worker_queue *q;
+	const struct str *pool;
+};
+
+static bool has_source(const struct worker_queue *q, struct str pool)
+{
+	for (size_t i = 0; i < q->source_count; i++)
+		if (str_equals(q->sources[i]->pool, pool))
+			return true;
+	return false;
+}
+
+static bool is_goer(const struct job *plan, void *context)
+{
+	const struct goers *g = context;
+	struct str pool = worker_pool_of(CONTAINER_OF(plan, struct work_job, plan)->campaign);
+	return g->pool != NULL ? str_equals(pool, *g->pool) : !has_source(g->q, pool);
+}
+
+/* A share is of one campaign, and so of one pool: where nobody goes by it, nobody is looked at. */
+static bool has_any(const struct worker_queue *q, struct goers *goers)
+{
+	LIST_EACH (it, &q->jobs.shares) {
+		const struct job *job = provider_queue_sample(LIST_ITEM(it, struct share, node));
+		if (job != NULL && is_goer(job, goers))
+			return true;
+	}
+	return false;
+}
+
+/* next: when its lanes go. */
+static void park_pool(struct worker_queue *q, const struct str *pool, int64_t next, int64_t now)
 {
 	int64_t park_ms = q->worker->options.settings.park_ms;
-	int64_t next = worker_queue_next_ms(q, now);
+	struct goers goers = {q, pool};
 	struct list leaving;
 	list_init(&leaving);
-	leave_dead_sites(q, now);
+	if (next - now <= park_ms || !has_any(q, &goers))
+		return;
 	if (next == LIMITER_ON_EVENT) {
 		/* A pause without an end, or an event nobody can date. */
-		provider_queue_recall_overdue(&q->jobs, now - park_ms, &leaving);
+		provider_queue_recall_overdue(&q->jobs, now - park_ms, is_goer, &goers, &leaving);
 		next = now + park_ms;
-	} else if (next - now > park_ms) {
-		provider_queue_recall(&q->jobs, NULL, NULL, &leaving);
+	} else {
+		provider_queue_recall(&q->jobs, is_goer, &goers, &leaving);
 		next = next < now + PARK_MOST_MS ? next : now + PARK_MOST_MS;
 	}
 	leave(q, &leaving, next);
+}
+
+void worker_queue_park(struct worker_queue *q, int64_t now)
+{
+	leave_dead_sites(q, now);
+	for (size_t i = 0; i < q->source_count; i++) {
+		const struct str *pool = &q->sources[i]->pool;
+		if (worker_queue_begins_pool(q, i))
+			park_pool(q, pool, worker_queue_next_ms(q, pool, now), now);
+	}
+	park_pool(q, NULL, LIMITER_ON_EVENT, now);
 }

@@ -334,10 +334,16 @@ void worker_queue_tick(struct worker_queue *q, int64_t now);
 void worker_queue_bind(struct worker_queue *q);
 /* Closes idle connections that are more than is allowed now. */
 void worker_queue_shed(struct worker_queue *q);
-/* When the queue could go next: now, or what its lanes wait for; INT64_MAX = nobody knows. */
-int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now);
-/* Does the receiver's side keep every lane from going: is each dead, or resting after a block? */
-bool worker_queue_is_refused(const struct worker_queue *q, int64_t now);
+/* When the queue could go next: now, or what its lanes wait for; INT64_MAX = nobody knows. pool:
+ * those of sources of that pool; NULL: all. */
+int64_t worker_queue_next_ms(struct worker_queue *q, const struct str *pool, int64_t now);
+/* Does the receiver's side keep every lane of the pool from going: is each dead, or resting after a
+ * block? */
+bool worker_queue_is_refused(const struct worker_queue *q, struct str pool, int64_t now);
+/* Is sources[i] the first of its pool? To see each pool once. */
+bool worker_queue_begins_pool(const struct worker_queue *q, size_t i);
+/* Whose sources the campaign goes by. */
+struct str worker_pool_of(const struct campaign_snapshot *campaign);
 /* The next job a session of this lane may take for this site now, with its permit; false = none. */
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
 

@@ -256,9 +256,14 @@ void worker_queue_ready(struct worker_queue *q, struct job *plan)
 /* -------------------------------------------------------------------------------------- taking
  * jobs */
 
+struct str worker_pool_of(const struct campaign_snapshot *campaign)
+{
+	return campaign->pool.len ? campaign->pool : STR(POOL_DEFAULT);
+}
+
 static bool is_in_pool(const struct campaign_snapshot *campaign, const struct source *source)
 {
-	return str_equals(campaign->pool.len ? campaign->pool : STR(POOL_DEFAULT), source->pool);
+	return str_equals(worker_pool_of(campaign), source->pool);
 }
 
 /* May the job's campaign use this lane now? */
@@ -549,22 +554,36 @@ void worker_queue_pump(struct worker_queue *q)
 /* ------------------------------------------------------------------------------------------- ticks
  */
 
-bool worker_queue_is_refused(const struct worker_queue *q, int64_t now)
+bool worker_queue_begins_pool(const struct worker_queue *q, size_t i)
 {
+	size_t first = 0;
+	while (!str_equals(q->sources[first]->pool, q->sources[i]->pool))
+		first++;
+	return first == i;
+}
+
+bool worker_queue_is_refused(const struct worker_queue *q, struct str pool, int64_t now)
+{
+	bool is_any = false;
 	for (size_t i = 0; i < q->source_count; i++) {
+		if (!str_equals(q->sources[i]->pool, pool))
+			continue;
+		is_any = true;
 		const struct health *h = q->lanes[i] ? &q->lanes[i]->limits.health : NULL;
 		bool is_blocked = h != NULL && h->is_blocked && h->rests_until_ms > now;
 		if (h == NULL || (!is_blocked && !health_is_dead(h)))
 			return false;
 	}
-	return q->source_count > 0;
+	return is_any;
 }
 
-int64_t worker_queue_next_ms(struct worker_queue *q, int64_t now)
+int64_t worker_queue_next_ms(struct worker_queue *q, const struct str *pool, int64_t now)
 {
 	int64_t next = INT64_MAX;
 	for (size_t i = 0; i < q->source_count; i++) {
 		struct lane *lane = q->lanes[i];
+		if (pool != NULL && !str_equals(q->sources[i]->pool, *pool))
+			continue;
 		if (lane == NULL || lane->sessions > 0)
 			return now;
 		int64_t at = lane_is_open(lane, now) ? connection_ready_at(q, i, now)

@@ -138,15 +138,38 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 		out->len = before;
 }
 
-static void fill_queue_status(struct work_queue_status *status, struct worker_queue *q, int64_t now)
+static void fill_queue_status(struct work_queue_status *status, const struct worker_queue *q)
 {
 	snprintf(status->name, sizeof(status->name), "%.*s", STR_ARG(q->name));
 	status->queued = q->jobs.queued_count + q->jobs.ahead_count;
 	status->ready = q->jobs.ready_count;
 	status->sessions = q->sessions;
 	status->settled = q->settled;
-	status->next_ms = worker_queue_next_ms(q, now);
-	status->is_refused = worker_queue_is_refused(q, now);
+}
+
+static size_t count_pools(struct worker *w)
+{
+	size_t count = 0;
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
+		const struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
+		for (size_t i = 0; i < q->source_count; i++)
+			count += worker_queue_begins_pool(q, i);
+	}
+	return count;
+}
+
+/* Those of the queue that was filled in last. */
+static void add_pools(struct work_status *s, struct worker_queue *q, int64_t now)
+{
+	for (size_t i = 0; i < q->source_count; i++) {
+		struct str pool = q->sources[i]->pool;
+		if (worker_queue_begins_pool(q, i))
+			s->pools[s->pool_count++] = (struct work_pool_status){
+				.queue = s->queue_count - 1,
+				.pool = arena_str(&s->names, pool),
+				.next_ms = worker_queue_next_ms(q, &pool, now),
+				.is_refused = worker_queue_is_refused(q, pool, now)};
+	}
 }
 
 void work_status_free(struct work_status *status)
@@ -155,6 +178,8 @@ void work_status_free(struct work_status *status)
 		return;
 	buf_done(&status->lanes);
 	buf_done(&status->waiting);
+	arena_done(&status->names);
+	free(status->pools);
 	free(status);
 }
 
@@ -170,10 +195,13 @@ void worker_send_status(struct worker *w)
 	s->journal = w->journal_failure;
 	buf_init(&s->lanes, LANES_JSON_MAX);
 	buf_init(&s->waiting, WAITING_JSON_MAX);
+	arena_init(&s->names, 0);
+	s->pools = xcalloc(count_pools(w), sizeof(s->pools[0]));
 	worker_append_campaign_waits(w, &s->waiting);
 	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n)) {
 		struct worker_queue *q = CONTAINER_OF(n, struct worker_queue, by_name);
-		fill_queue_status(&s->queues[s->queue_count++], q, now);
+		fill_queue_status(&s->queues[s->queue_count++], q);
+		add_pools(s, q, now);
 		for (size_t i = 0; i < q->source_count; i++)
 			if (q->lanes[i] != NULL && !s->lanes.is_truncated)
 				append_lane(&s->lanes, q->lanes[i], now);

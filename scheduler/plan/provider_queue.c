@@ -590,13 +590,14 @@ void provider_queue_recall(struct provider_queue *q, job_filter wants, void *con
 	}
 }
 
-void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, struct list *out)
+void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, job_filter wants,
+				   void *context, struct list *out)
 {
 	LIST_EACH (it, &q->arrivals) {
 		struct job *job = LIST_ITEM(it, struct job, arrival);
 		if (job->queued_at_ms >= before_ms)
 			break;
-		if (job->step != JOB_TAKEN)
+		if (job->step != JOB_TAKEN && (wants == NULL || wants(job, context)))
 			recall_job(q, job, out);
 	}
 }

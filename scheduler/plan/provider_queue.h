@@ -129,9 +129,10 @@ void provider_queue_remove(struct provider_queue *q, struct job *job);
 /* Moves every job not taken that the filter wants to out (list of struct job, all outside). */
 void provider_queue_recall(struct provider_queue *q, job_filter wants, void *context,
 			   struct list *out);
-/* The same with those offered before before_ms, the oldest first: of all sites, or of one. Costs
- * what it moves, whatever else waits. */
-void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, struct list *out);
+/* The same with those offered before before_ms, the oldest first: of all sites that the filter
+ * wants, or of one. Looks at none that came later. */
+void provider_queue_recall_overdue(struct provider_queue *q, int64_t before_ms, job_filter wants,
+				   void *context, struct list *out);
 void provider_queue_recall_site(struct provider_queue *q, const struct site *site,
 				int64_t before_ms, struct list *out);
 /* Is there a job for the site, in any step? */

@@ -331,10 +331,12 @@ static void take_status(struct world *w, struct work_status *status)
 	for (size_t i = 0; i < w->crowd_count; i++) {
 		struct crowd *c = &w->crowds[i];
 		plan_pace_tick(&c->pace);
-		for (size_t k = 0; k < status->queue_count; k++)
-			if (str_equals(w->sites[c->receiver]->queue,
-				       str_from(status->queues[k].name)))
-				plan_pace_shut(&c->pace, status->queues[k].next_ms, world_now(w));
+		for (size_t k = 0; k < status->pool_count; k++) {
+			const struct work_pool_status *pool = &status->pools[k];
+			struct str queue = str_from(status->queues[pool->queue].name);
+			if (str_equals(w->sites[c->receiver]->queue, queue))
+				plan_pace_shut(&c->pace, pool->next_ms, world_now(w));
+		}
 	}
 	if (w->on_status != NULL && !w->is_dying)
 		w->on_status(w, status);

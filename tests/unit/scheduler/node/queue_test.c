@@ -20,6 +20,10 @@ struct fixture {
 	struct site *site;
 	struct worker_queue *q;
 	struct work_status *status; /* the last one told */
+	struct node_person person;
+	struct node_lease lease;
+	struct work_job *jobs[2]; /* of a campaign of each pool */
+	unsigned parked[2];	  /* times they came back so */
 };
 
 /* -------------------------------------------------------------------------------------- control */
@@ -27,6 +31,12 @@ struct fixture {
 static void on_letter(void *owner, struct letter *letter)
 {
 	struct fixture *f = owner;
+	const struct work_job *job = letter->content;
+	if (letter->kind == LETTER_RETURNED) {
+		assert_int_equal(job->returned, RETURNED_PARKED);
+		f->parked[job == f->jobs[1]]++;
+		return;
+	}
 	assert_int_equal(letter->kind, LETTER_STATUS);
 	work_status_free(f->status);
 	f->status = mailbox_take(f->inbox, letter);
@@ -34,13 +44,13 @@ static void on_letter(void *owner, struct letter *letter)
 
 static struct source source_at(size_t i)
 {
-	static const char *const names[] = {"s1", "s2"};
+	static const char *const names[] = {"s1", "s2"}, *const pools[] = {"default", "warm"};
 	return (struct source){.id = (uint32_t)i + 1,
 			       .name = str_from(names[i]),
 			       .address = STR("127.0.0.2"),
 			       .ehlo = STR("s.news.test"),
 			       .public_address = STR("127.0.0.2"),
-			       .pool = STR("default"),
+			       .pool = str_from(pools[i]),
 			       .weight = 1,
 			       .state = SOURCE_ACTIVE};
 }
@@ -83,6 +93,34 @@ static void make_worker(struct fixture *f)
 	list_init(&w->connected);
 }
 
+static struct work_job *job_new(struct fixture *f, size_t i)
+{
+	static const char *const pools[] = {"", "warm"};
+	struct campaign_snapshot *campaign = campaign_snapshot_new();
+	struct work_job *job = work_job_new();
+	campaign->id = (int32_t)i + 1;
+	campaign->name = STR("spring");
+	campaign->from_domain = STR("news.test");
+	campaign->pool = str_from(pools[i]);
+	campaign->give_up_after_ms = 3600000;
+	job->lease = &f->lease;
+	job->address = f->person.address;
+	job->campaign = campaign;
+	job->is_of_group = true;
+	job->plan.site = f->site;
+	return job;
+}
+
+static void make_jobs(struct fixture *f)
+{
+	f->person = (struct node_person){.rid = 1, .address = STR("you@peer.test")};
+	f->lease = (struct node_lease){.campaign = 1, .chunk = 1, .count = 1, .people = &f->person};
+	for (size_t i = 0; i < ARRAY_LEN(f->jobs); i++) {
+		f->jobs[i] = job_new(f, i);
+		worker_offer(f->q, f->jobs[i]);
+	}
+}
+
 static int setup(void **state)
 {
 	static const struct site_access access = {.port = 25};
@@ -93,6 +131,7 @@ static int setup(void **state)
 	make_worker(f);
 	f->site = site_new(STR("mx.peer.test"), STR("mx.peer.test"), STR(""), &access);
 	f->q = worker_queue_of(&f->worker, f->site);
+	make_jobs(f);
 	*state = f;
 	return 0;
 }
@@ -100,6 +139,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
+	for (size_t i = 0; i < ARRAY_LEN(f->jobs); i++) {
+		if (f->parked[i] == 0)
+			provider_queue_remove(&f->q->jobs, &f->jobs[i]->plan);
+		campaign_snapshot_unref(f->jobs[i]->campaign);
+		work_job_free(f->jobs[i]);
+	}
 	worker_queue_free(f->q);
 	map_done(&f->worker.queues);
 	worker_limiters_free(&f->worker);
@@ -143,10 +188,62 @@ static void who_asks_changes_nothing(void **state)
 	assert_true(str_find(buf_str(&f->status->lanes), STR("\"limit_about\":\"domain\"")) >= 0);
 }
 
+/* ------------------------------------------------------------------------------------- parking */
+
+/* The receiver blocks the lane of source i for an hour. */
+static void block(struct fixture *f, size_t i)
+{
+	int64_t now = loop_now_ms(f->loop);
+	f->q->lanes[i] = lane_new(f->q, f->q->sources[i]);
+	assert_true(health_rest(&f->q->lanes[i]->limits.health, true, 3600000, now, now));
+}
+
+static const struct work_pool_status *pool_status(const struct fixture *f, struct str pool)
+{
+	size_t i = 0;
+	while (!str_equals(f->status->pools[i].pool, pool))
+		assert_true(++i < f->status->pool_count);
+	return &f->status->pools[i];
+}
+
+/* Their campaign may not use the source that goes, whether it was ever used here or not. */
+static void who_waits_for_a_pool_that_rests_is_parked(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = loop_now_ms(f->loop);
+	block(f, 1);
+	worker_queue_park(f->q, now);
+	tell(f);
+	assert_int_equal(f->parked[0], 0);
+	assert_int_equal(f->parked[1], 1);
+	assert_false(pool_status(f, STR("default"))->is_refused);
+	assert_true(pool_status(f, STR("default"))->next_ms <= now);
+	assert_true(pool_status(f, STR("warm"))->is_refused);
+	assert_true(pool_status(f, STR("warm"))->next_ms > now + 3000000);
+}
+
+/* Nobody has a source to wait for: they leave when they have waited for long enough. */
+static void who_has_no_source_here_is_parked_later(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = loop_now_ms(f->loop);
+	f->sources[1].state = SOURCE_REMOVED;
+	worker_queue_bind(f->q);
+	worker_queue_park(f->q, now);
+	worker_queue_park(f->q, now + 20001);
+	tell(f);
+	assert_int_equal(f->parked[0], 0);
+	assert_int_equal(f->parked[1], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_asks_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_a_pool_that_rests_is_parked, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_has_no_source_here_is_parked_later, setup,
+						teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -360,7 +360,7 @@ static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
 	/* Behind the first who is not overdue lies nothing that may be touched. */
 	struct list behind = jobs[21].arrival;
 	jobs[21].arrival = (struct list){NULL, NULL};
-	provider_queue_recall_overdue(&q, 20, &out);
+	provider_queue_recall_overdue(&q, 20, NULL, NULL, &out);
 	jobs[21].arrival = behind;
 	assert_int_equal(length(&out), 19);
 	behind = jobs[23].in_line;
@@ -372,7 +372,7 @@ static void who_is_overdue_goes_and_nobody_else_is_looked_at(void **state)
 	LIST_EACH (it, &out)
 		assert_int_equal(LIST_ITEM(it, struct job, node)->step, JOB_OUTSIDE);
 	provider_queue_untake(&q, taken);
-	provider_queue_recall_overdue(&q, 2, &out);
+	provider_queue_recall_overdue(&q, 2, NULL, NULL, &out);
 	assert_int_equal(taken->step, JOB_OUTSIDE);
 	assert_true(provider_queue_has_site(&q, SITE_B));
 	provider_queue_recall_site(&q, SITE_B, 1000, &out);
