@@ -87,7 +87,10 @@ static void take_returned(struct node *n, struct work_job *job)
 	struct plan_pace *pace = &hold->need->pace;
 	if (job->is_of_group && pace->shut_until_ms < job->due_ms)
 		pace->shut_until_ms = job->due_ms;
-	dispatch_return(n, job, job->is_of_group ? 0 : node_wall_us(n, job->due_ms));
+	int64_t due_ms =
+		planner_parked_until_ms(job->due_ms, n->options.settings.overdue_ms,
+					n->options.settings.worker.park_ms, loop_now_ms(n->loop));
+	dispatch_return(n, job, job->is_of_group ? 0 : node_wall_us(n, due_ms));
 }
 
 static void send_credit(struct node *n, struct work_job *job)

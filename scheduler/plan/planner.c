@@ -9,6 +9,8 @@
 #define PEOPLE_A_CONNECTION 12
 /* What a queue says holds for so long; it says so every second while it is there. */
 #define LOOK_AGAIN_MS 60000
+/* To pack who is due, to read of the chunk, and to claim it. */
+#define ROUNDS_MS 2500
 
 static size_t planned(const struct plan_need *need)
 {
@@ -59,6 +61,14 @@ size_t planner_room(double settled_per_s, int64_t horizon_ms)
 {
 	double room = settled_per_s * (double)horizon_ms / 1000.0;
 	return room > PLAN_CHUNK_SIZE ? (size_t)room : PLAN_CHUNK_SIZE;
+}
+
+int64_t planner_parked_until_ms(int64_t goes_ms, int64_t grain_ms, int64_t park_ms, int64_t now)
+{
+	int64_t early_ms = grain_ms + ROUNDS_MS;
+	if (early_ms > park_ms / 2)
+		early_ms = park_ms / 2;
+	return goes_ms - early_ms > now ? goes_ms - early_ms : now;
 }
 
 void plan_pace_settle(struct plan_pace *p, double transfer_ms)

@@ -41,6 +41,14 @@ size_t planner_claims(struct plan_need *needs, size_t count, size_t budget);
  */
 size_t planner_room(double settled_per_s, int64_t horizon_ms);
 
+/*
+ * When somebody parked until a lane goes at goes_ms is to be due in the retry table. Few who are
+ * due wait up to grain_ms for more of them, and are packed and claimed in rounds of a second: he is
+ * due that much earlier, to be in hand when the lane goes, though not so early that he would be
+ * parked again. Never before now.
+ */
+int64_t planner_parked_until_ms(int64_t goes_ms, int64_t grain_ms, int64_t park_ms, int64_t now);
+
 /* The last message is this part of the time that messages take. */
 #define PLAN_TRANSFER_PARTS 32.0
 

@@ -378,6 +378,22 @@ def test_who_waits_for_a_paused_lane_is_parked_and_comes_back(mailing):
     assert len({e["rcpt"] for e in log.accepted()}) == len(log.accepted()) == 40
 
 
+def test_who_is_parked_is_sent_when_the_limit_allows_it(mailing):
+    """Few of the tail wait in the retry table until their lane goes, not for others to come too."""
+    mailing.provider("big")
+    mailing.dns.domain("tail.test", mx=[(10, "mx.tail.test", mailing.addresses["big"])])
+    mailing.db.query("INSERT INTO recipient_domain(name) VALUES ('tail.test')")
+    mailing.source("s1")
+    mailing.limit(provider="tail", rate=(4, "min"))
+    campaign = mailing.campaign("c", {"tail": 3})
+    mailing.start(park_ms="12s", smtp_idle_ms="1s")
+    mailing.launch(campaign)
+    mailing.wait(lambda: "deferred" in mailing.states(campaign), "nobody is parked")
+    mails = mailing.finished(campaign, seconds=50).mails()
+    gaps = [later - before for before, later in zip(mails, mails[1:])]
+    assert len(gaps) == 2 and min(gaps) >= 15 and max(gaps) < 18, gaps
+
+
 def test_nobody_is_claimed_for_a_big_domain_whose_lane_rests(mailing):
     """It is of no provider, so its group has the domain's name and its queue the site's."""
     mailing.provider("big")

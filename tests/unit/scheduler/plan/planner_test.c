@@ -50,6 +50,22 @@ static void no_room_no_claim_and_never_more_than_is_ready(void **state)
 	assert_int_equal(needs[3].chunks, 0);
 }
 
+static void who_is_parked_is_back_before_the_lane_goes(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t goes, grain, park, want;
+	} cases[] = {
+		{60000, 5000, 20000, 52500}, {60000, 10000, 20000, 50000},
+		{60000, 5000, 1000, 59500},  {60000, 0, 20000, 57500},
+		{5000, 5000, 20000, 1000},   {900, 5000, 20000, 1000},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(
+			planner_parked_until_ms(cases[i].goes, cases[i].grain, cases[i].park, 1000),
+			cases[i].want);
+}
+
 static void budget_bounds_all(void **state)
 {
 	(void)state;
@@ -94,6 +110,7 @@ int main(void)
 		cmocka_unit_test(everybody_gets_a_foot_in_the_door_first),
 		cmocka_unit_test(priority_then_turns),
 		cmocka_unit_test(no_room_no_claim_and_never_more_than_is_ready),
+		cmocka_unit_test(who_is_parked_is_back_before_the_lane_goes),
 		cmocka_unit_test(budget_bounds_all),
 		cmocka_unit_test(room_follows_the_observed_rate),
 		cmocka_unit_test(a_pace_follows_what_is_settled_and_shuts),
