@@ -19,9 +19,10 @@ struct past_view {
 	size_t worker, workers;
 };
 
-/* Reads the past of a node; after this process has registered. Free it with past_free; NULL on
- * error. */
-struct past *past_load(struct pg_blocking *db, struct member_id id, struct err *err) NODISCARD;
+/* Reads the past of a node, after this process has registered, and what a file of data_dir says of
+ * it that the database did not take (usage_file.h). Free it with past_free; NULL on error. */
+struct past *past_load(struct pg_blocking *db, struct member_id id, const char *data_dir,
+		       struct err *err) NODISCARD;
 /* Unclean stops close to each other. */
 struct past_stop {
 	int64_t count;
