@@ -243,6 +243,21 @@ static size_t first_of(const struct past *p, struct str target)
 	return low;
 }
 
+int64_t past_connects(const struct past_view *view, size_t stop, uint32_t source, struct str target)
+{
+	const struct past *p = view->past;
+	const struct past_stop *s = &p->stops[stop];
+	int64_t connects = 0;
+	for (size_t i = first_of(p, target);
+	     i < p->row_count && str_equals(p->rows[i].target, target); i++) {
+		const struct past_usage *row = &p->rows[i];
+		if (row->source == source && row->at_ms >= s->first_alive_ms - CARRY_MS &&
+		    row->at_ms <= s->begun_ms + BUCKET_MS)
+			connects += row->connections;
+	}
+	return connects;
+}
+
 static void apply_stop(const struct past_view *view, size_t stop, const struct past_extent *extent,
 		       struct limiter *l, int64_t now)
 {

@@ -41,6 +41,11 @@ void past_free(struct past *p);
 void past_stop_span(const struct past_view *view, size_t stop, int64_t *from_ms_out,
 		    int64_t *to_ms_out);
 
+/* New connections of a lane that were saved in the minutes before the stop, or in those of the
+ * stops it stands for. */
+int64_t past_connects(const struct past_view *view, size_t stop, uint32_t source,
+		      struct str target);
+
 /*
  * Counts the past for a limiter just made, which is bound: of a lane or a source pass the source's
  * id, else 0. After an unclean stop what seconds and minutes hold counts as spent, and connections
