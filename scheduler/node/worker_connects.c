@@ -20,7 +20,7 @@ static int64_t unsaved(const struct lane *lane)
 	return lane->connecting + lane->connects_new + lane->connects_told;
 }
 
-/* By its pace: so many are told at once, and as many are opened before those are saved. */
+/* By its pace: as many may be opened before those that are told next are saved. */
 static int64_t wanted_ahead(const struct lane *lane, int64_t now)
 {
 	int64_t pace = now - lane->connects_pace_ms <= PACE_MS ? lane->connects_pace : 0;
@@ -152,16 +152,25 @@ void worker_tell_connects(struct worker *w, bool is_last)
 	must(work_post(&w->posts, LETTER_CONNECTS, c) == NULL);
 }
 
+/* Told when half of the room is used up, and answered when the other half is: two of them are what
+ * it opens meanwhile. */
+static void note_pace(struct lane *lane)
+{
+	if (lane->connects_told == 0)
+		return;
+	bool is_lately = lane->connects_told_ms - lane->connects_pace_ms <= PACE_MS;
+	lane->connects_pace = lane->connects_told + (is_lately ? lane->connects_saved : 0);
+	lane->connects_saved = lane->connects_told;
+	lane->connects_pace_ms = lane->connects_told_ms;
+}
+
 void worker_connects_saved(struct worker *w)
 {
 	w->tells_connects = false;
 	LIST_EACH (it, &w->connected) {
 		struct lane *lane = LIST_ITEM(it, struct lane, connected);
 		bool was_full = !worker_may_connect(lane);
-		if (lane->connects_told > 0) {
-			lane->connects_pace = lane->connects_told;
-			lane->connects_pace_ms = lane->connects_told_ms;
-		}
+		note_pace(lane);
 		lane->connects_told = 0;
 		if (lane->connects_new == 0)
 			list_remove(&lane->connected);

@@ -65,7 +65,8 @@ struct lane {
 	int32_t connects_new;	  /* connections begun that control was not told of … */
 	int32_t connects_told;	  /* … or was, and they may not be in the database yet */
 	int64_t connects_told_ms; /* when it was */
-	int32_t connects_pace;	  /* as many were told at once, and are in the database … */
+	int32_t connects_saved;	  /* so many were told at once, and are in the database */
+	int32_t connects_pace;	  /* those and the ones before them … */
 	int64_t connects_pace_ms; /* … since then */
 	uint64_t passes;	  /* answers since the last that throttled */
 	struct list retired;	  /* worker_queue.retired, or nowhere */
