@@ -55,7 +55,9 @@ bool party_is_blank(const struct party *p, int64_t now)
 
 bool party_remembers(const struct party *p, int64_t now)
 {
-	return p->in_flight > 0 || (party_is_limited(p, now) && now - p->refused_ms <= FORGET_MS);
+	if (p->in_flight > 0 || p->rests_until_ms > now)
+		return true;
+	return party_is_limited(p, now) && now - p->refused_ms <= FORGET_MS;
 }
 
 void party_on_send(struct party *p, int64_t now)

@@ -5,8 +5,8 @@
  * Some limits of a receiver are about neither a source nor a recipient. What they ask is asked of
  * the party they are about, so that the lanes go on for everybody else: its rate is cut and grows
  * again like that of a lane (controller.h), and it rests when the receiver wants nothing more of it
- * for a while. What was learnt goes two hours after the last refusal, or with the process; then it
- * is learnt again from the next refusals.
+ * for a while, however long that is. The rate that was learnt goes two hours after the last
+ * refusal, and all of it with the process; then it is learnt again from the next refusals.
  *
  * Life of a message: party_on_send at its MAIL, or party_on_join → party_on_end. Times are
  * monotonic milliseconds. One owner; pure.

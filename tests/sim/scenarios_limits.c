@@ -226,7 +226,7 @@ void play_limits(uint64_t seed, struct bars *out)
 		bar_note(out, kinds[i].over, (double)meters_over(m, kinds[i].kind), 0, 0);
 		felt += meters_felt(m, kinds[i].kind);
 	}
-	bar_note(out, "limits that were used up", (double)felt, 4, 1e9);
+	bar_note(out, "limits that were used up", (double)felt, 3, 1e9);
 	bar_note(out, "messages counted", (double)m->mails, 1000, 1e9);
 	bar_note(out, "connections counted", (double)m->connects, 100, 1e9);
 	meters_done(&c.meters);

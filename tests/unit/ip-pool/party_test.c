@@ -140,6 +140,24 @@ static void what_was_learnt_goes_two_hours_after_the_last_refusal(void **state)
 	assert_false(party_is_blank(party, now + HOUR)); /* one is under way */
 }
 
+/* The receiver wants nothing of it for a day: it is not forgotten before. */
+static void a_long_rest_is_kept_to_its_end(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	struct limiter_wait wait;
+	init(&f);
+	struct party *party = &f.parties[PARTY_CAMPAIGN];
+	struct outcome o = refusal(SCOPE_CAMPAIGN, ACTION_PAUSE_CAMPAIGN);
+	o.verdict.delay_ms = 24 * HOUR;
+	(void)send(&f, 1, &o, &now);
+	assert_true(party_remembers(party, now + 23 * HOUR));
+	assert_false(party_is_blank(party, now + 23 * HOUR));
+	assert_true(lane_message_ready_at(&f.path, now + 23 * HOUR, &wait) > now + 23 * HOUR);
+	assert_true(party_is_blank(party, now + 24 * HOUR + 1));
+}
+
 /* A queue that is let go has nobody who forgets for it. */
 static void it_is_remembered_while_it_is_limited_or_used(void **state)
 {
@@ -213,6 +231,7 @@ int main(void)
 		cmocka_unit_test(it_waits_for_its_rate_and_says_so),
 		cmocka_unit_test(who_is_wanted_no_more_for_a_while_rests),
 		cmocka_unit_test(what_was_learnt_goes_two_hours_after_the_last_refusal),
+		cmocka_unit_test(a_long_rest_is_kept_to_its_end),
 		cmocka_unit_test(it_is_remembered_while_it_is_limited_or_used),
 		cmocka_unit_test(its_first_cut_is_from_what_was_sent),
 		cmocka_unit_test(cuts_in_doubt_are_taken_back_or_stand),
