@@ -128,6 +128,10 @@ static int parse_period(struct str text, int *period_out)
 static int parse_count(struct str text, struct str setting, int64_t *out, struct err *err)
 {
 	int64_t n;
+	if (*out != LIMIT_NONE)
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\" is the second number for the same thing: say it once",
+			       STR_ARG(setting));
 	if (str_to_i64(text, &n) != 0 || n < 1 || n > LIMIT_MAX_COUNT)
 		return err_set(err, ERR_USAGE,
 			       "\"%.*s\": the number must be from 1 to %lld; to stop mail use "
@@ -437,16 +441,38 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
 
 /* -- the past -- */
 
+/* The profile as it was at that time; *kept has room for it. */
+static const struct limit_values *profile_at(const struct limit_history *history,
+					     const struct limit_scope *scope,
+					     const struct limit_values *profile, int64_t at,
+					     struct limit_values *kept)
+{
+	for (size_t i = 0; i < history->profile_count; i++) {
+		const struct limit_past_profile *p = &history->profiles[i];
+		if (p->until_ms <= at || str_is_empty(scope->provider) ||
+		    !str_equals(p->provider, scope->provider))
+			continue;
+		if (profile != NULL)
+			*kept = *profile;
+		else
+			limit_values_init(kept);
+		kept->connections = p->connections;
+		return kept;
+	}
+	return profile;
+}
+
 static struct caps caps_at(const struct limit_history *history, const struct limit_scope *scope,
 			   const struct limit_values *profile, int64_t at)
 {
+	struct limit_values kept;
 	struct limit_rule *rules = xcalloc(history->count + 1, sizeof(*rules));
 	struct limit_rules held = {rules, 0};
 	struct caps caps;
 	for (size_t i = 0; i < history->count; i++)
 		if (history->items[i].set_ms <= at)
 			rules[held.count++] = history->items[i].rule;
-	limit_resolve(&held, scope, profile, at, &caps);
+	limit_resolve(&held, scope, profile_at(history, scope, profile, at, &kept), at, &caps);
 	free(rules);
 	return caps;
 }
@@ -462,13 +488,21 @@ static void loosen(struct caps *most, struct caps *caps)
 	}
 }
 
+/* When something changed: when each rule was set and ended, when each profile did. */
+static int64_t changed_at(const struct limit_history *history, size_t i)
+{
+	if (i >= 2 * history->count)
+		return history->profiles[i - 2 * history->count].until_ms;
+	const struct limit_past *p = &history->items[i / 2];
+	return i % 2 ? p->set_ms : p->rule.until_ms;
+}
+
 struct caps limit_most(const struct limit_history *history, const struct limit_scope *scope,
 		       const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
 {
 	struct caps most = caps_at(history, scope, profile, from_ms);
-	for (size_t i = 0; i < 2 * history->count; i++) {
-		const struct limit_past *p = &history->items[i / 2];
-		int64_t at = i % 2 ? p->set_ms : p->rule.until_ms;
+	for (size_t i = 0; i < 2 * history->count + history->profile_count; i++) {
+		int64_t at = changed_at(history, i);
 		if (at <= from_ms || at > to_ms)
 			continue;
 		struct caps caps = caps_at(history, scope, profile, at);

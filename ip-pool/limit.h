@@ -122,9 +122,19 @@ struct limit_past {
 	int64_t set_ms;
 };
 
+/* The connections a provider's profile had before it was changed: until until_ms, and since the
+ * change before that. */
+struct limit_past_profile {
+	struct str provider;
+	int64_t connections; /* LIMIT_NONE: it said nothing */
+	int64_t until_ms;
+};
+
 struct limit_history {
 	const struct limit_past *items; /* oldest first */
 	size_t count;
+	const struct limit_past_profile *profiles; /* oldest first */
+	size_t profile_count;
 };
 
 /* What one limiter is about; the fields its level needs, the rest empty. Strings are borrowed. */
@@ -170,8 +180,8 @@ void limit_values_init(struct limit_values *v);
 bool limit_values_are_empty(const struct limit_values *v);
 /*
  * One setting as typed, "connections=20", "rate=100/min", "new-connections=30/min",
- * "messages-per-connection=50"; several may be merged into *v. Counts are 1 … LIMIT_MAX_COUNT.
- * Returns 0, or -1 with a sentence (ERR_USAGE).
+ * "messages-per-connection=50"; several may be merged into *v, each kind and period once. Counts
+ * are 1 … LIMIT_MAX_COUNT. Returns 0, or -1 with a sentence (ERR_USAGE).
  */
 int limit_values_parse(struct limit_values *v, struct str setting, struct err *err) NODISCARD;
 /* "connections=20 rate=100/min", in the order of the kinds; nothing for no values. */
@@ -207,8 +217,8 @@ void limit_resolve(const struct limit_rules *rules, const struct limit_scope *sc
  * each; LIMIT_NONE: any number. */
 int64_t limit_most_connections(const struct limit_history *history, const struct limit_scope *scope,
 			       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
-/* The loosest of each cap in that time; a profile is taken as it is now, as its past is not kept.
- */
+/* The loosest of each cap in that time. profile: as it is now; what is known of its past is in
+ * history, but not what an older version of edm had built in. */
 struct caps limit_most(const struct limit_history *history, const struct limit_scope *scope,
 		       const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /*

@@ -26,10 +26,28 @@ struct outlook {
 	int64_t now;
 };
 
+/* What waits for messages comes with the present. */
+static int compare(const void *a, const void *b)
+{
+	const struct next_change *x = a, *y = b;
+	if (x->at_ms != y->at_ms)
+		return x->at_ms < y->at_ms ? -1 : 1;
+	return (int)x->kind - (int)y->kind;
+}
+
+/* When it is full the latest gives way. */
 static void add(struct outlook *o, struct next_change change)
 {
-	if (o->count < OUTLOOK_MAX)
+	struct next_change *latest = o->changes;
+	if (o->count < OUTLOOK_MAX) {
 		o->changes[o->count++] = change;
+		return;
+	}
+	for (size_t i = 1; i < o->count; i++)
+		if (compare(&o->changes[i], latest) > 0)
+			latest = &o->changes[i];
+	if (compare(&change, latest) < 0)
+		*latest = change;
 }
 
 /* ------------------------------------------------------------------------------------- the lane */
@@ -159,15 +177,6 @@ static void add_refill(struct outlook *o, const struct permit_path *path)
 				    .at_ms = at,
 				    .from = (double)wait.cap.count,
 				    .rule = wait.cap.rule});
-}
-
-/* What waits for messages comes with the present. */
-static int compare(const void *a, const void *b)
-{
-	const struct next_change *x = a, *y = b;
-	if (x->at_ms != y->at_ms)
-		return x->at_ms < y->at_ms ? -1 : 1;
-	return (int)x->kind - (int)y->kind;
 }
 
 size_t lane_outlook(const struct permit_path *path, int64_t now, struct next_change *out)

@@ -212,7 +212,7 @@ static struct identity *identity_of(const struct world *w)
 	pool->limits = (struct limit_rules){rules, w->limit_count};
 	struct limit_past *past = arena_alloc(&pool->arena, sizeof(w->past_limits));
 	memcpy(past, w->past_limits, sizeof(w->past_limits));
-	pool->past_limits = (struct limit_history){past, w->past_limit_count};
+	pool->past_limits = (struct limit_history){.items = past, .count = w->past_limit_count};
 	int status = provider_table_builtin(NULL, 0, &pool->providers, &err);
 	must(status == 0);
 	add_lanes(w, pool);

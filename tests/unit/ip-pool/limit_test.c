@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "ip-pool/limit.h"
@@ -44,6 +45,29 @@ static void settings_are_parsed(void **state)
 		assert_true(str_equals(buf_str(&text), str_from(cases[i].want_text)));
 		assert_int_equal(limit_values_are_empty(&v), cases[i].want != 0);
 		buf_done(&text);
+	}
+}
+
+/* Of two numbers for the same thing one would be lost. */
+static void a_number_is_said_once(void **state)
+{
+	(void)state;
+	static const char *const twice[][2] = {
+		{"connections=5", "connections=6"},
+		{"rate=5/min", "rate=5/m"},
+		{"new-connections=1/h", "new-connections=2/hour"},
+		{"messages-per-connection=8", "messages-per-connection=8"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(twice); i++) {
+		struct limit_values v;
+		struct err err;
+		limit_values_init(&v);
+		assert_int_equal(limit_values_parse(&v, str_from(twice[i][0]), &err), 0);
+		assert_int_equal(limit_values_parse(&v, str_from("rate=9/s"), &err), 0);
+		assert_int_equal(limit_values_parse(&v, str_from(twice[i][1]), &err), -1);
+		assert_int_equal(err.kind, ERR_USAGE);
+		assert_non_null(strstr(err.text, twice[i][1]));
+		assert_non_null(strstr(err.text, "say it once"));
 	}
 }
 
@@ -191,7 +215,7 @@ static void the_most_connections_are_those_of_the_time(void **state)
 		items[i].rule.values.connections = rules[i].connections;
 		items[i].set_ms = rules[i].set_ms;
 	}
-	const struct limit_history all = {items, ARRAY_LEN(items)};
+	const struct limit_history all = {.items = items, .count = ARRAY_LEN(items)};
 	static const struct {
 		int64_t from_ms, to_ms, want;
 	} cases[] = {
@@ -208,6 +232,37 @@ static void the_most_connections_are_those_of_the_time(void **state)
 						   cases[i].to_ms) == cases[i].want);
 	assert_true(limit_most_connections(&all, &campaign, NULL, 3999, 9000) == LIMIT_NONE);
 	assert_true(limit_most_connections(&all, &campaign, NULL, 4000, 9000) == 9);
+}
+
+/* A profile that was lowered before a kill still says what the process had. */
+static void the_most_connections_know_the_profile_of_the_time(void **state)
+{
+	(void)state;
+	static const struct limit_past_profile profiles[] = {
+		{STR_INIT("qq"), 30, 2000},
+		{STR_INIT("gmail"), 90, 3000},
+		{STR_INIT("qq"), LIMIT_NONE, 4000},
+		{STR_INIT("qq"), 8, 6000},
+	};
+	static const struct limit_values now = {
+		4,
+		8,
+		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
+		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
+	const struct limit_history all = {.profiles = profiles,
+					  .profile_count = ARRAY_LEN(profiles)};
+	static const struct {
+		int64_t from_ms, to_ms, want;
+	} cases[] = {
+		{0, 1999, 30},	{0, 9000, 30},	 {2000, 3000, LIMIT_DEFAULT_CONNECTIONS},
+		{4000, 9000, 8}, {5999, 9000, 8}, {6000, 9000, 4},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(limit_most_connections(&all, &qq_mx1, &now, cases[i].from_ms,
+							cases[i].to_ms),
+				 cases[i].want);
+	assert_int_equal(limit_most_connections(&all, &tail_mx1, NULL, 0, 9000),
+			 LIMIT_DEFAULT_CONNECTIONS);
 }
 
 /* What may be ahead of the database is as the loosest limit of the time allowed. */
@@ -230,7 +285,7 @@ static void new_connections_ahead_go_by_the_loosest_of_the_time(void **state)
 		items[i].rule.until_ms = rules[i].until_ms;
 		items[i].set_ms = rules[i].set_ms;
 	}
-	const struct limit_history all = {items, ARRAY_LEN(items)};
+	const struct limit_history all = {.items = items, .count = ARRAY_LEN(items)};
 	static const struct {
 		int64_t from_ms, to_ms, want_cap, want_ahead;
 	} cases[] = {
@@ -280,9 +335,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_connections_are_those_of_the_time),
+		cmocka_unit_test(the_most_connections_know_the_profile_of_the_time),
 		cmocka_unit_test(new_connections_ahead_go_by_the_loosest_of_the_time),
 		cmocka_unit_test(a_limit_bounds_what_is_ahead_of_the_database),
 		cmocka_unit_test(settings_are_parsed),
+		cmocka_unit_test(a_number_is_said_once),
 		cmocka_unit_test(durations_are_parsed),
 		cmocka_unit_test(rules_that_cannot_work_are_refused),
 		cmocka_unit_test(the_right_number_is_in_force),

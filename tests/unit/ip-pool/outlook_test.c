@@ -264,6 +264,40 @@ static void connections_in_use_bind(void **state)
 	assert_int_equal(binds.cap.origin, ORIGIN_LEARNT);
 }
 
+/* Limits with an end are asked for one after another: the soonest of them are what comes next. */
+static void the_soonest_changes_are_kept(void **state)
+{
+	(void)state;
+	static const char *const settings[] = {
+		"connections=3", "new-connections=9/s", "new-connections=9/min",
+		"new-connections=9/h", "new-connections=9/day", "rate=9/s", "rate=9/min",
+		"rate=9/h", "rate=9/day"};
+	struct fixture f;
+	struct limiter levels[LIMIT_LEVEL_COUNT];
+	struct limit_rule rule = {.id = 12, .node = STR("n1")};
+	const struct limit_rules rules = {&rule, 1};
+	struct err err;
+	limit_values_init(&rule.values);
+	init(&f);
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		assert_int_equal(limit_values_parse(&rule.values, str_from(settings[i]), &err), 0);
+	/* The last level to be asked ends first. */
+	for (int i = LEVEL_SOURCE; i < LIMIT_LEVEL_COUNT; i++) {
+		struct limit_scope scope = {.level = LEVEL_NODE, .node = STR("n1")};
+		rule.until_ms = NOW + (LIMIT_LEVEL_COUNT - i) * HOUR;
+		limiter_init(&levels[i], &scope, NOW);
+		limiter_bind(&levels[i], &rules, NULL, NOW);
+		(void)limiter_caps(&levels[i], NOW);
+		levels[i].scope.level = (enum limit_level)i;
+		f.path.shared[i] = &levels[i];
+	}
+	assert_non_null(find(&f, CHANGE_CONNECTIONS, LEVEL_LANE, NOW));
+	assert_int_equal(f.count, OUTLOOK_MAX);
+	for (size_t i = 1; i <= ARRAY_LEN(settings); i++)
+		assert_int_equal(f.changes[i].level, LEVEL_NODE);
+	assert_true(f.changes[OUTLOOK_MAX - 1].at_ms == NOW + 3 * HOUR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +311,7 @@ int main(void)
 		cmocka_unit_test(operators_limits_end),
 		cmocka_unit_test(a_full_window_lets_the_next_one_go),
 		cmocka_unit_test(connections_in_use_bind),
+		cmocka_unit_test(the_soonest_changes_are_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
