@@ -422,6 +422,15 @@ void controller_restart(struct controller *c, int64_t now)
 		c->rate.grow_ms = now;
 }
 
+void controller_forget(struct controller *c, int64_t now)
+{
+	struct controller fresh;
+	controller_init(&fresh, c->initial, now);
+	fresh.sent = c->sent;
+	fresh.accepted = c->accepted;
+	*c = fresh;
+}
+
 /* -- over a restart -- */
 
 static int64_t age_of_cut(const struct control *k, int64_t now)

@@ -116,6 +116,9 @@ void controller_restore_rate(struct controller *c, const struct control *before,
 /* Start again from the initial connections: after idleness, an outage, a pause. */
 void controller_restart(struct controller *c, int64_t now);
 
+/* Forgets all it has learnt, and starts as it did at first; what it sent lately it still knows. */
+void controller_forget(struct controller *c, int64_t now);
+
 void controller_save(const struct controller *c, int64_t now, struct controller_state *state_out);
 /* c must be initialised. age_ms: how long ago the state was saved. */
 void controller_load(struct controller *c, const struct controller_state *state, int64_t age_ms,

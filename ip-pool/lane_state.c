@@ -4,6 +4,9 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <string.h>
+
+#include "engine/base/utf8.h"
 
 /* Keys of the numbers that are times or counts, and of those that are levels. */
 #define CONTROLLER_INTS(X)                                                                         \
@@ -32,7 +35,8 @@
 	X(patience)                                                                                \
 	X(used_ms)                                                                                 \
 	X(proven)                                                                                  \
-	X(sent)
+	X(sent)                                                                                    \
+	X(learnt_ages_ms)
 #define WARMUP_INTS(X)                                                                             \
 	X(advanced)                                                                                \
 	X(day_age_ms)                                                                              \
@@ -41,19 +45,27 @@
 	X(blocked)                                                                                 \
 	X(failed_step)                                                                             \
 	X(patience)                                                                                \
-	X(clean_days)
+	X(clean_days)                                                                              \
+	X(plan_us)
 
 static const struct lane_state fresh = {
 	.controller = {.connections_cut_age_ms = -1, .rate_cut_age_ms = -1},
 	.health = {.dead_for_ms = -1},
-	.windows = {.caps = {-1, -1, -1}, .away_ms = -1},
+	.windows = {.caps = {-1, -1, -1}, .away_ms = -1, .learnt_ages_ms = {-1, -1, -1}},
 };
+
+/* Keys of the replies, lesson by lesson. */
+static const char *const reply_keys[LANE_LESSONS] = {[LESSON_CONNECTIONS] = "connections_reply",
+						     [LESSON_RATE] = "rate_reply",
+						     [LESSON_REST] = "rest_reply"};
 
 void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out)
 {
 	controller_save(&l->controller, now, &state_out->controller);
 	health_save(&l->health, now, &state_out->health);
 	windows_save(&l->windows, now, &state_out->windows);
+	memcpy(state_out->replies, l->replies, sizeof(l->replies));
+	state_out->forgotten = l->forgotten;
 }
 
 void lane_state_load(struct lane_limits *l, const struct lane_state *state, int64_t age_ms,
@@ -62,6 +74,24 @@ void lane_state_load(struct lane_limits *l, const struct lane_state *state, int6
 	controller_load(&l->controller, &state->controller, age_ms, now);
 	health_load(&l->health, &state->health, age_ms, now);
 	windows_load(&l->windows, &state->windows, age_ms, now);
+	memcpy(l->replies, state->replies, sizeof(l->replies));
+	l->forgotten = state->forgotten;
+}
+
+void lane_state_forget(struct lane_state *state, int64_t forgotten)
+{
+	if (forgotten <= state->forgotten)
+		return;
+	struct lane_state kept = fresh;
+	kept.health = state->health;
+	if (state->health.is_blocked) {
+		memcpy(kept.replies[LESSON_REST], state->replies[LESSON_REST], LANE_REPLY_MAX);
+	} else {
+		kept.health.rest_left_ms = 0;
+		kept.health.rests = 0;
+	}
+	kept.forgotten = forgotten;
+	*state = kept;
 }
 
 static void render_list(const char *key, const int64_t values[WINDOW_COUNT], struct buf *out)
@@ -79,7 +109,24 @@ static void render_windows(const struct windows_state *w, struct buf *out)
 #define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)w->key);
 	WINDOWS_INTS(X)
 #undef X
-	buf_appendf(out, "\"version\":1}");
+	for (int i = 0; i < WINDOW_COUNT; i++) {
+		buf_append_cstr(out, i > 0 ? "," : "\"replies\":[");
+		buf_append_json(out, str_from(w->replies[i]));
+	}
+	buf_append_cstr(out, "],\"reply\":");
+	buf_append_json(out, str_from(w->reply));
+	buf_append_cstr(out, ",\"version\":1}");
+}
+
+static void render_replies(const struct lane_state *state, struct buf *out)
+{
+	for (int i = 0; i < LANE_LESSONS; i++) {
+		if (state->replies[i][0] == '\0')
+			continue;
+		buf_appendf(out, "\"%s\":", reply_keys[i]);
+		buf_append_json(out, str_from(state->replies[i]));
+		buf_append_char(out, ',');
+	}
 }
 
 void lane_state_render(const struct lane_state *state, struct buf *out)
@@ -91,6 +138,8 @@ void lane_state_render(const struct lane_state *state, struct buf *out)
 #define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)state->controller.key);
 	CONTROLLER_INTS(X)
 #undef X
+	render_replies(state, out);
+	buf_appendf(out, "\"forgotten\":%lld,", (long long)state->forgotten);
 	render_windows(&state->windows, out);
 	buf_appendf(
 		out, ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld}",
@@ -131,6 +180,12 @@ static void read_list(const json_t *root, const char *key, int64_t values[WINDOW
 	}
 }
 
+static void read_reply(const json_t *value, char out[LANE_REPLY_MAX])
+{
+	struct str text = str_from(json_string_value(value));
+	must(str_to_cstr(utf8_clip(text, LANE_REPLY_MAX - 1), out, LANE_REPLY_MAX) == 0);
+}
+
 static void read_windows(const json_t *root, struct windows_state *w)
 {
 #define X(key) read_list(root, #key, w->key);
@@ -139,6 +194,9 @@ static void read_windows(const json_t *root, struct windows_state *w)
 #define X(key) read_int(root, #key, -1, &w->key);
 	WINDOWS_INTS(X)
 #undef X
+	for (size_t i = 0; i < WINDOW_COUNT; i++)
+		read_reply(json_array_get(json_object_get(root, "replies"), i), w->replies[i]);
+	read_reply(json_object_get(root, "reply"), w->reply);
 }
 
 int lane_state_parse(struct str json, struct lane_state *state_out)
@@ -158,6 +216,9 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
 	read_int(root, "rests", 0, &rests);
+	read_int(root, "forgotten", 0, &state.forgotten);
+	for (int i = 0; i < LANE_LESSONS; i++)
+		read_reply(json_object_get(root, reply_keys[i]), state.replies[i]);
 	state.health.rests = rests > 100 ? 100 : (unsigned)rests;
 	state.health.is_blocked = json_is_true(json_object_get(root, "is_blocked"));
 	json_decref(root);
@@ -177,13 +238,16 @@ void warmup_state_save(const struct warmup *w, int64_t now, struct warmup_state 
 					   .blocked = w->blocked,
 					   .failed_step = w->failed_step,
 					   .patience = w->patience,
-					   .clean_days = w->clean_days};
+					   .clean_days = w->clean_days,
+					   .plan_us = w->plan.begun_us};
 }
 
 void warmup_state_load(struct warmup *w, const struct warmup_plan *plan,
 		       const struct warmup_state *state, int64_t age_ms, int64_t now)
 {
 	warmup_init(w, plan, now);
+	if (state->plan_us != plan->begun_us)
+		return;
 	w->step = state->step < plan->count ? state->step : plan->count;
 	w->advanced = state->advanced;
 	w->day_began_ms = now - age_ms - state->day_age_ms;
@@ -226,6 +290,7 @@ int warmup_plan_parse_json(struct str json, struct warmup_plan *plan_out)
 	json_t *root = load_object(json);
 	json_t *list = json_object_get(root, "plan");
 	struct warmup_plan plan = {.count = json_array_size(list)};
+	read_int(root, "begun_us", 0, &plan.begun_us);
 	bool is_valid = plan.count > 0 && plan.count <= WARMUP_STEPS_MAX;
 	for (size_t i = 0; is_valid && i < plan.count; i++) {
 		plan.budgets[i] = json_integer_value(json_array_get(list, i));

@@ -14,6 +14,8 @@ struct lane_state {
 	struct controller_state controller;
 	struct health_state health;
 	struct windows_state windows;
+	char replies[LANE_LESSONS][LANE_REPLY_MAX];
+	int64_t forgotten; /* of the times it was told to forget, those it has heard of */
 };
 
 /* A place on a warm-up curve. */
@@ -23,6 +25,7 @@ struct warmup_state {
 	int64_t day_age_ms; /* since the present day began */
 	int64_t sent, deferred, blocked;
 	int64_t failed_step, patience, clean_days;
+	int64_t plan_us; /* the plan it stands on was made then; 0: not known */
 };
 
 void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out);
@@ -32,7 +35,10 @@ void lane_state_load(struct lane_limits *l, const struct lane_state *state, int6
 void lane_state_render(const struct lane_state *state, struct buf *out);
 /* Of a fresh lane where the text says nothing. -1 if it is no JSON object. */
 int lane_state_parse(struct str json, struct lane_state *state_out) NODISCARD;
+/* As lane_forget, of what was saved before the lane heard of it. */
+void lane_state_forget(struct lane_state *state, int64_t forgotten);
 
+/* A state of another plan than this one is at its first step. */
 void warmup_state_save(const struct warmup *w, int64_t now, struct warmup_state *state_out);
 void warmup_state_load(struct warmup *w, const struct warmup_plan *plan,
 		       const struct warmup_state *state, int64_t age_ms, int64_t now);

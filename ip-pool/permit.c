@@ -2,6 +2,10 @@
 /* Permits of a lane and of everything above it: asked together, taken together. Pure. */
 #include "ip-pool/permit.h"
 
+#include <string.h>
+
+#include "engine/base/utf8.h"
+
 /* Levels a connection asks above its lane; messages ask all of them. */
 static const bool has_connections[LIMIT_LEVEL_COUNT] = {
 	[LEVEL_SOURCE] = true, [LEVEL_PROVIDER] = true, [LEVEL_NODE] = true};
@@ -242,36 +246,69 @@ static bool is_turned_away(const struct verdict *verdict)
 	       (verdict->actions & both) == both;
 }
 
+/* "550 5.7.1 Ip frequency limited", as far as it is kept. */
+static void keep_reply(const struct outcome *outcome, char out[LANE_REPLY_MAX])
+{
+	struct buf text;
+	const struct enhanced_code *e = &outcome->enhanced;
+	buf_init(&text, 4096);
+	if (outcome->code != 0)
+		buf_appendf(&text, "%u ", outcome->code);
+	if (e->klass != 0)
+		buf_appendf(&text, "%u.%u.%u ", e->klass, e->subject, e->detail);
+	buf_append_str(&text, utf8_clip(outcome->text, LANE_REPLY_MAX));
+	struct str kept = utf8_clip(str_trim(buf_str(&text)), LANE_REPLY_MAX - 1);
+	must(str_to_cstr(kept, out, LANE_REPLY_MAX) == 0);
+	buf_done(&text);
+}
+
 /* What it counts is learnt by windows, not by the rate. */
-static struct lane_reaction be_turned_away(struct lane_limits *l, const struct verdict *verdict,
+static struct lane_reaction be_turned_away(struct lane_limits *l, const struct outcome *outcome,
 					   int64_t begun_ms, int64_t now)
 {
+	const struct verdict *verdict = &outcome->verdict;
+	char reply[LANE_REPLY_MAX];
 	struct lane_reaction reaction = {.was_cut = false};
 	int64_t sent[WINDOW_COUNT];
 	count_windows(l, now, sent);
 	reaction.was_cut = windows_on_refusal(&l->windows, sent, verdict->delay_ms, begun_ms, now);
-	if (reaction.was_cut)
-		reaction.rests_until_ms = l->windows.probe_at_ms;
+	if (!reaction.was_cut)
+		return reaction;
+	keep_reply(outcome, reply);
+	windows_keep_reply(&l->windows, str_from(reply));
+	reaction.rests_until_ms = l->windows.probe_at_ms;
 	return reaction;
 }
 
+static bool note_cut(struct lane_limits *l, enum lane_lesson lesson, const struct outcome *outcome,
+		     bool was_cut)
+{
+	if (was_cut)
+		keep_reply(outcome, l->replies[lesson]);
+	return was_cut;
+}
+
 /* Does to the lane what the rules ask in reply to what was begun at begun_ms. */
-static struct lane_reaction react(struct lane_limits *l, const struct verdict *verdict,
+static struct lane_reaction react(struct lane_limits *l, const struct outcome *outcome,
 				  int64_t begun_ms, int64_t now)
 {
 	struct lane_reaction reaction = {.was_cut = false};
+	const struct verdict *verdict = &outcome->verdict;
 	if (is_turned_away(verdict))
-		return be_turned_away(l, verdict, begun_ms, now);
+		return be_turned_away(l, outcome, begun_ms, now);
 	if (verdict->actions & ACTION_CUT_CONNECTIONS)
-		reaction.was_cut |=
-			controller_cut_connections(&l->controller, begun_ms, l->limiter.open, now);
+		reaction.was_cut |= note_cut(l, LESSON_CONNECTIONS, outcome,
+					     controller_cut_connections(&l->controller, begun_ms,
+									l->limiter.open, now));
 	if (verdict->actions & ACTION_CUT_RATE)
-		reaction.was_cut |= controller_cut_rate(&l->controller, begun_ms, now);
+		reaction.was_cut |= note_cut(l, LESSON_RATE, outcome,
+					     controller_cut_rate(&l->controller, begun_ms, now));
 	if (!(verdict->actions & ACTION_PAUSE_LANE))
 		return reaction;
 	bool is_blocked = verdict->klass == OUTCOME_BLOCKED;
 	if (!health_rest(&l->health, is_blocked, verdict->delay_ms, begun_ms, now))
 		return reaction;
+	keep_reply(outcome, l->replies[LESSON_REST]);
 	controller_restart(&l->controller, now);
 	reaction.was_blocked = is_blocked;
 	reaction.rests_until_ms = l->health.rests_until_ms;
@@ -285,7 +322,7 @@ struct lane_reaction lane_failed(const struct permit_path *path, const struct ou
 	each_connection_limiter(path, limiter_settle_connection, now);
 	if (outcome->verdict.klass == OUTCOME_UNREACHED && is_alone)
 		(void)health_on_failure(&l->health, l->limiter.open, begun_ms, now);
-	return react(l, &outcome->verdict, begun_ms, now);
+	return react(l, outcome, begun_ms, now);
 }
 
 void lane_leave_connection(const struct permit_path *path)
@@ -309,6 +346,22 @@ bool lane_has_surplus(const struct permit_path *path, int64_t now)
 		    limiter_has_surplus(path->shared[i], now))
 			return true;
 	return false;
+}
+
+bool lane_forget(struct lane_limits *l, int64_t forgotten, int64_t now)
+{
+	if (forgotten <= l->forgotten)
+		return false;
+	l->forgotten = forgotten;
+	controller_forget(&l->controller, now);
+	windows_init(&l->windows, now);
+	l->is_doubted = false;
+	if (!l->health.is_blocked)
+		health_resume(&l->health, now);
+	for (int i = 0; i < LANE_LESSONS; i++)
+		if (i != LESSON_REST || !l->health.is_blocked)
+			l->replies[i][0] = '\0';
+	return true;
 }
 
 bool lane_remembers(struct lane_limits *l, int64_t now)
@@ -354,9 +407,9 @@ static void tell_windows(struct lane_limits *l, const struct outcome *outcome, i
 	bool was_short = now - l->windows.away_since_ms < WINDOWS_LEAST_MS;
 	if (!windows_on_answer(&l->windows, sent, begun_ms, now))
 		return;
-	if (was_short)
-		(void)controller_cut_rate(&l->controller, begun_ms, now);
-	else
+	if (was_short && controller_cut_rate(&l->controller, begun_ms, now))
+		memcpy(l->replies[LESSON_RATE], l->windows.reply, LANE_REPLY_MAX);
+	if (!was_short)
 		controller_restart(&l->controller, now);
 }
 
@@ -369,16 +422,17 @@ static bool is_deferral(const struct verdict *verdict)
 	       (verdict->klass == OUTCOME_DEFERRED || verdict->klass == OUTCOME_THROTTLED);
 }
 
-static struct lane_reaction react_to(const struct permit_path *path, const struct verdict *verdict,
+static struct lane_reaction react_to(const struct permit_path *path, const struct outcome *outcome,
 				     int64_t begun_ms, int64_t now)
 {
 	struct lane_reaction reaction = {.was_cut = false};
+	const struct verdict *verdict = &outcome->verdict;
 	int kind = party_of_verdict(verdict);
 	struct party *party = kind >= 0 ? path->parties[kind] : NULL;
-	struct verdict others = *verdict;
+	struct outcome others = *outcome;
 	if (party == NULL)
-		return react(path->lane, verdict, begun_ms, now);
-	others.actions &= (unsigned)~(ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+		return react(path->lane, outcome, begun_ms, now);
+	others.verdict.actions &= (unsigned)~(ACTION_CUT_RATE | ACTION_PAUSE_LANE);
 	reaction = react(path->lane, &others, begun_ms, now);
 	if (party_refused(party, verdict, begun_ms, now))
 		reaction.cut_party = party;
@@ -409,7 +463,7 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		if (path->parties[i] != NULL)
 			party_on_end(path->parties[i], was_answered, permit->at_ms, now);
 	tell_windows(l, outcome, permit->at_ms, now);
-	return react_to(path, verdict, permit->at_ms, now);
+	return react_to(path, outcome, permit->at_ms, now);
 }
 
 /* So long cuts are in doubt; then they stand, and what stood before them is out of date. */

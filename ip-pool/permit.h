@@ -25,6 +25,11 @@
 #include "ip-pool/warmup.h"
 #include "ip-pool/windows.h"
 
+/* What replies taught a lane beside windows, which keep theirs. */
+enum lane_lesson { LESSON_CONNECTIONS, LESSON_RATE, LESSON_REST };
+#define LANE_LESSONS 3
+#define LANE_REPLY_MAX WINDOWS_REPLY_MAX
+
 /* All limits of one lane. */
 struct lane_limits {
 	struct limiter limiter;
@@ -36,6 +41,8 @@ struct lane_limits {
 	bool is_doubted;	    /* whether they are about this lane is not known yet */
 	struct warmup *warmup;	    /* NULL: warm; owned by the caller */
 	int64_t paused_until_ms;    /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
+	char replies[LANE_LESSONS][LANE_REPLY_MAX]; /* the last for each; "" = none, not known */
+	int64_t forgotten; /* how often operators had it forget what it learnt */
 };
 
 /*
@@ -105,6 +112,13 @@ bool lane_has_surplus(const struct permit_path *path, int64_t now);
 void lane_doubt(struct lane_limits *l, int64_t now);
 void lane_acquit(struct lane_limits *l, int64_t now);
 void lane_convict(struct lane_limits *l);
+
+/*
+ * Operators have asked so often in all that it forgets what it learnt: if it has not heard of the
+ * last time it starts again from what is configured, and a rest that is no block ends. What it
+ * counts stays, a block and a dead site, too. True if it forgot.
+ */
+bool lane_forget(struct lane_limits *l, int64_t forgotten, int64_t now);
 
 /* True while a lane made anew could send what this one may not yet: it counts, rests or holds off.
  */

@@ -56,6 +56,17 @@ void warmup_init(struct warmup *w, const struct warmup_plan *plan, int64_t now)
 	*w = (struct warmup){.plan = *plan, .day_began_ms = now};
 }
 
+void warmup_bind(struct warmup *w, const struct warmup_plan *plan, int64_t now)
+{
+	if (plan->begun_us != w->plan.begun_us) {
+		warmup_init(w, plan, now);
+		return;
+	}
+	w->plan = *plan;
+	if (w->step > plan->count)
+		w->step = plan->count;
+}
+
 int64_t warmup_budget(const struct warmup *w)
 {
 	return w->step < w->plan.count ? w->plan.budgets[w->step] : -1;

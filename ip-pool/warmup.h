@@ -24,6 +24,7 @@
 struct warmup_plan {
 	int64_t budgets[WARMUP_STEPS_MAX]; /* messages a day, never falling, at most ×2.5 a step */
 	size_t count;
+	int64_t begun_us; /* when it was made, by which plans are told apart; 0: not known */
 };
 
 struct warmup {
@@ -48,6 +49,8 @@ void warmup_plan_default(struct warmup_plan *plan_out, int64_t target);
 int warmup_plan_parse(struct str text, struct warmup_plan *plan_out, struct err *err) NODISCARD;
 
 void warmup_init(struct warmup *w, const struct warmup_plan *plan, int64_t now);
+/* The source's plan as it is now: another one begins at its first step. */
+void warmup_bind(struct warmup *w, const struct warmup_plan *plan, int64_t now);
 /* Messages in any 24 h now; -1 when warm. */
 int64_t warmup_budget(const struct warmup *w);
 /* A message was answered. */

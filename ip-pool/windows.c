@@ -2,6 +2,11 @@
 /* Windows of a receiver, learnt from how long it turned us away. Pure; one owner. */
 #include "ip-pool/windows.h"
 
+#include <string.h>
+
+#include "engine/base/must.h"
+#include "engine/base/utf8.h"
+
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS INT64_C(86400000)
@@ -108,6 +113,11 @@ bool windows_on_refusal(struct windows *w, const int64_t sent[WINDOW_COUNT], int
 	return true;
 }
 
+void windows_keep_reply(struct windows *w, struct str reply)
+{
+	must(str_to_cstr(utf8_clip(reply, WINDOWS_REPLY_MAX - 1), w->reply, WINDOWS_REPLY_MAX) == 0);
+}
+
 void windows_on_loss(struct windows *w, int64_t begun_ms, int64_t now)
 {
 	if (!w->is_away || begun_ms <= w->away_since_ms)
@@ -150,9 +160,10 @@ static void learn(struct windows *w, enum window window, int64_t now)
 	if (cap->count < 0 || safe < cap->count)
 		cap->count = safe;
 	cap->failed = w->sent[window];
-	cap->since_ms = cap->looked_ms = now;
+	cap->since_ms = cap->looked_ms = cap->learnt_ms = now;
 	cap->used_ms = 0;
 	cap->is_proven = false;
+	memcpy(cap->reply, w->reply, sizeof(cap->reply));
 }
 
 /* It takes more than it did: it has changed, or what failed was but a burst. */
@@ -242,7 +253,10 @@ void windows_save(const struct windows *w, int64_t now, struct windows_state *st
 		state_out->used_ms[i] = w->caps[i].used_ms;
 		state_out->proven[i] = w->caps[i].is_proven;
 		state_out->sent[i] = w->sent[i];
+		state_out->learnt_ages_ms[i] = now - w->caps[i].learnt_ms;
+		memcpy(state_out->replies[i], w->caps[i].reply, WINDOWS_REPLY_MAX);
 	}
+	memcpy(state_out->reply, w->reply, WINDOWS_REPLY_MAX);
 }
 
 static int64_t within(int64_t value, int64_t least, int64_t most)
@@ -252,20 +266,30 @@ static int64_t within(int64_t value, int64_t least, int64_t most)
 	return value < most ? value : most;
 }
 
+static struct window_cap loaded(const struct windows_state *state, int i, int64_t then, int64_t now)
+{
+	int64_t learnt_ms = state->learnt_ages_ms[i];
+	struct window_cap cap = {
+		.count = state->caps[i],
+		.failed = state->failed[i],
+		.looked_ms = now,
+		.since_ms = then - state->ages_ms[i],
+		.used_ms = within(state->used_ms[i], 0, state->ages_ms[i]),
+		.patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX),
+		.is_proven = state->proven[i] > 0,
+		.learnt_ms = then - (learnt_ms >= 0 ? learnt_ms : state->ages_ms[i])};
+	memcpy(cap.reply, state->replies[i], WINDOWS_REPLY_MAX);
+	return cap;
+}
+
 void windows_load(struct windows *w, const struct windows_state *state, int64_t age_ms, int64_t now)
 {
 	int64_t then = now - age_ms;
 	windows_init(w, then - state->let_in_ms);
+	memcpy(w->reply, state->reply, WINDOWS_REPLY_MAX);
 	for (int i = 0; i < WINDOW_COUNT; i++) {
 		if (state->caps[i] > 0)
-			w->caps[i] = (struct window_cap){
-				.count = state->caps[i],
-				.failed = state->failed[i],
-				.looked_ms = now,
-				.since_ms = then - state->ages_ms[i],
-				.used_ms = within(state->used_ms[i], 0, state->ages_ms[i]),
-				.patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX),
-				.is_proven = state->proven[i] > 0};
+			w->caps[i] = loaded(state, i, then, now);
 		w->sent[i] = state->sent[i];
 	}
 	if (state->away_ms < 0)

@@ -29,8 +29,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/str.h"
+
 enum window { WINDOW_MINUTE, WINDOW_HOUR, WINDOW_DAY };
 #define WINDOW_COUNT 3
+/* Of a reply so much is kept, its NUL included. */
+#define WINDOWS_REPLY_MAX 128
 /* Away for less, it was no window. */
 #define WINDOWS_LEAST_MS INT64_C(60000)
 
@@ -42,6 +46,8 @@ struct window_cap {
 	int64_t looked_ms; /* when that was last looked at */
 	unsigned patience; /* it rises after 2^patience of its time */
 	bool is_proven;	   /* it was used up for long, at this number or less */
+	int64_t learnt_ms; /* it was last set by being turned away, which was said … */
+	char reply[WINDOWS_REPLY_MAX]; /* … in these words; "" = not known */
 };
 
 struct windows {
@@ -54,6 +60,7 @@ struct windows {
 	int64_t probe_wait_ms;	    /* away: the wait before that */
 	int64_t probe_most_ms;	    /* away: no wait is longer */
 	bool is_probing;	    /* the one is out */
+	char reply[WINDOWS_REPLY_MAX]; /* the words that last turned it away; "" = not known */
 };
 
 /* What survives a restart; ages instead of times. */
@@ -69,6 +76,9 @@ struct windows_state {
 	int64_t probe_left_ms; /* until the next try */
 	int64_t probe_wait_ms, probe_most_ms;
 	int64_t let_in_ms; /* ago */
+	int64_t learnt_ages_ms[WINDOW_COUNT]; /* -1: not known */
+	char replies[WINDOW_COUNT][WINDOWS_REPLY_MAX];
+	char reply[WINDOWS_REPLY_MAX];
 };
 
 /* How a learnt cap rises next: not before at_ms, if it is used up for long enough until then. */
@@ -100,6 +110,8 @@ void windows_on_unsent(struct windows *w);
  */
 bool windows_on_refusal(struct windows *w, const int64_t sent[WINDOW_COUNT], int64_t delay_ms,
 			int64_t begun_ms, int64_t now);
+/* The words of a refusal that made it rest: what is learnt from it keeps them, clipped. */
+void windows_keep_reply(struct windows *w, struct str reply);
 /* The receiver answered otherwise, having been sent so many. True if it lets us in again. */
 bool windows_on_answer(struct windows *w, const int64_t sent[WINDOW_COUNT], int64_t begun_ms,
 		       int64_t now);

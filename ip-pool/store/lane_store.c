@@ -2,7 +2,9 @@
 /* Lane state and usage in the database. */
 #include "ip-pool/store/lane_store.h"
 
-#define JSON_MAX 4096
+#include "ip-pool/store/store_private.h"
+
+#define JSON_MAX 16384 /* replies may be all in escapes */
 
 void lane_store_params(struct pg_params *p, const struct lane_record *lanes, const bool *has_warmup,
 		       size_t count)
@@ -37,6 +39,17 @@ void lane_store_params(struct pg_params *p, const struct lane_record *lanes, con
 	pg_array_done(&targets);
 	pg_array_done(&learnt);
 	pg_array_done(&warmups);
+}
+
+int lane_store_forget(struct pg_blocking *conn, struct str source, struct str target,
+		      const struct change *change, struct err *err)
+{
+	struct pg_params p;
+	pg_params_init(&p);
+	add_text_or_null(&p, source);
+	add_text_or_null(&p, target);
+	add_change(&p, change);
+	return store_run(conn, "ip-pool/forget_lanes", &p, err);
 }
 
 static void read_usage(const struct pg_rows *rows, int64_t now, struct usage_list *out)

@@ -9,6 +9,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/pg/blocking.h"
+#include "ip-pool/store/change.h"
 #include "ip-pool/store/snapshot.h"
 
 #define LANE_STORE_SAVE "ip-pool/save_lanes"
@@ -19,6 +20,14 @@
  */
 void lane_store_params(struct pg_params *p, const struct lane_record *lanes, const bool *has_warmup,
 		       size_t count);
+
+/*
+ * Has the lanes of a source (empty: of each) to a provider or site (empty: every one) forget what
+ * they have learnt; blocking, see change.h. A lane that both name need not be known; returns how
+ * many, 0 included, or -1.
+ */
+int lane_store_forget(struct pg_blocking *conn, struct str source, struct str target,
+		      const struct change *change, struct err *err) NODISCARD;
 
 /* Messages and new connections (of no campaign) of one key that ended at at_ms (monotonic, may be
  * before the boot) or before. */

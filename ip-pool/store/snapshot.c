@@ -115,7 +115,20 @@ static void read_past_limits(struct builder *b, const struct pg_rows *rows)
 			(struct limit_past){.rule = read_limit(b, rows, i),
 					    .set_ms = b->snapshot->loaded_ms - pg_int(rows, i, 11)};
 	}
-	b->snapshot->past_limits = (struct limit_history){items, (size_t)pg_rows_count(rows)};
+	b->snapshot->past_limits.items = items;
+	b->snapshot->past_limits.count = (size_t)pg_rows_count(rows);
+}
+
+static void read_past_profiles(struct builder *b, const struct pg_rows *rows)
+{
+	struct limit_past_profile *items = room_for(b, rows, sizeof(*items));
+	for (int i = 0; i < pg_rows_count(rows); i++)
+		items[i] = (struct limit_past_profile){
+			.provider = copy_text(b, rows, i, 0),
+			.connections = pg_is_null(rows, i, 1) ? LIMIT_NONE : pg_int(rows, i, 1),
+			.until_ms = b->snapshot->loaded_ms - pg_int(rows, i, 2)};
+	b->snapshot->past_limits.profiles = items;
+	b->snapshot->past_limits.profile_count = (size_t)pg_rows_count(rows);
 }
 
 static void read_pauses(struct builder *b, const struct pg_rows *rows)
@@ -171,9 +184,11 @@ static void read_lanes(struct builder *b, const struct pg_rows *rows)
 					  .target = copy_text(b, rows, i, 1),
 					  .warmup_held = pg_bool(rows, i, 4),
 					  .warmup_advanced = pg_int(rows, i, 5),
-					  .age_ms = pg_int(rows, i, 6)};
+					  .age_ms = pg_int(rows, i, 6),
+					  .forgotten = pg_int(rows, i, 7)};
 		if (lane_state_parse(pg_text(rows, i, 2), &r->state) != 0)
 			must(lane_state_parse(STR("{}"), &r->state) == 0);
+		lane_state_forget(&r->state, r->forgotten);
 		if (pg_is_null(rows, i, 3) ||
 		    warmup_state_parse(pg_text(rows, i, 3), &r->warmup) != 0)
 			r->warmup = (struct warmup_state){.step = 0};
@@ -187,7 +202,7 @@ static const struct {
 	{"ip-pool/load_sources", read_sources},		{"ip-pool/load_limits", read_limits},
 	{"ip-pool/load_past_limits", read_past_limits}, {"ip-pool/load_pauses", read_pauses},
 	{"ip-pool/load_routes", read_routes},		{"ip-pool/load_lanes", read_lanes},
-	{"ip-pool/load_providers", read_providers},
+	{"ip-pool/load_providers", read_providers},	{"ip-pool/load_past_profiles", read_past_profiles},
 };
 
 /* -- life -- */

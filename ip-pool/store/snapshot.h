@@ -27,7 +27,8 @@ struct lane_record {
 	struct warmup_state warmup; /* of a lane that had none: all 0 */
 	bool warmup_held;
 	int64_t warmup_advanced;
-	int64_t age_ms; /* since it was saved, at loading */
+	int64_t forgotten; /* how often operators had it forget; state has heard of each */
+	int64_t age_ms;	   /* since it was saved, at loading */
 };
 
 struct ip_pool_snapshot {

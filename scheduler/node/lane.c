@@ -69,6 +69,23 @@ struct lane *lane_new(struct worker_queue *q, const struct source *source)
 	return lane;
 }
 
+/* Operators had it forget what it learnt: the queue looks again after a reload. */
+static void follow_forgetting(struct lane *lane, int64_t now)
+{
+	const struct ip_pool_snapshot *pool = lane->identity->pool;
+	const struct lane_record *r = ip_pool_lane(pool, lane->source->id, lane->queue->name);
+	struct log_line l;
+	if (r == NULL || !lane_forget(&lane->limits, r->forgotten, now))
+		return;
+	lane->wait_until_ms = 0;
+	lane->queue->worker->has_lane_news = true;
+	if (!log_begin(&l, LOG_INFO, "lane_forgot"))
+		return;
+	log_str(&l, "source", lane->source->name);
+	log_str(&l, "queue", lane->queue->name);
+	log_end(&l);
+}
+
 /* The source's plan of today, and what operators asked of this lane's warm-up. */
 static void bind_warmup(struct lane *lane, int64_t now)
 {
@@ -84,9 +101,7 @@ static void bind_warmup(struct lane *lane, int64_t now)
 		warmup_state_load(&lane->warmup, plan, r ? &r->warmup : &fresh,
 				  r ? r->age_ms + now - pool->loaded_ms : 0, now);
 	lane->limits.warmup = &lane->warmup;
-	lane->warmup.plan = *plan;
-	if (lane->warmup.step > plan->count)
-		lane->warmup.step = plan->count;
+	warmup_bind(&lane->warmup, plan, now);
 	if (r != NULL)
 		warmup_follow(&lane->warmup, r->warmup_advanced, r->warmup_held, now);
 }
@@ -135,8 +150,10 @@ void lane_bind(struct lane *lane, const struct source *source)
 						  w->identity->pool->pause_count, scope, now);
 	lane->limits.paused_until_ms = pause ? pause->until_ms : 0;
 	follow_health_pause(lane, now);
-	if (source != NULL)
-		bind_warmup(lane, now);
+	if (source == NULL)
+		return;
+	follow_forgetting(lane, now);
+	bind_warmup(lane, now);
 }
 
 void lane_free(struct lane *lane)

@@ -158,9 +158,6 @@ static void load_lane(struct builder *k, struct forecast_lane *l, const struct s
 	if (!l->is_warming)
 		return;
 	warmup_state_load(&l->warmup, plan, r ? &r->warmup : &fresh, age_ms, now);
-	l->warmup.plan = *plan;
-	if (l->warmup.step > plan->count)
-		l->warmup.step = plan->count;
 	if (r != NULL)
 		warmup_follow(&l->warmup, r->warmup_advanced, r->warmup_held, now);
 	l->limits.limiter.day_budget = warmup_budget(&l->warmup);

@@ -441,6 +441,139 @@ static void lanes_and_usage_survive(void **state)
 	usage_done(&usage);
 }
 
+static void save_lanes(struct fixture *f, const struct lane_record *records, size_t count)
+{
+	const bool has_warmup[2] = {true, true};
+	struct err err;
+	struct pg_params p;
+	pg_params_init(&p);
+	lane_store_params(&p, records, has_warmup, count);
+	WORKS(pg_run(f->conn, LANE_STORE_SAVE, &p, NULL, &err));
+	pg_params_done(&p);
+}
+
+/* A node that has not heard of it may save what it knew before: it stays forgotten. */
+static void lanes_forget_what_they_learnt(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	uint32_t id = add_mx1(f);
+	struct lane_limits lane;
+	const struct limit_scope scope = {
+		.level = LEVEL_LANE, .provider = STR("qq"), .source = STR("mx1")};
+	struct lane_record records[2] = {{.source = id, .target = STR("qq")},
+					 {.source = id, .target = STR("gmail")}};
+	lane_limits_init(&lane, &scope, NULL, NOW);
+	(void)controller_cut_rate(&lane.controller, NOW + 1, NOW + 2);
+	lane_state_save(&lane, NOW + 2, &records[0].state);
+	lane_state_save(&lane, NOW + 2, &records[1].state);
+	save_lanes(f, records, 2);
+	assert_int_equal(
+		lane_store_forget(f->conn, STR("mx1"), STR("qq"), &by_test, &err), 1);
+	save_lanes(f, records, 2);
+	struct ip_pool_snapshot *s = load(f);
+	assert_true(ip_pool_lane(s, id, STR("qq"))->state.controller.rate == 0);
+	assert_int_equal(ip_pool_lane(s, id, STR("qq"))->forgotten, 1);
+	assert_true(ip_pool_lane(s, id, STR("gmail"))->state.controller.rate > 0);
+	ip_pool_snapshot_drop(s);
+	/* What is learnt after that stays. */
+	records[0].state.forgotten = 1;
+	save_lanes(f, records, 1);
+	s = load(f);
+	assert_true(ip_pool_lane(s, id, STR("qq"))->state.controller.rate > 0);
+	ip_pool_snapshot_drop(s);
+
+	assert_int_equal(lane_store_forget(f->conn, STR(""), STR("qq"), &by_test, &err), 1);
+	assert_int_equal(lane_store_forget(f->conn, STR(""), STR("nowhere"), &by_test, &err), 0);
+	assert_int_equal(lane_store_forget(f->conn, STR("mx1"), STR(""), &by_test, &err), 2);
+	assert_int_equal(lane_store_forget(f->conn, STR("mx9"), STR("qq"), &by_test, &err), 0);
+	assert_int_equal(lane_store_forget(f->conn, STR("mx1"), STR("163"), &by_test, &err), 1);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.event WHERE verb = 'limit forget'"
+				" AND object LIKE 'lane:mx1/%' AND because = 'a test'"),
+			 5);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.event WHERE verb = 'limit forget'"
+				" AND (detail->'learnt'->>'rate')::float > 0"),
+			 4);
+}
+
+/* Be it the same again: a lane stands on its first step, whatever a node saves of the old one. */
+static void a_new_plan_begins_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct warmup_plan plan;
+	struct warmup_steering steering = {STR("mx1"), STR("qq"), 1, 2};
+	WORKS(warmup_plan_parse(STR("50,100,200"), &plan, &err));
+	struct source_change wanted = {.plan = &plan};
+	uint32_t id = add_mx1(f);
+	WORKS(source_store_set(f->conn, STR("mx1"), &wanted, &by_test, &err));
+	struct ip_pool_snapshot *s = load(f);
+	struct lane_record record = {.source = id,
+				     .target = STR("qq"),
+				     .warmup = {.step = 1, .plan_us = s->plans[0].begun_us}};
+	assert_true(record.warmup.plan_us > 0);
+	ip_pool_snapshot_drop(s);
+	save_lanes(f, &record, 1);
+	WORKS(source_store_steer(f->conn, &steering, &by_test, &err));
+	/* What else is set of the source leaves it alone. */
+	struct source_change heavier = {.weight = 2};
+	WORKS(source_store_set(f->conn, STR("mx1"), &heavier, &by_test, &err));
+	s = load(f);
+	assert_int_equal(s->lanes[0].warmup_advanced, 2);
+	assert_true(s->plans[0].begun_us == record.warmup.plan_us);
+	ip_pool_snapshot_drop(s);
+	WORKS(source_store_set(f->conn, STR("mx1"), &wanted, &by_test, &err));
+	save_lanes(f, &record, 1);
+	s = load(f);
+	struct warmup w;
+	warmup_state_load(&w, &s->plans[0], &s->lanes[0].warmup, 0, NOW);
+	warmup_follow(&w, s->lanes[0].warmup_advanced, s->lanes[0].warmup_held, NOW);
+	assert_int_equal(w.step, 0);
+	assert_false(w.is_held);
+	ip_pool_snapshot_drop(s);
+	plan.count = 0;
+	WORKS(source_store_set(f->conn, STR("mx1"), &wanted, &by_test, &err));
+	s = load(f);
+	assert_int_equal(s->plans[0].count, 0);
+	ip_pool_snapshot_drop(s);
+}
+
+/* What may have been open at a kill goes by the profile of then. */
+static void connections_of_a_profile_are_known_for_a_day(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	static const char *const overrides[] = {
+		"{\"limits\":{\"connections\":60}}", "{\"verp\":false}",
+		"{\"limits\":{\"connections\":6}}"};
+	static const struct limit_scope lane = {
+		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
+	struct ip_pool_snapshot *s = load(f);
+	int64_t builtin = provider_find(s->providers, STR("qq"))->limits.connections;
+	ip_pool_snapshot_drop(s);
+	for (size_t i = 0; i < ARRAY_LEN(overrides); i++) {
+		struct provider_override qq = {STR("qq"), str_from(overrides[i])};
+		WORKS(provider_store_set(f->conn, &qq, &by_test, &err));
+	}
+	s = load(f);
+	const struct limit_values *profile = &provider_find(s->providers, STR("qq"))->limits;
+	assert_int_equal(profile->connections, 6);
+	assert_int_equal(s->past_limits.profile_count, 2);
+	assert_true(s->past_limits.profiles[0].connections == builtin);
+	assert_int_equal(limit_most_connections(&s->past_limits, &lane, profile, NOW - 60000, NOW),
+			 60);
+	ip_pool_snapshot_drop(s);
+	WORKS(provider_store_unset(f->conn, STR("qq"), &by_test, &err));
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.provider_past WHERE connections = 6"), 1);
+	assert_int_equal(provider_store_unset(f->conn, STR("qq"), &by_test, &err), -1);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.provider_past"), 3);
+	WORKS(pg_run_text(f->conn, "UPDATE edm.provider_past SET until = until - interval '27 h'",
+			  &err));
+	s = load(f);
+	assert_int_equal(s->past_limits.profile_count, 0);
+	ip_pool_snapshot_drop(s);
+}
+
 static void on_loaded(void *owner, struct ip_pool_snapshot *snapshot, const struct err *err)
 {
 	struct fixture *f = owner;
@@ -483,6 +616,8 @@ int main(void)
 		TEST(an_undo_is_undone),	  TEST(pauses_are_made_and_lifted),
 		TEST(routes_are_set_and_removed), TEST(providers_are_overridden),
 		TEST(lanes_and_usage_survive),	  TEST(a_node_loads_on_its_loop),
+		TEST(a_new_plan_begins_anew),	  TEST(lanes_forget_what_they_learnt),
+		TEST(connections_of_a_profile_are_known_for_a_day),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }

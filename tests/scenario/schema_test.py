@@ -35,6 +35,7 @@ CHANGES = {
     "INSERT INTO pause (scope, who, why) VALUES (1, 'me', 'x')": "limits",
     "UPDATE pause SET lifted_at = now()": "limits",
     "UPDATE lane_state SET warmup_held = true": "limits",
+    "UPDATE lane_state SET forgotten = 1": "limits",
     "INSERT INTO route (domain, host, port) VALUES ('*', '127.0.0.1', 25)": "routes",
     "DELETE FROM route": "routes",
     "INSERT INTO provider (name, overrides) VALUES ('p', '{}')": "routes",

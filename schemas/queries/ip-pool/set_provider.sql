@@ -1,7 +1,14 @@
 -- Puts keys into a provider's override. $1 name, $2 the keys as JSON, $3 actor, $4 because. Returns
--- the whole override; $2 empty ({}) with $5 true removes it.
+-- the whole override; $2 empty ({}) with $5 true removes it. $6: the connections the profile allowed
+-- till now change, $7: which were so many (NULL: any number).
 WITH gone AS (
 	DELETE FROM provider WHERE name = $1 AND $5 RETURNING name
+), old AS (
+	DELETE FROM provider_past WHERE until < now() - interval '26 hours'
+), past AS (
+	INSERT INTO provider_past (name, connections)
+	SELECT $1, $7::int WHERE $6 AND (NOT $5 OR EXISTS (SELECT FROM gone))
+	ON CONFLICT (name, until) DO NOTHING
 ), stated AS (
 	INSERT INTO provider (name, overrides, set_by)
 	SELECT $1, $2::jsonb, $3 WHERE NOT $5

@@ -1,13 +1,21 @@
 -- Changes a source in use; NULL keeps. $1 name, $2 ehlo, $3 public address, $4 pool, $5 weight,
--- $6 node ('' = none), $7 warm-up plan as JSON ('null' = warm), $8 actor, $9 because.
+-- $6 node ('' = none), $7 warm-up plan as JSON ('null' = warm), $8 actor, $9 because. A plan, be it
+-- the same again, begins anew on every lane: begun_us tells plans apart, and lanes that stand on
+-- another begin at its first step.
 WITH changed AS (
 	UPDATE source
 	   SET ehlo = coalesce($2, ehlo), public_address = coalesce($3::inet, public_address),
 	       pool = coalesce($4, pool), weight = coalesce($5, weight),
 	       node_name = CASE WHEN $6::text IS NULL THEN node_name ELSE nullif($6, '') END,
-	       warmup = CASE WHEN $7::text IS NULL THEN warmup ELSE nullif($7::jsonb, 'null') END
+	       warmup = CASE WHEN $7::text IS NULL THEN warmup
+	                     ELSE nullif($7::jsonb, 'null') || jsonb_build_object('begun_us',
+	                          (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) END
 	 WHERE name = $1 AND state <> 3
 	RETURNING source_id
+), anew AS (
+	UPDATE lane_state l SET warmup = NULL, warmup_held = false, warmup_advanced = 0
+	  FROM changed c
+	 WHERE l.source_id = c.source_id AND $7 IS NOT NULL
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
 	SELECT $8, 'source set', 'source:' || $1, $9,

@@ -352,6 +352,47 @@ static void warm_up_moves_by_its_rules(void **state)
 	assert_int_equal(warmup_plan_parse(STR("x"), &plan, &err), -1);
 }
 
+/* Be it the same numbers again. */
+static void another_plan_begins_at_its_first_step(void **state)
+{
+	(void)state;
+	struct warmup_plan plan, again;
+	struct warmup_state saved, back;
+	struct warmup w;
+	struct err err;
+	struct buf json;
+	buf_init(&json, 4096);
+	assert_int_equal(warmup_plan_parse(STR("50,100,200"), &plan, &err), 0);
+	warmup_plan_render_json(&plan, &json);
+	assert_int_equal(warmup_plan_parse_json(buf_str(&json), &again), 0);
+	assert_int_equal(again.begun_us, 0);
+	assert_int_equal(warmup_plan_parse_json(
+				 STR("{\"plan\":[50,100,200],\"begun_us\":1700000000000000}"),
+				 &again),
+			 0);
+	assert_true(again.begun_us == INT64_C(1700000000000000));
+	warmup_init(&w, &plan, 0);
+	warmup_follow(&w, 2, true, 0);
+	warmup_bind(&w, &plan, 10);
+	assert_int_equal(w.step, 2);
+	warmup_state_save(&w, 10, &saved);
+	buf_clear(&json);
+	warmup_state_render(&saved, &json);
+	assert_int_equal(warmup_state_parse(buf_str(&json), &back), 0);
+	warmup_state_load(&w, &plan, &back, 0, 20);
+	assert_int_equal(w.step, 2);
+	warmup_bind(&w, &again, 30);
+	assert_int_equal(w.step, 0);
+	assert_false(w.is_held);
+	warmup_follow(&w, 1, false, 40);
+	assert_int_equal(w.step, 1);
+	warmup_bind(&w, &again, 50);
+	assert_int_equal(w.step, 1);
+	warmup_state_load(&w, &again, &back, 0, 60);
+	assert_int_equal(w.step, 0);
+	buf_done(&json);
+}
+
 static void the_usual_curve_ends_at_its_target(void **state)
 {
 	(void)state;
@@ -488,6 +529,85 @@ static void who_is_turned_away_tries_one_by_one(void **state)
 	(void)lane_end_message(&f.path, &p, &fine, now);
 	assert_int_equal(f.lane.windows.caps[WINDOW_MINUTE].count, 101 * 85 / 100);
 	assert_true(lane_take_message(&f.path, now + 1).is_granted);
+}
+
+/* A lane that has learnt of each kind: a rate, connections, a window, and that it rests. */
+static void learn_all(struct fixture *f, bool is_blocked)
+{
+	static const int64_t sent[WINDOW_COUNT] = {100, 100, 100};
+	struct outcome slow = reply(OUTCOME_THROTTLED, ACTION_CUT_RATE, 0);
+	struct outcome few = reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS, 0);
+	struct outcome rest = reply(is_blocked ? OUTCOME_BLOCKED : OUTCOME_THROTTLED,
+				    ACTION_PAUSE_LANE, 3600000);
+	struct outcome all[] = {slow, few, rest};
+	init(f);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		int64_t now = NOW + (int64_t)i * 100000;
+		struct permit p = lane_take_message(&f->path, now);
+		assert_true(p.is_granted);
+		all[i].code = 421;
+		all[i].enhanced = (struct enhanced_code){4, 7, (uint16_t)i};
+		all[i].text = STR("slow down");
+		(void)lane_end_message(&f->path, &p, &all[i], now + 1);
+	}
+	assert_true(windows_on_refusal(&f->lane.windows, sent, 0, NOW, NOW + 1));
+	windows_keep_reply(&f->lane.windows, STR("550 limited"));
+	assert_true(windows_on_answer(&f->lane.windows, sent, NOW + 400000, NOW + 400000));
+	assert_int_equal(windows_cap(&f->lane.windows, WINDOW_MINUTE), 85);
+}
+
+static void assert_like_new(const struct lane_limits *l)
+{
+	assert_int_equal(controller_connections(&l->controller), LIMIT_DEFAULT_INITIAL);
+	assert_true(controller_rate(&l->controller) == 0);
+	assert_true(l->controller.connections.ceiling == 0 && l->controller.rate.ceiling == 0);
+	assert_int_equal(windows_cap(&l->windows, WINDOW_MINUTE), -1);
+	assert_string_equal(l->replies[LESSON_CONNECTIONS], "");
+	assert_string_equal(l->replies[LESSON_RATE], "");
+}
+
+/* At once where the lane is at work; where it is not, of what was saved; each time but once. */
+static void what_was_learnt_is_forgotten(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct lane_state saved, back;
+	struct buf json;
+	int64_t now = NOW + 500000;
+	for (int is_blocked = 0; is_blocked < 2; is_blocked++) {
+		buf_init(&json, 16384);
+		learn_all(&f, is_blocked);
+		assert_string_equal(f.lane.replies[LESSON_RATE], "421 4.7.0 slow down");
+		assert_string_equal(f.lane.replies[LESSON_CONNECTIONS], "421 4.7.1 slow down");
+		assert_string_equal(f.lane.replies[LESSON_REST], "421 4.7.2 slow down");
+		lane_state_save(&f.lane, now, &saved);
+		assert_false(lane_forget(&f.lane, 0, now));
+		assert_true(lane_forget(&f.lane, 2, now));
+		assert_like_new(&f.lane);
+		/* An operator lifts a block by its pause. */
+		assert_int_equal(health_message_at(&f.lane.health, now) > now, is_blocked);
+		assert_int_equal(f.lane.replies[LESSON_REST][0] != '\0', is_blocked);
+		/* What was sent lately still says how fast it goes. */
+		assert_true(controller_sent_rate(&f.lane.controller, NOW + 200001) > 0);
+		assert_false(lane_forget(&f.lane, 2, now));
+		assert_true(lane_forget(&f.lane, 3, now));
+
+		lane_state_render(&saved, &json);
+		assert_int_equal(lane_state_parse(buf_str(&json), &back), 0);
+		lane_state_load(&f.lane, &back, 0, now);
+		assert_int_equal(windows_cap(&f.lane.windows, WINDOW_MINUTE), 85);
+		assert_string_equal(f.lane.replies[LESSON_RATE], "421 4.7.0 slow down");
+		lane_state_forget(&back, 0);
+		assert_int_equal(back.windows.caps[WINDOW_MINUTE], 85);
+		lane_state_forget(&back, 1);
+		init(&f);
+		lane_state_load(&f.lane, &back, 0, now);
+		assert_like_new(&f.lane);
+		assert_int_equal(health_message_at(&f.lane.health, now) > now, is_blocked);
+		lane_state_save(&f.lane, now, &saved);
+		assert_int_equal(saved.forgotten, 1);
+		buf_done(&json);
+	}
 }
 
 /* Tells the lane, in doubt, that a message was too fast. */
@@ -640,7 +760,9 @@ int main(void)
 		cmocka_unit_test(a_lane_is_kept_while_it_counts_or_rests),
 		cmocka_unit_test(warm_up_follows_the_curve),
 		cmocka_unit_test(warm_up_moves_by_its_rules),
+		cmocka_unit_test(another_plan_begins_at_its_first_step),
 		cmocka_unit_test(the_usual_curve_ends_at_its_target),
+		cmocka_unit_test(what_was_learnt_is_forgotten),
 		cmocka_unit_test(lane_state_survives_as_json),
 		cmocka_unit_test(warm_up_is_patient_below_a_step_that_failed),
 		cmocka_unit_test(who_is_turned_away_tries_one_by_one),

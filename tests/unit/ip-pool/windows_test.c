@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "engine/base/must.h"
@@ -194,6 +195,33 @@ static void it_survives_a_restart(void **state)
 	assert_int_equal(windows_cap(&back, WINDOW_DAY), 9500);
 }
 
+/* It is known when a cap was learnt and from which words, whatever it rises to meanwhile. */
+static void a_cap_knows_what_taught_it(void **state)
+{
+	(void)state;
+	static const int64_t sent[WINDOW_COUNT] = {100, 1000, 10000};
+	char longest[2 * WINDOWS_REPLY_MAX];
+	struct windows w, back;
+	struct windows_state saved;
+	memset(longest, 'x', sizeof(longest));
+	windows_init(&w, NOW);
+	assert_true(windows_on_refusal(&w, sent, HOUR, NOW - 1, NOW));
+	windows_keep_reply(&w, STR("550 Ip frequency limited"));
+	assert_true(windows_on_answer(&w, sent, NOW + 5 * MINUTE, NOW + 5 * MINUTE));
+	assert_true(windows_on_refusal(&w, sent, HOUR, NOW + HOUR, NOW + HOUR));
+	windows_keep_reply(&w, str_of(longest, sizeof(longest)));
+	w.caps[WINDOW_MINUTE].since_ms = NOW + HOUR; /* it rose */
+	windows_save(&w, NOW + HOUR, &saved);
+	windows_load(&back, &saved, MINUTE, 5000 + MINUTE);
+	assert_string_equal(back.caps[WINDOW_MINUTE].reply, "550 Ip frequency limited");
+	assert_true(back.caps[WINDOW_MINUTE].learnt_ms == 5000 - 55 * MINUTE);
+	assert_int_equal(strlen(back.reply), WINDOWS_REPLY_MAX - 1);
+	/* An older version did not say. */
+	saved.learnt_ages_ms[WINDOW_MINUTE] = -1;
+	windows_load(&back, &saved, MINUTE, 5000 + MINUTE);
+	assert_true(back.caps[WINDOW_MINUTE].learnt_ms == 5000);
+}
+
 /* How long a cap was used up, and that it was for long, is known after a restart. */
 static void what_is_proven_survives_a_restart(void **state)
 {
@@ -232,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_ban_after_a_handful_makes_no_cap),
 		cmocka_unit_test(a_cap_of_a_day_rises_by_the_answers_of_each_day),
 		cmocka_unit_test(it_survives_a_restart),
+		cmocka_unit_test(a_cap_knows_what_taught_it),
 		cmocka_unit_test(what_is_proven_survives_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
