@@ -297,9 +297,9 @@ static struct lane_reaction react(struct lane_limits *l, const struct outcome *o
 	if (is_turned_away(verdict))
 		return be_turned_away(l, outcome, begun_ms, now);
 	if (verdict->actions & ACTION_CUT_CONNECTIONS)
-		reaction.was_cut |= note_cut(l, LESSON_CONNECTIONS, outcome,
-					     controller_cut_connections(&l->controller, begun_ms,
-									l->limiter.open, now));
+		reaction.was_cut |= note_cut(
+			l, LESSON_CONNECTIONS, outcome,
+			controller_cut_connections(&l->controller, begun_ms, l->limiter.open, now));
 	if (verdict->actions & ACTION_CUT_RATE)
 		reaction.was_cut |= note_cut(l, LESSON_RATE, outcome,
 					     controller_cut_rate(&l->controller, begun_ms, now));

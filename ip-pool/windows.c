@@ -115,7 +115,8 @@ bool windows_on_refusal(struct windows *w, const int64_t sent[WINDOW_COUNT], int
 
 void windows_keep_reply(struct windows *w, struct str reply)
 {
-	must(str_to_cstr(utf8_clip(reply, WINDOWS_REPLY_MAX - 1), w->reply, WINDOWS_REPLY_MAX) == 0);
+	struct str kept = utf8_clip(reply, WINDOWS_REPLY_MAX - 1);
+	must(str_to_cstr(kept, w->reply, WINDOWS_REPLY_MAX) == 0);
 }
 
 void windows_on_loss(struct windows *w, int64_t begun_ms, int64_t now)
@@ -269,15 +270,15 @@ static int64_t within(int64_t value, int64_t least, int64_t most)
 static struct window_cap loaded(const struct windows_state *state, int i, int64_t then, int64_t now)
 {
 	int64_t learnt_ms = state->learnt_ages_ms[i];
-	struct window_cap cap = {
-		.count = state->caps[i],
-		.failed = state->failed[i],
-		.looked_ms = now,
-		.since_ms = then - state->ages_ms[i],
-		.used_ms = within(state->used_ms[i], 0, state->ages_ms[i]),
-		.patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX),
-		.is_proven = state->proven[i] > 0,
-		.learnt_ms = then - (learnt_ms >= 0 ? learnt_ms : state->ages_ms[i])};
+	struct window_cap cap = {.count = state->caps[i],
+				 .failed = state->failed[i],
+				 .looked_ms = now,
+				 .since_ms = then - state->ages_ms[i],
+				 .used_ms = within(state->used_ms[i], 0, state->ages_ms[i]),
+				 .patience = (unsigned)within(state->patience[i], 0, PATIENCE_MAX),
+				 .is_proven = state->proven[i] > 0,
+				 .learnt_ms =
+					 then - (learnt_ms >= 0 ? learnt_ms : state->ages_ms[i])};
 	memcpy(cap.reply, state->replies[i], WINDOWS_REPLY_MAX);
 	return cap;
 }

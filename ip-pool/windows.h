@@ -52,14 +52,14 @@ struct window_cap {
 
 struct windows {
 	struct window_cap caps[WINDOW_COUNT];
-	int64_t sent[WINDOW_COUNT]; /* in each window when it was turned away */
-	bool is_away;		    /* turned away … */
-	int64_t away_since_ms;	    /* … since then */
-	int64_t let_in_ms;	    /* since then it was not; at first when it began */
-	int64_t probe_at_ms;	    /* away: when one message may try */
-	int64_t probe_wait_ms;	    /* away: the wait before that */
-	int64_t probe_most_ms;	    /* away: no wait is longer */
-	bool is_probing;	    /* the one is out */
+	int64_t sent[WINDOW_COUNT];    /* in each window when it was turned away */
+	bool is_away;		       /* turned away … */
+	int64_t away_since_ms;	       /* … since then */
+	int64_t let_in_ms;	       /* since then it was not; at first when it began */
+	int64_t probe_at_ms;	       /* away: when one message may try */
+	int64_t probe_wait_ms;	       /* away: the wait before that */
+	int64_t probe_most_ms;	       /* away: no wait is longer */
+	bool is_probing;	       /* the one is out */
 	char reply[WINDOWS_REPLY_MAX]; /* the words that last turned it away; "" = not known */
 };
 
@@ -75,7 +75,7 @@ struct windows_state {
 	int64_t away_ms;       /* -1 = it is not turned away */
 	int64_t probe_left_ms; /* until the next try */
 	int64_t probe_wait_ms, probe_most_ms;
-	int64_t let_in_ms; /* ago */
+	int64_t let_in_ms;		      /* ago */
 	int64_t learnt_ages_ms[WINDOW_COUNT]; /* -1: not known */
 	char replies[WINDOW_COUNT][WINDOWS_REPLY_MAX];
 	char reply[WINDOWS_REPLY_MAX];

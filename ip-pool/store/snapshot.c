@@ -199,10 +199,14 @@ static const struct {
 	const char *statement;
 	read_rows read;
 } parts[] = {
-	{"ip-pool/load_sources", read_sources},		{"ip-pool/load_limits", read_limits},
-	{"ip-pool/load_past_limits", read_past_limits}, {"ip-pool/load_pauses", read_pauses},
-	{"ip-pool/load_routes", read_routes},		{"ip-pool/load_lanes", read_lanes},
-	{"ip-pool/load_providers", read_providers},	{"ip-pool/load_past_profiles", read_past_profiles},
+	{"ip-pool/load_sources", read_sources},
+	{"ip-pool/load_limits", read_limits},
+	{"ip-pool/load_past_limits", read_past_limits},
+	{"ip-pool/load_pauses", read_pauses},
+	{"ip-pool/load_routes", read_routes},
+	{"ip-pool/load_lanes", read_lanes},
+	{"ip-pool/load_providers", read_providers},
+	{"ip-pool/load_past_profiles", read_past_profiles},
 };
 
 /* -- life -- */

@@ -468,8 +468,7 @@ static void lanes_forget_what_they_learnt(void **state)
 	lane_state_save(&lane, NOW + 2, &records[0].state);
 	lane_state_save(&lane, NOW + 2, &records[1].state);
 	save_lanes(f, records, 2);
-	assert_int_equal(
-		lane_store_forget(f->conn, STR("mx1"), STR("qq"), &by_test, &err), 1);
+	assert_int_equal(lane_store_forget(f->conn, STR("mx1"), STR("qq"), &by_test, &err), 1);
 	save_lanes(f, records, 2);
 	struct ip_pool_snapshot *s = load(f);
 	assert_true(ip_pool_lane(s, id, STR("qq"))->state.controller.rate == 0);
@@ -543,9 +542,9 @@ static void connections_of_a_profile_are_known_for_a_day(void **state)
 {
 	struct fixture *f = *state;
 	struct err err;
-	static const char *const overrides[] = {
-		"{\"limits\":{\"connections\":60}}", "{\"verp\":false}",
-		"{\"limits\":{\"connections\":6}}"};
+	static const char *const overrides[] = {"{\"limits\":{\"connections\":60}}",
+						"{\"verp\":false}",
+						"{\"limits\":{\"connections\":6}}"};
 	static const struct limit_scope lane = {
 		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
 	struct ip_pool_snapshot *s = load(f);
@@ -611,12 +610,18 @@ static void a_node_loads_on_its_loop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(sources_are_added_and_move), TEST(sources_are_changed),
-		TEST(limits_are_set_and_undone),  TEST(limits_of_connections_are_known_for_a_day),
-		TEST(an_undo_is_undone),	  TEST(pauses_are_made_and_lifted),
-		TEST(routes_are_set_and_removed), TEST(providers_are_overridden),
-		TEST(lanes_and_usage_survive),	  TEST(a_node_loads_on_its_loop),
-		TEST(a_new_plan_begins_anew),	  TEST(lanes_forget_what_they_learnt),
+		TEST(sources_are_added_and_move),
+		TEST(sources_are_changed),
+		TEST(limits_are_set_and_undone),
+		TEST(limits_of_connections_are_known_for_a_day),
+		TEST(an_undo_is_undone),
+		TEST(pauses_are_made_and_lifted),
+		TEST(routes_are_set_and_removed),
+		TEST(providers_are_overridden),
+		TEST(lanes_and_usage_survive),
+		TEST(a_node_loads_on_its_loop),
+		TEST(a_new_plan_begins_anew),
+		TEST(lanes_forget_what_they_learnt),
 		TEST(connections_of_a_profile_are_known_for_a_day),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,6 +1,6 @@
 -- Puts keys into a provider's override. $1 name, $2 the keys as JSON, $3 actor, $4 because. Returns
--- the whole override; $2 empty ({}) with $5 true removes it. $6: the connections the profile allowed
--- till now change, $7: which were so many (NULL: any number).
+-- the whole override; $2 empty ({}) with $5 true removes it. $6: the connections that the profile
+-- allowed till now change, $7: which were so many (NULL: any number).
 WITH gone AS (
 	DELETE FROM provider WHERE name = $1 AND $5 RETURNING name
 ), old AS (

@@ -244,17 +244,16 @@ static void the_most_connections_know_the_profile_of_the_time(void **state)
 		{STR_INIT("qq"), LIMIT_NONE, 4000},
 		{STR_INIT("qq"), 8, 6000},
 	};
-	static const struct limit_values now = {
-		4,
-		8,
-		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
-		{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
+	static const struct limit_values now = {4,
+						8,
+						{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE},
+						{LIMIT_NONE, LIMIT_NONE, LIMIT_NONE, LIMIT_NONE}};
 	const struct limit_history all = {.profiles = profiles,
 					  .profile_count = ARRAY_LEN(profiles)};
 	static const struct {
 		int64_t from_ms, to_ms, want;
 	} cases[] = {
-		{0, 1999, 30},	{0, 9000, 30},	 {2000, 3000, LIMIT_DEFAULT_CONNECTIONS},
+		{0, 1999, 30},	 {0, 9000, 30},	  {2000, 3000, LIMIT_DEFAULT_CONNECTIONS},
 		{4000, 9000, 8}, {5999, 9000, 8}, {6000, 9000, 4},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
