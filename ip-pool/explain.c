@@ -76,6 +76,14 @@ static void say_number(const struct cap *cap, enum limit_kind kind, enum limit_p
 	}
 }
 
+static void say_left(const struct cap *cap, int64_t now, struct buf *out)
+{
+	if (cap->until_ms == LIMIT_FOREVER || cap->until_ms <= now)
+		return;
+	buf_append_cstr(out, ", for another ");
+	explain_duration(cap->until_ms - now, out);
+}
+
 static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 {
 	switch (cap->origin) {
@@ -100,16 +108,15 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 	case ORIGIN_SLICE:
 		buf_append_cstr(out, " as its share here");
 		break;
-	case ORIGIN_PAUSE:
 	case ORIGIN_DEAD:
+		buf_append_cstr(out, " while it does not answer");
+		break;
+	case ORIGIN_PAUSE:
 	case ORIGIN_UNSAVED:
 	case ORIGIN_NONE:
 		break;
 	}
-	if (cap->until_ms == LIMIT_FOREVER || cap->until_ms <= now)
-		return;
-	buf_append_cstr(out, ", for another ");
-	explain_duration(cap->until_ms - now, out);
+	say_left(cap, now, out);
 }
 
 void explain_cap(const struct cap *cap, enum limit_kind kind, enum limit_period period, int64_t now,
@@ -117,6 +124,11 @@ void explain_cap(const struct cap *cap, enum limit_kind kind, enum limit_period 
 {
 	if (cap->count == LIMIT_NONE) {
 		buf_append_cstr(out, "no limit");
+		return;
+	}
+	if (cap->count == 0 && cap->origin == ORIGIN_BACKOFF) {
+		buf_append_cstr(out, "nothing: it rests because the receiver asked for it");
+		say_left(cap, now, out);
 		return;
 	}
 	say_number(cap, kind, period, out);

@@ -19,6 +19,11 @@ const char *change_name(enum change_kind kind)
 	return names[kind];
 }
 
+bool change_is_of_limit(enum change_kind kind)
+{
+	return kind == CHANGE_LIMIT || kind == CHANGE_REFILL || kind == CHANGE_WINDOW;
+}
+
 /* The list under construction. */
 struct outlook {
 	struct next_change *changes;
@@ -26,12 +31,14 @@ struct outlook {
 	int64_t now;
 };
 
-/* What waits for messages comes with the present. */
+/* What waits for messages comes with the present, or after what lets them go. */
 static int compare(const void *a, const void *b)
 {
 	const struct next_change *x = a, *y = b;
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
+	if ((x->messages > 0) != (y->messages > 0))
+		return x->messages > 0 ? 1 : -1;
 	return (int)x->kind - (int)y->kind;
 }
 
@@ -52,9 +59,29 @@ static void add(struct outlook *o, struct next_change change)
 
 /* ------------------------------------------------------------------------------------- the lane */
 
+/* A lane that stands still has no answers to grow by before that. */
+static int64_t goes_at(const struct outlook *o, const struct lane_limits *l)
+{
+	int64_t at = windows_message_at(&l->windows, o->now);
+	if (l->health.rests_until_ms > at)
+		at = l->health.rests_until_ms;
+	return l->paused_until_ms > at ? l->paused_until_ms : at;
+}
+
+/* One of the controller's steps, not before the lane goes. */
+static void add_step(struct outlook *o, struct next_change change, int64_t goes_ms)
+{
+	if (goes_ms == LIMIT_FOREVER)
+		return;
+	if (goes_ms > change.at_ms && goes_ms > o->now)
+		change.at_ms = goes_ms;
+	add(o, change);
+}
+
 /* Only what the caps above it leave to the controller. */
 static void add_growth(struct outlook *o, struct lane_limits *l)
 {
+	int64_t goes_ms = goes_at(o, l);
 	struct controller_step step;
 	struct cap cap = limiter_caps(&l->limiter, o->now)->connections;
 	double from = (double)controller_connections(&l->controller);
@@ -63,19 +90,23 @@ static void add_growth(struct outlook *o, struct lane_limits *l)
 		double to = cap.count != LIMIT_NONE && step.to > (double)cap.count
 				    ? (double)cap.count
 				    : step.to;
-		add(o, (struct next_change){.kind = CHANGE_CONNECTIONS,
-					    .level = LEVEL_LANE,
-					    .at_ms = step.at_ms,
-					    .messages = step.messages,
-					    .from = from,
-					    .to = to});
+		add_step(o,
+			 (struct next_change){.kind = CHANGE_CONNECTIONS,
+					      .level = LEVEL_LANE,
+					      .at_ms = step.at_ms,
+					      .messages = step.messages,
+					      .from = from,
+					      .to = to},
+			 goes_ms);
 	}
 	if (controller_next_rate(&l->controller, o->now, &step))
-		add(o, (struct next_change){.kind = CHANGE_RATE,
-					    .level = LEVEL_LANE,
-					    .at_ms = step.at_ms,
-					    .from = controller_rate(&l->controller),
-					    .to = step.to});
+		add_step(o,
+			 (struct next_change){.kind = CHANGE_RATE,
+					      .level = LEVEL_LANE,
+					      .at_ms = step.at_ms,
+					      .from = controller_rate(&l->controller),
+					      .to = step.to},
+			 goes_ms);
 }
 
 static void add_end(struct outlook *o, enum change_kind kind, enum limit_level level, int64_t at_ms)

@@ -44,6 +44,8 @@ struct next_change {
 };
 
 const char *change_name(enum change_kind kind);
+/* Whether limit and period say something. */
+bool change_is_of_limit(enum change_kind kind);
 /* What changes next on a path, the soonest first; out has room for OUTLOOK_MAX. */
 size_t lane_outlook(const struct permit_path *path, int64_t now, struct next_change *out);
 /* "connections 5 → 6 after 12 more clean messages, not before 40 s from now". */

@@ -6,6 +6,7 @@
 
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
+#include "scheduler/report/lane_say.h"
 #include "scheduler/report/why_say.h"
 
 #define REFRESH_MS 1000
@@ -44,6 +45,16 @@ static void print_nodes(struct cli *cli, const json_t *live)
 			       "没有节点：用 edm run 启动。"));
 }
 
+static void say_waits(const struct why_context *w, const json_t *lane, struct buf *out)
+{
+	struct buf name;
+	buf_init(&name, WAIT_MAX);
+	buf_appendf(&name, "%s/%s", document_text(lane, "source"), document_text(lane, "queue"));
+	const struct lane_saying saying = {w->language, w->now_us, name.data};
+	lane_say_waits(&saying, lane, out);
+	buf_done(&name);
+}
+
 /* What the lane waits for, or a campaign among its mail. */
 static void wait_cell(struct table *t, struct cli *cli, const json_t *live, const json_t *lane)
 {
@@ -53,7 +64,7 @@ static void wait_cell(struct table *t, struct cli *cli, const json_t *live, cons
 	struct buf text;
 	buf_init(&text, WAIT_MAX);
 	if (document_text(lane, "waits")[0] != '\0') {
-		buf_append_cstr(&text, document_text(lane, "waits"));
+		say_waits(&w, lane, &text);
 	} else if (waiting != NULL) {
 		buf_appendf(&text, "%s: ", document_text(waiting, "campaign"));
 		why_say_waiting(&w, waiting, &text);

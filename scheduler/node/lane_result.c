@@ -272,7 +272,9 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	judge(ls, slot, &outcome);
 	doubt(q, job, &outcome, now);
 	worker_aim(lane, slot, &outcome);
+	bool was_away = windows_are_away(&lane->limits.windows);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
+	w->has_lane_news |= was_away && !windows_are_away(&lane->limits.windows);
 	/* A limiter that comes to be from here on has not seen it. */
 	slot->permit.is_granted = false;
 	if (reaction.was_blocked)

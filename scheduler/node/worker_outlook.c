@@ -13,23 +13,32 @@ static void append_says(const struct buf *says, struct buf *out)
 	buf_append_json(out, buf_str(says));
 }
 
-static void append_binding(const struct permit_path *path, int64_t now, struct buf *out)
+void worker_append_wait(const struct worker *w, const struct limiter_wait *wait, struct buf *out)
 {
+	bool has_period = wait->kind == LIMIT_MESSAGES || wait->kind == LIMIT_NEW_CONNECTIONS;
+	buf_appendf(out, "\"level\":\"%s\",\"kind\":\"%s\"", limit_level_name(wait->level),
+		    limit_kind_name(wait->kind));
+	if (has_period)
+		buf_appendf(out, ",\"per\":\"%s\"", limit_period_name(wait->period));
+	buf_appendf(out, ",\"count\":%lld,\"origin\":\"%s\"", (long long)wait->cap.count,
+		    limit_origin_name(wait->cap.origin));
+	if (wait->cap.rule != 0)
+		buf_appendf(out, ",\"limit_id\":%lld", (long long)wait->cap.rule);
+	if (wait->at_ms > loop_now_ms(w->loop) && wait->at_ms != LIMITER_ON_EVENT)
+		buf_appendf(out, ",\"until\":%lld", (long long)worker_wall_us(w, wait->at_ms));
+}
+
+static void append_binding(const struct worker *w, const struct permit_path *path, struct buf *out)
+{
+	int64_t now = loop_now_ms(w->loop);
 	struct limiter_wait wait;
 	struct buf says;
 	if (!lane_binding(path, now, &wait))
 		return;
 	buf_init(&says, SAYS_MAX);
 	explain_wait(&wait, path_scope(path, wait.level), now, &says);
-	bool has_period = wait.kind == LIMIT_MESSAGES || wait.kind == LIMIT_NEW_CONNECTIONS;
-	buf_appendf(out, ",\"binds\":{\"level\":\"%s\",\"kind\":\"%s\"",
-		    limit_level_name(wait.level), limit_kind_name(wait.kind));
-	if (has_period)
-		buf_appendf(out, ",\"per\":\"%s\"", limit_period_name(wait.period));
-	buf_appendf(out, ",\"count\":%lld,\"origin\":\"%s\"", (long long)wait.cap.count,
-		    limit_origin_name(wait.cap.origin));
-	if (wait.cap.rule != 0)
-		buf_appendf(out, ",\"limit_id\":%lld", (long long)wait.cap.rule);
+	buf_append_cstr(out, ",\"binds\":{");
+	worker_append_wait(w, &wait, out);
 	buf_append_char(out, ',');
 	append_says(&says, out);
 	buf_append_char(out, '}');
@@ -52,6 +61,9 @@ static void append_change(const struct worker *w, const struct next_change *c, s
 		buf_appendf(out, "\"from\":%.12g,\"to\":%.12g,", c->from, c->to);
 	if (c->rule != 0)
 		buf_appendf(out, "\"limit_id\":%lld,", (long long)c->rule);
+	if (change_is_of_limit(c->kind))
+		buf_appendf(out, "\"kind\":\"%s\",\"per\":\"%s\",", limit_kind_name(c->limit),
+			    limit_period_name(c->period));
 	append_says(&says, out);
 	buf_append_char(out, '}');
 	buf_done(&says);
@@ -66,9 +78,10 @@ void worker_append_outlook(struct lane *lane, struct buf *out)
 	if (lane->sessions == 0 && provider_queue_total(&q->jobs) == 0)
 		return;
 	struct permit_path path = worker_path(lane, NULL);
-	buf_appendf(out, ",\"sent_per_s\":%.2f",
-		    controller_sent_rate(&lane->limits.controller, now));
-	append_binding(&path, now, out);
+	buf_appendf(out, ",\"sent_per_s\":%.2f,\"learnt_connections\":%lld",
+		    controller_sent_rate(&lane->limits.controller, now),
+		    (long long)controller_connections(&lane->limits.controller));
+	append_binding(q->worker, &path, out);
 	size_t count = lane_outlook(&path, now, changes);
 	buf_append_cstr(out, ",\"next\":[");
 	for (size_t i = 0; i < count; i++) {

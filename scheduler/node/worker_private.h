@@ -381,6 +381,8 @@ void worker_append_party_waits(struct worker_queue *q, struct buf *out);
 /* Keys of a lane's object: what it sends, what binds it, and what changes next; while it has a
  * connection or its queue mail. */
 void worker_append_outlook(struct lane *lane, struct buf *out);
+/* Keys of an object that says what is waited for, and until when if that is known. */
+void worker_append_wait(const struct worker *w, const struct limiter_wait *wait, struct buf *out);
 
 /* ---- worker_waits.c */
 /* A message over this path has to wait: kept if the limit is one of the campaign. */

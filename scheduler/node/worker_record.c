@@ -101,6 +101,9 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 	append_json_str(out, "waits", buf_str(&sentence));
 	if (until_ms != LIMITER_ON_EVENT)
 		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(until_ms - now));
+	buf_append_cstr(out, ",\"wait\":{");
+	worker_append_wait(q->worker, &wait, out);
+	buf_append_char(out, '}');
 	buf_done(&sentence);
 }
 

@@ -4,6 +4,7 @@
 
 #include "ip-pool/explain.h"
 #include "scheduler/report/format.h"
+#include "scheduler/report/lane_say.h"
 
 #define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
 
@@ -14,43 +15,12 @@ static void put(struct buf *out, const char *text)
 
 /* -------------------------------------------------------------------------------------- numbers */
 
-static const char *origin_zh(enum limit_origin origin)
-{
-	switch (origin) {
-	case ORIGIN_DEFAULT:
-		return "默认值";
-	case ORIGIN_PROFILE:
-		return "服务商档案";
-	case ORIGIN_WARMUP:
-		return "预热计划";
-	case ORIGIN_LEARNT:
-		return "从对方学到";
-	case ORIGIN_BACKOFF:
-		return "被拒后退让";
-	case ORIGIN_SLICE:
-		return "本节点份额";
-	case ORIGIN_OPERATOR:
-	case ORIGIN_PAUSE:
-	case ORIGIN_DEAD:
-	case ORIGIN_UNSAVED:
-	case ORIGIN_NONE:
-		break;
-	}
-	return "";
-}
-
-static const char *period_zh(enum limit_period period)
-{
-	static const char *const names[LIMIT_PERIOD_COUNT] = {"每秒", "每分钟", "每小时", "每天"};
-	return names[period];
-}
-
 static void say_origin_zh(const struct cap *cap, struct buf *out)
 {
 	if (cap->origin == ORIGIN_OPERATOR)
 		buf_appendf(out, "（运维设定，限制 %lld）", (long long)cap->rule);
 	else
-		buf_appendf(out, "（%s）", origin_zh(cap->origin));
+		buf_appendf(out, "（%s）", lane_origin_zh(cap->origin));
 }
 
 static void say_cap(const struct forecast_saying *w, const struct forecast_bind *b, struct buf *out)
@@ -64,7 +34,7 @@ static void say_cap(const struct forecast_saying *w, const struct forecast_bind 
 	if (is_connections)
 		buf_appendf(out, "%lld 个连接", (long long)b->cap.count);
 	else
-		buf_appendf(out, "%s %lld 封", period_zh(b->period), (long long)b->cap.count);
+		buf_appendf(out, "%s %lld 封", lane_period_zh(b->period), (long long)b->cap.count);
 	say_origin_zh(&b->cap, out);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ip-pool/limit.h"
+#include "ip-pool/source.h"
 #include "scheduler/report/counts.h"
 #include "scheduler/report/why_say.h"
 
@@ -104,16 +105,16 @@ json_t *why_campaign(struct pg_blocking *db, const char *name, enum language lan
 
 /* ---------------------------------------------------------------------------------------- lane */
 
-static bool has_source(const json_t *live, const char *name)
+static const json_t *find_source(const json_t *live, const char *name)
 {
 	size_t i;
 	json_t *source;
 	json_array_foreach(json_object_get(live, "sources"), i, source)
 	{
 		if (strcmp(document_text(source, "source"), name) == 0)
-			return true;
+			return source;
 	}
-	return false;
+	return NULL;
 }
 
 /* Operators' limits that name this lane's source or provider, or nobody. */
@@ -147,7 +148,10 @@ static json_t *lane_document(const json_t *live, const char *source, const char 
 	json_t *pauses = json_array();
 	if (pause != NULL)
 		json_array_append_new(pauses, json_deep_copy(pause));
+	enum source_state state =
+		(enum source_state)document_int(find_source(live, source), "source_state");
 	json_object_set_new(lane, "source", json_string(source));
+	json_object_set_new(lane, "source_state", json_string(source_state_name(state)));
 	json_object_set_new(lane, "queue", json_string(queue));
 	json_object_set_new(lane, "lane", json_sprintf("%s/%s", source, queue));
 	json_object_set_new(lane, "in_use", json_boolean(row != NULL));
@@ -168,7 +172,7 @@ json_t *why_lane(struct pg_blocking *db, const char *lane, enum language languag
 	json_t *live = live_load(db, err);
 	if (live == NULL)
 		return NULL;
-	if (!has_source(live, source)) {
+	if (find_source(live, source) == NULL) {
 		json_decref(live);
 		err_set(err, ERR_NOT_FOUND, "there is no source '%s'; edm source show lists them",
 			source);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scheduler/report/format.h"
+#include "scheduler/report/lane_say.h"
 
 #define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
 
@@ -68,11 +69,16 @@ static bool say_campaign_hold(const struct why_context *w, struct buf *out)
 	return true;
 }
 
-/* "mx1/qq waits 12 s: …", in the words of the node. */
-static void put_wait(const json_t *lane, struct buf *out)
+/* "mx1/qq waits 12 s: …" */
+static void put_wait(const struct why_context *w, const json_t *lane, struct buf *out)
 {
-	buf_appendf(out, "%s/%s %s", document_text(lane, "source"), document_text(lane, "queue"),
-		    document_text(lane, "waits"));
+	struct buf name;
+	buf_init(&name, 1024);
+	buf_appendf(&name, "%s/%s", document_text(lane, "source"), document_text(lane, "queue"));
+	buf_appendf(out, "%s ", name.data);
+	const struct lane_saying saying = {w->language, w->now_us, name.data};
+	lane_say_waits(&saying, lane, out);
+	buf_done(&name);
 }
 
 /* "20 messages in 1 h", "1 小时 20 封" */
@@ -214,7 +220,7 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 	if (group == NULL || live_open_lane(w->live, w->campaign, group, &waiting) != NULL ||
 	    waiting == NULL)
 		return false;
-	put_wait(waiting, out);
+	put_wait(w, waiting, out);
 	return true;
 }
 
@@ -267,7 +273,7 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 			   NULL &&
 		   waiting != NULL) {
 		put(out, SAY(w, "; ", "；"));
-		put_wait(waiting, out);
+		put_wait(w, waiting, out);
 	}
 	put_refusal(w, node, out);
 }
@@ -475,12 +481,30 @@ static void say_limited(const struct why_context *w, const char *queue, struct b
 	why_say_waiting(w, waiting, out);
 }
 
+static bool is_draining(const json_t *lane)
+{
+	return strcmp(document_text(lane, "source_state"), "draining") == 0;
+}
+
 void why_say_lane(const struct why_context *w, const json_t *lane, struct buf *out)
 {
 	const char *name = document_text(lane, "lane");
 	const json_t *pause = json_array_get(json_object_get(lane, "pauses"), 0);
+	if (document_text(lane, "waits")[0] != '\0' && pause == NULL && !is_draining(lane)) {
+		put_wait(w, lane, out);
+		return;
+	}
 	buf_append_cstr(out, name);
-	if (pause != NULL) {
+	if (is_draining(lane)) {
+		const char *source = document_text(lane, "source");
+		buf_appendf(
+			out,
+			SAY(w,
+			    " takes no new mail: source %s drains (edm source set %s --active "
+			    "takes it back)",
+			    " 不再接收新邮件：源 %s 正在排空（edm source set %s --active 可恢复）"),
+			source, source);
+	} else if (pause != NULL) {
 		put(out, SAY(w, " stands still: ", " 已停止："));
 		say_pause(w, pause, out);
 	} else if (!json_is_true(json_object_get(lane, "in_use"))) {
@@ -489,8 +513,6 @@ void why_say_lane(const struct why_context *w, const json_t *lane, struct buf *o
 				       " 空闲：当前没有节点有该通道的邮件")
 				 : SAY(w, " is idle: no node is running (edm run starts one)",
 				       " 空闲：没有运行中的节点（edm run 可启动）"));
-	} else if (document_text(lane, "waits")[0] != '\0') {
-		buf_appendf(out, " %s", document_text(lane, "waits"));
 	} else {
 		buf_appendf(out,
 			    SAY(w, " is sending: %lld of %lld sessions, %.1f a second, %lld queued",

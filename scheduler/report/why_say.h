@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one sentence: why a recipient, a campaign or a lane is where it is, since when and until
- * when, in English or Chinese. Pure: it is told what the database said. What a node says of its own
- * lanes is English in both.
+ * when, in English or Chinese. Pure: it is told what the database said.
  */
 #ifndef EDM_SCHEDULER_REPORT_WHY_SAY_H
 #define EDM_SCHEDULER_REPORT_WHY_SAY_H

@@ -179,11 +179,16 @@ static void rests_pauses_and_tries_end(void **state)
 	assert_true(answer(&f, &away, NOW).was_cut);
 	says(find(&f, CHANGE_PROBE, LEVEL_LANE, NOW + 10), NOW + 10,
 	     "one tries whether the receiver lets it in again in 5 min");
+	/* Nothing grows before that. */
+	says(find(&f, CHANGE_CONNECTIONS, LEVEL_LANE, NOW + 10), NOW + 10,
+	     "connections 4 → 8 after 4 more clean answers, not before 5 min from now");
+	assert_int_equal(f.changes[0].kind, CHANGE_PROBE);
 	init(&f);
 	f.lane.paused_until_ms = NOW + 2 * HOUR;
 	says(find(&f, CHANGE_PAUSE, LEVEL_LANE, NOW), NOW, "the pause ends in 2 h 0 min");
 	f.lane.paused_until_ms = LIMIT_FOREVER;
 	assert_null(find(&f, CHANGE_PAUSE, LEVEL_LANE, NOW));
+	assert_null(find(&f, CHANGE_CONNECTIONS, LEVEL_LANE, NOW));
 }
 
 static void a_learnt_window_rises(void **state)
@@ -268,10 +273,15 @@ static void connections_in_use_bind(void **state)
 static void the_soonest_changes_are_kept(void **state)
 {
 	(void)state;
-	static const char *const settings[] = {
-		"connections=3", "new-connections=9/s", "new-connections=9/min",
-		"new-connections=9/h", "new-connections=9/day", "rate=9/s", "rate=9/min",
-		"rate=9/h", "rate=9/day"};
+	static const char *const settings[] = {"connections=3",
+					       "new-connections=9/s",
+					       "new-connections=9/min",
+					       "new-connections=9/h",
+					       "new-connections=9/day",
+					       "rate=9/s",
+					       "rate=9/min",
+					       "rate=9/h",
+					       "rate=9/day"};
 	struct fixture f;
 	struct limiter levels[LIMIT_LEVEL_COUNT];
 	struct limit_rule rule = {.id = 12, .node = STR("n1")};
