@@ -31,14 +31,16 @@ struct outlook {
 	int64_t now;
 };
 
-/* What waits for messages comes with the present, or after what lets them go. */
+/* Growth comes after what has to end before it. */
 static int compare(const void *a, const void *b)
 {
 	const struct next_change *x = a, *y = b;
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
-	if ((x->messages > 0) != (y->messages > 0))
-		return x->messages > 0 ? 1 : -1;
+	bool x_grows = x->kind == CHANGE_CONNECTIONS || x->kind == CHANGE_RATE;
+	bool y_grows = y->kind == CHANGE_CONNECTIONS || y->kind == CHANGE_RATE;
+	if (x_grows != y_grows)
+		return x_grows ? 1 : -1;
 	return (int)x->kind - (int)y->kind;
 }
 

@@ -6,9 +6,8 @@
 #include "ip-pool/explain.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
-#include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/table_private.h"
-#include "scheduler/report/why_say.h"
+#include "scheduler/report/live.h"
 #include "scheduler/setup/lane_live.h"
 
 struct lane_warmup lane_warmup(const struct warmup_plan *plan, const struct lane_record *lane)
@@ -45,11 +44,6 @@ static const char *text_of(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 	return text ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
 }
 
 /* A number of one level, as JSON. */
@@ -124,14 +118,23 @@ static void add_level(struct question *q, json_t *list, enum limit_level level)
 	add_scope(q, list, &scope);
 }
 
-static void add_learnt(struct question *q, json_t *list, struct lane_view *view)
+static void add_learnt(struct question *q, json_t *list, struct lane_view *view, int64_t now_us)
 {
 	struct limit_scope lane = scope_of(q, LEVEL_LANE);
 	struct learnt_cap learnt[LANE_LEARNT_MAX];
 	size_t count = lane_view_learnt(view, learnt);
 	for (size_t i = 0; i < count; i++) {
-		struct cap_view v = {&lane, &learnt[i].cap, learnt[i].kind, learnt[i].period};
+		const struct learnt_cap *l = &learnt[i];
+		struct cap_view v = {&lane, &l->cap, l->kind, l->period};
 		add_cap(q, list, &v);
+		json_t *entry = json_array_get(list, json_array_size(list) - 1);
+		if (l->learnt_ms != 0)
+			json_object_set_new(
+				entry, "learnt_at",
+				json_integer(now_us + (l->learnt_ms - view->now_ms) * 1000));
+		if (l->reply != NULL)
+			json_object_set_new(entry, "reply",
+					    json_of_text_or_null(str_from(l->reply)));
 	}
 }
 
@@ -218,11 +221,11 @@ static int add_campaigns(struct cli *cli, struct question *q, struct err *err)
 	return 0;
 }
 
-static json_t *caps_json(struct question *q, struct lane_view *view)
+static json_t *caps_json(struct question *q, struct lane_view *view, int64_t now_us)
 {
 	json_t *caps = json_array();
 	add_level(q, caps, LEVEL_LANE);
-	add_learnt(q, caps, view);
+	add_learnt(q, caps, view, now_us);
 	add_level(q, caps, LEVEL_SOURCE);
 	add_level(q, caps, LEVEL_PROVIDER);
 	add_parties(q, caps);
@@ -266,13 +269,29 @@ static void add_outlook(struct question *q, struct lane_view *view)
 	json_t *lane = json_object_get(json_object_get(q->answer, "live"), "lane");
 	json_t *binds = json_object_get(lane, "binds"), *next = json_object_get(lane, "next");
 	int64_t now_us = json_integer_value(json_object_get(q->answer, "now_at"));
-	mark_binding(json_object_get(q->answer, "caps"), binds);
-	json_object_set(q->answer, "binds", binds ? binds : json_null());
-	json_object_set(q->answer, "sent_per_s", json_object_get(lane, "sent_per_s"));
-	if (next != NULL)
+	if (next != NULL) {
 		json_object_set(q->answer, "next", next);
-	else
+		json_object_set(q->answer, "binds", binds ? binds : json_null());
+	} else {
+		binds = lane_view_binds(view, now_us);
 		json_object_set_new(q->answer, "next", lane_view_next(view, now_us));
+		json_object_set_new(q->answer, "binds", binds ? binds : json_null());
+	}
+	mark_binding(json_object_get(q->answer, "caps"), json_object_get(q->answer, "binds"));
+	json_object_set(q->answer, "sent_per_s", json_object_get(lane, "sent_per_s"));
+}
+
+/* What the database has of it beside the snapshot. */
+static int add_live(struct cli *cli, struct question *q, struct err *err)
+{
+	json_t *live = NULL, *shares = NULL;
+	if (lane_live_read(cli->db, q->source->name, q->target, &live, err) != 0)
+		return -1;
+	json_object_set_new(q->answer, "live", live ? live : json_null());
+	if (lane_shares_read(cli->db, q->target, &shares, err) != 0)
+		return -1;
+	json_object_set_new(q->answer, "shares", shares);
+	return add_campaigns(cli, q, err);
 }
 
 static int collect(struct cli *cli, struct question *q, struct err *err)
@@ -281,204 +300,42 @@ static int collect(struct cli *cli, struct question *q, struct err *err)
 	const struct lane_record *lane = ip_pool_lane(q->snapshot, q->source->id, q->target);
 	struct limit_scope scope = scope_of(q, LEVEL_LANE);
 	struct lane_view view;
-	json_t *live = NULL;
+	q->answer = json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o}", "source",
+			      json_of_str(q->source->name), "target", json_of_str(q->target),
+			      "tail", q->provider == NULL, "source_state",
+			      source_state_name(q->source->state), "learnt", learnt_json(lane),
+			      "warmup", warmup_json(q, lane), "paused", pause_json(q));
+	if (add_live(cli, q, err) != 0)
+		return -1;
 	lane_view_init(&view, q->snapshot, &scope);
-	json_t *caps = caps_json(q, &view);
-	q->answer = json_pack(
-		"{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "source", json_of_str(q->source->name),
-		"target", json_of_str(q->target), "tail", q->provider == NULL, "source_state",
-		source_state_name(q->source->state), "caps", caps, "learnt", learnt_json(lane),
-		"warmup", warmup_json(q, lane), "paused", pause_json(q));
-	if (lane_live_read(cli->db, q->source->name, q->target, &live, err) != 0)
-		return -1;
-	json_object_set_new(q->answer, "live", live ? live : json_null());
-	json_t *shares = NULL;
-	if (lane_shares_read(cli->db, q->target, &shares, err) != 0)
-		return -1;
-	json_object_set_new(q->answer, "shares", shares);
-	if (add_campaigns(cli, q, err) != 0)
-		return -1;
+	lane_view_take_live(&view, json_object_get(json_object_get(q->answer, "live"), "lane"));
+	int64_t now_us = json_integer_value(json_object_get(q->answer, "now_at"));
+	json_object_set_new(q->answer, "caps", caps_json(q, &view, now_us));
 	add_outlook(q, &view);
 	return 0;
 }
 
-/* -------------------------------------------------------------------------------------- printing
+/* ----------------------------------------------------------------------------------------- verb
  */
 
-static void print_caps(struct cli *cli, const json_t *caps)
+static int show_answer(struct cli *cli, json_t *answer)
 {
-	struct table t;
-	table_init(&t, "applies to|limit|now|set by|because");
-	for (size_t i = 0; i < json_array_size(caps); i++) {
-		const json_t *cap = json_array_get(caps, i);
-		table_str(&t, str_from(text_of(cap, "scope")));
-		table_str(&t, str_from(text_of(cap, "says")));
-		table_str_or_dash(&t, json_is_true(json_object_get(cap, "binds")) ? STR("binds")
-										  : STR(""));
-		table_str_or_dash(&t, str_from(text_of(cap, "set_by")));
-		table_str_or_dash(&t, str_from(text_of(cap, "because")));
+	if (!cli->wants_json) {
+		lane_print_answer(cli, answer);
+		return 0;
 	}
-	table_print(&t, cli, "no limit at all");
+	document_publish(answer);
+	return cli_print_json(cli, json_incref(answer));
 }
 
-static void print_pause(struct cli *cli, const json_t *pause)
-{
-	if (json_is_null(pause))
-		return;
-	cli_printf(cli, "paused by %s (pause %lld)%s%s; edm resume --id %lld lifts it\n",
-		   text_of(pause, "who"), number_of(pause, "id"),
-		   text_of(pause, "because")[0] ? ": " : "", text_of(pause, "because"),
-		   number_of(pause, "id"));
-}
-
-static void print_learnt(struct cli *cli, const json_t *learnt, const json_t *warmup)
-{
-	if (!json_is_null(learnt)) {
-		cli_printf(cli, "learnt: %.1f connections",
-			   json_number_value(json_object_get(learnt, "connections")));
-		double rate = json_number_value(json_object_get(learnt, "messages_a_second"));
-		if (rate > 0)
-			cli_printf(cli, ", %.2f messages/s", rate);
-		cli_printf(cli, " (saved %lld s ago)\n", number_of(learnt, "age_ms") / 1000);
-	}
-	if (json_is_null(warmup))
-		return;
-	if (json_is_null(json_object_get(warmup, "budget_a_day")))
-		cli_printf(cli, "warm-up: over\n");
-	else
-		cli_printf(cli, "warm-up: step %lld of %lld, %lld %s a day%s\n",
-			   number_of(warmup, "step") + 1, number_of(warmup, "steps"),
-			   number_of(warmup, "budget_a_day"),
-			   plural(number_of(warmup, "budget_a_day"), "message", "messages"),
-			   json_is_true(json_object_get(warmup, "held")) ? ", held" : "");
-}
-
-static void print_shares(struct cli *cli, const json_t *shares)
-{
-	for (size_t i = 0; i < json_array_size(shares); i++) {
-		const json_t *share = json_array_get(shares, i);
-		const char *per = text_of(share, "per");
-		cli_printf(
-			cli,
-			"over all nodes, %s %s=%lld%s%s: %s has a share of %lld, for another %lld "
-			"s unless it is renewed\n",
-			text_of(share, "scope"), text_of(share, "kind"), number_of(share, "limit"),
-			per[0] ? "/" : "", per, text_of(share, "node"), number_of(share, "share"),
-			number_of(share, "left_ms") / 1000);
-	}
-}
-
-static void print_live(struct cli *cli, const json_t *live)
-{
-	const json_t *lane = json_object_get(live, "lane");
-	if (json_is_null(live)) {
-		cli_printf(cli, "now: no node shows this lane; nothing is sent on it\n");
-		return;
-	}
-	cli_printf(cli, "now, on node %s (%lld s ago): %lld connections of %lld, %lld queued",
-		   text_of(live, "node"), number_of(live, "age_ms") / 1000,
-		   number_of(lane, "sessions"), number_of(lane, "allowed"),
-		   number_of(lane, "queued"));
-	/* What binds it says the same, unless its host takes no connection. */
-	bool is_said =
-		json_object_get(lane, "binds") != NULL && json_object_get(lane, "refused") == NULL;
-	if (text_of(lane, "waits")[0] != '\0' && !is_said)
-		cli_printf(cli, "; %s", text_of(lane, "waits"));
-	cli_printf(cli, "\n");
-}
-
-/* How much goes, what binds it, and what changes next; none of it for a lane that never sent. */
-static void print_outlook(struct cli *cli, const struct question *q)
-{
-	const json_t *sent = json_object_get(q->answer, "sent_per_s");
-	const json_t *binds = json_object_get(q->answer, "binds");
-	int64_t now_us = number_of(q->answer, "now_at");
-	char at[TIME_TEXT_MAX];
-	size_t i;
-	json_t *change;
-	if (json_is_number(sent))
-		cli_printf(cli, "sends %.1f messages/s", json_number_value(sent));
-	if (json_is_number(sent))
-		cli_printf(cli, "%s%s\n", json_is_null(binds) ? "; no limit binds it" : "; binds: ",
-			   text_of(binds, "says"));
-	json_array_foreach(json_object_get(q->answer, "next"), i, change)
-	{
-		cli_printf(cli, "next: %s", text_of(change, "says"));
-		if (number_of(change, "at") > now_us)
-			cli_printf(cli, " (%s)", time_words(number_of(change, "at"), at));
-		cli_printf(cli, "\n");
-	}
-}
-
-/* What the receiver limits here that is not the lane. */
-static void print_limited(struct cli *cli, const struct question *q)
-{
-	const json_t *lane = json_object_get(json_object_get(q->answer, "live"), "lane");
-	size_t i;
-	json_t *party;
-	json_array_foreach(json_object_get(lane, "limited"), i, party)
-	{
-		bool is_campaign = strcmp(text_of(party, "level"), "campaign") == 0;
-		cli_printf(cli, "limited here: %s %s, ", is_campaign ? "campaign" : "domain",
-			   text_of(party, "name"));
-		if (number_of(party, "value") == 0)
-			cli_printf(cli, "nothing is sent (%s)\n", text_of(party, "origin"));
-		else
-			cli_printf(cli, "%.2f messages/s (%s)\n",
-				   json_number_value(json_object_get(party, "per_s")),
-				   text_of(party, "origin"));
-	}
-}
-
-/* Limits of campaigns that keep their mail on this lane back. */
-static void print_campaigns(struct cli *cli, const struct question *q)
-{
-	struct buf text;
-	size_t i;
-	json_t *waiting;
-	buf_init(&text, 4096);
-	const struct why_context w = {.language = LANGUAGE_EN,
-				      .now_us = number_of(q->answer, "now_at")};
-	json_array_foreach(json_object_get(q->answer, "campaigns"), i, waiting)
-	{
-		buf_clear(&text);
-		why_say_waiting(&w, waiting, &text);
-		cli_printf(cli, "campaign %s: %.*s\n", text_of(waiting, "campaign"),
-			   STR_ARG(buf_str(&text)));
-	}
-	buf_done(&text);
-}
-
-static int print_answer(struct cli *cli, const struct question *q)
-{
-	if (cli->wants_json) {
-		document_publish(q->answer);
-		return cli_print_json(cli, json_incref(q->answer));
-	}
-	cli_printf(cli, "lane %.*s/%.*s, source %s\n", STR_ARG(q->source->name), STR_ARG(q->target),
-		   source_state_name(q->source->state));
-	print_pause(cli, json_object_get(q->answer, "paused"));
-	print_live(cli, json_object_get(q->answer, "live"));
-	print_outlook(cli, q);
-	print_limited(cli, q);
-	print_campaigns(cli, q);
-	print_shares(cli, json_object_get(q->answer, "shares"));
-	print_learnt(cli, json_object_get(q->answer, "learnt"),
-		     json_object_get(q->answer, "warmup"));
-	cli_printf(cli, "\n");
-	print_caps(cli, json_object_get(q->answer, "caps"));
-	return 0;
-}
-
-static int find_lane(struct question *q, struct str name, struct err *err)
+static int find_lane(struct cli *cli, struct question *q, struct str name, struct err *err)
 {
 	struct str target = name;
 	struct str source = str_take_until(&target, '/');
+	/* A lane that has no mail yet may be asked about: of its source and provider there is more
+	 * to say. */
 	if (str_is_empty(source) || str_is_empty(target))
-		return err_set(err, ERR_USAGE,
-			       "\"%.*s\" is no lane: write SOURCE/PROVIDER or SOURCE/SITE, as in "
-			       "mx1/qq",
-			       STR_ARG(name));
+		return steer_check_lane(cli, q->snapshot, name, err);
 	if (steer_check_source(q->snapshot, source, err) != 0 ||
 	    steer_check_provider(q->snapshot, target, err) != 0)
 		return -1;
@@ -494,11 +351,11 @@ int lane_run_explain(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	struct question q = {.snapshot = s};
-	int result = find_lane(&q, str_from(cli_arg(cli, 0)), err);
+	int result = find_lane(cli, &q, str_from(cli_arg(cli, 0)), err);
 	if (result == 0)
 		result = collect(cli, &q, err);
 	if (result == 0)
-		result = print_answer(cli, &q);
+		result = show_answer(cli, q.answer);
 	json_decref(q.answer);
 	ip_pool_snapshot_drop(s);
 	return result;

@@ -250,6 +250,18 @@ static int warn_unknown(struct cli *cli, const struct request *r, json_t *warnin
 		       : -1;
 }
 
+/* What holds beside the rule now that it is set. */
+static int add_still_learnt(struct cli *cli, const struct limit_rule *rule, json_t *more,
+			    struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	json_object_set_new(more, "still_learnt", limit_still_learnt(s, rule));
+	ip_pool_snapshot_drop(s);
+	return 0;
+}
+
 static int set(struct cli *cli, const struct request *r, int64_t for_ms, struct err *err)
 {
 	struct change change = steer_change(cli);
@@ -261,11 +273,15 @@ static int set(struct cli *cli, const struct request *r, int64_t for_ms, struct 
 		.scope = &r->rule, .gone = "replaced", .fresh = "limits", .more = more};
 	int result = limit_store_set(cli->db, &r->rule, for_ms, &change, err);
 	if (result == 0)
+		result = add_still_learnt(cli, &r->rule, more, err);
+	if (result == 0)
 		result = warn_unknown(cli, r, json_object_get(more, "warnings"), err);
 	if (result == 0 && cli->wants_json)
 		result = print_change_json(cli, before, &words, err);
 	else if (result == 0)
 		result = report_set(cli, &r->rule, for_ms, err);
+	if (result == 0 && !cli->wants_json)
+		limit_still_learnt_print(cli, json_object_get(more, "still_learnt"));
 	json_decref(more);
 	ip_pool_snapshot_drop(before);
 	return result;
@@ -396,18 +412,23 @@ static int run_show(struct cli *cli, struct err *err)
 		rule_row(&t, rule, &scope, by, s->loaded_ms);
 	}
 	buf_done(&scope);
+	json_t *learnt = limit_learnt_json(s);
 	ip_pool_snapshot_drop(s);
 	if (result == 0 && cli->wants_json) {
 		table_done(&t);
-		return cli_print_json(cli, json_pack("{s:o}", "limits", list));
+		return cli_print_json(cli,
+				      json_pack("{s:o, s:o}", "limits", list, "learnt", learnt));
 	}
-	json_decref(list);
-	if (result == 0)
+	if (result == 0) {
 		table_print(&t, cli,
 			    "no limit is set; the profiles hold (edm provider list), and what "
 			    "lanes learn");
-	else
+		limit_learnt_print(cli, learnt);
+	} else {
 		table_done(&t);
+	}
+	json_decref(list);
+	json_decref(learnt);
 	return result;
 }
 
@@ -468,7 +489,7 @@ const struct cli_verb limit_verbs[] = {
 	 .run = run_unset},
 	{.noun = "limit",
 	 .verb = "show",
-	 .summary = "Show the limits operators have set",
+	 .summary = "Show the limits operators have set, and windows learnt from receivers",
 	 .examples = "    edm limit show --json",
 	 .takes_json = true,
 	 .run = run_show},
@@ -482,6 +503,17 @@ const struct cli_verb limit_verbs[] = {
 		     "    edm limit explain mx1/mx.example.com --json",
 	 .takes_json = true,
 	 .run = lane_run_explain},
+	{.noun = "limit",
+	 .verb = "forget",
+	 .synopsis = "SOURCE/PROVIDER|SOURCE/SITE|PROVIDER|SITE",
+	 .min_args = 1,
+	 .max_args = 1,
+	 .summary = "Have lanes forget what they learnt, and start again from what is configured",
+	 .examples = "    edm limit forget mx1/qq --because 'they raised our limit'\n"
+		     "    edm limit forget qq",
+	 .takes_json = true,
+	 .changes = true,
+	 .run = limit_run_forget},
 	{.noun = "limit",
 	 .verb = "undo",
 	 .synopsis = "[ID]",

@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "ip-pool/explain.h"
 #include "ip-pool/store/pause_store.h"
+#include "scheduler/cli/lane_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
@@ -308,16 +309,20 @@ static int run_pauses(struct cli *cli, struct err *err)
 		json_array_append_new(list, pause_json(&s->pauses[i], &scope, s->loaded_ms));
 	}
 	buf_done(&scope);
+	json_t *rests = lane_rests_json(s);
 	ip_pool_snapshot_drop(s);
 	if (result == 0 && cli->wants_json) {
 		table_done(&t);
-		return cli_print_json(cli, json_pack("{s:o}", "pauses", list));
+		return cli_print_json(cli, json_pack("{s:o, s:o}", "pauses", list, "rests", rests));
+	}
+	if (result == 0) {
+		table_print(&t, cli, "nothing is paused");
+		lane_rests_print(cli, rests);
+	} else {
+		table_done(&t);
 	}
 	json_decref(list);
-	if (result == 0)
-		table_print(&t, cli, "nothing is paused");
-	else
-		table_done(&t);
+	json_decref(rests);
 	return result;
 }
 
@@ -360,7 +365,7 @@ const struct cli_verb pause_verbs[] = {
 	 .changes = true,
 	 .run = run_resume},
 	{.noun = "pauses",
-	 .summary = "Show what is paused, by whom and why",
+	 .summary = "Show what is paused, by whom and why, and which lanes rest by themselves",
 	 .examples = "    edm pauses --json",
 	 .takes_json = true,
 	 .run = run_pauses},

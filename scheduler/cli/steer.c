@@ -7,6 +7,7 @@
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/ledger/roster.h"
+#include "scheduler/setup/lane_live.h"
 #include "scheduler/setup/names.h"
 
 #define TEN_YEARS_MS INT64_C(315360000000)
@@ -59,10 +60,8 @@ int steer_check_source(const struct ip_pool_snapshot *s, struct str name, struct
 		       STR_ARG(name));
 }
 
-/* Whether mail has a reason to go to what name says: only for a site that is asked for by its host
- * is that ever in doubt. */
-static int is_known(struct cli *cli, const struct ip_pool_snapshot *s, struct str name,
-		    bool *known_out, struct err *err)
+int steer_knows(struct cli *cli, const struct ip_pool_snapshot *s, struct str name, bool *known_out,
+		struct err *err)
 {
 	struct pg_params p;
 	struct pg_rows *rows = NULL;
@@ -79,6 +78,46 @@ static int is_known(struct cli *cli, const struct ip_pool_snapshot *s, struct st
 		*known_out = pg_bool(rows, 0, 0);
 	pg_rows_free(rows);
 	return result;
+}
+
+static int is_shown(struct cli *cli, struct str source, struct str target, bool *shown_out,
+		    struct err *err)
+{
+	json_t *live = NULL;
+	if (lane_live_read(cli->db, source, target, &live, err) != 0)
+		return -1;
+	*shown_out = live != NULL;
+	json_decref(live);
+	return 0;
+}
+
+int steer_check_lane(struct cli *cli, const struct ip_pool_snapshot *s, struct str name,
+		     struct err *err)
+{
+	struct str target = name;
+	struct str source = str_take_until(&target, '/');
+	bool is_known = false, is_seen = false;
+	if (str_is_empty(source) || str_is_empty(target))
+		return err_set(err, ERR_USAGE,
+			       "\"%.*s\" is no lane: write SOURCE/PROVIDER or SOURCE/SITE, as in "
+			       "mx1/qq",
+			       STR_ARG(name));
+	if (str_equals(target, STR("tail")))
+		return err_set(err, ERR_USAGE,
+			       "tail is every site without a provider, each a lane of its own: "
+			       "name the host, as in %.*s/mx.example.com",
+			       STR_ARG(source));
+	if (steer_check_source(s, source, err) != 0 || steer_check_provider(s, target, err) != 0 ||
+	    steer_knows(cli, s, target, &is_known, err) != 0 ||
+	    is_shown(cli, source, target, &is_seen, err) != 0)
+		return -1;
+	is_seen |= ip_pool_lane(s, ip_pool_source(s, source)->id, target) != NULL;
+	if (is_known || is_seen)
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "there is no lane '%.*s': %.*s is no provider, no route leads there, and it "
+		       "is nobody's mail exchanger as far as is known",
+		       STR_ARG(name), STR_ARG(target));
 }
 
 void steer_warn(json_t *warnings, const char *fmt, ...)
@@ -172,7 +211,7 @@ static int find_scope(struct cli *cli, bool is_back, struct steer_scope *out, st
 	if (result == 0 && !(is_back && is_named(s, out->source)))
 		result = steer_check_source(s, out->source, err);
 	if (result == 0)
-		result = is_known(cli, s, out->provider, &is_site_known, err);
+		result = steer_knows(cli, s, out->provider, &is_site_known, err);
 	out->is_unknown_site = !is_site_known;
 	ip_pool_snapshot_drop(s);
 	return result == 0 ? find_campaign(cli, &out->campaign, err) : -1;

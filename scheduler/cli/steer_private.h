@@ -28,6 +28,17 @@ int steer_check_provider(const struct ip_pool_snapshot *s, struct str name,
 /* ERR_NOT_FOUND unless name (empty is fine) is a source in use. */
 int steer_check_source(const struct ip_pool_snapshot *s, struct str name,
 		       struct err *err) NODISCARD;
+/* Whether mail has a reason to go to what name says: only for a site that is asked for by its host
+ * is that ever in doubt. */
+int steer_knows(struct cli *cli, const struct ip_pool_snapshot *s, struct str name, bool *known_out,
+		struct err *err) NODISCARD;
+/*
+ * ERR_NOT_FOUND, with a sentence, unless there is or may be such a lane: its source is in use, and
+ * its target a provider, or a site to which mail goes or went. ERR_USAGE: the name is that of no
+ * lane.
+ */
+int steer_check_lane(struct cli *cli, const struct ip_pool_snapshot *s, struct str name,
+		     struct err *err) NODISCARD;
 /* What --provider, --source and --campaign name, looked up; empty and 0 without them. */
 struct steer_scope {
 	struct str provider, source;

@@ -34,7 +34,17 @@ static void print_plan(struct cli *cli, struct str name, const struct warmup_pla
 	cli_printf(cli, "source %.*s, each lane, messages a day: ", STR_ARG(name));
 	for (size_t i = 0; i < plan->count; i++)
 		cli_printf(cli, "%s%lld", i > 0 ? ", " : "", (long long)plan->budgets[i]);
-	cli_printf(cli, "; then it is warm and this cap is over\n");
+	cli_printf(cli, "; then it is warm and this cap is over; every lane begins at the first "
+			"step\n");
+}
+
+static json_t *plan_json(struct str name, const struct warmup_plan *plan)
+{
+	json_t *steps = json_array();
+	for (size_t i = 0; i < plan->count; i++)
+		json_array_append_new(steps, json_integer(plan->budgets[i]));
+	return json_pack("{s:o, s:o, s:b}", "source", json_of_str(name), "messages_a_day", steps,
+			 "warm", plan->count == 0);
 }
 
 static int run_plan(struct cli *cli, struct err *err)
@@ -48,6 +58,8 @@ static int run_plan(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || source_store_set(db, name, &wanted, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, plan_json(name, &plan));
 	print_plan(cli, name, &plan);
 	return 0;
 }
@@ -65,6 +77,24 @@ static int check_plan(const struct ip_pool_snapshot *s, const struct warmup_stee
 	return err_set(err, ERR_REFUSED,
 		       "source %.*s is not warming up; edm warmup plan %.*s --target N begins it",
 		       STR_ARG(steering->source), STR_ARG(steering->source));
+}
+
+static int report_steered(struct cli *cli, const struct warmup_steering *steering, int lanes)
+{
+	if (cli->wants_json)
+		return cli_print_json(
+			cli,
+			json_pack("{s:o, s:o, s:i, s:i, s:o}", "source",
+				  json_of_str(steering->source), "target",
+				  json_of_text_or_null(steering->target), "lanes", lanes, "steps",
+				  steering->steps, "held",
+				  steering->held < 0 ? json_null() : json_boolean(steering->held)));
+	cli_printf(cli, "%d %s of %.*s: %s\n", lanes, plural(lanes, "lane", "lanes"),
+		   STR_ARG(steering->source),
+		   steering->steps > 0	? "moved forward"
+		   : steering->held > 0 ? "held on this step"
+					: "moving on again");
+	return 0;
 }
 
 static int steer(struct cli *cli, struct warmup_steering *steering, struct err *err)
@@ -87,12 +117,7 @@ static int steer(struct cli *cli, struct warmup_steering *steering, struct err *
 	int lanes = source_store_steer(cli->db, steering, &change, err);
 	if (lanes < 0)
 		return -1;
-	cli_printf(cli, "%d %s of %.*s: %s\n", lanes, plural(lanes, "lane", "lanes"),
-		   STR_ARG(steering->source),
-		   steering->steps > 0	? "moved forward"
-		   : steering->held > 0 ? "held on this step"
-					: "moving on again");
-	return 0;
+	return report_steered(cli, steering, lanes);
 }
 
 static int run_hold(struct cli *cli, struct err *err)
@@ -227,6 +252,7 @@ const struct cli_verb warmup_verbs[] = {
 	 .examples = "    edm warmup plan mx3 --target 50000\n"
 		     "    edm warmup plan mx3 --steps 50,100,200,400\n"
 		     "    edm warmup plan mx3 --off",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_plan},
 	{.noun = "warmup",
@@ -246,6 +272,7 @@ const struct cli_verb warmup_verbs[] = {
 	 .summary = "Keep lanes on their step, or let them move on",
 	 .examples = "    edm warmup hold mx3/qq --because 'deferrals grow'\n"
 		     "    edm warmup hold mx3/qq --release",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_hold},
 	{.noun = "warmup",
@@ -256,6 +283,7 @@ const struct cli_verb warmup_verbs[] = {
 	 .options = advance_options,
 	 .summary = "Move lanes a step forward before their day is over",
 	 .examples = "    edm warmup advance mx3/gmail",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_advance},
 	{0},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scheduler/cli/report_private.h"
+#include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/report/counts.h"
 
@@ -92,6 +93,18 @@ static void print_campaign(struct cli *cli, const json_t *document)
 	table_print(&t, cli, "");
 }
 
+static const char *kind_of(const struct cli *cli, const char *kind)
+{
+	static const char *const names[][2] = {{"connections", "连接数"},
+					       {"new-connections", "新连接"},
+					       {"rate", "邮件"},
+					       {"messages-per-connection", "每连接邮件"}};
+	for (size_t i = 0; cli->is_chinese && i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i][0], kind) == 0)
+			return names[i][1];
+	return kind;
+}
+
 static void print_lane(struct cli *cli, const json_t *document)
 {
 	struct table t;
@@ -108,8 +121,9 @@ static void print_lane(struct cli *cli, const json_t *document)
 		char span[64] = "-";
 		int64_t period_ms = document_int(limit, "period_ms");
 		if (period_ms > 0)
-			snprintf(span, sizeof(span), "%lld s", (long long)(period_ms / 1000));
-		table_str(&t, str_from(document_text(limit, "kind")));
+			snprintf(span, sizeof(span), REPORT_SAY(cli, "%lld s", "%lld 秒"),
+				 (long long)(period_ms / 1000));
+		table_str(&t, str_from(kind_of(cli, document_text(limit, "kind"))));
 		report_number(&t, document_int(limit, "value"));
 		table_str(&t, str_from(span));
 		table_str_or_dash(&t, str_from(document_text(limit, "set_by")));
@@ -129,6 +143,17 @@ static int finish(struct cli *cli, json_t *document, void (*print)(struct cli *,
 	return 0;
 }
 
+/* What nobody has mail for now may be no lane at all. */
+static json_t *lane_of(struct cli *cli, const char *name, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return NULL;
+	int result = steer_check_lane(cli, s, str_from(name), err);
+	ip_pool_snapshot_drop(s);
+	return result == 0 ? why_lane(cli->db, name, report_language(cli), err) : NULL;
+}
+
 /* An @ makes it an address; else a campaign of that name comes before a lane. */
 static int run_why(struct cli *cli, struct err *err)
 {
@@ -145,7 +170,7 @@ static int run_why(struct cli *cli, struct err *err)
 		return err_set(err, ERR_USAGE, "--campaign goes with an address, and '%s' is none",
 			       what);
 	if (strchr(what, '/') != NULL && counts_find_campaign(db, what, &id, &ignored) != 0)
-		return finish(cli, why_lane(db, what, language, err), print_lane);
+		return finish(cli, lane_of(cli, what, err), print_lane);
 	return finish(cli, why_campaign(db, what, language, err), print_campaign);
 }
 

@@ -27,6 +27,7 @@ static const struct pair verbs[] = {
 	{STR_INIT("limit set"), "设置限制"},
 	{STR_INIT("limit unset"), "取消限制"},
 	{STR_INIT("limit undo"), "撤销限制改动"},
+	{STR_INIT("limit forget"), "忘掉所学限制"},
 	{STR_INIT("pause"), "暂停"},
 	{STR_INIT("resume"), "恢复"},
 	{STR_INIT("source add"), "添加源"},

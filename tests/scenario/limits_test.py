@@ -150,6 +150,7 @@ def test_bad_limits_are_refused_and_change_nothing(mx1, database):
         (2, "say what to limit", "set", "--provider", "qq"),
         (2, "say per what", "set", "--provider", "qq", "rate=100"),
         (2, "is no limit", "set", "--provider", "qq", "speed=100"),
+        (2, "say it once", "set", "--provider", "qq", "connections=5", "connections=6"),
         (2, "from 1 to", "set", "--provider", "qq", "connections=5", "rate=0/s"),
         (
             2,
@@ -342,8 +343,23 @@ def test_warmup_is_planned_held_and_moved_forward(mx1, database):
     assert database.query("SELECT object, because FROM event WHERE verb = 'warmup advance'") == [
         ("lane:mx1/qq", "they know us")
     ]
+    assert "every lane begins at the first step" in mx1(
+        "warmup", "plan", "mx1", "--steps", "50,100,200").out
+    (lane,) = mx1("warmup", "show", "mx1", "--json").json["warmup"]
+    assert (lane["step"], lane["budget_a_day"], lane["held"]) == (0, 50, False)
     mx1("warmup", "plan", "mx1", "--off")
     assert mx1("warmup", "show", "--json").json["warmup"] == []
+
+
+def test_changes_of_warmups_as_json(mx1):
+    plan = ("warmup", "plan", "mx1", "--steps", "50,100", "--json")
+    assert mx1(*plan).json == {"source": "mx1", "messages_a_day": [50, 100], "warm": False}
+    assert mx1("warmup", "advance", "mx1/qq", "--json").json == {
+        "source": "mx1", "target": "qq", "lanes": 1, "steps": 1, "held": None}
+    held = mx1("warmup", "hold", "mx1", "--json").json
+    assert (held["target"], held["lanes"], held["held"]) == (None, 1, True)
+    assert mx1("warmup", "hold", "mx1", "--release", "--json").json["held"] is False
+    assert mx1("warmup", "plan", "mx1", "--off", "--json").json["warm"] is True
 
 
 def test_bad_warmups_are_refused(mx1):

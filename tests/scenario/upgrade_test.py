@@ -25,6 +25,8 @@ DROP TABLE unclean_stop;
 DROP FUNCTION clock_is_steady;
 DROP TABLE change;
 DROP FUNCTION count_change CASCADE;
+DROP TABLE provider_past;
+ALTER TABLE lane_state DROP COLUMN forgotten;
 DELETE FROM migration WHERE version >= 8;
 """
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'source'::regclass"

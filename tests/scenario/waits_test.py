@@ -3,11 +3,12 @@
 
 
 def says(mailing, *words):
-    """Waits until the command, its words and then what it must say, says so; returns all of it."""
+    """Waits until the command, its words and then what it must say, says so; returns all of it.
+    Of a host nobody has heard of yet it may say that there is no such lane."""
     *command, wanted = words
 
     def look():
-        said = mailing.edm(*command).out
+        said = mailing.edm.run(*command).out
         return said if wanted in said else print(said)
 
     return mailing.wait(look, f"{command} says {wanted!r}")

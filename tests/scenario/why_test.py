@@ -134,7 +134,11 @@ def test_who_and_what_there_is_not(edm, spring):
     assert "there is no campaign 'x'" in edm.fails(3, "why", "x")
     assert "there is no campaign 'x'" in edm.fails(3, "why", "ann@qq.com", "--campaign", "x")
     assert "there is no source 'mx9'" in edm.fails(3, "why", "mx9/qq")
-    assert "a lane is written" in edm.fails(2, "why", "mx1/")
+    assert "no provider 'nosuch'" in edm.fails(3, "why", "mx1/nosuch")
+    said = edm.fails(3, "why", "mx1/mx.typo.example")
+    assert "there is no lane 'mx1/mx.typo.example'" in said and "nobody's mail exchanger" in said
+    assert "tail is every site without a provider" in edm.fails(2, "why", "mx1/tail")
+    assert "is no lane: write SOURCE/PROVIDER" in edm.fails(2, "why", "mx1/")
     assert "goes with an address" in edm.fails(2, "why", "spring", "--campaign", "spring")
     edm.fails(2, "why", "two@at@example.org")
 
@@ -193,6 +197,42 @@ def test_why_of_a_lane(edm, spring, database):
     assert "60 s" in edm("why", "mx1/qq").out
     pause(database, 4, provider="qq", source_name="mx1")
     assert "mx1/qq stands still: it was paused by li" in why(edm, "mx1/qq")["sentence"]
+
+
+def test_a_lane_that_may_get_mail_is_idle(edm, spring, database):
+    """A host of the tail is known by the mail that goes there, or by what was saved of it."""
+    start_node(database, lane("mx.a.test"))
+    database.query("INSERT INTO recipient_domain(name, last_mx) VALUES ('b.test', 'mx.b.test');"
+                   "INSERT INTO lane_state(source_id, target) SELECT source_id, 'mx.c.test'"
+                   " FROM source WHERE name = 'mx1'")
+    assert "mx1/mx.a.test is sending" in why(edm, "mx1/mx.a.test")["sentence"]
+    for host in ("mx.b.test", "mx.c.test"):
+        assert "is idle: no node has mail" in why(edm, f"mx1/{host}")["sentence"]
+
+
+def test_a_source_that_drains_is_said_to(edm, spring, database):
+    start_node(database)
+    database.query("UPDATE source SET state = 2 WHERE name = 'mx1'")
+    told = why(edm, "mx1/qq")
+    assert told["source_state"] == "draining"
+    assert told["sentence"] == ("mx1/qq takes no new mail: source mx1 drains (edm source set mx1 "
+                                "--active takes it back)")
+    assert "源 mx1 正在排空" in edm("why", "mx1/qq", "--lang", "zh").out
+
+
+def test_what_a_lane_waits_for_in_chinese(edm, spring, database):
+    wait = {"level": "lane", "kind": "rate", "per": "min", "count": 100, "origin": "operator",
+            "limit_id": 12, "until": 4102444800000000}
+    host = {"host": "mx3.qq.com", "said": "Connection refused", "since": 1795305483000000}
+    start_node(database, lane("qq", waits="waits 12 s: …", waits_ms=12000, wait=wait),
+               lane("gmail", waits="waits: …", refused=host), lane("netease", waits="waits for x"))
+    said = edm("why", "mx1/qq", "--lang", "zh").out
+    assert "：通道 mx1/qq 已用满 每分钟 100 封（运维设定，限制 12）" in said and "waits" not in said
+    assert "mx3.qq.com 无法连接（Connection refused）" in edm("why", "mx1/gmail", "--lang", "zh").out
+    # An older node tells no facts.
+    assert "mx1/netease waits for x" in edm("why", "mx1/netease", "--lang", "zh").out
+    assert "已用满 每分钟 100 封" in edm("why", "fu@qq.com", "--lang", "zh").out
+    assert why(edm, "mx1/qq")["wait"]["until"] == "2100-01-01T00:00:00Z"
 
 
 def test_top_shows_nodes_and_lanes(edm, spring, database):

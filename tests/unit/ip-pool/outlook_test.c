@@ -182,6 +182,8 @@ static void rests_pauses_and_tries_end(void **state)
 	/* Nothing grows before that. */
 	says(find(&f, CHANGE_CONNECTIONS, LEVEL_LANE, NOW + 10), NOW + 10,
 	     "connections 4 → 8 after 4 more clean answers, not before 5 min from now");
+	f.lane.controller.rate.level = 10;
+	assert_non_null(find(&f, CHANGE_RATE, LEVEL_LANE, NOW + 10));
 	assert_int_equal(f.changes[0].kind, CHANGE_PROBE);
 	init(&f);
 	f.lane.paused_until_ms = NOW + 2 * HOUR;

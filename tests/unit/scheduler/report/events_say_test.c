@@ -21,6 +21,7 @@ static void what_and_about_have_chinese_words(void **state)
 	} cases[] = {
 		{"limit set", "limit:lane mx1/qq", "设置限制", "限制：通道 mx1/qq"},
 		{"limit undo", "limit:each lane to qq", "撤销限制改动", "限制：到 qq 的每条通道"},
+		{"limit forget", "lane:mx1/qq", "忘掉所学限制", "通道 mx1/qq"},
 		{"limit set", "limit:a.example at qq", "设置限制", "限制：a.example at qq"},
 		{"pause", "source:mx1 provider:qq", "暂停", "源 mx1 服务商 qq"},
 		{"pause", "all", "暂停", "全部"},
