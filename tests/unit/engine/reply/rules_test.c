@@ -224,6 +224,38 @@ static void what_no_rule_knows_is_judged_by_stage_and_never_suppresses(void **st
 		    ACTION_CLOSE);
 }
 
+/* Words for a missing or closed mailbox in a reply that is about something else. */
+static void what_only_sounds_like_no_such_user_costs_no_address(void **state)
+{
+	(void)state;
+	static const char *const doubtful[] = {
+		"550 Unable to verify user, LDAP server unavailable",
+		"550 5.1.1 User lookup failed: database error",
+		"550 /home/bob/Maildir: No such file or directory for user",
+		"550 5.1.1 unknown error while delivering to recipient",
+		"550 user cannot be verified at this time",
+		"550 5.1.1 Recipient rejected your mail",
+		"550 return address is unknown",
+		"550 The address you sent from does not exist",
+		"550 You are not a registered user",
+		"550 no user by that name may send here",
+		"550 smtp service for this account is disabled",
+		"550 message expired for recipient",
+		"550 mailbox is locked, delivering another message",
+		"550 blocked, please try <abuse@example.com>",
+		"550 Invalid user authentication",
+		"550 5.2.1 Mailbox not available",
+		"550 5.7.1 mailbox unavailable",
+		"550 수신자에게 메일을 보낼 수 없습니다",
+		"550 このアカウントには送信権限がありません",
+		"550 收件人未知错误"};
+	for (size_t i = 0; i < ARRAY_LEN(doubtful); i++) {
+		struct verdict got = judge(builtin, "", STAGE_RCPT, doubtful[i]);
+		if (got.actions & ACTION_SUPPRESS || got.cause == CAUSE_USER_UNKNOWN)
+			fail_msg("%s, by %s", doubtful[i], got.rule);
+	}
+}
+
 static void words_that_are_not_a_servers(void **state)
 {
 	(void)state;
@@ -647,6 +679,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_replies_of_the_world),
 		cmocka_unit_test(what_no_rule_knows_is_judged_by_stage_and_never_suppresses),
+		cmocka_unit_test(what_only_sounds_like_no_such_user_costs_no_address),
 		cmocka_unit_test(words_that_are_not_a_servers),
 		cmocka_unit_test(a_verdict_that_is_there_stays),
 		cmocka_unit_test(only_bounces_about_the_recipient_suppress),
