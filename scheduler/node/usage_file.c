@@ -49,7 +49,7 @@ void usage_file_add(struct usage_file *f, const struct usage *row)
 int usage_file_commit(struct usage_file *f, struct err *err)
 {
 	bool is_bad = fflush(f->stream) != 0 || ferror(f->stream) != 0;
-	/* Else a name may stand after a power cut that holds nothing, and the next start refuses. */
+	/* Else after a power cut the name may stand for nothing, and the next start refuses. */
 	is_bad |= fsync(fileno(f->stream)) != 0;
 	is_bad |= fclose(f->stream) != 0;
 	int status = is_bad || rename(f->fresh, f->path) != 0 ? fail(err, "kept in", f->path) : 0;
