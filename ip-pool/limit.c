@@ -537,20 +537,14 @@ static int64_t lanes_under(enum limit_level level)
 	return 1;
 }
 
-int64_t limit_connects_share(const struct caps *caps, enum limit_level level)
+int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level)
 {
-	int64_t share = LIMIT_CONNECTS_MOST;
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
 	for (int p = LIMIT_HOUR; p <= LIMIT_DAY; p++) {
 		int64_t cap = caps->new_connections[p].count;
 		int64_t part = cap / (8 * lanes_under(level));
-		if (cap != LIMIT_NONE && part < share)
-			share = part;
+		if (cap != LIMIT_NONE && part < ahead)
+			ahead = part;
 	}
-	return share > 1 ? share : 1;
-}
-
-int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level)
-{
-	int64_t share = limit_connects_share(caps, level);
-	return share < LIMIT_CONNECTS_AHEAD ? share : LIMIT_CONNECTS_AHEAD;
+	return ahead > 1 ? ahead : 1;
 }

@@ -24,8 +24,7 @@
 #define LIMIT_FOREVER INT64_MAX	     /* until_ms of what does not end */
 #define LIMIT_DEFAULT_CONNECTIONS 20 /* a lane without a profile */
 #define LIMIT_DEFAULT_INITIAL 4	     /* where such a lane starts */
-#define LIMIT_CONNECTS_AHEAD 64	     /* new connections of a slow lane that are not saved … */
-#define LIMIT_CONNECTS_MOST 4096     /* … and of a fast one */
+#define LIMIT_CONNECTS_AHEAD 64	     /* most new connections of a lane that are not saved */
 #define LIMIT_MAX_COUNT INT64_C(1000000000)
 
 /* X(suffix, name in logs and options, milliseconds) */
@@ -228,8 +227,6 @@ struct caps limit_most(const struct limit_history *history, const struct limit_s
  * and minutes count as spent then.) The least of its levels holds.
  */
 int64_t limit_connects_ahead(const struct caps *caps, enum limit_level level);
-/* Likewise for a lane that opens many: 1 … LIMIT_CONNECTS_MOST. */
-int64_t limit_connects_share(const struct caps *caps, enum limit_level level);
 /* Whether two rules are about the same lanes, in the same spread. */
 bool limit_same_scope(const struct limit_rule *a, const struct limit_rule *b);
 /* The id of the later rule of the same scope that states the numbers of rule index instead; 0: some

@@ -19,10 +19,8 @@ static size_t twice(size_t n, size_t max)
 	return n > max / 2 ? max : n * 2;
 }
 
-void refusals_passed(struct refusals *r, bool had_usage)
+void refusals_passed(struct refusals *r)
 {
-	if (had_usage)
-		r->usage_in_row = 0;
 	r->targets_max = twice(r->targets_max, FLUSH_TARGETS_MAX);
 	r->people_max = twice(r->people_max, PEOPLE_MAX);
 	r->in_row = 0;
@@ -32,11 +30,6 @@ void refusals_passed(struct refusals *r, bool had_usage)
 bool refusals_are_over(const struct refusals *r)
 {
 	return r->targets_max == FLUSH_TARGETS_MAX && r->people_max == PEOPLE_MAX;
-}
-
-bool refusals_are_of_usage(const struct refusals *r)
-{
-	return r->usage_in_row > 0;
 }
 
 /* PostgreSQL, appendix A: cardinality, data, integrity, triggered data change, external routines,
@@ -51,12 +44,12 @@ bool refusal_is_of_data(const struct err *err)
 	return false;
 }
 
-static struct refusal_answer wait_for(unsigned *in_row, enum refusal_step step)
+static struct refusal_answer wait_for(struct refusals *r, enum refusal_step step)
 {
 	struct refusal_answer answer = {step, WAIT_MAX_MS};
-	if (*in_row < 7)
-		answer.wait_ms = (int64_t)WAIT_MIN_MS << *in_row;
-	++*in_row;
+	if (r->in_row < 7)
+		answer.wait_ms = (int64_t)WAIT_MIN_MS << r->in_row;
+	r->in_row++;
 	return answer;
 }
 
@@ -65,19 +58,20 @@ struct refusal_answer refusals_take(struct refusals *r, const struct err *err, s
 {
 	struct refusal_answer answer = {REFUSAL_SMALLER, 0};
 	if (!refusal_is_of_data(err))
-		return wait_for(&r->in_row, REFUSAL_AGAIN);
-	if (has_usage)
-		return wait_for(&r->usage_in_row, REFUSAL_USAGE);
+		return wait_for(r, REFUSAL_AGAIN);
 	if (targets > 1) {
 		r->targets_max = targets / 2;
 		return answer;
 	}
-	if (people > 1) {
-		r->people_max = people / 2;
+	/* Usage by itself: there is nothing to take off it, and nobody to set aside. */
+	if (people == 0 && targets == 0)
+		return wait_for(r, REFUSAL_LATER);
+	if (people > 1 || has_usage) {
+		r->people_max = people > 1 ? people / 2 : 1;
 		return answer;
 	}
 	if (people == 0 || r->aside_in_row >= REFUSAL_ASIDE_MAX)
-		return wait_for(&r->in_row, REFUSAL_LATER);
+		return wait_for(r, REFUSAL_LATER);
 	r->aside_in_row++;
 	answer.step = REFUSAL_SET_ASIDE;
 	return answer;

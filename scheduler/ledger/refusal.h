@@ -8,8 +8,8 @@
  * sent again, ever more slowly. One that is about what is written (a value that cannot be stored, a
  * broken constraint) would come back for ever: the flush is halved until one person is left, who is
  * set aside, and the others go. When one after the other is refused and nothing is accepted in
- * between, it is not about them, and the flush waits as for a full disk. Counts of usage are the
- * first to be left out, and go by themselves from then on, ever more slowly.
+ * between, it is not about them, and the flush waits as for a full disk, as
+ * one with counts of usage alone does.
  */
 #ifndef EDM_SCHEDULER_LEDGER_REFUSAL_H
 #define EDM_SCHEDULER_LEDGER_REFUSAL_H
@@ -30,14 +30,12 @@ enum refusal_step {
 	REFUSAL_SMALLER, /* nothing of it stands: a smaller one at once (targets_max, people_max) */
 	REFUSAL_SET_ASIDE, /* its one person is what is refused */
 	REFUSAL_LATER,	   /* others first, after wait_ms */
-	REFUSAL_USAGE,	   /* nothing stands: the same without usage, that alone after wait_ms */
 };
 
 struct refusals {
 	size_t targets_max, people_max; /* of the next flush */
 	unsigned in_row;		/* refusals since one was accepted */
 	unsigned aside_in_row;		/* people set aside since then */
-	unsigned usage_in_row;		/* refusals of usage since some was accepted */
 };
 
 struct refusal_answer {
@@ -46,15 +44,13 @@ struct refusal_answer {
 };
 
 void refusals_init(struct refusals *r);
-/* A flush was accepted, with usage or without: the next may be larger again. */
-void refusals_passed(struct refusals *r, bool had_usage);
+/* A flush was accepted: the next may be larger again. */
+void refusals_passed(struct refusals *r);
 /* err is that of a refused flush with so many targets and people, and usage besides or none. */
 struct refusal_answer refusals_take(struct refusals *r, const struct err *err, size_t targets,
 				    size_t people, bool has_usage);
 /* Whether flushes are of full size; usage goes only with those, or alone. */
 bool refusals_are_over(const struct refusals *r);
-/* Whether the last usage was refused: it goes only alone. */
-bool refusals_are_of_usage(const struct refusals *r);
 /* Whether the refusal is about what was to be written. */
 bool refusal_is_of_data(const struct err *err);
 

@@ -179,10 +179,6 @@ int keeper_open(struct loop *loop, const struct keeper_options *options, struct 
 	k->journal = start.journal;
 	k->past = start.past;
 	k->id = start.id;
-	if (keeper_load_usage(k, err) != 0) {
-		keeper_close(k);
-		return -1;
-	}
 	k->beat = open_connection(k, "edm beat", CHANNEL);
 	k->ledger = open_connection(k, "edm ledger", NULL);
 	k->work = open_connection(k, "edm work", NULL);

@@ -15,8 +15,6 @@
 #define CREDITS_MS 20
 /* Fences that could not be read are asked for again. */
 #define FENCES_MS 1000
-/* Usage that could not be kept in its file is tried again. */
-#define KEEP_MS 1000
 
 static void send_flush(struct keeper *k);
 static void read_fences(struct keeper *k);
@@ -41,12 +39,9 @@ static int64_t flush_due_ms(const struct keeper *k)
 
 void keeper_flush_soon(struct keeper *k)
 {
-	bool has_news = !list_is_empty(&k->dirty) || keeper_has_usage_news(k);
-	int64_t usage_due = keeper_usage_due_ms(k);
-	if (k->is_flying || (!has_news && usage_due == INT64_MAX))
+	if (k->is_flying || (list_is_empty(&k->dirty) && !keeper_has_usage_news(k)))
 		return;
-	int64_t due = has_news ? flush_due_ms(k) : usage_due;
-	due = usage_due < due ? usage_due : due;
+	int64_t due = flush_due_ms(k);
 	if (!timer_is_set(&k->flush_timer) || k->flush_timer.node.key > due)
 		timer_set(k->loop, &k->flush_timer, due);
 }
@@ -69,12 +64,8 @@ void keeper_on_flush_timer(struct timer *timer)
 		keeper_flush_again(k);
 		return;
 	}
-	if (refusals_are_of_usage(&k->refusals))
-		(void)keeper_keep_usage(k);
 	if (!list_is_empty(&k->dirty) || keeper_has_usage_news(k))
 		send_flush(k);
-	else
-		keeper_flush_soon(k);
 }
 
 /* --------------------------------------------------------------------------------------- building
@@ -150,39 +141,20 @@ static void add_target(struct keeper *k, struct tenure *t)
 		flush_open(k->flush, t->target, &t->asked);
 }
 
-static size_t add_targets(struct keeper *k)
+static void send_flush(struct keeper *k)
 {
 	size_t targets = 0;
 	struct list *node;
+	flush_clear(k->flush);
 	while (targets < k->refusals.targets_max &&
 	       flush_people(k->flush) < k->refusals.people_max &&
 	       (node = list_pop_front(&k->dirty)) != NULL) {
 		add_target(k, CONTAINER_OF(node, struct tenure, dirty));
 		targets++;
 	}
-	return targets;
-}
-
-/* What was sent goes with what it used, or that is kept before: after a kill it is found in either,
- * or in the journal. */
-static bool add_usage(struct keeper *k, size_t targets)
-{
-	bool is_refused = refusals_are_of_usage(&k->refusals);
-	if (targets == 0 || (!is_refused && refusals_are_over(&k->refusals))) {
+	/* While something is refused it goes alone. */
+	if (refusals_are_over(&k->refusals) || targets == 0)
 		keeper_add_usage(k);
-		return true;
-	}
-	return keeper_keep_usage(k);
-}
-
-static void send_flush(struct keeper *k)
-{
-	flush_clear(k->flush);
-	size_t targets = keeper_tries_usage(k) ? 0 : add_targets(k);
-	if (!add_usage(k, targets)) {
-		keeper_hold_flush(k, KEEP_MS);
-		return;
-	}
 	k->is_flying = true;
 	k->flushed_ms = loop_now_ms(k->loop);
 	keeper_flush_again(k);

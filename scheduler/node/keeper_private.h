@@ -91,14 +91,9 @@ struct keeper {
 	void *stop_owner;
 	struct map usage; /* struct usage_total (keeper_usage.c) */
 	struct list usage_dirty, usage_flying;
-	int64_t usage_after_ms;	       /* refused: when it is tried again, alone */
-	int64_t usage_refused_told_ms; /* when that was logged */
-	bool is_usage_kept;	       /* there is a file of what is not saved … */
-	int64_t usage_kept_ms;	       /* when that was last tried */
-	uint64_t usage_kept;	       /* … of all told until then */
-	uint64_t usage_told;	       /* calls of keeper_usage … */
-	uint64_t usage_in_flush;       /* … whose totals are in the flush under way */
-	int64_t usage_swept_us;	       /* when totals were last dropped */
+	uint64_t usage_told;	 /* calls of keeper_usage … */
+	uint64_t usage_in_flush; /* … whose totals are in the flush under way */
+	int64_t usage_swept_us;	 /* when totals were last dropped */
 	struct past *past;
 	struct keeper_work *background; /* keeper_work.c's */
 	struct keeper_brake *brake;	/* keeper_brake.c's */
@@ -135,8 +130,6 @@ void keeper_park(struct tenure *t, uint16_t position, int64_t due_us);
 void keeper_on_refused(struct keeper *k, const struct err *err);
 /* It was not. */
 void keeper_on_passed(struct keeper *k);
-/* The flush that is filled does not go, nor another one before wait_ms are over. */
-void keeper_hold_flush(struct keeper *k, int64_t wait_ms);
 /* What to do with targets that were not accepted cannot be read: no flush goes until it can. */
 void keeper_on_fences_refused(struct keeper *k, const struct err *err);
 void keeper_on_fences_read(struct keeper *k);
@@ -151,17 +144,6 @@ bool keeper_has_usage_news(const struct keeper *k);
 void keeper_add_usage(struct keeper *k);
 /* That flush was accepted, or nothing of it stands. */
 void keeper_land_usage(struct keeper *k, bool is_accepted);
-/* Usage is refused until it is tried again. */
-void keeper_refuse_usage(struct keeper *k, int64_t wait_ms, const struct err *err);
-/* Is it refused, and due to be tried again by itself? */
-bool keeper_tries_usage(const struct keeper *k);
-/* When there is something to do about refused usage: to keep or to try it; INT64_MAX: nothing. */
-int64_t keeper_usage_due_ms(const struct keeper *k);
-/* What is not saved stands in a file then, and limits find it there after a restart; false if it
- * could not be written: what was sent is not to be flushed without it. */
-bool keeper_keep_usage(struct keeper *k);
-/* Takes over what a process before this one kept. */
-int keeper_load_usage(struct keeper *k, struct err *err) NODISCARD;
 void keeper_drop_usage(struct keeper *k);
 
 /* ---- keeper_claim.c */

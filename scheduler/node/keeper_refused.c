@@ -141,10 +141,9 @@ static bool is_told(const struct tenure *t)
 
 bool keeper_is_told(const struct keeper *k)
 {
-	/* Nobody waits for usage that is refused, once it is kept. */
-	bool is_owed = refusals_are_of_usage(&k->refusals) ? k->usage_kept != k->usage_told
-							   : keeper_has_usage_news(k);
-	if (k->has_usage || is_owed)
+	/* Nobody waits for usage that is refused. */
+	bool is_refused = k->flush_after_ms != 0;
+	if (k->has_usage || (keeper_has_usage_news(k) && !is_refused))
 		return false;
 	LIST_EACH (it, &k->tenures)
 		if (!is_told(CONTAINER_OF(it, struct tenure, all)))
@@ -194,35 +193,22 @@ void keeper_on_refused(struct keeper *k, const struct err *err)
 		take_off_all(k, false);
 		k->flush_after_ms = go_ms;
 		break;
-	case REFUSAL_USAGE:
-		keeper_refuse_usage(k, answer.wait_ms, err);
-		take_off_all(k, true);
-		keeper_flush_soon(k);
-		return;
 	}
 	if (k->is_flying || !list_is_empty(&k->dirty) || keeper_has_usage_news(k))
 		timer_set(k->loop, &k->flush_timer, go_ms);
 }
 
-void keeper_hold_flush(struct keeper *k, int64_t wait_ms)
-{
-	take_off_all(k, true);
-	k->flush_after_ms = loop_now_ms(k->loop) + wait_ms;
-	keeper_flush_soon(k);
-}
-
-/* Nothing is refused any more, but for who is set aside, and usage. */
+/* Nothing is refused any more, but for who is set aside. */
 static void clear_refusal(struct keeper *k)
 {
-	if (k->aside_count == 0 && !refusals_are_of_usage(&k->refusals))
+	if (k->aside_count == 0)
 		err_clear(&k->refusal);
 }
 
 void keeper_on_passed(struct keeper *k)
 {
-	bool had_usage = k->has_usage;
 	keeper_land_usage(k, true);
-	refusals_passed(&k->refusals, had_usage);
+	refusals_passed(&k->refusals);
 	k->flush_after_ms = 0;
 	clear_refusal(k);
 }

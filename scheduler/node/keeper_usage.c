@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What limits by the hour and day must find after a restart: messages by lane, sending domain and
- * campaign, as running totals of each minute, in the flush that settles them. While the database
- * refuses them, what was sent is flushed without, and they stand in a file. Control thread.
+ * campaign, as running totals of each minute, in the flush that settles them. Control thread.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/hash.h"
-#include "engine/base/log.h"
 #include "scheduler/node/keeper_private.h"
-#include "scheduler/node/usage_file.h"
 
 #define MINUTE_US INT64_C(60000000)
 
@@ -20,8 +17,6 @@ struct usage_total {
 		line; /* keeper.usage_dirty, or .usage_flying: in the flush under way; or nowhere */
 	struct usage usage; /* of the minute it was last counted in; target stands in text */
 	bool is_dirty;	    /* counted since it was last put into a flush */
-	int32_t flying_messages, flying_connections; /* of usage, in the flush under way … */
-	int32_t saved_messages, saved_connections;   /* … and in the database */
 	char text[];
 };
 
@@ -53,29 +48,22 @@ static struct usage_total *total_of(struct keeper *k, const struct node_usage *u
 	return t;
 }
 
-static void count(struct keeper *k, struct usage_total *t, int32_t messages, int32_t connections)
-{
-	t->usage.messages += messages;
-	t->usage.connections += connections;
-	t->is_dirty = true;
-	k->usage_told++;
-	if (list_is_empty(&t->line))
-		list_push_back(&k->usage_dirty, &t->line);
-}
-
 void keeper_usage(struct keeper *k, const struct node_usage *u)
 {
 	struct usage_total *t = total_of(k, u);
 	int64_t minute_us = keeper_now_us(k) / MINUTE_US * MINUTE_US;
 	if (t->usage.minute_us != minute_us) {
 		/* What is not flushed of the minute before goes on counting a little longer. */
-		if (list_is_empty(&t->line)) {
+		if (list_is_empty(&t->line))
 			t->usage.messages = t->usage.connections = 0;
-			t->saved_messages = t->saved_connections = 0;
-		}
 		t->usage.minute_us = minute_us;
 	}
-	count(k, t, u->messages, u->connections);
+	t->usage.messages += u->messages;
+	t->usage.connections += u->connections;
+	t->is_dirty = true;
+	k->usage_told++;
+	if (list_is_empty(&t->line))
+		list_push_back(&k->usage_dirty, &t->line);
 	keeper_flush_soon(k);
 }
 
@@ -88,117 +76,9 @@ uint64_t keeper_usage_told(const struct keeper *k)
  * lanes may wait for it, without whose connections nothing else comes. */
 bool keeper_has_usage_news(const struct keeper *k)
 {
-	if (refusals_are_of_usage(&k->refusals))
-		return keeper_tries_usage(k);
 	return !list_is_empty(&k->usage_dirty) &&
 	       (refusals_are_over(&k->refusals) || list_is_empty(&k->dirty));
 }
-
-/* ---- refused: kept in a file meanwhile */
-
-/* So often it is said that usage is refused. */
-#define TELL_MS 60000
-
-static void tell_refused(struct keeper *k, const struct err *err)
-{
-	struct log_line l;
-	int64_t now = loop_now_ms(k->loop);
-	if (k->usage_refused_told_ms != 0 && now - k->usage_refused_told_ms < TELL_MS)
-		return;
-	k->usage_refused_told_ms = now;
-	if (!log_begin(&l, LOG_WARN, "usage_refused"))
-		return;
-	log_err(&l, err);
-	log_cstr(&l, "todo",
-		 "put right what the error names; mail goes on, and what limits by the hour and "
-		 "day have used stands in the file usage of the data directory until then");
-	log_end(&l);
-}
-
-void keeper_refuse_usage(struct keeper *k, int64_t wait_ms, const struct err *err)
-{
-	k->usage_after_ms = loop_now_ms(k->loop) + wait_ms;
-	tell_refused(k, err);
-}
-
-bool keeper_tries_usage(const struct keeper *k)
-{
-	return refusals_are_of_usage(&k->refusals) && !list_is_empty(&k->usage_dirty) &&
-	       loop_now_ms(k->loop) >= k->usage_after_ms;
-}
-
-int64_t keeper_usage_due_ms(const struct keeper *k)
-{
-	if (!refusals_are_of_usage(&k->refusals) || list_is_empty(&k->usage_dirty))
-		return INT64_MAX;
-	int64_t keep_ms =
-		k->usage_kept != k->usage_told ? k->usage_kept_ms + k->options.flush_ms : INT64_MAX;
-	return keep_ms < k->usage_after_ms ? keep_ms : k->usage_after_ms;
-}
-
-static void put_unsaved(struct usage_file *f, struct list *totals)
-{
-	LIST_EACH (it, totals) {
-		const struct usage_total *t = LIST_ITEM(it, struct usage_total, line);
-		struct usage row = t->usage;
-		row.messages -= t->saved_messages;
-		row.connections -= t->saved_connections;
-		usage_file_add(f, &row);
-	}
-}
-
-bool keeper_keep_usage(struct keeper *k)
-{
-	struct err err = {0};
-	if (list_is_empty(&k->usage_dirty) || k->usage_kept == k->usage_told)
-		return true;
-	k->usage_kept_ms = loop_now_ms(k->loop);
-	struct usage_file *f = usage_file_new(k->options.data_dir, &err);
-	if (f != NULL) {
-		put_unsaved(f, &k->usage_dirty);
-		k->is_usage_kept = usage_file_commit(f, &err) == 0;
-	}
-	if (err.kind != ERR_NONE) {
-		tell_refused(k, &err);
-		return false;
-	}
-	k->usage_kept = k->usage_told;
-	k->options.events->on_usage(k->options.owner, k->usage_kept);
-	return true;
-}
-
-static void on_kept(void *owner, const struct usage *row)
-{
-	struct keeper *k = owner;
-	struct node_usage usage = {.source = (uint32_t)row->source_id,
-				   .sending_domain = row->sending_domain_id,
-				   .campaign = row->campaign,
-				   .target = row->target};
-	struct usage_total *t = total_of(k, &usage);
-	if (row->minute_us > t->usage.minute_us)
-		t->usage.minute_us = row->minute_us;
-	count(k, t, row->messages, row->connections);
-	k->is_usage_kept = true;
-	k->usage_kept = k->usage_told;
-}
-
-int keeper_load_usage(struct keeper *k, struct err *err)
-{
-	return usage_file_read(k->options.data_dir, on_kept, k, err);
-}
-
-/* All of it is in the database. What was told while that flush was under way is of people who are
- * not flushed yet. */
-static void forget_kept(struct keeper *k)
-{
-	if (k->is_usage_kept)
-		usage_file_remove(k->options.data_dir);
-	k->is_usage_kept = false;
-	k->usage_kept = 0;
-	k->usage_refused_told_ms = 0;
-}
-
-/* ---- with a flush */
 
 static void drop(struct keeper *k, struct usage_total *t)
 {
@@ -232,8 +112,6 @@ void keeper_add_usage(struct keeper *k)
 		struct usage_total *t = LIST_ITEM(node, struct usage_total, line);
 		flush_usage(k->flush, &t->usage);
 		t->is_dirty = false;
-		t->flying_messages = t->usage.messages;
-		t->flying_connections = t->usage.connections;
 		list_push_back(&k->usage_flying, &t->line);
 		k->has_usage = true;
 	}
@@ -246,17 +124,11 @@ void keeper_land_usage(struct keeper *k, bool is_accepted)
 	while ((node = list_pop_front(&k->usage_flying)) != NULL) {
 		struct usage_total *t = LIST_ITEM(node, struct usage_total, line);
 		t->is_dirty |= !is_accepted;
-		if (is_accepted) {
-			t->saved_messages = t->flying_messages;
-			t->saved_connections = t->flying_connections;
-		}
 		if (t->is_dirty)
 			list_push_back(&k->usage_dirty, &t->line);
 	}
 	if (is_accepted && k->usage_in_flush > 0)
 		k->options.events->on_usage(k->options.owner, k->usage_in_flush);
-	if (is_accepted && k->usage_in_flush > 0)
-		forget_kept(k);
 	k->usage_in_flush = 0;
 }
 

@@ -25,7 +25,7 @@ static struct past_left left_over(const void *owner, const struct past_view *vie
 	past_stop_span(view, stop, &from, &to);
 	return (struct past_left){
 		limit_most_connections(&pool->past_limits, &l->scope, l->profile, from, to),
-		worker_left_connects(lane->queue->worker, &l->scope, l->profile, view, stop)};
+		worker_left_connects(lane->queue->worker, &l->scope, l->profile, from, to)};
 }
 
 /* What this lane, or one like it in an earlier process, used and learnt. */

@@ -19,10 +19,9 @@ struct past_view {
 	size_t worker, workers;
 };
 
-/* Reads the past of a node, after this process has registered, and what a file of data_dir says of
- * it that the database did not take (usage_file.h). Free it with past_free; NULL on error. */
-struct past *past_load(struct pg_blocking *db, struct member_id id, const char *data_dir,
-		       struct err *err) NODISCARD;
+/* Reads the past of a node; after this process has registered. Free it with past_free; NULL on
+ * error. */
+struct past *past_load(struct pg_blocking *db, struct member_id id, struct err *err) NODISCARD;
 /* Unclean stops close to each other. */
 struct past_stop {
 	int64_t count;
@@ -40,11 +39,6 @@ void past_free(struct past *p);
 /* When connections may have been opened that were open at the stop, or one it stands for. */
 void past_stop_span(const struct past_view *view, size_t stop, int64_t *from_ms_out,
 		    int64_t *to_ms_out);
-
-/* New connections of a lane that were saved in the minutes before the stop, or in those of the
- * stops it stands for. */
-int64_t past_connects(const struct past_view *view, size_t stop, uint32_t source,
-		      struct str target);
 
 /*
  * Counts the past for a limiter just made, which is bound: of a lane or a source pass the source's

@@ -75,7 +75,7 @@ static void log_recovery(const struct start *s, const struct recovery_counts *c)
 
 static int read_past(struct start *s, struct pg_blocking *db, struct err *err)
 {
-	s->past = past_load(db, s->id, s->data_dir, err);
+	s->past = past_load(db, s->id, err);
 	return s->past ? 0 : -1;
 }
 

@@ -2,8 +2,8 @@
 /*
  * New connections as limits by the hour and day must find them after a restart: lanes tell control,
  * which counts them in the ledger's flush. What the database does not know of a lane yet is bounded
- * (limit_connects_share), so that after a kill it is known how many there may have been: a few, or,
- * of a lane that opens many, twice what it opened between two saves lately. See worker_private.h.
+ * (limit_connects_ahead), so that after a kill it is known how many there may have been. See
+ * worker_private.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,25 +12,15 @@
 
 /* Until then the database will know of the connections it does not know of now, or not. */
 #define SAVE_PAUSE_MS 100
-/* A pace is believed for so long. */
-#define PACE_MS 60000
 
 static int64_t unsaved(const struct lane *lane)
 {
 	return lane->connecting + lane->connects_new + lane->connects_told;
 }
 
-/* By its pace: as many may be opened before those that are told next are saved. */
-static int64_t wanted_ahead(const struct lane *lane, int64_t now)
-{
-	int64_t pace = now - lane->connects_pace_ms <= PACE_MS ? lane->connects_pace : 0;
-	int64_t ahead = 2 * pace < LIMIT_CONNECTS_MOST ? 2 * pace : LIMIT_CONNECTS_MOST;
-	return ahead > LIMIT_CONNECTS_AHEAD ? ahead : LIMIT_CONNECTS_AHEAD;
-}
-
 static void tighten(int64_t *ahead, struct limiter *l, int64_t now)
 {
-	int64_t level = limit_connects_share(limiter_caps(l, now), l->scope.level);
+	int64_t level = limit_connects_ahead(limiter_caps(l, now), l->scope.level);
 	if (level < *ahead)
 		*ahead = level;
 }
@@ -40,7 +30,7 @@ static int64_t may_be_ahead(struct lane *lane)
 {
 	static const enum limit_level levels[] = {LEVEL_SOURCE, LEVEL_PROVIDER, LEVEL_NODE};
 	int64_t now = loop_now_ms(lane->queue->worker->loop);
-	int64_t ahead = wanted_ahead(lane, now);
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
 	struct permit_path path = worker_path(lane, NULL);
 	tighten(&ahead, &lane->limits.limiter, now);
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
@@ -49,33 +39,19 @@ static int64_t may_be_ahead(struct lane *lane)
 	return ahead;
 }
 
-/* The pace by which it was allowed more than a slow lane is part of what was saved then. */
-static int64_t left_by_pace(const struct worker *w, const struct limit_scope *lane,
-			    const struct past_view *view, size_t stop)
-{
-	const struct source *source = ip_pool_source(w->identity->pool, lane->source);
-	int64_t saved = source != NULL ? past_connects(view, stop, source->id, lane->site)
-				       : LIMIT_CONNECTS_MOST;
-	int64_t ahead = 2 * saved < LIMIT_CONNECTS_MOST ? 2 * saved : LIMIT_CONNECTS_MOST;
-	return ahead > LIMIT_CONNECTS_AHEAD ? ahead : LIMIT_CONNECTS_AHEAD;
-}
-
 int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,
-			     const struct limit_values *profile, const struct past_view *view,
-			     size_t stop)
+			     const struct limit_values *profile, int64_t from_ms, int64_t to_ms)
 {
 	static const enum limit_level levels[] = {LEVEL_LANE, LEVEL_SOURCE, LEVEL_PROVIDER,
 						  LEVEL_NODE};
-	int64_t ahead = left_by_pace(w, lane, view, stop);
-	int64_t from_ms, to_ms;
-	past_stop_span(view, stop, &from_ms, &to_ms);
+	int64_t ahead = LIMIT_CONNECTS_AHEAD;
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
 		struct limit_scope scope = *lane;
 		scope.level = levels[i];
 		scope.node = w->identity->node;
 		struct caps most = limit_most(&w->identity->pool->past_limits, &scope, profile,
 					      from_ms, to_ms);
-		int64_t level = limit_connects_share(&most, scope.level);
+		int64_t level = limit_connects_ahead(&most, scope.level);
 		ahead = level < ahead ? level : ahead;
 	}
 	return ahead;
@@ -131,7 +107,6 @@ static struct work_connects *report(struct worker *w)
 		item->connections = lane->connects_new;
 		must(str_to_cstr(lane->queue->name, item->target, sizeof(item->target)) == 0);
 		lane->connects_told += lane->connects_new;
-		lane->connects_told_ms = loop_now_ms(w->loop);
 		lane->connects_new = 0;
 	}
 	return c;
@@ -152,25 +127,12 @@ void worker_tell_connects(struct worker *w, bool is_last)
 	must(work_post(&w->posts, LETTER_CONNECTS, c) == NULL);
 }
 
-/* Told when half of the room is used up, and answered when the other half is: two of them are what
- * it opens meanwhile. */
-static void note_pace(struct lane *lane)
-{
-	if (lane->connects_told == 0)
-		return;
-	bool is_lately = lane->connects_told_ms - lane->connects_pace_ms <= PACE_MS;
-	lane->connects_pace = lane->connects_told + (is_lately ? lane->connects_saved : 0);
-	lane->connects_saved = lane->connects_told;
-	lane->connects_pace_ms = lane->connects_told_ms;
-}
-
 void worker_connects_saved(struct worker *w)
 {
 	w->tells_connects = false;
 	LIST_EACH (it, &w->connected) {
 		struct lane *lane = LIST_ITEM(it, struct lane, connected);
 		bool was_full = !worker_may_connect(lane);
-		note_pace(lane);
 		lane->connects_told = 0;
 		if (lane->connects_new == 0)
 			list_remove(&lane->connected);

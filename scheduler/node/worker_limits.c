@@ -45,8 +45,6 @@ static struct limit_scope own_scope(const struct limit_scope *scope, char **bloc
 /* Connections that lanes of a source may have had when a process before this one was killed. */
 struct left_open {
 	const struct worker *worker;
-	const struct past_view *view;
-	size_t stop;
 	struct str source;
 	struct str only;	/* the target that counts; empty: all */
 	int64_t from_ms, to_ms; /* when they may have been opened */
@@ -68,7 +66,7 @@ static void add_left_open(void *owner, struct str target)
 	left->sum.connections += limit_most_connections(&pool->past_limits, &lane, profile,
 							left->from_ms, left->to_ms);
 	left->sum.connects +=
-		worker_left_connects(left->worker, &lane, profile, left->view, left->stop);
+		worker_left_connects(left->worker, &lane, profile, left->from_ms, left->to_ms);
 }
 
 static bool is_provider(const void *owner, struct str target)
@@ -106,8 +104,7 @@ static struct past_left left_over(const void *owner, const struct past_view *vie
 	const struct shared_past *of = owner;
 	const struct limit_scope *scope = &of->limiter->scope;
 	const struct ip_pool_snapshot *pool = of->worker->identity->pool;
-	struct left_open left = {
-		.worker = of->worker, .view = view, .stop = stop, .only = scope->site};
+	struct left_open left = {.worker = of->worker, .only = scope->site};
 	past_stop_span(view, stop, &left.from_ms, &left.to_ms);
 	struct past_targets want = {.stop = stop,
 				    .scope = scope,

@@ -64,10 +64,6 @@ struct lane {
 	int32_t connecting;	  /* connections under way */
 	int32_t connects_new;	  /* connections begun that control was not told of … */
 	int32_t connects_told;	  /* … or was, and they may not be in the database yet */
-	int64_t connects_told_ms; /* when it was */
-	int32_t connects_saved;	  /* so many were told at once, and are in the database */
-	int32_t connects_pace;	  /* those and the ones before them … */
-	int64_t connects_pace_ms; /* … since then */
 	uint64_t passes;	  /* answers since the last that throttled */
 	struct list retired;	  /* worker_queue.retired, or nowhere */
 	struct limiter_wait wait; /* what it last had to wait for */
@@ -267,12 +263,10 @@ bool worker_may_connect(struct lane *lane);
 int64_t worker_wait_for_save(struct lane *lane, int64_t now);
 /* That wait, if the lane had it now; changes nothing. */
 struct limiter_wait worker_save_wait(struct lane *lane, int64_t now);
-/* The most a lane may have had under way or not in the database at an unclean stop, by the limits
- * of then, the tightest level's loosest, and by the pace that is in the database. Strings of the
- * scope are a lane's. */
+/* The most a lane may have had under way or not in the database at any time from … to, by the
+ * limits of then: the tightest level's loosest. Strings of the scope are a lane's. */
 int64_t worker_left_connects(const struct worker *w, const struct limit_scope *lane,
-			     const struct limit_values *profile, const struct past_view *view,
-			     size_t stop);
+			     const struct limit_values *profile, int64_t from_ms, int64_t to_ms);
 /* Tells control of new connections unless it has not answered yet; is_last: then, too. */
 void worker_tell_connects(struct worker *w, bool is_last);
 /* What it was told last is in the database. */

@@ -272,54 +272,6 @@ def test_an_hour_is_remembered_over_a_restart(mailing, how, workers):
     assert (120 if how == signal.SIGTERM else before) <= after <= 150
 
 
-REFUSE_USAGE = """
-CREATE FUNCTION refuse_usage() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'no usage'; END $$;
-CREATE TRIGGER refuse_usage BEFORE INSERT ON limit_usage
-FOR EACH ROW EXECUTE FUNCTION refuse_usage();
-"""
-
-
-def test_mail_goes_on_while_usage_is_refused(mailing):
-    """Each message wants a connection of its own, and no connection is saved."""
-    mailing.provider("big", messages_per_connection=1)
-    mailing.source("s1")
-    campaign = mailing.campaign("c", {"big": 1500})
-    mailing.db.query(REFUSE_USAGE)
-    mailing.start()
-    mailing.launch(campaign)
-    assert len(mailing.finished(campaign, seconds=20).accepted()) == 1500
-    log = mailing.node_log.read_text()
-    assert log.count("event=usage_refused") == 1 and "event=flush_refused" not in log
-    stopped_at = time.time()
-    mailing.stop()
-    assert time.time() < stopped_at + 5
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "kill"])
-def test_an_hour_is_remembered_though_usage_is_refused(mailing, how):
-    campaign = spread(mailing, 100, initial=2, connections=2,
-                      profile={"delay_ms": {"dot": 50}})  # fmt: skip
-    mailing.limit(source="s1", rate=(150, "h"))
-    mailing.db.query(REFUSE_USAGE)
-    for mails in (60, 100):
-        mailing.start()
-        mailing.launch(campaign)
-        mailing.wait(lambda: len(mailing.log().accepted()) >= mails, f"{mails} are accepted")
-        mailing.stop(how)
-    mailing.db.query("DROP TRIGGER refuse_usage ON limit_usage")
-    mailing.start()
-    kept = mailing.directory / "usage"
-    mailing.wait(lambda: not kept.exists(), "what was kept is in the database")
-    later = mailing.db.value("SELECT now() + interval '4 s'")
-    mailing.wait(lambda: mailing.db.value("SELECT min(beat_at) FROM node") > later, "beats")
-    told = "SELECT sum(messages) FROM (SELECT max(messages) AS messages FROM limit_usage" \
-           " GROUP BY bucket, incarnation, target, campaign_id) x"
-    mails = len(mailing.log().mails())
-    assert (140 if how == signal.SIGTERM else 100) <= mails <= 150
-    assert mailing.db.value(told) >= mails
-
-
 def test_a_block_is_told_and_remembered(mailing):
     """The lane rests, the command hears of it, and neither a kill nor a restart forgets it."""
     reply = "554 5.7.1 Service unavailable; Client host [127.2.0.1] blocked using zen.spamhaus.org"

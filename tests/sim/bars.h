@@ -36,7 +36,6 @@ extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 
 void play_concurrency(uint64_t seed, struct bars *out);
-void play_connects(uint64_t seed, struct bars *out);
 void play_rate(uint64_t seed, struct bars *out);
 void play_hosts(uint64_t seed, struct bars *out);
 void play_dead(uint64_t seed, struct bars *out);

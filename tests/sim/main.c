@@ -11,7 +11,6 @@
 
 const struct scenario scenarios[] = {
 	{"concurrency", "five connections, we may use twenty", play_concurrency},
-	{"connects", "a connection for each message, and kills", play_connects},
 	{"rate", "so many messages a second, then twice, then a tenth", play_rate},
 	{"hosts", "one of four MX hosts refuses", play_hosts},
 	{"dead", "a provider with 90 % of the audience is dead", play_dead},

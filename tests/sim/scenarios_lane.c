@@ -57,46 +57,6 @@ void play_concurrency(uint64_t seed, struct bars *out)
 		 share(accepted, possible(seed, hidden, service_ms)), 0.90, 1.02);
 }
 
-/* -------------------------------------------------------------------------- a connection each */
-
-static void limit_each(struct world *w, int64_t an_hour)
-{
-	struct limit_rule rule = {.provider = STR("tail"), .until_ms = LIMIT_FOREVER};
-	limit_values_init(&rule.values);
-	rule.values.connections = 400;
-	rule.values.messages_per_connection = 1;
-	rule.values.new_connections[LIMIT_HOUR] = an_hour;
-	world_limit(w, &rule);
-}
-
-/* New connections of a fast lane wait for no save, and none of a kill is forgotten. */
-void play_connects(uint64_t seed, struct bars *out)
-{
-	const int64_t an_hour = 100000;
-	struct world w;
-	world_open(&w, seed);
-	(void)world_source(&w, NULL);
-	struct receiver *r = world_receiver(&w, "mx.peer.example", 1, world_pick(&w, 30, 60));
-	(void)world_crowd(&w, 0, r, PLENTY);
-	world_start(&w);
-	limit_each(&w, an_hour);
-	world_run(&w, 10 * SECOND);
-	int64_t before = r->connects;
-	world_run(&w, 10 * SECOND);
-	double a_second = (double)(r->connects - before) / 10;
-	for (int i = 0; i < 4; i++) {
-		world_restart(&w, false, world_pick(&w, 0, 5) * SECOND);
-		world_run(&w, world_pick(&w, 200, 12000));
-	}
-	world_run(&w, 10 * MINUTE);
-	int64_t connects = r->connects;
-	world_close(&w);
-	bar_note(out, "new connections a second", a_second, 1000, 1e9);
-	bar_note(out, "over the limit of an hour, after kills", (double)(connects - an_hour), -1e9,
-		 0);
-	bar_note(out, "of the limit used", share(connects, an_hour), 0.6, 1);
-}
-
 /* --------------------------------------------------------------------------------- hidden rate */
 
 static void set_rate(struct receiver *r, double rate)

@@ -74,8 +74,6 @@ struct world {
 	struct worker_settings settings;
 	struct timer plan_timer, credit_timer;
 	struct list credits; /* struct work_job (credit_letter.node) that wait for a flush */
-	struct work_connects *unsaved; /* new connections that wait for one, too */
-	struct timer save_timer;
 
 	struct source sources[WORLD_SOURCES];
 	struct warmup_plan plans[WORLD_SOURCES];

@@ -380,11 +380,9 @@ static void take_wish(struct world *w, struct work_wish *wish)
 	free(work_post(&w->posts, LETTER_SHARES, shares));
 }
 
-/* What was told is in the database now, or, of a killed process, lost. */
-static void save_connects(struct world *w)
+/* They are in the database at once; of what a killed process says nobody hears. */
+static void take_connects(struct world *w, struct work_connects *c)
 {
-	struct work_connects *c = w->unsaved;
-	w->unsaved = NULL;
 	while (c != NULL) {
 		struct work_connects *next = c->next;
 		for (size_t i = 0; i < c->count && !w->is_dying; i++) {
@@ -401,23 +399,6 @@ static void save_connects(struct world *w)
 		return;
 	struct work_connects_saved *saved = xcalloc(1, sizeof(*saved));
 	free(work_post(&w->posts, LETTER_CONNECTS, saved));
-}
-
-static void on_save(struct timer *timer)
-{
-	save_connects(timer->owner);
-}
-
-static void take_connects(struct world *w, struct work_connects *c)
-{
-	struct work_connects **last = &w->unsaved;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = c;
-	if (w->is_ending)
-		save_connects(w);
-	else if (!timer_is_set(&w->save_timer))
-		timer_set(w->loop, &w->save_timer, world_now(w) + w->settings.flush_ms);
 }
 
 static void take_blocked(struct work_blocked *b)
@@ -489,7 +470,6 @@ void world_ledger_start(struct world *w)
 		w->crowds[i].pace = (struct plan_pace){.settled = 0};
 	w->plan_timer = (struct timer){.on_due = on_plan, .owner = w};
 	w->credit_timer = (struct timer){.on_due = on_credit, .owner = w};
-	w->save_timer = (struct timer){.on_due = on_save, .owner = w};
 	timer_set(w->loop, &w->plan_timer, world_now(w));
 }
 
@@ -497,7 +477,5 @@ void world_ledger_stop(struct world *w)
 {
 	timer_clear(w->loop, &w->plan_timer);
 	timer_clear(w->loop, &w->credit_timer);
-	timer_clear(w->loop, &w->save_timer);
-	save_connects(w);
 	must(w->held == 0 && list_is_empty(&w->credits));
 }

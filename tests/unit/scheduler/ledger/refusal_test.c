@@ -56,7 +56,7 @@ static void what_passes_is_waited_for_ever_longer(void **state)
 	}
 	assert_int_equal(last, 10000);
 	assert_true(refusals_are_over(&r));
-	refusals_passed(&r, true);
+	refusals_passed(&r);
 	assert_true(refusals_take(&r, &full, 10, 100, false).wait_ms < 1000);
 }
 
@@ -89,7 +89,7 @@ static void one_bad_person_is_found_and_the_others_go(void **state)
 		size_t people = fill(&r, next, &targets);
 		assert_true(++flushes < 100);
 		if (next > BAD || next + people <= BAD) {
-			refusals_passed(&r, true);
+			refusals_passed(&r);
 			next += people;
 		} else if (refusals_take(&r, &bad, targets, people, false).step ==
 			   REFUSAL_SET_ASIDE) {
@@ -116,33 +116,29 @@ static void when_all_are_refused_it_waits(void **state)
 	assert_int_equal(aside, REFUSAL_ASIDE_MAX);
 	assert_int_equal(a.step, REFUSAL_LATER);
 	assert_true(a.wait_ms > 0);
-	refusals_passed(&r, true);
+	refusals_passed(&r);
 	assert_int_equal(refusals_take(&r, &bad, 1, 1, false).step, REFUSAL_SET_ASIDE);
 	/* Credits alone: there is nobody to set aside. */
 	assert_int_equal(refusals_take(&r, &bad, 1, 0, false).step, REFUSAL_LATER);
 }
 
-/* Counts of messages went along: they stay away first, whoever is in the flush, and whoever it is
- * goes on in flushes of full size. */
-static void usage_is_left_out_before_anybody(void **state)
+/* Counts of messages went along: they stay away first, whoever is in the flush. */
+static void usage_is_left_out_before_anybody_is_set_aside(void **state)
 {
-	static const size_t rows[] = {0, 1, 1000};
+	static const size_t rows[] = {0, 1};
 	struct err bad = refused("22003");
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct refusals r;
 		refusals_init(&r);
-		assert_int_equal(refusals_take(&r, &bad, 16, rows[i], true).step, REFUSAL_USAGE);
-		assert_true(refusals_are_over(&r) && refusals_are_of_usage(&r));
-		refusals_passed(&r, false);
-		assert_true(refusals_are_of_usage(&r));
-		refusals_passed(&r, true);
-		assert_false(refusals_are_of_usage(&r));
+		assert_int_equal(refusals_take(&r, &bad, 1, rows[i], true).step, REFUSAL_SMALLER);
+		assert_false(refusals_are_over(&r));
+		assert_true(r.people_max > 0);
 	}
 }
 
 /* Nobody and no chunk is in it: it is tried again as it is, ever more slowly, and what comes
- * meanwhile goes in flushes of full size, without waiting for it. */
+ * meanwhile goes in flushes of full size, usage with it. */
 static void usage_alone_is_tried_again_later(void **state)
 {
 	struct refusals r;
@@ -152,10 +148,9 @@ static void usage_alone_is_tried_again_later(void **state)
 	refusals_init(&r);
 	for (int i = 0; i < 10; i++) {
 		struct refusal_answer a = refusals_take(&r, &bad, 0, 0, true);
-		assert_int_equal(a.step, REFUSAL_USAGE);
-		assert_true(a.wait_ms >= last && a.wait_ms > 0 && a.wait_ms <= 10000);
+		assert_int_equal(a.step, REFUSAL_LATER);
+		assert_true(a.wait_ms >= last && a.wait_ms > 0);
 		assert_true(refusals_are_over(&r));
-		refusals_passed(&r, false);
 		last = a.wait_ms;
 	}
 }
@@ -172,7 +167,7 @@ static void full_size_comes_back(void **state)
 	assert_int_equal(r.targets_max, 1);
 	assert_int_equal(r.people_max, 1);
 	for (int i = 0; i < 14; i++)
-		refusals_passed(&r, true);
+		refusals_passed(&r);
 	assert_true(refusals_are_over(&r));
 	assert_int_equal(r.targets_max, FLUSH_TARGETS_MAX);
 }
@@ -184,7 +179,7 @@ int main(void)
 		cmocka_unit_test(what_passes_is_waited_for_ever_longer),
 		cmocka_unit_test(one_bad_person_is_found_and_the_others_go),
 		cmocka_unit_test(when_all_are_refused_it_waits),
-		cmocka_unit_test(usage_is_left_out_before_anybody),
+		cmocka_unit_test(usage_is_left_out_before_anybody_is_set_aside),
 		cmocka_unit_test(usage_alone_is_tried_again_later),
 		cmocka_unit_test(full_size_comes_back),
 	};

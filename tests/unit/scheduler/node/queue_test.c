@@ -24,7 +24,6 @@ struct fixture {
 	struct node_lease lease;
 	struct work_job *jobs[2]; /* of a campaign of each pool */
 	unsigned parked[2];	  /* times they came back so */
-	unsigned saves;		  /* of new connections */
 };
 
 /* -------------------------------------------------------------------------------------- control */
@@ -36,12 +35,6 @@ static void on_letter(void *owner, struct letter *letter)
 	if (letter->kind == LETTER_RETURNED) {
 		assert_int_equal(job->returned, RETURNED_PARKED);
 		f->parked[job == f->jobs[1]]++;
-		return;
-	}
-	if (letter->kind == LETTER_CONNECTS) {
-		free(mailbox_take(f->inbox, letter));
-		worker_connects_saved(&f->worker);
-		f->saves++;
 		return;
 	}
 	assert_int_equal(letter->kind, LETTER_STATUS);
@@ -243,50 +236,6 @@ static void who_has_no_source_here_is_parked_later(void **state)
 	assert_int_equal(f->parked[1], 1);
 }
 
-/* --------------------------------------------------------------------------------- connections */
-
-/* Opens as many as it may before the next save, and then has them saved. */
-static int open_and_save(struct fixture *f, struct lane *lane)
-{
-	int opened = 0;
-	unsigned before = f->saves;
-	while (worker_may_connect(lane)) {
-		worker_note_connect(lane);
-		opened++;
-		assert_true(opened <= 10000);
-	}
-	worker_tell_connects(&f->worker, false);
-	while (f->saves == before)
-		loop_turn(f->loop, true);
-	return opened;
-}
-
-static void the_room_ahead_of_saves_follows_the_pace(void **state)
-{
-	struct fixture *f = *state;
-	static struct limit_rule rule;
-	struct lane *lane = f->q->lanes[0] = lane_new(f->q, f->q->sources[0]);
-	assert_int_equal(open_and_save(f, lane), LIMIT_CONNECTS_AHEAD);
-	assert_int_equal(open_and_save(f, lane), 2 * LIMIT_CONNECTS_AHEAD);
-	assert_int_equal(open_and_save(f, lane), 6 * LIMIT_CONNECTS_AHEAD);
-	for (int i = 0; i < 4; i++)
-		(void)open_and_save(f, lane);
-	assert_int_equal(open_and_save(f, lane), LIMIT_CONNECTS_MOST);
-	assert_int_equal(open_and_save(f, lane), LIMIT_CONNECTS_MOST);
-	/* What was so long ago says nothing. */
-	lane->connects_pace_ms -= 61000;
-	assert_int_equal(open_and_save(f, lane), LIMIT_CONNECTS_AHEAD);
-	/* A limit may not be used up by a kill: an eighth of it is the most. */
-	rule = (struct limit_rule){.id = 1, .source = STR("s1"), .until_ms = LIMIT_FOREVER};
-	limit_values_init(&rule.values);
-	rule.values.new_connections[LIMIT_DAY] = 6400;
-	f->identity.pool->limits = (struct limit_rules){&rule, 1};
-	worker_limiters_bind(&f->worker);
-	lane_bind(lane, lane->source);
-	assert_int_equal(open_and_save(f, lane), 100);
-	assert_int_equal(open_and_save(f, lane), 100);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,8 +243,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_waits_for_a_pool_that_rests_is_parked, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(who_has_no_source_here_is_parked_later, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_room_ahead_of_saves_follows_the_pace, setup,
 						teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
