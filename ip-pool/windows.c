@@ -76,11 +76,6 @@ void windows_on_send(struct windows *w)
 	w->is_probing = w->is_away;
 }
 
-void windows_on_unsent(struct windows *w)
-{
-	w->is_probing = false;
-}
-
 /* -- turned away -- */
 
 static void rest(struct windows *w, int64_t now)

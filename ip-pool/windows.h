@@ -100,9 +100,8 @@ bool windows_are_learning(const struct windows *w);
 bool windows_next(const struct windows *w, enum window window, int64_t now,
 		  struct window_step *out);
 
-/* A message is about to be sent; its permit was not used. */
+/* A message is about to be sent. */
 void windows_on_send(struct windows *w);
-void windows_on_unsent(struct windows *w);
 /*
  * What was begun at begun_ms was turned away, having sent so many messages within each window, and
  * the rule thinks for delay_ms (0: 1 h). True if it rests anew, until probe_at_ms; false if it was

@@ -5,7 +5,7 @@
 #include "engine/base/utf8.h"
 #include "engine/reply/normalise.h"
 
-/* Octets of a compiled pattern that is compiled to machine code, too. The fifty that are larger,
+/* Octets of a compiled pattern that is compiled to machine code, too. The sixty that are larger,
  * words by meaning, are no faster by much for it, and took 4.5 MiB of 7.5. */
 #define JIT_SIZE_MAX 8000u
 

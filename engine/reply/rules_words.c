@@ -12,7 +12,8 @@
 #include "engine/reply/plain.h"
 #include "schemas/embedded.h"
 
-/* Octets of patterns that are compiled as one: a larger one gets no machine code (JIT_SIZE_MAX). */
+/* Octets of patterns that are compiled as one; much larger ones get no machine code
+ * (JIT_SIZE_MAX). */
 #define JOINED_MAX 4096u
 #define NEAR_MAX 60 /* octets between the two sides of an item */
 /* A pattern is whole words; letters beyond ASCII have no such ends. */
@@ -210,6 +211,25 @@ int says_join(struct rule_set *set, struct says *says, struct buf *own, struct e
 	return item->parts[0].own != NULL ? 0 : -1;
 }
 
+/* Whether names, references or verbs of its own would mean something else beside other patterns. */
+static bool is_for_itself(struct str text)
+{
+	for (ptrdiff_t at; (at = str_find_char(text, '(')) >= 0;) {
+		text = str_slice(text, (size_t)at + 1, text.len);
+		char first = text.len > 0 ? text.ptr[0] : 0,
+		     second = text.len > 1 ? text.ptr[1] : 0;
+		if (first == '*')
+			return true;
+		if (first != '?')
+			continue;
+		bool is_named =
+			second == '<' && text.len > 2 && text.ptr[2] != '=' && text.ptr[2] != '!';
+		if (is_named || str_find_char(STR("PR&'(+0123456789"), second) >= 0)
+			return true;
+	}
+	return false;
+}
+
 /* A pattern that stands alone: seen to be right by itself, compiled with the others. */
 static int add_own(struct rule_set *set, struct says *says, struct str text, struct buf *own,
 		   struct err *err)
@@ -223,9 +243,13 @@ static int add_own(struct rule_set *set, struct says *says, struct str text, str
 	if (own->len > 0 && own->len + pattern.len > JOINED_MAX &&
 	    says_join(set, says, own, err) != 0)
 		goto done;
+	if (is_for_itself(text) && says_join(set, says, own, err) != 0)
+		goto done;
 	buf_append_cstr(own, own->len > 0 ? "|(?:" : "(?:");
 	rc = expand(&set->words, text, own, err);
 	buf_append_char(own, ')');
+	if (rc == 0 && is_for_itself(text))
+		rc = says_join(set, says, own, err);
 done:
 	buf_done(&pattern);
 	return rc;

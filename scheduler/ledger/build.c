@@ -214,14 +214,20 @@ struct builder *builder_open(struct loop *loop, const char *url)
 	arena_init(&b->arena, 0);
 	b->holder = pg_open(loop, &options);
 	b->hand = pg_open(loop, &options);
-	/* A snapshot may be adopted only at this isolation. Ranges differ from batch to batch, so a
-	 * plan made once for all would be wrong for most. */
+	return b;
+}
+
+/* A snapshot may be adopted only at this isolation. Ranges differ from batch to batch, so a plan
+ * made once for all would be wrong for most. Each time, since the connection may be a new one;
+ * nobody waits: without it the first batch is refused. */
+static void set_hand(struct builder *b)
+{
+	pg_set_prologue(b->hand, NULL);
 	pg_command(b->hand,
 		   "SELECT set_config('default_transaction_isolation', 'repeatable read', false), "
 		   "set_config('plan_cache_mode', 'force_custom_plan', false), "
 		   "set_config('enable_seqscan', 'on', false)",
 		   NULL, NULL);
-	return b;
 }
 
 void builder_start(struct builder *b, int32_t campaign, const struct build_events *events)
@@ -232,6 +238,7 @@ void builder_start(struct builder *b, int32_t campaign, const struct build_event
 	b->events = *events;
 	b->count = b->next = 0;
 	arena_reset(&b->arena);
+	set_hand(b);
 	struct pg_params params;
 	pg_params_init(&params);
 	pg_add_int4(&params, campaign);

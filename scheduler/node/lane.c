@@ -136,6 +136,7 @@ void lane_bind(struct lane *lane, const struct source *source)
 	struct worker *w = lane->queue->worker;
 	struct limit_scope *scope = &lane->limits.limiter.scope;
 	int64_t now = loop_now_ms(w->loop);
+	bool is_new = lane->identity == NULL; /* and will be told what was saved */
 	if (source != NULL) {
 		struct identity *old = lane->identity;
 		lane->identity = identity_hold(w->identity);
@@ -152,7 +153,8 @@ void lane_bind(struct lane *lane, const struct source *source)
 	follow_health_pause(lane, now);
 	if (source == NULL)
 		return;
-	follow_forgetting(lane, now);
+	if (!is_new)
+		follow_forgetting(lane, now);
 	bind_warmup(lane, now);
 }
 
