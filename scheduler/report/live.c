@@ -154,6 +154,15 @@ static bool serves(const json_t *lane, const char *campaign, const char *group)
 	       (campaigns == NULL || has_text(campaigns, campaign));
 }
 
+/* Milliseconds until a waiting lane goes on. One that names no end waits for what its own sessions
+ * do; without any it is stopped for good. */
+static int64_t wait_ms(const json_t *lane)
+{
+	if (json_object_get(lane, "waits_ms") != NULL)
+		return document_int(lane, "waits_ms");
+	return document_int(lane, "sessions") > 0 ? 0 : INT64_MAX;
+}
+
 const json_t *live_open_lane(const json_t *live, const char *campaign, const char *group,
 			     const json_t **waiting_out)
 {
@@ -166,7 +175,8 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;
-		*waiting_out = lane;
+		if (*waiting_out == NULL || wait_ms(lane) < wait_ms(*waiting_out))
+			*waiting_out = lane;
 	}
 	return NULL;
 }

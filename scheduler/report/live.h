@@ -28,7 +28,7 @@ struct live_scope {
 /* The pause that stops all of the scope and ends last, or NULL. */
 const json_t *live_pause(const json_t *live, const struct live_scope *scope);
 /* A lane of the group, for people of the campaign, that can send now, or NULL; then *waiting_out is
- * one that waits, if any does. */
+ * the one that waits for the shortest time, if any does. */
 const json_t *live_open_lane(const json_t *live, const char *campaign, const char *group,
 			     const json_t **waiting_out);
 /* A campaign (NULL = any) that waits for a limit of its own or of its sending domain, among the

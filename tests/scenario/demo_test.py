@@ -47,6 +47,7 @@ def processes_of(directory):
 def test_it_ends_and_leaves_nothing(demo, tmp_path):
     said = demo(0, "--recipients", 600)
     assert "0 came twice; 0 to somebody else" in said
+    assert "not classified" not in said, "what its receivers say is known"
     assert re.search(r"audience +600", said)
     assert said.count("./edm ") > 10
     assert list(tmp_path.glob("edm-demo-*")) == []
