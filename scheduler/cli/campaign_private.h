@@ -26,7 +26,7 @@ int run_campaign_wait(struct cli *cli, struct err *err);
 
 int run_campaign_forecast(struct cli *cli, struct err *err);
 /* When it will be done, as `campaign forecast` has it likely; 0: it is not running, no node is,
- * never, or it cannot be told. */
+ * never, or it cannot be told, or not in a moment (forecast_likely_end). */
 int64_t campaign_likely_end(struct cli *cli, const struct campaign_row *campaign);
 
 int run_campaign_preview(struct cli *cli, struct err *err);

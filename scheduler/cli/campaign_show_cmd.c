@@ -7,6 +7,7 @@
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
+#include "scheduler/report/forecast.h"
 #include "scheduler/report/format.h"
 
 #define SHARE_MAX 32
@@ -272,6 +273,10 @@ static void print_counts(struct cli *cli, const struct campaign_row *c, int64_t 
 	if (c->rate > 0)
 		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
 	print_time(cli, "done about", eta_us);
+	if (eta_us == 0 && c->state == CAMPAIGN_RUNNING &&
+	    c->counts[RECIPIENT_DEFERRED] > FORECAST_QUICK_PEOPLE)
+		cli_printf(cli, "  %-12s see edm campaign forecast %.*s\n", "done about",
+			   STR_ARG(c->name));
 }
 
 static void print_campaign(struct cli *cli, const struct campaign_row *c, int64_t eta_us)

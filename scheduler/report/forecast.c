@@ -242,25 +242,34 @@ static void play(struct played *p)
 	forecast_build_done(&p->build);
 }
 
-json_t *forecast_campaign(struct pg_blocking *db, const char *name, struct str schedule,
-			  enum language language, struct err *err)
+static json_t *foretell(struct pg_blocking *db, const struct forecast_question *question,
+			enum language language, struct err *err)
 {
 	struct forecast_loaded in;
 	struct played p = {.in = &in, .language = language};
-	if (forecast_load(db, name, schedule, &in, err) == 0) {
+	if (forecast_load(db, question, &in, err) == 0) {
 		p.document = head(&in);
-		if (!campaign_is_final(in.state))
+		if (in.is_foretold)
 			play(&p);
 	}
 	forecast_loaded_done(&in);
 	return p.document;
 }
 
+json_t *forecast_campaign(struct pg_blocking *db, const char *name, struct str schedule,
+			  enum language language, struct err *err)
+{
+	const struct forecast_question question = {.name = name, .schedule = schedule};
+	return foretell(db, &question, language, err);
+}
+
 int forecast_likely_end(struct pg_blocking *db, const char *name, struct str schedule,
 			int64_t *us_out, struct err *err)
 {
+	const struct forecast_question question = {
+		.name = name, .schedule = schedule, .is_quick = true};
 	/* All of it: to play is quick beside reading what is played. */
-	json_t *document = forecast_campaign(db, name, schedule, LANGUAGE_EN, err);
+	json_t *document = foretell(db, &question, LANGUAGE_EN, err);
 	if (document == NULL)
 		return -1;
 	bool assumes = json_array_size(json_object_get(document, "assumes")) > 0;

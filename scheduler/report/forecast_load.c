@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "scheduler/report/forecast.h"
 #include "scheduler/settings.h"
 
 #define PEOPLE_MORE 4096 /* rows are added as they are read; room for so many at first */
@@ -33,6 +34,7 @@ enum column {
 	COL_NOW,
 	COL_TAIL_DOMAINS,
 	COL_RATE,
+	COL_PUT_OFF,
 };
 
 /* Rows on their way into facts. */
@@ -91,6 +93,7 @@ static void read_job(struct loader *l, const struct pg_rows *rows, int row)
 		.people = (double)pg_int(rows, row, COL_AUDIENCE)};
 	read_hours(rows, row, &job->hours);
 	l->tail_domains += (double)pg_int(rows, row, COL_TAIL_DOMAINS);
+	l->out->put_off += pg_int(rows, row, COL_PUT_OFF);
 }
 
 static void read_asked(struct loader *l, const struct pg_rows *rows)
@@ -259,11 +262,21 @@ static int load_overlap(struct loader *l, double *part_out)
 	return rc;
 }
 
+static bool are_all_frozen(const struct loader *l)
+{
+	size_t i = 0;
+	while (i < l->out->facts.job_count && l->is_frozen[i])
+		i++;
+	return i == l->out->facts.job_count;
+}
+
 static int load_lists(struct loader *l)
 {
 	struct pg_params p;
 	struct pg_rows *rows = NULL;
 	double part;
+	if (are_all_frozen(l))
+		return 0;
 	if (load_overlap(l, &part) != 0)
 		return -1;
 	pg_params_init(&p);
@@ -415,8 +428,6 @@ static int load_over(struct loader *l)
 static void add_up(struct loader *l)
 {
 	struct forecast_loaded *out = l->out;
-	if (campaign_is_final(out->state))
-		return;
 	for (size_t i = 0; i < out->facts.people_count; i++)
 		out->left += l->people[i].job == 0 ? l->people[i].people : 0;
 	/* While it is built more are expected than there are. Read later, fewer are left. */
@@ -426,20 +437,37 @@ static void add_up(struct loader *l)
 	l->jobs[0].people = out->audience;
 }
 
-int forecast_load(struct pg_blocking *db, const char *name, struct str schedule,
+/* To read who is put off takes a second for a million. */
+static bool is_quickly_told(const struct forecast_loaded *in)
+{
+	return in->nodes > 0 && in->is_frozen && in->put_off <= FORECAST_QUICK_PEOPLE;
+}
+
+/* All that is played. */
+static int load_facts(struct loader *l)
+{
+	struct forecast_loaded *out = l->out;
+	if (ip_pool_load(l->db, out->facts.now_ms, &out->pool, l->err) != 0)
+		return -1;
+	out->facts.pool = out->pool;
+	if (load_people(l) != 0 || load_lists(l) != 0 || load_usage(l) != 0 || load_over(l) != 0 ||
+	    load_seen(l) != 0)
+		return -1;
+	add_up(l);
+	return 0;
+}
+
+int forecast_load(struct pg_blocking *db, const struct forecast_question *question,
 		  struct forecast_loaded *out, struct err *err)
 {
 	struct loader l = {.db = db, .out = out, .err = err};
 	*out = (struct forecast_loaded){.facts = {.now_ms = clock_now_ms()}};
 	arena_init(&out->arena, 65536);
-	if (ip_pool_load(db, out->facts.now_ms, &out->pool, err) != 0)
+	if (read_schedule(&l, question->schedule) != 0 || load_jobs(&l, question->name) != 0)
 		return -1;
-	out->facts.pool = out->pool;
-	if (read_schedule(&l, schedule) != 0 || load_jobs(&l, name) != 0 || load_people(&l) != 0 ||
-	    load_lists(&l) != 0 || load_usage(&l) != 0 || load_over(&l) != 0 || load_seen(&l) != 0)
-		return -1;
-	add_up(&l);
-	return 0;
+	out->is_foretold =
+		!campaign_is_final(out->state) && (!question->is_quick || is_quickly_told(out));
+	return out->is_foretold ? load_facts(&l) : 0;
 }
 
 void forecast_loaded_done(struct forecast_loaded *l)

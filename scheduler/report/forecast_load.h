@@ -7,6 +7,12 @@
 #include "scheduler/campaign/campaign.h"
 #include "scheduler/report/forecast_model.h"
 
+struct forecast_question {
+	const char *name;    /* of a campaign */
+	struct str schedule; /* setting retry.schedule, as forecast.h has it */
+	bool is_quick;	     /* only what is read in no time, and foretold without assumptions */
+};
+
 struct forecast_loaded {
 	struct forecast_facts facts; /* job 0: the campaign asked for, unless it has ended */
 	struct arena arena;
@@ -18,11 +24,13 @@ struct forecast_loaded {
 	bool is_frozen;			   /* else whom it goes to is counted from its lists */
 	int64_t nodes;			   /* that are alive */
 	double audience, through, left;	   /* people of it */
+	int64_t put_off;		   /* people of all these campaigns who are put off */
+	bool is_foretold;		   /* else facts has jobs alone */
 };
 
-/* schedule: setting retry.schedule, as forecast.h has it. ERR_NOT_FOUND: no campaign is called
- * name. End it with forecast_loaded_done, also after a failure. */
-int forecast_load(struct pg_blocking *db, const char *name, struct str schedule,
+/* ERR_NOT_FOUND: no campaign is called so. End it with forecast_loaded_done, also after a failure.
+ */
+int forecast_load(struct pg_blocking *db, const struct forecast_question *question,
 		  struct forecast_loaded *out, struct err *err) NODISCARD;
 void forecast_loaded_done(struct forecast_loaded *l);
 

@@ -176,3 +176,67 @@ def test_people_before_the_start_are_counted_by_a_sample(edm, database, tmp_path
             if node.get("Relation Name") == "list_member" and node["Alias"] == "x"]
     assert 0 < sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 10000
     assert "Seq Scan" not in {node["Node Type"] for node in read}
+
+
+def put_off(world, people):
+    """The running campaign's people, put off by the receiver, of domains of each kind."""
+    query = world.database.query
+    query("INSERT INTO recipient_domain(name, provider) VALUES ('routed.test', 'qq'),"
+          " ('of-qq.test', 'qq'), ('big.test', NULL), ('small.test', NULL)")
+    query("INSERT INTO route(domain, host, port) VALUES ('routed.test', 'relay.test', 25)")
+    query("INSERT INTO audience(campaign_id, batch_size, complete) VALUES (1, 1000, true)")
+    query("INSERT INTO audience_domain SELECT 1, domain_id, 9, CASE name WHEN 'big.test' THEN name"
+          " ELSE 'tail' END FROM recipient_domain WHERE name IN ('big.test', 'small.test')")
+    query(f"INSERT INTO retry(campaign_id, domain_id, rid, due_at, attempt, class, cause, address,"
+          f" attributes) SELECT 1, domain_id, 4 * i + k, now() + (i - 3) * interval '1 min',"
+          f" 1 + i % 2, 2, 1, 'a', '{{}}' FROM generate_series(1, {people}) i, (SELECT domain_id,"
+          f" row_number() OVER (ORDER BY domain_id) - 1 AS k FROM recipient_domain"
+          f" WHERE name IN ('routed.test', 'of-qq.test', 'big.test', 'small.test')) d")
+
+
+def run_a_node(world):
+    """As far as the database knows."""
+    world.database.query("INSERT INTO node(name, journal, incarnation, lease_until)"
+                         " VALUES ('n9', gen_random_uuid(), 1, now() + interval '1 h')")
+
+
+def test_who_is_put_off_counts_where_he_goes(make_world):
+    world = make_world(domains=8, sources=1)
+    world.campaign("spring", world.people(8)).start()
+    put_off(world, 9)
+
+    def left():
+        return {p["provider"]: p["left"] for p in foresee(world.program)["providers"]}
+
+    assert left() == {"relay.test:25": 9, "qq": 9, "tail": 18}
+    world.database.query("INSERT INTO route(domain, host, port) VALUES ('*', 'all.test', 2525)")
+    assert left() == {"relay.test:25": 9, "all.test:2525": 27}
+
+
+def test_show_does_not_wait_for_what_is_slow_to_foresee(make_world, postgres):
+    """Nobody who is put off is read while no node runs, nor where they are many."""
+    world = make_world(domains=8, sources=1)
+    edm, query = world.program, world.database.query
+    world.campaign("spring", world.people(8)).start()
+    put_off(world, 9)
+    query("DELETE FROM moves_delta")
+    query("INSERT INTO moves VALUES (1, 3, 100000)")
+    other = postgres.connect(world.database.name)
+    other.autocommit = False
+
+    def show_while_nobody_is_read():
+        other.cursor().execute("LOCK TABLE retry")
+        eta = edm("campaign", "show", "spring", "--json").json["eta"]
+        said = edm("campaign", "show", "spring").out
+        other.rollback()
+        return eta, said
+
+    assert show_while_nobody_is_read()[0] is None
+    run_a_node(world)
+    assert edm("campaign", "show", "spring", "--json").json["eta"] is not None
+    query("INSERT INTO moves_delta VALUES (1, 3, 1)")
+    eta, said = show_while_nobody_is_read()
+    other.close()
+    assert eta is None
+    assert "see edm campaign forecast spring" in said
+    assert foresee(edm)["likely_at"] is not None
