@@ -17,6 +17,7 @@
 
 #define KEY_NAME_MAX 512
 #define SENTENCE_MAX 4096
+#define DNS_MOST_MS 3000 /* whoever starts a campaign waits for it, and is but warned */
 
 /* What DNS is asked about a campaign's sender. */
 struct dns_checks {
@@ -115,7 +116,7 @@ static int check_dns(struct cli *cli, struct dns_checks *c, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	struct conf *conf = cli_settings(cli, &unable);
-	c->lookup = conf != NULL ? lookup_open(conf, &unable) : NULL;
+	c->lookup = conf != NULL ? lookup_open(conf, DNS_MOST_MS, &unable) : NULL;
 	if (c->lookup == NULL)
 		warn(c, "dns-unchecked", "DKIM and SPF could not be checked (%s)", unable.text);
 	else if (check_keys(c))

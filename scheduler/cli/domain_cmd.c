@@ -335,7 +335,7 @@ static void print_report(struct cli *cli, const struct domain_report *report)
 static struct lookup *open_lookup(const struct cli *cli, struct err *err)
 {
 	struct conf *conf = cli_settings(cli, err);
-	struct lookup *lookup = conf ? lookup_open(conf, err) : NULL;
+	struct lookup *lookup = conf ? lookup_open(conf, LOOKUP_PATIENT, err) : NULL;
 	conf_drop(conf);
 	return lookup;
 }

@@ -13,12 +13,17 @@ struct lookup {
 	struct dns_answer *answer; /* of the question being asked */
 };
 
-struct lookup *lookup_open(const struct conf *settings, struct err *err)
+struct lookup *lookup_open(const struct conf *settings, int64_t most_ms, struct err *err)
 {
 	struct resolver_options dns = resolver_options_default();
 	dns.servers = conf_text(settings, SETTING_DNS_SERVERS);
 	dns.attempt_ms = conf_number(settings, SETTING_DNS_ATTEMPT_MS);
 	dns.total_ms = conf_number(settings, SETTING_DNS_TOTAL_MS);
+	if (dns.total_ms > most_ms)
+		dns.total_ms = most_ms;
+	/* The last attempt may begin just before the end; and there is time for a second server. */
+	if (dns.attempt_ms > most_ms / 2)
+		dns.attempt_ms = most_ms / 2;
 	struct lookup *l = xcalloc(1, sizeof(*l));
 	l->loop = loop_new();
 	l->resolver = resolver_open(l->loop, &dns, err);

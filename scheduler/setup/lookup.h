@@ -11,8 +11,10 @@
 
 struct lookup;
 
-/* With the name servers and waits of the settings (dns.*); NULL and err if there are none. */
-struct lookup *lookup_open(const struct conf *settings, struct err *err);
+/* With the name servers and waits of the settings (dns.*), but no question waits longer than about
+ * most_ms (2 or more); NULL and err if there are none. */
+struct lookup *lookup_open(const struct conf *settings, int64_t most_ms, struct err *err);
+#define LOOKUP_PATIENT INT64_MAX /* as long as the settings say */
 /* NULL is fine. */
 void lookup_close(struct lookup *l);
 
