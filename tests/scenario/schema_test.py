@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The schema itself: what a migrated database promises before anything runs."""
+import pathlib
+import threading
+
+import psycopg2
+import pytest
+from support.waiting import until
+
+QUERIES = pathlib.Path(__file__).resolve().parents[2] / "schemas/queries"
 
 
 def test_every_table_says_who_writes_it(database):
@@ -62,3 +70,49 @@ def test_what_steers_nodes_is_counted_by_its_kind(database):
         database.query(statement)
         changed = [k for k, version in versions().items() if version != before[k]]
         assert changed == ([kind] if kind else []), statement
+
+
+LANE_WRITERS = {
+    "save_lanes": "'{1, 1}', '{b, a}', '{1, 2}', '{null, null}'",
+    "forget_lanes": "NULL, NULL, 'me', ''",
+    "steer_warmup": "'s', NULL, true, 0, 'warmup hold', 'me', ''",
+    "set_source": "'s', NULL, NULL, NULL, NULL, NULL, 'null', 'me', ''",
+    "lift_pause": "NULL, NULL, NULL, NULL, NULL, true, 'me', ''",
+}
+
+
+@pytest.mark.parametrize("name", LANE_WRITERS)
+def test_who_writes_several_lanes_takes_them_in_the_order_of_their_key(name, database):
+    """The first is waited for before the second is held: two writers never wait for each other."""
+    query = database.query
+    query("INSERT INTO source (source_id, name, address, ehlo) VALUES (1, 's', '127.0.0.1', 's')")
+    # The order they stand in is the other one.
+    query("INSERT INTO lane_state (source_id, target) VALUES (1, 'b'), (1, 'a')")
+    query("INSERT INTO pause (scope, source_name, provider, origin, who, why)"
+          " VALUES (4, 's', 'a', 3, '', ''), (4, 's', 'b', 3, '', '')")
+    writer = database.server.connect(database.name)
+    text = (QUERIES / f"ip-pool/{name}.sql").read_text()
+
+    done = []
+
+    def write():
+        with writer.cursor() as cursor:
+            cursor.execute(f"PREPARE lanes AS {text}")
+            cursor.execute(f"EXECUTE lanes({LANE_WRITERS[name]})")
+        done.append(name)
+
+    thread = threading.Thread(target=write, daemon=True)
+    lock = "SELECT FROM lane_state WHERE target = %s FOR UPDATE NOWAIT"
+    query("BEGIN")
+    query(lock, "a")
+    thread.start()
+    until(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"), 30, name)
+    try:
+        query(lock, "b")
+        is_free = True
+    except psycopg2.errors.LockNotAvailable:
+        is_free = False
+    query("ROLLBACK")
+    thread.join(30)
+    writer.close()
+    assert is_free and done

@@ -8,11 +8,15 @@ WITH lane AS (
 	SELECT source_id, $2::text, 1 FROM lane WHERE $1 IS NOT NULL AND $2::text IS NOT NULL
 	ON CONFLICT (source_id, target) DO UPDATE SET forgotten = lane_state.forgotten + 1
 	RETURNING source_id, target, learnt
+), locked AS MATERIALIZED (
+	SELECT s.source_id, s.target
+	  FROM lane_state s JOIN lane USING (source_id)
+	 WHERE ($1 IS NULL OR $2 IS NULL) AND ($2 IS NULL OR s.target = $2)
+	 ORDER BY 1, 2 FOR UPDATE OF s
 ), known AS (
 	UPDATE lane_state s SET forgotten = s.forgotten + 1
-	  FROM lane
-	 WHERE s.source_id = lane.source_id AND ($1 IS NULL OR $2 IS NULL)
-	   AND ($2 IS NULL OR s.target = $2)
+	  FROM locked k
+	 WHERE s.source_id = k.source_id AND s.target = k.target
 	RETURNING s.source_id, s.target, s.learnt
 ), done AS (
 	SELECT * FROM new UNION ALL SELECT * FROM known

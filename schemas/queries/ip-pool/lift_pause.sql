@@ -10,12 +10,17 @@ WITH lifted AS (
 	            ELSE (provider, source_name, site, campaign_id) IS NOT DISTINCT FROM
 	                 ($2::text, $3::text, $4::text, $5::int) END
 	RETURNING pause_id, provider, source_name, site, campaign_id, origin
+), locked AS MATERIALIZED (
+	SELECT l.source_id, l.target
+	  FROM lifted p JOIN source s ON s.name = p.source_name
+	  JOIN lane_state l ON l.source_id = s.source_id AND l.target = coalesce(p.provider, p.site)
+	 WHERE p.origin = 3
+	 ORDER BY 1, 2 FOR UPDATE OF l
 ), revived AS (
 	UPDATE lane_state l
 	   SET learnt = l.learnt || '{"rest_left_ms": 0, "rests": 0, "is_blocked": false}'
-	  FROM lifted p JOIN source s ON s.name = p.source_name
-	 WHERE p.origin = 3 AND l.source_id = s.source_id
-	   AND l.target = coalesce(p.provider, p.site)
+	  FROM locked k
+	 WHERE l.source_id = k.source_id AND l.target = k.target
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
 	SELECT $7, 'resume', 'pause:' || pause_id, $8, to_jsonb(lifted) FROM lifted

@@ -12,10 +12,15 @@ WITH changed AS (
 	                          (extract(epoch FROM clock_timestamp()) * 1000000)::bigint) END
 	 WHERE name = $1 AND state <> 3
 	RETURNING source_id
+), locked AS MATERIALIZED (
+	SELECT l.source_id, l.target
+	  FROM lane_state l JOIN changed USING (source_id)
+	 WHERE $7 IS NOT NULL
+	 ORDER BY 1, 2 FOR UPDATE OF l
 ), anew AS (
 	UPDATE lane_state l SET warmup = NULL, warmup_held = false, warmup_advanced = 0
-	  FROM changed c
-	 WHERE l.source_id = c.source_id AND $7 IS NOT NULL
+	  FROM locked k
+	 WHERE l.source_id = k.source_id AND l.target = k.target
 ), noted AS (
 	INSERT INTO event (actor, verb, object, because, detail)
 	SELECT $8, 'source set', 'source:' || $1, $9,

@@ -10,11 +10,16 @@ WITH lane AS (
 	   SET warmup_held = coalesce($3, lane_state.warmup_held),
 	       warmup_advanced = lane_state.warmup_advanced + $4
 	RETURNING target
+), locked AS MATERIALIZED (
+	SELECT s.source_id, s.target
+	  FROM lane_state s JOIN lane USING (source_id)
+	 WHERE $2 IS NULL
+	 ORDER BY 1, 2 FOR UPDATE OF s
 ), known AS (
 	UPDATE lane_state s
 	   SET warmup_held = coalesce($3, warmup_held), warmup_advanced = warmup_advanced + $4
-	  FROM lane
-	 WHERE s.source_id = lane.source_id AND $2 IS NULL
+	  FROM locked k
+	 WHERE s.source_id = k.source_id AND s.target = k.target
 	RETURNING s.target
 ), done AS (
 	SELECT target FROM new UNION ALL SELECT target FROM known
