@@ -138,7 +138,6 @@ static void count(struct reclassify *r)
 		c->classes[g->klass][g->now.klass] += g->n;
 		c->states[g->state] -= g->n;
 		c->states[g->new_state] += g->n;
-		c->suppressed += g->suppresses ? g->n : 0;
 	}
 }
 
@@ -220,6 +219,44 @@ static int lift(struct reclassify *r, bool only_count, struct err *err)
 	return run_count(r->db, "lists/lift_misjudged", &p, &r->counts.lifted, err);
 }
 
+enum was_array { BY_CLASS, BY_CAUSE, BY_SCOPE, BY_STATE, BY_RULE, WAS_ARRAYS };
+
+static void append_was(struct pg_array was[WAS_ARRAYS], const struct group *g)
+{
+	pg_array_int(&was[BY_CLASS], g->klass);
+	pg_array_int(&was[BY_CAUSE], g->cause);
+	pg_array_int(&was[BY_SCOPE], g->scope);
+	pg_array_int(&was[BY_STATE], g->state);
+	pg_array_text(&was[BY_RULE], g->rule);
+}
+
+/* Addresses: one may have been refused in many campaigns, or be suppressed already. */
+static int count_suppressed(struct reclassify *r, struct err *err)
+{
+	struct pg_params p;
+	struct pg_array keys[KEY_ARRAYS], harmless[KEY_ARRAYS], was[WAS_ARRAYS];
+	init_keys(keys);
+	init_keys(harmless);
+	for (size_t i = 0; i < WAS_ARRAYS; i++)
+		pg_array_init(&was[i], i == BY_RULE ? PG_TEXT : PG_INT2);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct group *g = &r->groups[i];
+		if ((g->now.actions & ACTION_SUPPRESS) == 0)
+			append_key(harmless, g);
+		if (!g->is_changed || !g->suppresses)
+			continue;
+		append_key(keys, g);
+		append_was(was, g);
+	}
+	pg_params_init(&p);
+	pg_add_time(&p, r->since_us);
+	pg_add_time(&p, r->until_us);
+	add_arrays(&p, keys, KEY_ARRAYS);
+	add_arrays(&p, was, WAS_ARRAYS);
+	add_arrays(&p, harmless, KEY_ARRAYS);
+	return run_count(r->db, "ledger/newly_suppressed", &p, &r->counts.suppressed, err);
+}
+
 /* ----------------------------------------------------------------------------------------- plan */
 
 static int load(struct reclassify *r, struct str provider, struct err *err)
@@ -260,7 +297,7 @@ struct reclassify *reclassify_plan(struct pg_blocking *db, const struct rule_set
 	if (ask_time(r, err) == 0 && load(r, provider, err) == 0) {
 		judge(r, rules);
 		count(r);
-		if (fold(db, err) == 0 && lift(r, true, err) == 0)
+		if (fold(db, err) == 0 && lift(r, true, err) == 0 && count_suppressed(r, err) == 0)
 			return r;
 	}
 	reclassify_free(r);
@@ -333,7 +370,15 @@ static int rewrite(struct reclassify *r, struct err *err)
 	pg_add_time(&p, r->until_us);
 	add_arrays(&p, keys, KEY_ARRAYS);
 	add_arrays(&p, verdicts, VERDICT_ARRAYS);
-	return run_count(r->db, "ledger/reclassify", &p, &r->counts.changed, err);
+	struct pg_rows *rows = NULL;
+	int result = pg_run(r->db, "ledger/reclassify", &p, &rows, err);
+	if (result == 0) {
+		r->counts.changed = pg_int(rows, 0, 0);
+		r->counts.suppressed = pg_int(rows, 0, 1);
+	}
+	pg_rows_free(rows);
+	pg_params_done(&p);
+	return result;
 }
 
 static int note(struct reclassify *r, struct err *err)

@@ -7,7 +7,8 @@
  * attempts by class and cause, of recipients by state. A recipient whose last outcome it was moves
  * between bounced, rejected, blocked and expired; nobody is sent to again, and a try that others
  * followed never becomes a final one. Suppressions whose reply no longer suppresses are taken back;
- * a bounce that was none before suppresses, if its rule says so.
+ * a bounce that was none before suppresses, if its rule says so: one address once, however many
+ * campaigns it was refused in.
  *
  * Doing it twice changes nothing the second time. Blocking; for the command line.
  */
@@ -27,7 +28,7 @@ struct reclassify_counts {
 	int64_t kept;	 /* ... that would be final now, but other tries followed */
 	int64_t classes[OUTCOME_CLASS_END][OUTCOME_CLASS_END]; /* changed, from, to */
 	int64_t states[RECIPIENT_STATE_END];		       /* by how much each grows */
-	int64_t suppressed; /* bounces that suppress, where they did not */
+	int64_t suppressed; /* addresses that were not, for bounces that did not suppress */
 	int64_t lifted;	    /* suppressions taken back */
 };
 

@@ -342,3 +342,43 @@ def test_tries_that_others_followed_stay_tries(edm, database, rules):
     assert told["states"] == {} and told["done"] is True
     assert database.query(ATTEMPTS) == database.query(OUTCOMES) == [(3, 13, 2)]
     assert database.value("SELECT count(*) FROM retry") == 2
+
+
+def test_an_address_refused_in_many_campaigns_is_suppressed_once(edm, database, rules):
+    """It is one suppression, and counted as one; whoever is suppressed already is not counted."""
+
+    def refuse(*names):
+        rows = LedgerRows(database, f"c{database.value('SELECT count(*) FROM campaign')}", state=5)
+        people = [f"{name}@example.org" for name in names]
+        rows.chunk(0, "tail", people)
+        for address in people:
+            rows.settle(address, "bounced", "bounced", "unclassified", code=550,
+                        template="my own words")
+
+    for _ in range(5):
+        refuse("ann", "bob")
+    apply = ("rules", "apply", "--since", "2020-01-01 00:00")
+    rules({**RULE, "code": "550", "class": "bounced", "cause": "user-unknown",
+           "actions": ["suppress"], "samples": ["550 my own words"]})
+    told = edm(*apply, "--dry-run", "--json").json
+    assert (told["changed"], told["suppressed"], told["lifted"]) == (10, 2, 0)
+    assert "suppressions: 0 taken back, 2 added" in edm(*apply, "--yes").out
+    detail = database.value("SELECT detail FROM event WHERE verb = 'rules apply'")
+    assert (detail["changed"], detail["suppressed"]) == (10, 2)
+    assert len(edm("suppress", "check", "ann@example.org", "--json").json["entries"]) == 1
+
+    refuse("ann", "eve")
+    told = edm(*apply, "--yes", "--json").json
+    assert (told["changed"], told["suppressed"]) == (2, 1)
+    assert database.value("SELECT count(*) FROM suppression_feed WHERE NOT lifted") == 3
+
+
+def test_flushes_of_two_campaigns_are_one_suppression(edm, database):
+    """Both found it before what they said was folded into the table."""
+    person = LedgerRows(database, "spring").person("ann@example.org")[0]
+    for minutes in (3, 2):
+        database.query(
+            "INSERT INTO suppression_feed(rid, cause, folded, rule, at)"
+            " VALUES (%s, 1, false, 'corp.full', now() - %s * interval '1 min')", person, minutes)
+    (found,) = edm("suppress", "check", "ann@example.org", "--json").json["entries"]
+    assert (found["cause"], found["rule"]) == ("bounced", "corp.full")

@@ -1,7 +1,8 @@
 -- Gives outcomes another meaning, and moves the counters with them. $1 from, $2 before (wall time).
 -- Kinds: $3 template, $4 stage, $5 code, $6 enhanced, $7 provider; what it was: $8 class, $9 cause,
 -- $10 scope, $11 state; what it becomes: $12 class, $13 cause, $14 scope, $15 state; $16 the rule
--- it was by, $17 the rule it is by, $18 suppress. Returns how many outcomes.
+-- it was by, $17 the rule it is by, $18 suppress. Returns how many outcomes, and how many addresses
+-- it suppressed: each once, whoever refused it how often.
 WITH kind AS MATERIALIZED (
 	SELECT * FROM unnest($3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::text[],
 	                     $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
@@ -34,6 +35,11 @@ WITH kind AS MATERIALIZED (
 	 GROUP BY 1, 2 HAVING sum(x.sign) <> 0
 ), p AS (
 	INSERT INTO suppression_feed(rid, cause, folded, rule, campaign_id, at)
-	SELECT rid, 1, false, rule, campaign_id, at FROM changed WHERE suppress
+	SELECT DISTINCT ON (rid) rid, 1, false, rule, campaign_id, at FROM changed c
+	 WHERE suppress
+	   AND NOT EXISTS (SELECT FROM suppression s
+	                    WHERE s.rid = c.rid AND s.scope = 0 AND s.cause = 1)
+	 ORDER BY rid, at
+	RETURNING rid
 )
-SELECT count(*) FROM changed;
+SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM p);
