@@ -112,6 +112,8 @@ void health_save(const struct health *h, int64_t now, struct health_state *state
 		.rests = h->rests,
 		.is_blocked = h->is_blocked,
 		.dead_for_ms = h->dead_since_ms != 0 ? now - h->dead_since_ms : -1,
+		.probe_left_ms =
+			h->dead_since_ms != 0 && h->probe_at_ms > now ? h->probe_at_ms - now : 0,
 	};
 }
 

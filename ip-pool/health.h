@@ -31,7 +31,9 @@ struct health_state {
 	int64_t rest_left_ms; /* 0 = none */
 	unsigned rests;
 	bool is_blocked;
-	int64_t dead_for_ms; /* -1 = alive */
+	int64_t dead_for_ms;   /* -1 = alive */
+	int64_t probe_left_ms; /* dead: until the next probe, for whoever looks; a load probes at
+				  once */
 };
 
 void health_init(struct health *h);

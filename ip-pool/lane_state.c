@@ -141,10 +141,12 @@ void lane_state_render(const struct lane_state *state, struct buf *out)
 	render_replies(state, out);
 	buf_appendf(out, "\"forgotten\":%lld,", (long long)state->forgotten);
 	render_windows(&state->windows, out);
-	buf_appendf(
-		out, ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld}",
-		(long long)state->health.rest_left_ms, state->health.rests,
-		state->health.is_blocked ? "true" : "false", (long long)state->health.dead_for_ms);
+	buf_appendf(out,
+		    ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld,"
+		    "\"dead_probe_left_ms\":%lld}",
+		    (long long)state->health.rest_left_ms, state->health.rests,
+		    state->health.is_blocked ? "true" : "false",
+		    (long long)state->health.dead_for_ms, (long long)state->health.probe_left_ms);
 }
 
 static void read_int(const json_t *root, const char *key, int64_t least, int64_t *out)
@@ -215,6 +217,7 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 	read_windows(json_object_get(root, "windows"), &state.windows);
 	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
+	read_int(root, "dead_probe_left_ms", 0, &state.health.probe_left_ms);
 	read_int(root, "rests", 0, &rests);
 	read_int(root, "forgotten", 0, &state.forgotten);
 	for (int i = 0; i < LANE_LESSONS; i++)

@@ -47,6 +47,10 @@ void lane_view_init(struct lane_view *v, const struct ip_pool_snapshot *s,
 	v->has_learnt = lane != NULL && lane->state.controller.connections > 0;
 	if (v->has_learnt)
 		lane_state_load(&v->limits, &lane->state, lane->age_ms, now);
+	/* A node that loads it probes at once; here it is another's that is looked at. */
+	if (v->has_learnt && health_is_dead(&v->limits.health))
+		v->limits.health.probe_at_ms =
+			now - lane->age_ms + lane->state.health.probe_left_ms;
 	load_warmup(v, &s->plans[source - s->sources], lane, now);
 	const struct pause *pause = pause_of_lane(s->pauses, s->pause_count, scope, now);
 	v->limits.paused_until_ms = pause ? pause->until_ms : 0;

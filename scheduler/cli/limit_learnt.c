@@ -335,9 +335,10 @@ json_t *lane_rests_json(const struct ip_pool_snapshot *s)
 		if (!look_at(s, &s->lanes[i], &v))
 			continue;
 		struct lane_rest rest = lane_view_rest(&v);
-		if (rest.kind == LANE_REST_NONE)
+		int64_t left_ms = rest.until_ms - v.now_ms;
+		/* What is over says only that nobody has tried since. */
+		if (rest.kind == LANE_REST_NONE || left_ms <= 0)
 			continue;
-		int64_t left_ms = rest.until_ms > v.now_ms ? rest.until_ms - v.now_ms : 0;
 		json_array_append_new(
 			list, json_pack("{s:o, s:s, s:I, s:o, s:o}", "lane", lane_name(&v), "why",
 					lane_rest_name(rest.kind), "left_ms", (json_int_t)left_ms,

@@ -22,6 +22,7 @@ TURNED_AWAY = windows(away_ms=5 * MINUTE, probe_left_ms=8 * MINUTE, probe_wait_m
 RATE = {"rate": 1.5, "rate_ceiling": 3, "rate_cut_age_ms": 2 * HOUR, "rate_hold_ms": MINUTE,
         "rate_reply": "450 4.7.1 slow down"}
 ASKED = {"rest_left_ms": 4 * MINUTE, "rests": 1, "rest_reply": "421 4.3.2 not now"}
+DEAD = {"dead_for_ms": MINUTE, "dead_probe_left_ms": MINUTE}
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_the_connections_are_those_the_node_has_now(edm, lanes, database):
 
 def test_lanes_that_rest_are_listed_with_the_pauses(edm, lanes, database):
     lanes(qq=ASKED, gmail={"windows": TURNED_AWAY}, netease={"is_blocked": True, **ASKED},
-          outlook={"dead_for_ms": MINUTE}, yahoo={"windows": HOUR_LEARNT})
+          outlook=DEAD, yahoo={"windows": HOUR_LEARNT})
     database.query("INSERT INTO pause(scope, source_name, provider, origin, who, why, until)"
                    " VALUES (4, 'mx1', 'netease', 3, 'edm', 'x', now() + interval '4 min')")
     told = edm("pauses", "--json").json
@@ -161,6 +162,7 @@ def test_lanes_that_rest_are_listed_with_the_pauses(edm, lanes, database):
     assert {lane: rest["lift"] for lane, rest in rests.items()} == {
         "mx1/qq": "edm limit forget mx1/qq", "mx1/gmail": "edm limit forget mx1/gmail",
         "mx1/netease": "edm resume --id 1", "mx1/outlook": None}
+    assert 0 < rests["mx1/outlook"]["left_ms"] <= MINUTE
     text = edm("pauses").out
     for words in ("rests because the receiver asked for it", "for another 4 min", AWAY,
                   "turned away: then one tries", "does not answer", "edm limit forget mx1/qq"):
@@ -169,6 +171,15 @@ def test_lanes_that_rest_are_listed_with_the_pauses(edm, lanes, database):
     edm("limit", "forget", "mx1/gmail")
     rests = edm("pauses", "--json").json["rests"]
     assert [rest["lane"] for rest in rests] == ["mx1/netease", "mx1/outlook"]
+
+
+def test_a_rest_that_is_over_is_not_listed(edm, lanes, database):
+    """What was saved tells of the time; who is tried again at once does not stand still."""
+    lanes(qq=ASKED, gmail={"windows": TURNED_AWAY}, outlook=DEAD)
+    assert len(edm("pauses", "--json").json["rests"]) == 3
+    database.query("UPDATE lane_state SET saved_at = now() - interval '1 h'")
+    assert edm("pauses", "--json").json["rests"] == []
+    assert edm("pauses").out.strip() == "nothing is paused"
 
 
 def test_explain_in_chinese(edm, lanes):
