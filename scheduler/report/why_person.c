@@ -27,6 +27,8 @@ enum {
 	COL_SCHEDULED,
 	COL_NOW,
 	COL_BRAKED,
+	COL_DEADLINE,
+	COL_CANCELLED_FOR,
 };
 
 /* Columns of ledger/outcomes_of. */
@@ -128,25 +130,51 @@ static void add_last(json_t *entry)
 	}
 }
 
-static int64_t since_of(const struct whereabouts *where)
+static bool is_cancelled(const struct whereabouts *where, const struct pg_rows *rows, int row)
+{
+	return where->state == RECIPIENT_CANCELLED &&
+	       pg_int(rows, row, COL_STATE) == CAMPAIGN_CANCELLED;
+}
+
+/* Whoever ended with the campaign, untried, has no outcome: then it is the campaign's time. */
+static int64_t ended_at(const struct whereabouts *where, const struct pg_rows *rows, int row)
+{
+	if (where->outcome_at_us != 0)
+		return where->outcome_at_us;
+	if (where->state == RECIPIENT_EXPIRED)
+		return pg_time(rows, row, COL_DEADLINE);
+	return is_cancelled(where, rows, row) ? pg_time(rows, row, COL_STATE_SINCE) : 0;
+}
+
+static int64_t since_of(const struct whereabouts *where, const struct pg_rows *rows, int row)
 {
 	if (where->state == RECIPIENT_DEFERRED)
 		return where->since_us;
 	if (where->state == RECIPIENT_WAITING)
 		return 0;
-	return where->state == RECIPIENT_LEASED ? where->leased_at_us : where->outcome_at_us;
+	return where->state == RECIPIENT_LEASED ? where->leased_at_us : ended_at(where, rows, row);
+}
+
+/* Who cancelled it and what for; "" of every other state. */
+static void add_who(json_t *entry, const struct whereabouts *where, const struct pg_rows *rows,
+		    int row)
+{
+	bool is = is_cancelled(where, rows, row);
+	document_set_text(entry, "by", is ? pg_text(rows, row, COL_STATE_BY) : STR(""));
+	document_set_text(entry, "because", is ? pg_text(rows, row, COL_CANCELLED_FOR) : STR(""));
 }
 
 static json_t *entry_of(const struct why_person *p, const struct whereabouts *where,
-			struct str name)
+			const struct pg_rows *rows, int row)
 {
 	json_t *entry = json_object();
 	bool is_deferred = where->state == RECIPIENT_DEFERRED;
-	document_set_text(entry, "campaign", name);
+	document_set_text(entry, "campaign", pg_text(rows, row, COL_NAME));
 	json_object_set_new(entry, "state", json_integer(where->state));
-	json_object_set_new(entry, "since", json_integer(since_of(where)));
+	json_object_set_new(entry, "since", json_integer(since_of(where, rows, row)));
 	json_object_set_new(entry, "until",
 			    json_integer(is_deferred ? where->due_at_us : where->doubt_until_us));
+	add_who(entry, where, rows, row);
 	document_set_text(entry, "group", str_from(where->group));
 	document_set_text(entry, "node", str_from(name_of(p, "nodes", where->node)));
 	json_object_set_new(entry, "in_doubt", json_boolean(where->is_in_doubt));
@@ -208,7 +236,7 @@ static int add_campaign(const struct why_person *p, const struct pg_rows *rows, 
 		return -1;
 	if (where.state == 0)
 		return 0;
-	json_t *entry = entry_of(p, &where, pg_text(rows, row, COL_NAME));
+	json_t *entry = entry_of(p, &where, rows, row);
 	json_array_append_new(campaigns, entry);
 	if (add_history(p, id, entry, err) != 0)
 		return -1;

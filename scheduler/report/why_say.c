@@ -55,6 +55,16 @@ static void say_pause(const struct why_context *w, const json_t *pause, struct b
 		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(pause, "why"));
 }
 
+/* " by li (too hot)" */
+static void put_who(const struct why_context *w, const char *by, const char *because,
+		    struct buf *out)
+{
+	if (by[0] != '\0')
+		buf_appendf(out, SAY(w, " by %s", "，操作人 %s"), by);
+	if (because[0] != '\0')
+		buf_appendf(out, SAY(w, " (%s)", "（%s）"), because);
+}
+
 static bool say_campaign_hold(const struct why_context *w, struct buf *out)
 {
 	if (w->campaign_state == CAMPAIGN_RUNNING)
@@ -62,10 +72,7 @@ static bool say_campaign_hold(const struct why_context *w, struct buf *out)
 	buf_appendf(out, SAY(w, "its campaign is %s since ", "任务%s，自 "),
 		    words_campaign_state(w->campaign_state, w->language));
 	put_time(w, w->campaign_since_us, out);
-	if (w->campaign_by[0] != '\0')
-		buf_appendf(out, SAY(w, " by %s", "，操作人 %s"), w->campaign_by);
-	if (w->campaign_reason[0] != '\0')
-		buf_appendf(out, SAY(w, " (%s)", "（%s）"), w->campaign_reason);
+	put_who(w, w->campaign_by, w->campaign_reason, out);
 	return true;
 }
 
@@ -323,6 +330,7 @@ static void say_final(const struct why_context *w, const json_t *person, struct 
 	enum recipient_state state = (enum recipient_state)document_int(person, "state");
 	buf_appendf(out, SAY(w, "%s on ", "%s，时间 "), words_state(state, w->language));
 	put_time(w, document_int(person, "since"), out);
+	put_who(w, document_text(person, "by"), document_text(person, "because"), out);
 	if (document_text(person, "meaning")[0] != '\0')
 		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(person, "meaning"));
 }

@@ -97,6 +97,38 @@ def test_a_refusal_shows_what_was_said_and_what_it_means(edm, spring):
     assert later["until"] > later["since"] and later["class"] == "deferred"
 
 
+def settled_whole(database, state, settled):
+    """A campaign whose only chunk ended before anybody of it was tried."""
+    rows = LedgerRows(database, "spring", state)
+    rows.chunk(0, "qq", ["ann@qq.com"])
+    database.query("UPDATE edm.chunk SET state = 3, settled_as = %s", settled)
+
+
+def test_who_was_cancelled_untried_is_told_when_by_whom_and_why(edm, database):
+    """No outcome tells: the campaign does."""
+    settled_whole(database, 6, 10)
+    for because in ("another one of that name", "wrong price"):
+        database.query("INSERT INTO edm.event(actor, verb, object, because)"
+                       " VALUES ('li', 'campaign cancel', 'campaign:spring', %s)", because)
+    database.query("UPDATE edm.campaign SET state_since = '2026-11-20 10:00Z', state_by = 'li'")
+    (entry,) = why(edm, "ann@qq.com")["campaigns"]
+    assert entry["state"] == "cancelled" and entry["history"] == []
+    assert entry["since"] == "2026-11-20T10:00:00Z"
+    assert (entry["by"], entry["because"]) == ("li", "wrong price")
+    want = "In spring: cancelled on 2026-11-20 10:00 UTC by li (wrong price)"
+    assert entry["sentence"] == want
+    assert "，操作人 li（wrong price）" in edm("why", "ann@qq.com", "--lang", "zh").out
+
+
+def test_who_expired_untried_did_so_at_the_deadline(edm, database):
+    settled_whole(database, 5, 8)
+    database.query("UPDATE edm.campaign SET deadline = '2026-11-20 09:00Z', state_by = 'li'")
+    (entry,) = why(edm, "ann@qq.com")["campaigns"]
+    assert entry["since"] == "2026-11-20T09:00:00Z"
+    assert entry["sentence"] == "In spring: expired on 2026-11-20 09:00 UTC"
+    assert (entry["by"], entry["because"]) == ("", "")
+
+
 def test_suppression_is_part_of_the_answer(edm, spring, database):
     database.query(
         "INSERT INTO edm.suppression(rid, cause, added_by) SELECT rid, 4, 'li' FROM edm.recipient"
