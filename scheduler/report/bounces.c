@@ -124,6 +124,7 @@ static void explain_cause(json_t *entry, const struct rule_set *rules, enum lang
 {
 	json_t *samples = json_object_get(entry, "samples");
 	enum outcome_cause cause = (enum outcome_cause)document_int(entry, "cause");
+	enum outcome_class klass = (enum outcome_class)document_int(entry, "class");
 	size_t i;
 	json_t *sample;
 	json_array_foreach(samples, i, sample)
@@ -133,7 +134,7 @@ static void explain_cause(json_t *entry, const struct rule_set *rules, enum lang
 		json_object_del(sample, "cause");
 	}
 	document_set_text(entry, "meaning", str_from(words_cause_meaning(cause, language)));
-	document_set_text(entry, "advice", str_from(words_cause_advice(cause, language)));
+	document_set_text(entry, "advice", str_from(words_cause_advice(cause, klass, language)));
 }
 
 static int complete(struct pg_blocking *db, const struct bounces_request *request,

@@ -84,8 +84,10 @@ static void explain_causes(json_t *campaign, const char *key, enum language lang
 	json_array_foreach(causes, i, entry)
 	{
 		enum outcome_cause cause = (enum outcome_cause)document_int(entry, "cause");
+		enum outcome_class klass = (enum outcome_class)document_int(entry, "class");
 		document_set_text(entry, "meaning", str_from(words_cause_meaning(cause, language)));
-		document_set_text(entry, "advice", str_from(words_cause_advice(cause, language)));
+		document_set_text(entry, "advice",
+				  str_from(words_cause_advice(cause, klass, language)));
 	}
 }
 

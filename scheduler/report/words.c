@@ -218,6 +218,23 @@ static const struct cause_words cause_words[] = {
 				"请在名单中更正地址后重新导入。"}},
 };
 
+/* What there is to do where nobody is tried again: of the causes whose advice above is of tries. */
+static const struct pair final_advice[] = {
+	[CAUSE_MAILBOX_FULL] = {"Not tried again; full for weeks means abandoned.",
+				"不再重试；长期已满多为弃用邮箱。"},
+	[CAUSE_USER_BUSY] = {"Not tried again in this campaign.", "本次任务不再重试。"},
+	[CAUSE_DOMAIN_MISCONFIGURED] = {"Theirs to mend; not tried again in this campaign.",
+					"需对方修复；本次任务不再重试。"},
+	[CAUSE_GREYLISTED] = {"Not tried again in this campaign.", "本次任务不再重试。"},
+	[CAUSE_SERVER_BUSY] = {"Not tried again in this campaign.", "本次任务不再重试。"},
+	[CAUSE_TOO_MANY_RECIPIENTS] = {"Not tried again in this campaign.", "本次任务不再重试。"},
+	[CAUSE_CONNECTION_LOST] = {"Not tried again in this campaign.", "本次任务不再重试。"},
+};
+
+static const struct pair not_believed_advice = {
+	"Not believed yet: tried again by itself, then suppressed.",
+	"暂不采信，重试确认后才会抑制。"};
+
 static const char *say(const struct pair *pair, enum language language)
 {
 	const char *text = language == LANGUAGE_ZH ? pair->zh : pair->en;
@@ -258,7 +275,13 @@ const char *words_cause_meaning(enum outcome_cause cause, enum language language
 	return say(&cause_of(cause)->meaning, language);
 }
 
-const char *words_cause_advice(enum outcome_cause cause, enum language language)
+const char *words_cause_advice(enum outcome_cause cause, enum outcome_class klass,
+			       enum language language)
 {
+	bool is_final = klass == OUTCOME_BOUNCED || klass == OUTCOME_REJECTED;
+	if (is_final && (size_t)cause < ARRAY_LEN(final_advice) && final_advice[cause].en != NULL)
+		return say(&final_advice[cause], language);
+	if (klass == OUTCOME_DEFERRED && cause == CAUSE_USER_UNKNOWN)
+		return say(&not_believed_advice, language);
 	return say(&cause_of(cause)->advice, language);
 }

@@ -21,6 +21,8 @@ const char *words_campaign_state(enum campaign_state state, enum language langua
 const char *words_cause(enum outcome_cause cause, enum language language);
 /* A sentence each. */
 const char *words_cause_meaning(enum outcome_cause cause, enum language language);
-const char *words_cause_advice(enum outcome_cause cause, enum language language);
+/* By the class too: who bounced is not tried again, whoever is full is while it is deferred. */
+const char *words_cause_advice(enum outcome_cause cause, enum outcome_class klass,
+			       enum language language);
 
 #endif

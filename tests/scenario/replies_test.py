@@ -373,6 +373,29 @@ def test_an_address_refused_in_many_campaigns_is_suppressed_once(edm, database, 
     assert database.value("SELECT count(*) FROM suppression_feed WHERE NOT lifted") == 3
 
 
+def test_what_was_judged_otherwise_is_in_no_report(edm, database, rules):
+    """Its counters are 0 by then."""
+    rows = LedgerRows(database, "spring")
+    rows.chunk(0, "tail", ["ann@example.org"])
+    rows.settle("ann@example.org", "bounced", "bounced", "unclassified", code=550,
+                template="my own words")
+    rules({**RULE, "code": "550", "class": "rejected", "cause": "policy", "scope": "message",
+           "samples": ["550 my own words"]})
+    edm("rules", "apply", "--since", "2020-01-01 00:00", "--yes")
+    want = [("rejected", "policy", 1)]
+
+    def told(list_of):
+        return [(entry["class"], entry["cause"], entry["n"]) for entry in list_of]
+
+    report = edm("report", "campaign", "spring", "--json").json
+    assert told(report["bounces"]) == want
+    assert [entry["by_class"] for entry in report["providers"]] == [{"rejected": 1}]
+    assert [entry["by_class"] for entry in report["sources"]] == [{"rejected": 1}]
+    report = edm("report", "bounces", "--by", "provider", "--json").json
+    assert told(report["causes"]) == want
+    assert [told(group["causes"]) for group in report["groups"]] == [want]
+
+
 def test_flushes_of_two_campaigns_are_one_suppression(edm, database):
     """Both found it before what they said was folded into the table."""
     person = LedgerRows(database, "spring").person("ann@example.org")[0]

@@ -12,7 +12,8 @@ WITH c AS (
 	                      OR finished_at >= now() - $2::bigint * interval '1 ms')
 	            ELSE name = $1::text END
 ), refused AS MATERIALIZED (
-	SELECT c.campaign_id, c.name, x.minute, x.provider, x.source_id, x.class, x.cause, x.n
+	SELECT c.campaign_id, c.name, x.minute, x.provider, x.source_id, x.class, x.cause,
+	       sum(x.n)::bigint AS n
 	  FROM c JOIN (
 		SELECT campaign_id, minute, provider, source_id, class, cause, n FROM attempts
 		UNION ALL
@@ -21,6 +22,7 @@ WITH c AS (
 	 USING (campaign_id)
 	 WHERE (x.class IN (4, 5, 6) OR x.class = 2 AND x.cause = 1)
 	   AND ($2::bigint IS NULL OR x.minute >= now() - $2::bigint * interval '1 ms')
+	 GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(x.n) <> 0
 ), cause AS (
 	SELECT class, cause, sum(n)::bigint AS n, max(minute) AS minute,
 	       (array_agg(campaign_id ORDER BY minute DESC))[1] AS campaign_id

@@ -15,7 +15,7 @@ WITH c AS (
 		UNION ALL
 		SELECT campaign_id, provider, source_id, class, cause, n FROM attempts_delta) x
 	 USING (campaign_id)
-	 GROUP BY 1, 2, 3, 4
+	 GROUP BY 1, 2, 3, 4 HAVING sum(x.n) <> 0
 ), waits AS (
 	SELECT w.class, w.cause, count(*) AS n, min(w.due_at) AS due_at
 	  FROM c JOIN retry w USING (campaign_id) GROUP BY 1, 2
