@@ -17,6 +17,9 @@
 	X(NAME, "{name}")                                                                          \
 	X(BRACE, "{brace}") /* a literal {, so that templates are unambiguous */
 
+/* A shorter name may be any word of a sentence. */
+#define NAME_MIN 4u
+
 enum token {
 	TOKEN_NONE,
 #define X(suffix, text) TOKEN_##suffix,
@@ -145,6 +148,7 @@ struct output {
 	struct buf *template;
 	struct buf *parts; /* NULL: nobody wants them */
 	bool ends_at_dots; /* "denied...5f1a" is two words */
+	struct str name;   /* of the recipient; empty: not looked for */
 };
 
 static void put(struct output *out, enum token token, struct str text)
@@ -158,6 +162,11 @@ static void put(struct output *out, enum token token, struct str text)
 		return;
 	buf_append_str(out->parts, text);
 	buf_append_char(out->parts, '\n');
+}
+
+static bool is_name(const struct output *out, struct str word)
+{
+	return out->name.len > 0 && str_equals(word, out->name);
 }
 
 static bool is_word_end(char c)
@@ -188,7 +197,9 @@ static void put_parts(struct output *out, struct str word)
 			n++;
 		struct str part = str_slice(word, 0, n);
 		struct shape shape = shape_of(part);
-		enum token token = is_ip(&shape) ? TOKEN_IP : classify_part(part, &shape);
+		enum token token = is_name(out, part) ? TOKEN_NAME
+				   : is_ip(&shape)    ? TOKEN_IP
+						      : classify_part(part, &shape);
 		put(out, n ? token : TOKEN_NONE, part);
 		put(out, TOKEN_NONE, str_slice(word, n, n + 1));
 		word = str_slice(word, n + 1, word.len);
@@ -205,7 +216,7 @@ static void put_word(struct output *out, struct str word, bool is_in_angles)
 	}
 	struct shape shape = shape_of(core);
 	enum token token = classify_word(core, &shape);
-	if (token == TOKEN_NONE && is_in_angles)
+	if (is_name(out, core) || (token == TOKEN_NONE && is_in_angles))
 		token = TOKEN_NAME;
 	put(out, TOKEN_NONE, str_slice(word, 0, lead));
 	if (token != TOKEN_NONE)
@@ -240,15 +251,16 @@ static void put_text(struct output *out, struct str text)
 	}
 }
 
-void normalise(struct str text, struct buf *template_out, struct buf *parts_out)
+void normalise(struct str text, struct str name, struct buf *template_out, struct buf *parts_out)
 {
-	struct output out = {token_text, template_out, parts_out, false};
+	struct output out = {token_text, template_out, parts_out, false,
+			     name.len >= NAME_MIN ? name : STR("")};
 	put_text(&out, text);
 }
 
 void mask_names(struct str text, struct buf *out)
 {
-	struct output masked = {mask_text, out, NULL, true};
+	struct output masked = {mask_text, out, NULL, true, STR("")};
 	put_text(&masked, text);
 }
 

@@ -17,9 +17,10 @@
 /*
  * Appends the template of text (sanitised, one line) to template_out and its variable parts, each
  * followed by '\n', in the order of their tokens, to parts_out. Linear in text. Neither grows
- * beyond 8 times text.
+ * beyond 8 times text. name: the recipient's local part, taken out as {name} where it stands as a
+ * whole word; one shorter than 4 octets, or empty, is not looked for.
  */
-void normalise(struct str text, struct buf *template_out, struct buf *parts_out);
+void normalise(struct str text, struct str name, struct buf *template_out, struct buf *parts_out);
 
 /* The key of a template: the same on every machine and in every version; stored in the database. */
 uint64_t template_hash(struct str template);

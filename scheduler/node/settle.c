@@ -32,14 +32,23 @@ static void fill_rule(const struct outcome *o, struct settle_strings *strings,
 	out->rule = buf_str(&strings->rule);
 }
 
-static void fill_reply(const struct outcome *o, struct settle_strings *strings,
+static struct str local_part(struct str address)
+{
+	size_t n = address.len;
+	while (n > 0 && address.ptr[n - 1] != '@')
+		n--;
+	return str_slice(address, 0, n > 0 ? n - 1 : 0);
+}
+
+static void fill_reply(const struct settle_facts *f, struct settle_strings *strings,
 		       struct settlement *out)
 {
+	const struct outcome *o = f->outcome;
 	buf_clear(&strings->template_text);
 	buf_clear(&strings->vars);
 	if (o->text.len == 0)
 		return;
-	normalise(o->text, &strings->template_text, &strings->vars);
+	normalise(o->text, local_part(f->person->address), &strings->template_text, &strings->vars);
 	out->template_text = buf_str(&strings->template_text);
 	out->vars = buf_str(&strings->vars);
 	out->template_hash = (int64_t)template_hash(out->template_text);
@@ -222,7 +231,7 @@ void settle_decide(const struct settle_policy *policy, const struct settle_facts
 {
 	fill_facts(f, out);
 	fill_rule(f->outcome, strings, out);
-	fill_reply(f->outcome, strings, out);
+	fill_reply(f, strings, out);
 	decide(policy, f, out);
 	if ((f->person->flags & RETRY_AFTER_UNKNOWN) == 0 || out->state == RECIPIENT_DEFERRED ||
 	    receiver_ended_it(out))

@@ -76,6 +76,19 @@ static void the_rule_is_kept_when_the_rules_are_replaced(void **state)
 	settle_strings_done(&f.strings);
 }
 
+static void replies_that_name_the_recipient_are_one_template(void **state)
+{
+	(void)state;
+	struct fixture f;
+	prepare(&f, OUTCOME_BOUNCED);
+	f.person.address = STR("left2832@b.test");
+	f.outcome.text = STR("Mr left2832 quit");
+	decide(&f);
+	assert_true(str_equals(f.got.template_text, STR("Mr {name} quit")));
+	assert_true(str_equals(f.got.vars, STR("left2832\n")));
+	settle_strings_done(&f.strings);
+}
+
 static void every_class_has_its_state(void **state)
 {
 	(void)state;
@@ -308,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rule_is_kept_when_the_rules_are_replaced),
+		cmocka_unit_test(replies_that_name_the_recipient_are_one_template),
 		cmocka_unit_test(every_class_has_its_state),
 		cmocka_unit_test(only_a_bounce_about_the_address_suppresses),
 		cmocka_unit_test(a_throttle_costs_neither_attempt_nor_age),
