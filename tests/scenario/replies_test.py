@@ -373,6 +373,25 @@ def test_an_address_refused_in_many_campaigns_is_suppressed_once(edm, database, 
     assert database.value("SELECT count(*) FROM suppression_feed WHERE NOT lifted") == 3
 
 
+def test_a_suppression_may_go_and_come_by_one_judgement(edm, database, rules):
+    """Taken back for one reply, added for another: what is told before is what is done."""
+    ann = "ann@example.org"
+    for name, said in (("spring", "my own words"), ("summer", "other words")):
+        rows = LedgerRows(database, name, state=5)
+        rows.chunk(0, "tail", [ann])
+        rows.settle(ann, "bounced", "bounced", "unclassified", code=550, template=said)
+    database.query("INSERT INTO suppression(rid, cause, campaign_id, at)"
+                   " SELECT rid, 1, campaign_id, at FROM outcome ORDER BY at LIMIT 1")
+    rules({**RULE, "code": "550", "class": "bounced", "cause": "user-unknown", "id": "corp.other",
+           "text": "other words", "samples": ["550 other words"], "actions": ["suppress"]})
+    apply = ("rules", "apply", "--since", "2020-01-01 00:00")
+    told = edm(*apply, "--dry-run", "--json").json
+    assert (told["lifted"], told["suppressed"]) == (1, 1)
+    assert edm(*apply, "--yes", "--json").json == {**told, "done": True}
+    (found,) = edm("suppress", "check", ann, "--json").json["entries"]
+    assert found["rule"] == "corp.other"
+
+
 def test_what_was_judged_otherwise_is_in_no_report(edm, database, rules):
     """Its counters are 0 by then."""
     rows = LedgerRows(database, "spring")
