@@ -69,6 +69,18 @@ static const char *const doubtful[] = {
 	"550 unknown address 192.0.2.1", "550 SSL error: unknown protocol for user",
 	"550 Message blocked: invalid network for user", "550 Serveur inconnu, adresse refusee",
 	"550 Неизвестный хост, адрес не принят", "550 服务器地址无效",
+	/* about the domain, the server's own set-up, the form of an address */
+	"550 5.1.1 Bad destination mailbox address: this server is not configured for mail",
+	"550 5.1.1 We are not configured to handle mail for this user",
+	"550 RCPT address has non-existant domain", "550 5.1.1 The email address domain is invalid",
+	"550 user unknown; domain parked, no mail",
+	"550 5.1.1 user not found: MX record does not point to this server",
+	"550 Invalid recipient: the server has been moved", "550 Domain des Empfängers unbekannt",
+	"550 Serveur non configuré, destinataire inconnu", "550 收件人不存在：该域名已过期",
+	"550 адрес недействителен: домен не найден",
+	"550 Can't find destination (To:<bob> had no @)",
+	"550 5.1.1 Recipient address invalid: contains spaces",
+	"550 5.1.1 Invalid recipient: quoted local part", "550 Ungültige Adresse: kein @ enthalten",
 	/* about what the server has for the user, or wants of the message */
 	"550 mailbox store not found", "550 No such object (32) while looking up user",
 	"550 sieve script of user not found",
