@@ -154,6 +154,21 @@ static int parse_rate(struct str value, struct str setting, int64_t counts[LIMIT
 	return parse_count(number, setting, &counts[period], err);
 }
 
+int64_t *limit_values_at(struct limit_values *v, int64_t kind, int64_t period_ms)
+{
+	int period = 0;
+	while (period < LIMIT_PERIOD_COUNT &&
+	       limit_period_ms((enum limit_period)period) != period_ms)
+		period++;
+	if (kind == 1)
+		return &v->connections;
+	if (kind == 4)
+		return &v->messages_per_connection;
+	if (period == LIMIT_PERIOD_COUNT)
+		return NULL;
+	return kind == 2 ? &v->new_connections[period] : &v->messages[period];
+}
+
 int limit_values_parse(struct limit_values *v, struct str setting, struct err *err)
 {
 	struct str rest = setting;

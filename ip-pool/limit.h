@@ -177,6 +177,9 @@ enum limit_period limit_meter_period(int meter);
 /* Everything LIMIT_NONE. */
 void limit_values_init(struct limit_values *v);
 bool limit_values_are_empty(const struct limit_values *v);
+/* Where the number of a row of table limit_rule belongs, by its kind and period_ms; NULL: to
+ * nothing that this version knows. */
+int64_t *limit_values_at(struct limit_values *v, int64_t kind, int64_t period_ms);
 /*
  * One setting as typed, "connections=20", "rate=100/min", "new-connections=30/min",
  * "messages-per-connection=50"; several may be merged into *v, each kind and period once. Counts

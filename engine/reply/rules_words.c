@@ -245,11 +245,10 @@ static int add_own(struct rule_set *set, struct says *says, struct str text, str
 		goto done;
 	if (is_for_itself(text) && says_join(set, says, own, err) != 0)
 		goto done;
-	buf_append_cstr(own, own->len > 0 ? "|(?:" : "(?:");
-	rc = expand(&set->words, text, own, err);
-	buf_append_char(own, ')');
-	if (rc == 0 && is_for_itself(text))
-		rc = says_join(set, says, own, err);
+	struct str inside = str_slice(buf_str(&pattern), sizeof(WORD_BEGIN) - 1,
+				      pattern.len - (sizeof(WORD_END) - 1));
+	buf_appendf(own, "%s(?:%.*s)", own->len > 0 ? "|" : "", STR_ARG(inside));
+	rc = is_for_itself(text) ? says_join(set, says, own, err) : 0;
 done:
 	buf_done(&pattern);
 	return rc;

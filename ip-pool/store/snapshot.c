@@ -62,22 +62,6 @@ static void read_sources(struct builder *b, const struct pg_rows *rows)
 	}
 }
 
-/* limit_rule.kind and period_ms → the number's place; NULL for what this version does not know. */
-static int64_t *value_of(struct limit_values *v, int64_t kind, int64_t period_ms)
-{
-	int period = 0;
-	while (period < LIMIT_PERIOD_COUNT &&
-	       limit_period_ms((enum limit_period)period) != period_ms)
-		period++;
-	if (kind == 1)
-		return &v->connections;
-	if (kind == 4)
-		return &v->messages_per_connection;
-	if (period == LIMIT_PERIOD_COUNT)
-		return NULL;
-	return kind == 2 ? &v->new_connections[period] : &v->messages[period];
-}
-
 /* What the statements of limits have in common: load_limits, load_past_limits. */
 static struct limit_rule read_limit(struct builder *b, const struct pg_rows *rows, int i)
 {
@@ -90,7 +74,7 @@ static struct limit_rule read_limit(struct builder *b, const struct pg_rows *row
 			       .is_total = pg_int(rows, i, 6) == 2,
 			       .until_ms = moment(b, rows, i, 10)};
 	limit_values_init(&r.values);
-	int64_t *value = value_of(&r.values, pg_int(rows, i, 7), pg_int(rows, i, 9));
+	int64_t *value = limit_values_at(&r.values, pg_int(rows, i, 7), pg_int(rows, i, 9));
 	if (value != NULL)
 		*value = pg_int(rows, i, 8);
 	return r;

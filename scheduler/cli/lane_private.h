@@ -40,8 +40,9 @@ struct learnt_cap {
 	enum limit_kind kind;
 	enum limit_period period;
 	struct cap cap;
-	int64_t learnt_ms; /* then; 0: not known */
-	const char *reply; /* from these words; "": not known; NULL: it was not learnt */
+	int64_t learnt_ms;  /* then; 0: not known */
+	const char *reply;  /* from these words; "": not known; NULL: it was not learnt */
+	bool is_of_windows; /* what it may send in a time, or that it is turned away for that */
 };
 size_t lane_view_learnt(struct lane_view *v, struct learnt_cap out[LANE_LEARNT_MAX]);
 /* Is it a number that only a refusal teaches, and tighter than what is configured? */

@@ -113,7 +113,8 @@ static void add_rest(struct lane_view *v, struct learnt_list *list)
 		    .kind = LIMIT_MESSAGES,
 		    .cap = {.count = 0, .until_ms = rest.until_ms, .origin = ORIGIN_BACKOFF},
 		    .learnt_ms = rest.kind == LANE_REST_AWAY ? v->limits.windows.away_since_ms : 0,
-		    .reply = rest.reply});
+		    .reply = rest.reply,
+		    .is_of_windows = rest.kind == LANE_REST_AWAY});
 }
 
 static struct learnt_cap controlled(const struct lane_view *v, struct cap cap, bool is_rate)
@@ -146,11 +147,11 @@ size_t lane_view_learnt(struct lane_view *v, struct learnt_cap out[LANE_LEARNT_M
 		const struct window_cap *cap = &v->limits.windows.caps[i];
 		other.count = cap->count;
 		add(&list, (struct learnt_cap){LIMIT_MESSAGES, periods[i], other, cap->learnt_ms,
-					       cap->reply});
+					       cap->reply, true});
 	}
 	other.origin = ORIGIN_WARMUP;
 	other.count = v->limits.warmup != NULL ? warmup_budget(v->limits.warmup) : -1;
-	add(&list, (struct learnt_cap){LIMIT_MESSAGES, LIMIT_DAY, other, 0, NULL});
+	add(&list, (struct learnt_cap){LIMIT_MESSAGES, LIMIT_DAY, other, 0, NULL, false});
 	return list.count;
 }
 

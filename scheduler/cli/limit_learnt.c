@@ -89,16 +89,6 @@ static json_t *learnt_json(const struct lane_view *v, const struct learnt_cap *c
 /* Which numbers are of interest. */
 enum learnt_choice { LEARNT_WINDOWS, LEARNT_TIGHTER, LEARNT_ALL };
 
-/* What is kept of a receiver's windows: their caps, and that it turned the lane away. */
-static bool is_of_windows(const struct lane_view *v, const struct learnt_cap *cap)
-{
-	const struct windows *w = &v->limits.windows;
-	bool is_it = cap->reply == w->reply;
-	for (int i = 0; i < WINDOW_COUNT; i++)
-		is_it |= cap->reply == w->caps[i].reply;
-	return is_it;
-}
-
 static bool is_chosen(struct lane_view *v, const struct learnt_cap *cap, enum learnt_choice choice)
 {
 	/* A block is lifted with its pause. */
@@ -106,7 +96,7 @@ static bool is_chosen(struct lane_view *v, const struct learnt_cap *cap, enum le
 		return false;
 	switch (choice) {
 	case LEARNT_WINDOWS:
-		return is_of_windows(v, cap);
+		return cap->is_of_windows;
 	case LEARNT_TIGHTER:
 		return lane_view_is_tighter(v, cap);
 	case LEARNT_ALL:

@@ -222,7 +222,6 @@ struct builder *builder_open(struct loop *loop, const char *url)
  * nobody waits: without it the first batch is refused. */
 static void set_hand(struct builder *b)
 {
-	pg_set_prologue(b->hand, NULL);
 	pg_command(b->hand,
 		   "SELECT set_config('default_transaction_isolation', 'repeatable read', false), "
 		   "set_config('plan_cache_mode', 'force_custom_plan', false), "

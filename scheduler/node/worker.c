@@ -587,6 +587,23 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+void worker_init_lists(struct worker *w)
+{
+	map_init(&w->queues);
+	map_init(&w->limiters);
+	w->limits_round = 1;
+	list_init(&w->dirty);
+	list_init(&w->waiting_room);
+	list_init(&w->waiting_seats);
+	list_init(&w->waiting_bytes);
+	list_init(&w->resting);
+	list_init(&w->connected);
+	list_init(&w->committing);
+	list_init(&w->settled);
+	list_init(&w->written_committing);
+	list_init(&w->written_settled);
+}
+
 struct worker *worker_open(const struct worker_options *options, struct err *err)
 {
 	struct journal_stream_options stream = {.number = (uint16_t)options->index,
@@ -605,20 +622,8 @@ struct worker *worker_open(const struct worker_options *options, struct err *err
 	w->net = net_open(w->loop);
 	w->inbox = mailbox_open(w->loop, on_letter, w);
 	work_posts_init(&w->posts, options->control);
-	map_init(&w->queues);
-	map_init(&w->limiters);
-	w->limits_round = 1;
-	list_init(&w->dirty);
-	list_init(&w->waiting_room);
-	list_init(&w->waiting_seats);
-	list_init(&w->waiting_bytes);
-	list_init(&w->resting);
-	list_init(&w->connected);
+	worker_init_lists(w);
 	w->bytes_timer = (struct timer){.on_due = on_bytes_timer, .owner = w};
-	list_init(&w->committing);
-	list_init(&w->settled);
-	list_init(&w->written_committing);
-	list_init(&w->written_settled);
 	w->hook = (struct turn_hook){.on_turn = on_turn, .owner = w};
 	loop_add_hook(w->loop, &w->hook);
 	w->tick = (struct timer){.on_due = on_tick, .owner = w};

@@ -198,6 +198,8 @@ struct worker {
 };
 
 /* ---- worker.c */
+/* Nothing queued, waiting or limited yet; part of worker_open. */
+void worker_init_lists(struct worker *w);
 /* The queue is pumped at the end of this turn. */
 void worker_touch(struct worker_queue *q);
 /* Puts a job that is outside into the queue, behind those of its campaign. */

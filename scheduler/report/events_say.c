@@ -157,17 +157,22 @@ static int64_t number(const json_t *detail, const char *key)
 	return json_integer_value(json_object_get(detail, key));
 }
 
-/* limit_rule.kind and its period, as they are typed: "rate=100/min". */
+/* The number as it is typed: "rate=100/min". */
 static void say_limit(const json_t *detail, struct buf *out)
 {
-	static const char *const kinds[] = {"?", "connections", "new-connections", "rate",
-					    "messages-per-connection"};
-	int64_t kind = number(detail, "kind"), period_ms = number(detail, "period_ms");
-	buf_appendf(out, "%s=%lld", kinds[kind > 0 && kind < 5 ? kind : 0],
-		    (long long)number(detail, "n"));
-	for (int i = 0; i < LIMIT_PERIOD_COUNT; i++)
-		if (limit_period_ms((enum limit_period)i) == period_ms)
-			buf_appendf(out, "/%s", limit_period_name((enum limit_period)i));
+	struct limit_values values;
+	struct buf text;
+	limit_values_init(&values);
+	int64_t *n = limit_values_at(&values, number(detail, "kind"), number(detail, "period_ms"));
+	if (n == NULL) {
+		buf_appendf(out, "?=%lld", (long long)number(detail, "n"));
+		return;
+	}
+	*n = number(detail, "n");
+	buf_init(&text, 128);
+	limit_values_render(&values, &text);
+	buf_append_str(out, buf_str(&text));
+	buf_done(&text);
 }
 
 /* A time of PostgreSQL's JSON, "2026-12-01T09:00:00.12+00:00", without its fraction. */

@@ -373,20 +373,6 @@ static int load_seen(struct loader *l)
 	return rc;
 }
 
-/* The number of a limit's rows: kind and period as limit_rule has them; others are of a newer
- * engine. */
-static int64_t *number_of(struct limit_values *v, int kind, int64_t period_ms)
-{
-	if (kind == 1)
-		return &v->connections;
-	if (kind == 4)
-		return &v->messages_per_connection;
-	for (int i = 0; i < LIMIT_PERIOD_COUNT; i++)
-		if (limit_period_ms((enum limit_period)i) == period_ms)
-			return kind == 2 ? &v->new_connections[i] : &v->messages[i];
-	return NULL;
-}
-
 static bool read_over(struct loader *l, const struct pg_rows *rows, int i,
 		      struct forecast_over *out)
 {
@@ -402,7 +388,8 @@ static bool read_over(struct loader *l, const struct pg_rows *rows, int i,
 		.from_ms = now - pg_int(rows, i, 9),
 		.to_ms = now - pg_int(rows, i, 10)};
 	limit_values_init(&out->rule.values);
-	int64_t *number = kind == 0 ? NULL : number_of(&out->rule.values, kind, pg_int(rows, i, 8));
+	int64_t *number =
+		kind == 0 ? NULL : limit_values_at(&out->rule.values, kind, pg_int(rows, i, 8));
 	if (number != NULL)
 		*number = pg_int(rows, i, 7);
 	return kind == 0 || number != NULL;

@@ -7,28 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/reply/reply.h"
-#include "engine/reply/rules.h"
-
-static struct rule_set *builtin;
-
-/* Parses one whole reply into the facts of a remote outcome of RCPT and applies the rules. */
-static struct verdict judge(const char *provider, const char *reply)
-{
-	struct reply_parser p;
-	size_t used;
-	reply_parser_init(&p);
-	if (reply_parser_feed(&p, str_from(reply), &used) != REPLY_COMPLETE)
-		assert_int_equal(reply_parser_feed(&p, STR("\n"), &used), REPLY_COMPLETE);
-	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
-			    .stage = STAGE_RCPT,
-			    .code = p.reply.code,
-			    .enhanced = p.reply.enhanced,
-			    .text = p.reply.text};
-	rules_apply(builtin, str_from(provider), &o);
-	reply_parser_done(&p);
-	return o.verdict;
-}
+#include "tests/unit/engine/reply/rules_support.h"
 
 /* Words for a missing or closed mailbox in a reply that is about something else. */
 static const char *const doubtful[] = {
@@ -96,7 +75,7 @@ static void what_only_sounds_like_no_such_user_costs_no_address(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(doubtful); i++) {
-		struct verdict got = judge("", doubtful[i]);
+		struct verdict got = judge_reply(builtin, "", STAGE_RCPT, doubtful[i]);
 		if (got.actions & ACTION_SUPPRESS || got.cause == CAUSE_USER_UNKNOWN)
 			fail_msg("%s, by %s", doubtful[i], got.rule);
 	}
@@ -137,28 +116,11 @@ static void a_providers_words_for_no_such_user_count_only_alone(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(providers_words); i++) {
-		struct verdict got = judge(providers_words[i].provider, providers_words[i].reply);
+		struct verdict got = judge_reply(builtin, providers_words[i].provider, STAGE_RCPT,
+						 providers_words[i].reply);
 		if (((got.actions & ACTION_SUPPRESS) != 0) != providers_words[i].want_suppress)
 			fail_msg("%s, by %s", providers_words[i].reply, got.rule);
 	}
-}
-
-static int load_builtin(void **state)
-{
-	struct err err;
-	(void)state;
-	builtin = rule_set_load((struct str){0}, &err);
-	if (builtin != NULL && rule_set_lint(builtin, &err) == 0)
-		return 0;
-	print_error("%s\n", err.text);
-	return -1;
-}
-
-static int free_builtin(void **state)
-{
-	(void)state;
-	rule_set_free(builtin);
-	return 0;
 }
 
 int main(void)

@@ -7,29 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/reply/reply.h"
-#include "engine/reply/rules.h"
-
-static struct rule_set *builtin;
-
-/* Parses one whole reply into the facts of a remote outcome at stage and applies set. */
-static struct verdict judge(const struct rule_set *set, const char *provider,
-			    enum outcome_stage stage, const char *reply)
-{
-	struct reply_parser p;
-	size_t used;
-	reply_parser_init(&p);
-	if (reply_parser_feed(&p, str_from(reply), &used) != REPLY_COMPLETE)
-		assert_int_equal(reply_parser_feed(&p, STR("\n"), &used), REPLY_COMPLETE);
-	struct outcome o = {.words = OUTCOME_WORDS_REMOTE,
-			    .stage = stage,
-			    .code = p.reply.code,
-			    .enhanced = p.reply.enhanced,
-			    .text = p.reply.text};
-	rules_apply(set, str_from(provider), &o);
-	reply_parser_done(&p);
-	return o.verdict;
-}
+#include "tests/unit/engine/reply/rules_support.h"
 
 #define S ACTION_SUPPRESS
 
@@ -178,8 +156,8 @@ static void judges_replies_of_the_world(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
-		struct verdict got =
-			judge(builtin, replies[i].provider, replies[i].stage, replies[i].reply);
+		struct verdict got = judge_reply(builtin, replies[i].provider, replies[i].stage,
+						 replies[i].reply);
 		if (got.klass != replies[i].want_class || got.cause != replies[i].want_cause)
 			fail_msg("%s: %s %s by %s", replies[i].reply, outcome_class_name(got.klass),
 				 outcome_cause_name(got.cause), got.rule);
@@ -213,14 +191,14 @@ static void what_no_rule_knows_is_judged_by_stage_and_never_suppresses(void **st
 		{STAGE_AUTH, "550 qwerty", OUTCOME_HELD},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct verdict got = judge(builtin, "", cases[i].stage, cases[i].reply);
+		struct verdict got = judge_reply(builtin, "", cases[i].stage, cases[i].reply);
 		assert_string_equal(outcome_class_name(got.klass),
 				    outcome_class_name(cases[i].want_class));
 		assert_string_equal(got.rule, "");
 		assert_int_equal(got.actions & ACTION_SUPPRESS, 0);
 	}
-	assert_true(judge(builtin, "", STAGE_RCPT, "421 qwerty").actions & ACTION_CLOSE);
-	assert_true(judge(builtin, "qq", STAGE_RCPT, "421 SPF check failed").actions &
+	assert_true(judge_reply(builtin, "", STAGE_RCPT, "421 qwerty").actions & ACTION_CLOSE);
+	assert_true(judge_reply(builtin, "qq", STAGE_RCPT, "421 SPF check failed").actions &
 		    ACTION_CLOSE);
 }
 
@@ -313,7 +291,7 @@ static void a_server_may_say_when_to_come_back(void **state)
 		{"451 Greylisted", 300000},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct verdict got = judge(builtin, "", STAGE_RCPT, cases[i].reply);
+		struct verdict got = judge_reply(builtin, "", STAGE_RCPT, cases[i].reply);
 		assert_int_equal(got.cause, CAUSE_GREYLISTED);
 		assert_int_equal(got.delay_ms, cases[i].want_delay_ms);
 	}
@@ -503,10 +481,10 @@ static void overrides_win(void **state)
 	assert_non_null(set);
 	struct rule_set *second = rule_set_ref(set);
 	rule_set_free(set);
-	struct verdict got = judge(second, "our-partner", STAGE_RCPT, "550 no such user");
+	struct verdict got = judge_reply(second, "our-partner", STAGE_RCPT, "550 no such user");
 	assert_int_equal(got.klass, OUTCOME_DEFERRED);
 	assert_string_equal(got.rule, "any.user-unknown");
-	got = judge(second, "", STAGE_RCPT, "550 no such user");
+	got = judge_reply(second, "", STAGE_RCPT, "550 no such user");
 	assert_string_equal(got.rule, "mine");
 	assert_true(rule_set_find(second, STR("any.user-unknown"))->is_override);
 	rule_set_free(second);
@@ -534,12 +512,12 @@ static void an_override_stands_in_the_place_of_the_rule_whose_id_it_has(void **s
 	struct rule_set *set = with(FILE_OF(
 		RULE("any.user-unknown", "\"text\": \"our words\",", DEFER, "\"550 our words\"")));
 	assert_int_equal(rule_set_count(set), rule_set_count(builtin));
-	assert_string_not_equal(judge(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
+	assert_string_not_equal(judge_reply(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
 	rule_set_free(set);
 	set = with("{\"rules\": [], \"without\": [\"any.user-unknown\", \"no.more\"]}");
 	assert_int_equal(rule_set_count(set), rule_set_count(builtin) - 1);
 	assert_null(rule_set_find(set, STR("any.user-unknown")));
-	assert_string_not_equal(judge(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
+	assert_string_not_equal(judge_reply(set, "", STAGE_RCPT, reply).rule, "any.user-unknown");
 	rule_set_free(set);
 }
 
@@ -622,24 +600,6 @@ static void hostile_text_is_judged_within_bounds(void **state)
 		assert_int_not_equal(o.verdict.klass, 0);
 		assert_int_equal(o.verdict.actions & ACTION_SUPPRESS, 0);
 	}
-}
-
-static int load_builtin(void **state)
-{
-	struct err err;
-	(void)state;
-	builtin = rule_set_load((struct str){0}, &err);
-	if (builtin != NULL && rule_set_lint(builtin, &err) == 0)
-		return 0;
-	print_error("%s\n", err.text);
-	return -1;
-}
-
-static int free_builtin(void **state)
-{
-	(void)state;
-	rule_set_free(builtin);
-	return 0;
 }
 
 int main(void)

@@ -77,20 +77,12 @@ static void make_worker(struct fixture *f)
 	struct worker *w = &f->worker;
 	w->loop = f->loop;
 	w->identity = &f->identity;
-	w->limits_round = 1;
 	w->options.control = f->inbox;
 	w->options.shared = &f->shared;
 	w->options.workers = 1;
 	w->options.settings.park_ms = 20000;
 	work_posts_init(&w->posts, f->inbox);
-	map_init(&w->queues);
-	map_init(&w->limiters);
-	list_init(&w->dirty);
-	list_init(&w->waiting_room);
-	list_init(&w->waiting_seats);
-	list_init(&w->waiting_bytes);
-	list_init(&w->resting);
-	list_init(&w->connected);
+	worker_init_lists(w);
 }
 
 static struct work_job *job_new(struct fixture *f, size_t i)
