@@ -118,6 +118,16 @@ static void render_windows(const struct windows_state *w, struct buf *out)
 	buf_append_cstr(out, ",\"version\":1}");
 }
 
+static void render_controller(const struct controller_state *c, struct buf *out)
+{
+#define X(key) buf_appendf(out, "\"%s\":%.6g,", #key, c->key);
+	CONTROLLER_LEVELS(X)
+#undef X
+#define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)c->key);
+	CONTROLLER_INTS(X)
+#undef X
+}
+
 static void render_replies(const struct lane_state *state, struct buf *out)
 {
 	for (int i = 0; i < LANE_LESSONS; i++) {
@@ -132,12 +142,7 @@ static void render_replies(const struct lane_state *state, struct buf *out)
 void lane_state_render(const struct lane_state *state, struct buf *out)
 {
 	buf_append_char(out, '{');
-#define X(key) buf_appendf(out, "\"%s\":%.6g,", #key, state->controller.key);
-	CONTROLLER_LEVELS(X)
-#undef X
-#define X(key) buf_appendf(out, "\"%s\":%lld,", #key, (long long)state->controller.key);
-	CONTROLLER_INTS(X)
-#undef X
+	render_controller(&state->controller, out);
 	render_replies(state, out);
 	buf_appendf(out, "\"forgotten\":%lld,", (long long)state->forgotten);
 	render_windows(&state->windows, out);
@@ -201,6 +206,16 @@ static void read_windows(const json_t *root, struct windows_state *w)
 	read_reply(json_object_get(root, "reply"), w->reply);
 }
 
+static void read_controller(const json_t *root, struct controller_state *c)
+{
+#define X(key) read_level(root, #key, &c->key);
+	CONTROLLER_LEVELS(X)
+#undef X
+#define X(key) read_int(root, #key, -1, &c->key);
+	CONTROLLER_INTS(X)
+#undef X
+}
+
 int lane_state_parse(struct str json, struct lane_state *state_out)
 {
 	json_t *root = load_object(json);
@@ -208,12 +223,7 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 		return -1;
 	struct lane_state state = fresh;
 	int64_t rests = 0;
-#define X(key) read_level(root, #key, &state.controller.key);
-	CONTROLLER_LEVELS(X)
-#undef X
-#define X(key) read_int(root, #key, -1, &state.controller.key);
-	CONTROLLER_INTS(X)
-#undef X
+	read_controller(root, &state.controller);
 	read_windows(json_object_get(root, "windows"), &state.windows);
 	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
@@ -227,6 +237,43 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 	json_decref(root);
 	*state_out = state;
 	return 0;
+}
+
+/* -- parties -- */
+
+static const struct party_state fresh_party = {
+	.controller = {.connections_cut_age_ms = -1, .rate_cut_age_ms = -1}};
+
+void party_state_render(const struct party_state *state, struct buf *out)
+{
+	buf_append_char(out, '{');
+	render_controller(&state->controller, out);
+	buf_appendf(out, "\"rest_left_ms\":%lld,\"refused_age_ms\":%lld,\"forgotten\":%lld}",
+		    (long long)state->rest_left_ms, (long long)state->refused_age_ms,
+		    (long long)state->forgotten);
+}
+
+int party_state_parse(struct str json, struct party_state *state_out)
+{
+	json_t *root = load_object(json);
+	if (root == NULL)
+		return -1;
+	struct party_state state = fresh_party;
+	read_controller(root, &state.controller);
+	read_int(root, "rest_left_ms", 0, &state.rest_left_ms);
+	read_int(root, "refused_age_ms", 0, &state.refused_age_ms);
+	read_int(root, "forgotten", 0, &state.forgotten);
+	json_decref(root);
+	*state_out = state;
+	return 0;
+}
+
+void party_state_forget(struct party_state *state, int64_t forgotten)
+{
+	if (forgotten <= state->forgotten)
+		return;
+	*state = fresh_party;
+	state->forgotten = forgotten;
 }
 
 /* -- warm-up -- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a lane keeps over a restart, as JSON (table lane_state): what its controller learnt, its
- * health, and its place on the warm-up curve. Unknown keys are ignored, missing ones are as if
- * nothing had been learnt, so that versions may differ. Pure.
+ * health, and its place on the warm-up curve; and what a party keeps (table party_state). Unknown
+ * keys are ignored, missing ones are as if nothing had been learnt, so that versions may differ.
+ * Pure.
  */
 #ifndef EDM_IP_POOL_LANE_STATE_H
 #define EDM_IP_POOL_LANE_STATE_H
@@ -37,6 +38,12 @@ void lane_state_render(const struct lane_state *state, struct buf *out);
 int lane_state_parse(struct str json, struct lane_state *state_out) NODISCARD;
 /* As lane_forget, of what was saved before the lane heard of it. */
 void lane_state_forget(struct lane_state *state, int64_t forgotten);
+
+/* As those of a lane. */
+void party_state_render(const struct party_state *state, struct buf *out);
+int party_state_parse(struct str json, struct party_state *state_out) NODISCARD;
+/* As party_forget, of what was saved before the party heard of it. */
+void party_state_forget(struct party_state *state, int64_t forgotten);
 
 /* A state of another plan than this one is at its first step. */
 void warmup_state_save(const struct warmup *w, int64_t now, struct warmup_state *state_out);

@@ -89,6 +89,44 @@ void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t 
 		controller_on_answer(&p->controller, false, begun_ms, now);
 }
 
+void party_save(const struct party *p, int64_t now, struct party_state *state_out)
+{
+	*state_out = (struct party_state){.refused_age_ms = now - p->refused_ms,
+					  .forgotten = p->forgotten};
+	controller_save(&p->controller, now, &state_out->controller);
+	if (p->rests_until_ms > now)
+		state_out->rest_left_ms = p->rests_until_ms - now;
+}
+
+bool party_state_holds(const struct party_state *state, int64_t age_ms)
+{
+	bool has_rate = state->controller.rate > 0 && state->refused_age_ms + age_ms <= FORGET_MS;
+	return has_rate || state->rest_left_ms > age_ms;
+}
+
+void party_load(struct party *p, const struct party_state *state, int64_t age_ms, int64_t now)
+{
+	p->forgotten = state->forgotten;
+	if (!party_state_holds(state, age_ms))
+		return;
+	controller_load(&p->controller, &state->controller, age_ms, now);
+	p->refused_ms = now - age_ms - state->refused_age_ms;
+	if (state->rest_left_ms <= age_ms)
+		return;
+	p->rest_began_ms = now;
+	p->rests_until_ms = now - age_ms + state->rest_left_ms;
+}
+
+bool party_forget(struct party *p, int64_t forgotten, int64_t now)
+{
+	if (forgotten <= p->forgotten)
+		return false;
+	p->forgotten = forgotten;
+	controller_forget(&p->controller, now);
+	p->rests_until_ms = 0;
+	return true;
+}
+
 int party_of_verdict(const struct verdict *verdict)
 {
 	const unsigned asks = ACTION_CUT_RATE | ACTION_PAUSE_LANE | ACTION_PAUSE_CAMPAIGN;

@@ -6,7 +6,7 @@
  * the party they are about, so that the lanes go on for everybody else: its rate is cut and grows
  * again like that of a lane (controller.h), and it rests when the receiver wants nothing more of it
  * for a while, however long that is. The rate that was learnt goes two hours after the last
- * refusal, and all of it with the process; then it is learnt again from the next refusals.
+ * refusal; until then it outlives the process (table party_state).
  *
  * Life of a message: party_on_send at its MAIL, or party_on_join → party_on_end. Times are
  * monotonic milliseconds. One owner; pure.
@@ -30,6 +30,15 @@ struct party {
 	int64_t refused_ms; /* when it was last cut or sent to rest */
 	int64_t used_ms;    /* the last MAIL or its end */
 	int64_t in_flight;  /* messages between the two */
+	int64_t forgotten;  /* how often operators had it forget what it learnt */
+};
+
+/* What survives a restart (table party_state). */
+struct party_state {
+	struct controller_state controller; /* its rate */
+	int64_t rest_left_ms;		    /* 0: it does not rest */
+	int64_t refused_age_ms;
+	int64_t forgotten; /* of the times it was told to forget, those it has heard of */
 };
 
 void party_init(struct party *p, enum party_kind kind, int64_t now);
@@ -52,6 +61,14 @@ void party_learn_past(struct party *p, const struct controller *lane, int64_t no
 void party_on_join(struct party *p, int64_t now);
 /* Its outcome is there; was_answered: by the receiver, and not to slow anybody down. */
 void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now);
+
+void party_save(const struct party *p, int64_t now, struct party_state *state_out);
+/* p must be initialised; age_ms: how long ago it was saved. */
+void party_load(struct party *p, const struct party_state *state, int64_t age_ms, int64_t now);
+/* Is anything in a state of that age still worth loading? */
+bool party_state_holds(const struct party_state *state, int64_t age_ms);
+/* Operators had it forget so often: rate and rest go, unless it has heard of that; true if not. */
+bool party_forget(struct party *p, int64_t forgotten, int64_t now);
 
 /* The one of the two that a refusal is about, or -1: it is not about a party. */
 int party_of_verdict(const struct verdict *verdict);

@@ -41,6 +41,36 @@ void lane_store_params(struct pg_params *p, const struct lane_record *lanes, con
 	pg_array_done(&warmups);
 }
 
+void party_store_params(struct pg_params *p, int32_t node_id, const struct party_record *parties,
+			size_t count)
+{
+	struct pg_array targets, domains, campaigns, learnt;
+	struct buf json;
+	pg_array_init(&targets, PG_TEXT);
+	pg_array_init(&domains, PG_TEXT);
+	pg_array_init(&campaigns, PG_INT4);
+	pg_array_init(&learnt, PG_TEXT);
+	buf_init(&json, JSON_MAX);
+	for (size_t i = 0; i < count; i++) {
+		pg_array_text(&targets, parties[i].target);
+		pg_array_text(&domains, parties[i].domain);
+		pg_array_int(&campaigns, parties[i].campaign);
+		buf_clear(&json);
+		party_state_render(&parties[i].state, &json);
+		pg_array_text(&learnt, buf_str(&json));
+	}
+	pg_add_int4(p, node_id);
+	pg_add_array(p, &targets);
+	pg_add_array(p, &domains);
+	pg_add_array(p, &campaigns);
+	pg_add_array(p, &learnt);
+	buf_done(&json);
+	pg_array_done(&targets);
+	pg_array_done(&domains);
+	pg_array_done(&campaigns);
+	pg_array_done(&learnt);
+}
+
 int lane_store_forget(struct pg_blocking *conn, struct str source, struct str target,
 		      const struct change *change, struct err *err)
 {

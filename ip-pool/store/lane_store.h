@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What running lanes leave in the database: what they have learnt (a node saves it now and then),
- * and how much they have used of limits by the hour and day (the ledger's flush writes it, a node
- * reads it when it starts).
+ * What running lanes leave in the database: what they and the parties have learnt (a node saves it
+ * now and then), and how much they have used of limits by the hour and day (the ledger's flush
+ * writes it, a node reads it when it starts).
  */
 #ifndef EDM_IP_POOL_STORE_LANE_STORE_H
 #define EDM_IP_POOL_STORE_LANE_STORE_H
@@ -21,10 +21,16 @@
 void lane_store_params(struct pg_params *p, const struct lane_record *lanes, const bool *has_warmup,
 		       size_t count);
 
+#define PARTY_STORE_SAVE "ip-pool/save_parties"
+/* Likewise of a node's parties (target, domain, campaign and state). */
+void party_store_params(struct pg_params *p, int32_t node_id, const struct party_record *parties,
+			size_t count);
+
 /*
  * Has the lanes of a source (empty: of each) to a provider or site (empty: every one) forget what
- * they have learnt; blocking, see change.h. A lane that both name need not be known; returns how
- * many, 0 included, or -1.
+ * they have learnt, and where it is each source the parties at that target, too; blocking, see
+ * change.h. A lane that both name need not be known; returns how many lanes and parties, 0
+ * included, or -1.
  */
 int lane_store_forget(struct pg_blocking *conn, struct str source, struct str target,
 		      const struct change *change, struct err *err) NODISCARD;

@@ -179,6 +179,26 @@ static void read_lanes(struct builder *b, const struct pg_rows *rows)
 	}
 }
 
+static void read_parties(struct builder *b, const struct pg_rows *rows)
+{
+	struct ip_pool_snapshot *s = b->snapshot;
+	s->party_count = (size_t)pg_rows_count(rows);
+	s->parties = room_for(b, rows, sizeof(*s->parties));
+	for (int i = 0; i < pg_rows_count(rows); i++) {
+		struct party_record *r = &s->parties[i];
+		*r = (struct party_record){.node = copy_text(b, rows, i, 0),
+					   .target = copy_text(b, rows, i, 1),
+					   .domain = copy_text(b, rows, i, 2),
+					   .campaign = pg_int32(rows, i, 3),
+					   .name = copy_text(b, rows, i, 4),
+					   .age_ms = pg_int(rows, i, 6),
+					   .forgotten = pg_int32(rows, i, 7)};
+		if (party_state_parse(pg_text(rows, i, 5), &r->state) != 0)
+			must(party_state_parse(STR("{}"), &r->state) == 0);
+		party_state_forget(&r->state, r->forgotten);
+	}
+}
+
 static const struct {
 	const char *statement;
 	read_rows read;
@@ -189,6 +209,7 @@ static const struct {
 	{"ip-pool/load_pauses", read_pauses},
 	{"ip-pool/load_routes", read_routes},
 	{"ip-pool/load_lanes", read_lanes},
+	{"ip-pool/load_parties", read_parties},
 	{"ip-pool/load_providers", read_providers},
 	{"ip-pool/load_past_profiles", read_past_profiles},
 };
@@ -259,6 +280,30 @@ const struct lane_record *ip_pool_lane(const struct ip_pool_snapshot *s, uint32_
 			high = middle;
 	}
 	return NULL;
+}
+
+size_t ip_pool_parties(const struct ip_pool_snapshot *s, struct str node, struct str target,
+		       const struct party_record **first_out)
+{
+	size_t low = 0;
+	size_t high = s->party_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct party_record *r = &s->parties[middle];
+		int order = str_compare(r->node, node);
+		if ((order != 0 ? order : str_compare(r->target, target)) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == s->party_count)
+		return 0;
+	size_t end = low;
+	while (end < s->party_count && str_equals(s->parties[end].node, node) &&
+	       str_equals(s->parties[end].target, target))
+		end++;
+	*first_out = &s->parties[low];
+	return end - low;
 }
 
 /* -- blocking -- */

@@ -31,6 +31,18 @@ struct lane_record {
 	int64_t age_ms;	   /* since it was saved, at loading */
 };
 
+/* What a node saved of a party (ip-pool/party.h). */
+struct party_record {
+	struct str node;
+	struct str target; /* provider or site */
+	struct str domain; /* empty: a campaign */
+	int32_t campaign;  /* 0: a sending domain */
+	struct str name;   /* of the domain or the campaign */
+	struct party_state state;
+	int64_t forgotten; /* how often operators had it forget; state has heard of each */
+	int64_t age_ms;	   /* since it was saved, at loading */
+};
+
 struct ip_pool_snapshot {
 	atomic_int refs;
 	struct arena arena;
@@ -46,6 +58,8 @@ struct ip_pool_snapshot {
 	size_t route_count;
 	struct lane_record *lanes; /* by (source, target) */
 	size_t lane_count;
+	struct party_record *parties; /* by (node, target, domain, campaign) */
+	size_t party_count;
 	struct provider_table *providers;
 };
 
@@ -58,6 +72,10 @@ const struct source *ip_pool_source_by_id(const struct ip_pool_snapshot *s, uint
 /* NULL if nothing was saved. */
 const struct lane_record *ip_pool_lane(const struct ip_pool_snapshot *s, uint32_t source,
 				       struct str target);
+
+/* The parties of a node at a target, in a row; returns how many, 0 included. */
+size_t ip_pool_parties(const struct ip_pool_snapshot *s, struct str node, struct str target,
+		       const struct party_record **first_out);
 
 /* Blocking, for the command line and the start of a node. The caller drops the snapshot. */
 int ip_pool_load(struct pg_blocking *conn, int64_t now, struct ip_pool_snapshot **out,

@@ -229,7 +229,45 @@ static bool is_meant(const struct wish *w, const struct lane_view *v)
 	       (str_is_empty(w->source) || str_equals(lane.source, w->source));
 }
 
-/* What the lanes had learnt, one entry a number. */
+/* Those of a target go where all its lanes are meant. */
+static bool is_meant_party(const struct wish *w, const struct party_record *r)
+{
+	return str_is_empty(w->source) && str_equals(r->target, w->target);
+}
+
+static int count_parties(const struct ip_pool_snapshot *s, const struct wish *w)
+{
+	int count = 0;
+	for (size_t i = 0; i < s->party_count; i++)
+		count += is_meant_party(w, &s->parties[i]);
+	return count;
+}
+
+/* What limits the party by now, if anything still does. */
+static void append_party(const struct ip_pool_snapshot *s, const struct party_record *r,
+			 json_t *list)
+{
+	enum party_kind kind = r->campaign != 0 ? PARTY_CAMPAIGN : PARTY_DOMAIN;
+	struct party party;
+	struct buf says;
+	party_init(&party, kind, s->loaded_ms);
+	party_load(&party, &r->state, r->age_ms, s->loaded_ms);
+	if (!party_is_limited(&party, s->loaded_ms))
+		return;
+	struct cap cap = party_cap(&party, s->loaded_ms);
+	buf_init(&says, SAYS_MAX);
+	explain_cap(&cap, LIMIT_MESSAGES, LIMIT_MINUTE, s->loaded_ms, &says);
+	json_t *entry = json_pack(
+		"{s:o, s:o, s:s, s:s, s:I, s:s, s:o, s:o}", "target", json_of_str(r->target),
+		kind == PARTY_CAMPAIGN ? "campaign" : "domain", json_of_str(r->name), "kind",
+		limit_kind_name(LIMIT_MESSAGES), "per", limit_period_name(LIMIT_MINUTE), "count",
+		(json_int_t)cap.count, "origin", limit_origin_name(cap.origin), "left_ms",
+		steer_left_json(cap.until_ms, s->loaded_ms), "says", json_of_str(buf_str(&says)));
+	buf_done(&says);
+	json_array_append_new(list, entry);
+}
+
+/* What the lanes, and parties where every lane is meant, had learnt, one entry a number. */
 static json_t *learnt_of(const struct ip_pool_snapshot *s, const struct wish *w)
 {
 	json_t *list = json_array();
@@ -237,19 +275,33 @@ static json_t *learnt_of(const struct ip_pool_snapshot *s, const struct wish *w)
 	for (size_t i = 0; i < s->lane_count; i++)
 		if (look_at(s, &s->lanes[i], &v) && is_meant(w, &v))
 			append_learnt(&v, LEARNT_ALL, list);
+	for (size_t i = 0; i < s->party_count; i++)
+		if (is_meant_party(w, &s->parties[i]))
+			append_party(s, &s->parties[i], list);
 	return list;
+}
+
+static void print_entry(struct cli *cli, const json_t *entry)
+{
+	const char *what =
+		is_rest(entry) ? "the rest the receiver asked for" : document_text(entry, "says");
+	const char *campaign = json_string_value(json_object_get(entry, "campaign"));
+	const json_t *lane = json_object_get(entry, "lane");
+	if (lane != NULL)
+		cli_printf(cli, "%s forgot: %s\n", json_string_value(lane), what);
+	else if (campaign != NULL)
+		cli_printf(cli, "%s forgot of campaign %s: %s\n", document_text(entry, "target"),
+			   campaign, what);
+	else
+		cli_printf(cli, "%s forgot of %s: %s\n", document_text(entry, "target"),
+			   document_text(entry, "domain"), what);
 }
 
 static void print_forgotten(struct cli *cli, const json_t *learnt, int lanes)
 {
 	size_t i;
 	json_t *entry;
-	json_array_foreach(learnt, i, entry)
-	{
-		const char *what = is_rest(entry) ? "the rest the receiver asked for"
-						  : document_text(entry, "says");
-		cli_printf(cli, "%s forgot: %s\n", document_text(entry, "lane"), what);
-	}
+	json_array_foreach(learnt, i, entry) print_entry(cli, entry);
 	if (json_array_size(learnt) == 0)
 		cli_printf(cli, "%d %s had learnt nothing that was saved\n", lanes,
 			   plural(lanes, "lane", "lanes"));
@@ -282,12 +334,12 @@ static int forget(struct cli *cli, const struct ip_pool_snapshot *s, struct err 
 	struct wish w;
 	if (parse_wish(cli, s, &w, err) != 0)
 		return -1;
-	int lanes = lane_store_forget(cli->db, w.source, w.target, &change, err);
-	if (lanes == 0)
+	int told = lane_store_forget(cli->db, w.source, w.target, &change, err);
+	if (told == 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "no lane to %.*s has learnt anything, as far as is saved",
 			       STR_ARG(w.target));
-	return lanes < 0 ? -1 : report_forgotten(cli, s, &w, lanes);
+	return told < 0 ? -1 : report_forgotten(cli, s, &w, told - count_parties(s, &w));
 }
 
 int limit_run_forget(struct cli *cli, struct err *err)

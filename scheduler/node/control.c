@@ -175,6 +175,8 @@ static void take_post(struct node *n, enum work_letter_kind kind, void *content)
 		take_status(n, content);
 	else if (kind == LETTER_LANES)
 		lanes_save(n, content);
+	else if (kind == LETTER_PARTIES)
+		lanes_save_parties(n, content);
 	else if (kind == LETTER_BLOCKED)
 		lanes_blocked(n, content);
 	else if (kind == LETTER_CONNECTS)

@@ -78,7 +78,7 @@ static void follow_forgetting(struct lane *lane, int64_t now)
 	if (r == NULL || !lane_forget(&lane->limits, r->forgotten, now))
 		return;
 	lane->wait_until_ms = 0;
-	lane->queue->worker->has_lane_news = true;
+	lane->queue->worker->has_news = true;
 	if (!log_begin(&l, LOG_INFO, "lane_forgot"))
 		return;
 	log_str(&l, "source", lane->source->name);
@@ -126,7 +126,7 @@ static void follow_health_pause(struct lane *lane, int64_t now)
 	if (lane->has_health_pause && !is_paused && health->is_blocked &&
 	    health->rests_until_ms > now) {
 		health_resume(health, now);
-		lane->queue->worker->has_lane_news = true;
+		lane->queue->worker->has_news = true;
 	}
 	lane->has_health_pause = is_paused;
 }

@@ -91,12 +91,14 @@ static void log_party(const struct lane *lane, const struct party *party)
 static void react(struct lane *lane, const struct outcome *outcome,
 		  const struct lane_reaction *reaction)
 {
-	if (reaction->cut_party != NULL)
+	if (reaction->cut_party != NULL) {
+		lane->queue->worker->has_news = true;
 		log_party(lane, reaction->cut_party);
+	}
 	if (!reaction->was_cut && !reaction->was_blocked && reaction->rests_until_ms == 0)
 		return;
 	int64_t rests_ms = reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop);
-	lane->queue->worker->has_lane_news = true;
+	lane->queue->worker->has_news = true;
 	worker_queue_unprefer(lane->queue);
 	if (reaction->was_blocked)
 		tell_block(lane, outcome, rests_ms);
@@ -274,7 +276,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	worker_aim(lane, slot, &outcome);
 	bool was_away = windows_are_away(&lane->limits.windows);
 	struct lane_reaction reaction = lane_end_message(&slot->path, &slot->permit, &outcome, now);
-	w->has_lane_news |= was_away && !windows_are_away(&lane->limits.windows);
+	w->has_news |= was_away && !windows_are_away(&lane->limits.windows);
 	/* A limiter that comes to be from here on has not seen it. */
 	slot->permit.is_granted = false;
 	if (reaction.was_blocked)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the node does with what its lanes report: what they learnt goes to table lane_state; a block
- * becomes a row of table pause and an alert. Control thread.
+ * What the node does with what its lanes report: what they and the parties learnt goes to the
+ * tables lane_state and party_state; a block becomes a row of table pause and an alert. Control
+ * thread.
  */
 #include <stdlib.h>
 
@@ -44,6 +45,24 @@ void lanes_save(struct node *n, struct work_lanes *lanes)
 	free(has_warmup);
 	free(records);
 	free(lanes);
+}
+
+void lanes_save_parties(struct node *n, struct work_parties *parties)
+{
+	struct pg_params params;
+	struct party_record *records = xcalloc(parties->count, sizeof(records[0]));
+	for (size_t i = 0; i < parties->count; i++) {
+		const struct party_saved *party = &parties->parties[i];
+		records[i] = (struct party_record){.target = str_from(party->target),
+						   .domain = str_from(party->domain),
+						   .campaign = party->campaign,
+						   .state = party->state};
+	}
+	pg_params_init(&params);
+	party_store_params(&params, keeper_id(n->keeper).node, records, parties->count);
+	write_rows(n, PARTY_STORE_SAVE, &params);
+	free(records);
+	free(parties);
 }
 
 static void lane_blocked(struct node *n, const struct work_blocked *blocked)

@@ -319,6 +319,7 @@ void node_on_saved(struct node *n);
 
 /* ---- lanes.c: both free what the letter brings */
 void lanes_save(struct node *n, struct work_lanes *lanes);
+void lanes_save_parties(struct node *n, struct work_parties *parties);
 void lanes_blocked(struct node *n, struct work_blocked *blocked);
 
 /* ---- alert.c */

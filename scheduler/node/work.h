@@ -55,6 +55,7 @@ enum work_letter_kind {
 	LETTER_RELOAD,	 /* control → worker: struct work_reload */
 	LETTER_STATUS,	 /* worker → control: struct work_status */
 	LETTER_LANES,	 /* worker → control: struct work_lanes (worker.h) */
+	LETTER_PARTIES,	 /* worker → control: struct work_parties (worker.h) */
 	LETTER_BLOCKED,	 /* worker → control: struct work_blocked (worker.h) */
 	LETTER_CONNECTS, /* worker → control: struct work_connects (worker.h); control → worker:
 			    what it told is in the database */

@@ -550,7 +550,7 @@ static void on_tick(struct timer *timer)
 	if (is_drained(w) && !w->is_stopped) {
 		w->is_stopped = true;
 		worker_tell_connects(w, true);
-		worker_save_lanes(w);
+		worker_save(w);
 		loop_stop(w->loop);
 		return;
 	}

@@ -114,6 +114,19 @@ struct work_lanes {
 	struct lane_saved lanes[];
 };
 
+/* What limited parties have learnt, to be saved. Freed by control. */
+struct party_saved {
+	char target[256]; /* provider or site */
+	char domain[256]; /* empty: a campaign */
+	int32_t campaign; /* 0: a sending domain */
+	struct party_state state;
+};
+
+struct work_parties {
+	size_t count;
+	struct party_saved parties[];
+};
+
 /* A receiver blocks a lane: it rests. Freed by control, all that hang together. */
 struct work_blocked {
 	struct work_blocked *next; /* another lane's, or NULL */

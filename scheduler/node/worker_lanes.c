@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a worker's lanes have learnt, for table lane_state. See worker_private.h. */
+/* What a worker's lanes and parties have learnt, for the tables lane_state and party_state. See
+ * worker_private.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +32,7 @@ static size_t keep(struct lane *lane, int64_t now, struct lane_saved *out)
 	return 1;
 }
 
-void worker_save_lanes(struct worker *w)
+static void save_lanes(struct worker *w)
 {
 	int64_t now = loop_now_ms(w->loop);
 	size_t most = 0;
@@ -43,16 +44,22 @@ void worker_save_lanes(struct worker *w)
 		for (size_t i = 0; i < q->source_count; i++)
 			s->count += keep(q->lanes[i], now, &s->lanes[s->count]);
 	}
-	w->lanes_saved_ms = now;
-	w->has_lane_news = false;
 	if (s->count == 0)
 		free(s);
 	else
 		free(work_post(&w->posts, LETTER_LANES, s));
 }
 
+void worker_save(struct worker *w)
+{
+	save_lanes(w);
+	worker_save_parties(w);
+	w->saved_ms = loop_now_ms(w->loop);
+	w->has_news = false;
+}
+
 void worker_save_tick(struct worker *w, int64_t now)
 {
-	if (w->has_lane_news || now - w->lanes_saved_ms >= SAVE_MS)
-		worker_save_lanes(w);
+	if (w->has_news || now - w->saved_ms >= SAVE_MS)
+		worker_save(w);
 }

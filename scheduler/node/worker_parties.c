@@ -4,6 +4,7 @@
  * domain or the campaign there, or only that person comes later. See worker_private.h,
  * ip-pool/scope.h, ip-pool/party.h.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/hash.h"
@@ -17,6 +18,12 @@
 
 /* --------------------------------------------------------------------------------------- parties
  */
+
+static bool is_record_of(const struct party_record *r, const struct queue_party *p)
+{
+	return p->campaign != 0 ? r->campaign == p->campaign
+				: r->campaign == 0 && str_equals(r->domain, p->name);
+}
 
 static struct queue_party *find_party(struct worker_queue *q, enum party_kind kind,
 				      const struct campaign_snapshot *campaign)
@@ -32,6 +39,19 @@ static struct queue_party *find_party(struct worker_queue *q, enum party_kind ki
 	return NULL;
 }
 
+/* What an earlier process knew of it, while that still holds. */
+static void remember(const struct worker_queue *q, struct queue_party *p)
+{
+	const struct ip_pool_snapshot *pool = q->worker->identity->pool;
+	const struct party_record *r;
+	size_t count = ip_pool_parties(pool, q->worker->identity->node, q->name, &r);
+	int64_t now = loop_now_ms(q->worker->loop);
+	for (size_t i = 0; i < count; i++)
+		if (is_record_of(&r[i], p))
+			party_load(&p->party, &r[i].state, r[i].age_ms + now - pool->loaded_ms,
+				   now);
+}
+
 static struct party *party_at(struct worker_queue *q, enum party_kind kind,
 			      const struct campaign_snapshot *campaign)
 {
@@ -44,6 +64,7 @@ static struct party *party_at(struct worker_queue *q, enum party_kind kind,
 	p->name = str_of(xstrndup(name.ptr ? name.ptr : "", name.len), name.len);
 	p->campaign = kind == PARTY_CAMPAIGN ? campaign->id : 0;
 	party_init(&p->party, kind, loop_now_ms(q->worker->loop));
+	remember(q, p);
 	list_push_back(&q->parties, &p->node);
 	return &p->party;
 }
@@ -72,6 +93,80 @@ void worker_parties_tick(struct worker_queue *q, int64_t now)
 		party_free(p);
 		q->worker->limits_round++; /* paths that were found name it */
 	}
+}
+
+static void watch(struct worker_queue *q, int64_t now)
+{
+	q->watch = xcalloc(1, sizeof(*q->watch));
+	scope_watch_init(q->watch, now);
+	q->worker->limits_round++; /* paths are to name parties from now on */
+}
+
+/* Operators had it forget what it learnt. */
+static void follow_forgetting(struct worker_queue *q, const struct party_record *r, int64_t now)
+{
+	LIST_EACH (it, &q->parties) {
+		struct queue_party *p = LIST_ITEM(it, struct queue_party, node);
+		struct log_line l;
+		if (!is_record_of(r, p) || !party_forget(&p->party, r->forgotten, now) ||
+		    !log_begin(&l, LOG_INFO, "party_forgot"))
+			continue;
+		log_str(&l, "queue", q->name);
+		log_str(&l, p->campaign != 0 ? "campaign" : "domain", p->name);
+		log_end(&l);
+	}
+}
+
+void worker_parties_bind(struct worker_queue *q)
+{
+	const struct ip_pool_snapshot *pool = q->worker->identity->pool;
+	int64_t now = loop_now_ms(q->worker->loop);
+	const struct party_record *r;
+	size_t count = ip_pool_parties(pool, q->worker->identity->node, q->name, &r);
+	for (size_t i = 0; i < count; i++) {
+		int64_t age_ms = r[i].age_ms + now - pool->loaded_ms;
+		if (q->watch == NULL && party_state_holds(&r[i].state, age_ms))
+			watch(q, now);
+		follow_forgetting(q, &r[i], now);
+	}
+}
+
+static size_t count_limited(const struct worker_queue *q, int64_t now)
+{
+	size_t count = 0;
+	LIST_EACH (it, &q->parties)
+		count += party_is_limited(&LIST_ITEM(it, struct queue_party, node)->party, now);
+	return count;
+}
+
+static void keep_limited(const struct worker_queue *q, int64_t now, struct work_parties *out)
+{
+	LIST_EACH (it, &q->parties) {
+		const struct queue_party *p = LIST_ITEM(it, struct queue_party, node);
+		struct party_saved *saved = &out->parties[out->count];
+		if (!party_is_limited(&p->party, now))
+			continue;
+		out->count++;
+		saved->campaign = p->campaign;
+		snprintf(saved->target, sizeof(saved->target), "%.*s", STR_ARG(q->name));
+		if (p->campaign == 0)
+			snprintf(saved->domain, sizeof(saved->domain), "%.*s", STR_ARG(p->name));
+		party_save(&p->party, now, &saved->state);
+	}
+}
+
+void worker_save_parties(struct worker *w)
+{
+	int64_t now = loop_now_ms(w->loop);
+	size_t count = 0;
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		count += count_limited(CONTAINER_OF(n, struct worker_queue, by_name), now);
+	if (count == 0)
+		return;
+	struct work_parties *s = xcalloc(1, sizeof(*s) + count * sizeof(s->parties[0]));
+	for (struct map_node *n = map_next(&w->queues, NULL); n; n = map_next(&w->queues, n))
+		keep_limited(CONTAINER_OF(n, struct worker_queue, by_name), now, s);
+	free(work_post(&w->posts, LETTER_PARTIES, s));
 }
 
 bool worker_parties_remember(const struct worker_queue *q, int64_t now)
@@ -235,11 +330,8 @@ void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outco
 				    .is_again = (flags & RETRY_THROTTLED) != 0};
 	if (outcome->words != OUTCOME_WORDS_REMOTE || (q->watch == NULL && !event.is_throttled))
 		return;
-	if (q->watch == NULL) {
-		q->watch = xcalloc(1, sizeof(*q->watch));
-		scope_watch_init(q->watch, now);
-		q->worker->limits_round++;
-	}
+	if (q->watch == NULL)
+		watch(q, now);
 	scope_watch_note(q->watch, &event, now);
 	if (!event.is_throttled) {
 		lane->passes++;

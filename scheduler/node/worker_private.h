@@ -190,9 +190,9 @@ struct worker {
 	uint64_t reload;	 /* number of the last one */
 	uint64_t site_round;	 /* of the last one */
 	int64_t shares_until_ms; /* shares of limits over all nodes may be used until then */
-	int64_t lanes_saved_ms;
-	bool has_lane_news; /* a lane was cut or rests: saved at the next tick */
-	bool wants_wish;    /* somebody waits for a limit that other workers have shares of */
+	int64_t saved_ms;
+	bool has_news;	 /* a lane or a party was cut or rests: saved at the next tick */
+	bool wants_wish; /* somebody waits for a limit that other workers have shares of */
 	bool is_draining, is_stopped, is_journal_broken, is_syncing;
 	struct err journal_failure; /* of the last write; ERR_NONE = it went well */
 };
@@ -251,8 +251,8 @@ void worker_note_short(struct worker *w, const struct permit_path *path,
 void worker_take_shares(struct worker *w, struct work_shares *shares);
 
 /* ---- worker_lanes.c */
-/* Tells control what the lanes have learnt. */
-void worker_save_lanes(struct worker *w);
+/* Tells control what the lanes and the parties have learnt. */
+void worker_save(struct worker *w);
 /* Now and then, and soon after news. */
 void worker_save_tick(struct worker *w, int64_t now);
 
@@ -350,7 +350,11 @@ struct str worker_pool_of(const struct campaign_snapshot *campaign);
 bool worker_queue_take(struct lane *lane, struct site *site, struct lane_slot *slot);
 
 /* ---- worker_parties.c */
-/* Fills in the parties of a campaign's path; none before somebody was throttled here. */
+/* After a reload, and once before anything: what earlier processes learnt of parties here holds,
+ * what operators had them forget does not. */
+void worker_parties_bind(struct worker_queue *q);
+/* Fills in the parties of a campaign's path; none while nobody is known to have been throttled
+ * here. */
 void worker_parties_find(struct worker_queue *q, const struct campaign_snapshot *campaign,
 			 struct permit_path *path);
 /* Drops those that are like new. */
@@ -358,6 +362,8 @@ void worker_parties_tick(struct worker_queue *q, int64_t now);
 /* True while new parties would know less: one is limited, or a message of one is under way. */
 bool worker_parties_remember(const struct worker_queue *q, int64_t now);
 void worker_parties_free(struct worker_queue *q);
+/* Tells control what limits them. */
+void worker_save_parties(struct worker *w);
 /* Compares anew, now and then, whom limits here are about (q->told); cuts in doubt stand then, or
  * are taken back. Whoever only asks reads what is told. */
 void worker_queue_tell(struct worker_queue *q, int64_t now);

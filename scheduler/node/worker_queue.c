@@ -173,6 +173,7 @@ void worker_queue_bind(struct worker_queue *q)
 		if (old[i] != NULL)
 			retire(q, old[i]);
 	free(old);
+	worker_parties_bind(q);
 	q->open_after_ms = 0;
 	worker_queue_unprefer(q);
 	worker_queue_shed(q);

@@ -495,6 +495,67 @@ static void lanes_forget_what_they_learnt(void **state)
 			 4);
 }
 
+static void save_parties(struct fixture *f, int32_t node, const struct party_record *parties,
+			 size_t count)
+{
+	struct err err;
+	struct pg_params p;
+	pg_params_init(&p);
+	party_store_params(&p, node, parties, count);
+	WORKS(pg_run(f->conn, PARTY_STORE_SAVE, &p, NULL, &err));
+	pg_params_done(&p);
+}
+
+/* Each node has its own; whoever has all lanes of a provider forget has its parties forget, too. */
+static void parties_are_kept_and_forget(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	const struct party_record *r;
+	WORKS(pg_run_text(f->conn,
+			  "INSERT INTO edm.node (node_id, name, journal) VALUES"
+			  " (1, 'n1', gen_random_uuid()), (2, 'n2', gen_random_uuid())",
+			  &err));
+	struct party_record parties[] = {
+		{.target = STR("qq"), .campaign = 7},
+		{.target = STR("qq"), .domain = STR("news.test")},
+		{.target = STR("gmail"), .domain = STR("news.test")},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(parties); i++)
+		parties[i].state.controller.rate = 1.5;
+	save_parties(f, 1, parties, 3);
+	save_parties(f, 2, parties, 1);
+	save_parties(f, 1, parties, 2);
+	struct ip_pool_snapshot *s = load(f);
+	assert_int_equal(s->party_count, 4);
+	assert_int_equal(ip_pool_parties(s, STR("n1"), STR("163"), &r), 0);
+	assert_int_equal(ip_pool_parties(s, STR("n2"), STR("qq"), &r), 1);
+	assert_int_equal(ip_pool_parties(s, STR("n1"), STR("qq"), &r), 2);
+	assert_int_equal(r[0].campaign, 7);
+	assert_true(str_equals(r[1].domain, STR("news.test")) && r[1].campaign == 0);
+	assert_true(str_equals(r[1].name, STR("news.test")) && r[1].age_ms >= 0);
+	assert_true(party_state_holds(&r[1].state, r[1].age_ms));
+	ip_pool_snapshot_drop(s);
+
+	assert_int_equal(lane_store_forget(f->conn, STR(""), STR("qq"), &by_test, &err), 3);
+	save_parties(f, 1, parties, 2); /* by a node that has not heard */
+	s = load(f);
+	assert_int_equal(ip_pool_parties(s, STR("n1"), STR("qq"), &r), 2);
+	assert_false(party_state_holds(&r[0].state, 0) || party_state_holds(&r[1].state, 0));
+	assert_int_equal(r[0].forgotten, 1);
+	assert_int_equal(ip_pool_parties(s, STR("n1"), STR("gmail"), &r), 1);
+	assert_true(party_state_holds(&r[0].state, 0));
+	ip_pool_snapshot_drop(s);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.event WHERE verb = 'limit forget'"
+				" AND object = 'provider:qq' AND detail->>'of' = 'news.test'"),
+			 1);
+	/* A day later they are gone with the next that is saved. */
+	WORKS(pg_run_text(f->conn, "UPDATE edm.party_state SET saved_at = now() - interval '25 h'",
+			  &err));
+	save_parties(f, 1, parties, 1);
+	assert_int_equal(ask(f, "SELECT count(*) FROM edm.party_state WHERE node_id = 1"), 1);
+}
+
 /* Be it the same again: a lane stands on its first step, whatever a node saves of the old one. */
 static void a_new_plan_begins_anew(void **state)
 {
@@ -622,6 +683,7 @@ int main(void)
 		TEST(a_node_loads_on_its_loop),
 		TEST(a_new_plan_begins_anew),
 		TEST(lanes_forget_what_they_learnt),
+		TEST(parties_are_kept_and_forget),
 		TEST(connections_of_a_profile_are_known_for_a_day),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A receiver too busy for one sending domain, or for one person, and what others get meanwhile."""
 
+import signal
+
 TOO_FAST = "451 4.7.1 You are sending too fast, slow down"
 LOUD = {"mail": [{"match": "*@loud.test", "reply": TOO_FAST}], "delay_ms": {"dot": 20}}
 BUSY = {"rcpt": [{"match": "u7", "first": 1,
@@ -38,6 +40,34 @@ def test_a_campaign_that_is_limited_leaves_the_lane_to_the_others(mailing):
     assert "big 对其内容限速：退避" in zh
     told = mailing.db.value("SELECT count(*) FROM outcome WHERE scope = 6")
     assert 0 < told < 50, "as evidence, and few people were needed for it"
+
+
+def test_what_a_campaign_is_limited_to_outlives_a_kill(mailing):
+    mailing.provider("big", profile=LOUD)
+    mailing.source("s1")
+    loud = mailing.campaign("loud", {"big": 2000}, sender="loud.test")
+    quiet = mailing.campaign("quiet", {"big": 4000})
+    mailing.start()
+    mailing.launch(loud, quiet)
+
+    def saved():
+        return mailing.db.query("SELECT campaign_id FROM party_state"
+                                " WHERE (learnt->>'rate')::float > 0")
+
+    mailing.wait(lambda: (loud,) in saved(), "the rate is saved")
+    mailing.stop(signal.SIGKILL)
+    # A rate that no refusal of these would teach so soon.
+    mailing.db.query("UPDATE party_state SET learnt = learnt || '{\"rate\": 0.2, "
+                     "\"rate_ceiling\": 0.2, \"rate_cut_age_ms\": 0, \"rate_hold_ms\": 600000}'")
+    mailing.start()
+
+    def limited():
+        return {one["name"]: one["per_s"] for one in lane_of(mailing, "s1").get("limited", [])}
+
+    mailing.wait(lambda: 0 < limited().get("loud", 0) <= 0.2, "it is limited to that")
+    out = mailing.edm("limit", "forget", "big").out
+    assert "big forgot of campaign loud: " in out and "1 lane starts again" in out
+    assert "loud" not in mailing.edm("limit", "forget", "big").out
 
 
 def test_only_the_person_who_is_limited_comes_later(mailing):

@@ -175,6 +175,13 @@ static int compare_lanes(const void *a, const void *b)
 	return str_compare(x->target, y->target);
 }
 
+static int compare_parties(const void *a, const void *b)
+{
+	const struct party_record *x = a;
+	const struct party_record *y = b;
+	return str_compare(x->target, y->target);
+}
+
 static void add_lanes(const struct world *w, struct ip_pool_snapshot *pool)
 {
 	pool->lanes = arena_alloc(&pool->arena, (w->lane_count + 1) * sizeof(pool->lanes[0]));
@@ -191,6 +198,25 @@ static void add_lanes(const struct world *w, struct ip_pool_snapshot *pool)
 	}
 	if (w->lane_count > 0)
 		qsort(pool->lanes, w->lane_count, sizeof(pool->lanes[0]), compare_lanes);
+}
+
+static void add_parties(const struct world *w, struct ip_pool_snapshot *pool)
+{
+	pool->parties = arena_alloc(&pool->arena, (w->party_count + 1) * sizeof(pool->parties[0]));
+	pool->party_count = w->party_count;
+	for (size_t i = 0; i < w->party_count; i++) {
+		const struct party_saved *p = &w->parties[i];
+		pool->parties[i] = (struct party_record){
+			.node = STR("n1"),
+			.target = arena_str(&pool->arena, str_from(p->target)),
+			.domain = arena_str(&pool->arena, str_from(p->domain)),
+			.campaign = p->campaign,
+			.state = p->state,
+			.age_ms = world_now(w) - w->parties_saved_ms,
+		};
+	}
+	if (w->party_count > 0)
+		qsort(pool->parties, w->party_count, sizeof(pool->parties[0]), compare_parties);
 }
 
 static struct identity *identity_of(const struct world *w)
@@ -216,6 +242,7 @@ static struct identity *identity_of(const struct world *w)
 	int status = provider_table_builtin(NULL, 0, &pool->providers, &err);
 	must(status == 0);
 	add_lanes(w, pool);
+	add_parties(w, pool);
 	identity->node = STR("n1");
 	identity->pool = pool;
 	identity->rules = rule_set_ref(w->rules);

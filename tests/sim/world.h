@@ -97,6 +97,9 @@ struct world {
 
 	struct world_lane lanes[WORLD_SOURCES * WORLD_RECEIVERS];
 	size_t lane_count;
+	struct party_saved parties[WORLD_RECEIVERS * 2 * WORLD_CAMPAIGNS];
+	size_t party_count;
+	int64_t parties_saved_ms;
 	struct past *past;
 	struct past_usage *usage; /* what was sent, by minute */
 	size_t usage_count, usage_room;

@@ -363,6 +363,18 @@ static void take_lanes(struct world *w, struct work_lanes *lanes)
 	free(lanes);
 }
 
+/* All that are limited are told at once; of the others nothing is worth keeping. */
+static void take_parties(struct world *w, struct work_parties *parties)
+{
+	must(parties->count <= ARRAY_LEN(w->parties));
+	if (!w->is_dying) {
+		memcpy(w->parties, parties->parties, parties->count * sizeof(w->parties[0]));
+		w->party_count = parties->count;
+		w->parties_saved_ms = world_now(w);
+	}
+	free(parties);
+}
+
 /* One worker on one node has every limit for itself. */
 static void take_wish(struct world *w, struct work_wish *wish)
 {
@@ -418,6 +430,8 @@ static void take_post(struct world *w, enum work_letter_kind kind, void *content
 		take_status(w, content);
 	else if (kind == LETTER_LANES)
 		take_lanes(w, content);
+	else if (kind == LETTER_PARTIES)
+		take_parties(w, content);
 	else if (kind == LETTER_BLOCKED)
 		take_blocked(content);
 	else if (kind == LETTER_CONNECTS)

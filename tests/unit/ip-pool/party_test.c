@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "ip-pool/permit.h"
+#include "ip-pool/lane_state.h"
 
 #define NOW INT64_C(9000000)
 #define HOUR INT64_C(3600000)
@@ -224,6 +224,80 @@ static void cuts_in_doubt_are_taken_back_or_stand(void **state)
 	}
 }
 
+/* Saved and read again age_ms later, which nobody lived through. */
+static struct party restarted(const struct party *p, int64_t age_ms, int64_t now)
+{
+	struct party_state saved, back;
+	struct party after;
+	struct buf json;
+	party_save(p, now, &saved);
+	buf_init(&json, 4096);
+	party_state_render(&saved, &json);
+	assert_int_equal(party_state_parse(buf_str(&json), &back), 0);
+	buf_done(&json);
+	party_init(&after, p->kind, now + age_ms);
+	party_load(&after, &back, age_ms, now + age_ms);
+	return after;
+}
+
+static void what_it_learnt_outlives_the_process(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	struct outcome o = refusal(SCOPE_DOMAIN, ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+	(void)send(&f, 300, &o, &now);
+	const struct party *before = &f.parties[PARTY_DOMAIN];
+	double rate = controller_rate(&before->controller);
+	struct party p = restarted(before, 60000, now);
+	assert_true(rate > 0 && controller_rate(&p.controller) > 0);
+	assert_true(controller_rate(&p.controller) <= rate);
+	assert_true(p.rests_until_ms == before->rests_until_ms);
+	/* The rest is over; the rate goes two hours after the refusal. */
+	p = restarted(before, HOUR + 1, now);
+	assert_true(p.rests_until_ms == 0 && controller_rate(&p.controller) > 0);
+	p = restarted(before, 2 * HOUR + 1, now);
+	assert_false(party_is_limited(&p, now + 2 * HOUR + 1));
+	/* Of two restarts in a row, too. */
+	p = restarted(before, HOUR + 1, now);
+	p = restarted(&p, HOUR, now + HOUR + 1);
+	assert_false(party_is_limited(&p, now + 2 * HOUR + 1));
+}
+
+static void operators_have_it_forget(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	struct outcome o = refusal(SCOPE_CAMPAIGN, ACTION_CUT_RATE | ACTION_PAUSE_CAMPAIGN);
+	(void)send(&f, 300, &o, &now);
+	struct party *p = &f.parties[PARTY_CAMPAIGN];
+	struct party_state saved;
+	party_save(p, now, &saved);
+	assert_false(party_forget(p, 0, now));
+	assert_true(party_is_limited(p, now));
+	assert_true(party_forget(p, 1, now));
+	assert_false(party_is_limited(p, now));
+	assert_false(party_forget(p, 1, now));
+	/* Nor is it back with what was saved before it had heard. */
+	party_state_forget(&saved, 1);
+	assert_false(party_state_holds(&saved, 0));
+	party_load(p, &saved, 0, now);
+	assert_false(party_is_limited(p, now));
+	assert_false(party_forget(p, 1, now));
+}
+
+static void a_spoilt_state_is_none(void **state)
+{
+	(void)state;
+	struct party_state s;
+	assert_int_equal(party_state_parse(STR("7"), &s), -1);
+	assert_int_equal(party_state_parse(STR("{\"rate\":-3,\"rest_left_ms\":\"x\"}"), &s), 0);
+	assert_false(party_state_holds(&s, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +308,9 @@ int main(void)
 		cmocka_unit_test(a_long_rest_is_kept_to_its_end),
 		cmocka_unit_test(it_is_remembered_while_it_is_limited_or_used),
 		cmocka_unit_test(its_first_cut_is_from_what_was_sent),
+		cmocka_unit_test(what_it_learnt_outlives_the_process),
+		cmocka_unit_test(operators_have_it_forget),
+		cmocka_unit_test(a_spoilt_state_is_none),
 		cmocka_unit_test(cuts_in_doubt_are_taken_back_or_stand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

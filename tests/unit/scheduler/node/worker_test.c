@@ -182,6 +182,7 @@ static void on_letter(void *owner, struct letter *letter)
 		free(mailbox_take(f->inbox, letter));
 		break;
 	case LETTER_LANES:
+	case LETTER_PARTIES:
 		free(mailbox_take(f->inbox, letter));
 		break;
 	case LETTER_CONNECTS:
