@@ -193,8 +193,6 @@ int64_t controller_ready_at(const struct controller *c, int64_t now)
 		return now;
 	int64_t spacing = spacing_ns(c);
 	int64_t at_ns = c->next_ns - tolerance_ns(spacing);
-	if (at_ns > now * INT64_C(1000000) + spacing) /* a raise holds at once */
-		at_ns = now * INT64_C(1000000) + spacing;
 	int64_t at = (at_ns + INT64_C(999999)) / INT64_C(1000000);
 	return at > now ? at : now;
 }
@@ -313,6 +311,9 @@ static void grow_rate(struct controller *c, int64_t now)
 	if (k->ceiling > 0 && k->level > past_ceiling * ceiling_at(k, now))
 		k->ceiling = 0;
 	k->level = step.to;
+	int64_t next_ns = now * INT64_C(1000000) + spacing_ns(c);
+	if (c->next_ns > next_ns)
+		c->next_ns = next_ns; /* a raise holds at once */
 	if (is_near_ceiling(k, now))
 		k->near_steps++;
 	if (k->ceiling <= 0 && k->streak < STREAK_MAX)
@@ -420,6 +421,11 @@ void controller_restart(struct controller *c, int64_t now)
 		c->connections.grow_ms = now;
 	if (c->rate.grow_ms < now)
 		c->rate.grow_ms = now;
+}
+
+void controller_crawl(struct controller *c, int64_t now)
+{
+	control_cut(&c->rate, 0, rate_floor, now);
 }
 
 void controller_forget(struct controller *c, int64_t now)

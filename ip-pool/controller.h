@@ -116,6 +116,9 @@ void controller_restore_rate(struct controller *c, const struct control *before,
 /* Start again from the initial connections: after idleness, an outage, a pause. */
 void controller_restart(struct controller *c, int64_t now);
 
+/* The lowest rate from now on, from which it grows while that goes well. */
+void controller_crawl(struct controller *c, int64_t now);
+
 /* Forgets all it has learnt, and starts as it did at first; what it sent lately it still knows. */
 void controller_forget(struct controller *c, int64_t now);
 

@@ -57,13 +57,16 @@ static const struct lane_state fresh = {
 /* Keys of the replies, lesson by lesson. */
 static const char *const reply_keys[LANE_LESSONS] = {[LESSON_CONNECTIONS] = "connections_reply",
 						     [LESSON_RATE] = "rate_reply",
-						     [LESSON_REST] = "rest_reply"};
+						     [LESSON_REST] = "rest_reply",
+						     [LESSON_MESSAGES] = "messages_reply"};
 
 void lane_state_save(const struct lane_limits *l, int64_t now, struct lane_state *state_out)
 {
 	controller_save(&l->controller, now, &state_out->controller);
 	health_save(&l->health, now, &state_out->health);
 	windows_save(&l->windows, now, &state_out->windows);
+	state_out->messages_cap = l->messages_cap;
+	state_out->messages_cap_age_ms = now - l->messages_cap_ms;
 	memcpy(state_out->replies, l->replies, sizeof(l->replies));
 	state_out->forgotten = l->forgotten;
 }
@@ -74,6 +77,8 @@ void lane_state_load(struct lane_limits *l, const struct lane_state *state, int6
 	controller_load(&l->controller, &state->controller, age_ms, now);
 	health_load(&l->health, &state->health, age_ms, now);
 	windows_load(&l->windows, &state->windows, age_ms, now);
+	l->messages_cap = state->messages_cap;
+	l->messages_cap_ms = now - age_ms - state->messages_cap_age_ms;
 	memcpy(l->replies, state->replies, sizeof(l->replies));
 	l->forgotten = state->forgotten;
 }
@@ -144,7 +149,9 @@ void lane_state_render(const struct lane_state *state, struct buf *out)
 	buf_append_char(out, '{');
 	render_controller(&state->controller, out);
 	render_replies(state, out);
-	buf_appendf(out, "\"forgotten\":%lld,", (long long)state->forgotten);
+	buf_appendf(out, "\"messages_cap\":%lld,\"messages_cap_age_ms\":%lld,\"forgotten\":%lld,",
+		    (long long)state->messages_cap, (long long)state->messages_cap_age_ms,
+		    (long long)state->forgotten);
 	render_windows(&state->windows, out);
 	buf_appendf(out,
 		    ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld,"
@@ -229,6 +236,8 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
 	read_int(root, "dead_probe_left_ms", 0, &state.health.probe_left_ms);
 	read_int(root, "rests", 0, &rests);
+	read_int(root, "messages_cap", 0, &state.messages_cap);
+	read_int(root, "messages_cap_age_ms", 0, &state.messages_cap_age_ms);
 	read_int(root, "forgotten", 0, &state.forgotten);
 	for (int i = 0; i < LANE_LESSONS; i++)
 		read_reply(json_object_get(root, reply_keys[i]), state.replies[i]);

@@ -15,6 +15,7 @@ struct lane_state {
 	struct controller_state controller;
 	struct health_state health;
 	struct windows_state windows;
+	int64_t messages_cap, messages_cap_age_ms;
 	char replies[LANE_LESSONS][LANE_REPLY_MAX];
 	int64_t forgotten; /* of the times it was told to forget, those it has heard of */
 };

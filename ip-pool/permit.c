@@ -67,9 +67,38 @@ struct cap lane_rate_cap(const struct lane_limits *l, int64_t now)
 	return (struct cap){.count = LIMIT_NONE, .until_ms = LIMIT_FOREVER};
 }
 
+/* Then the receiver may take more again: one refusal shows. */
+#define MESSAGES_CAP_MS INT64_C(86400000)
+
+struct cap lane_learnt_messages_cap(const struct lane_limits *l, int64_t now)
+{
+	int64_t until_ms = l->messages_cap_ms + MESSAGES_CAP_MS;
+	if (l->messages_cap == 0 || now >= until_ms)
+		return (struct cap){.count = LIMIT_NONE, .until_ms = LIMIT_FOREVER};
+	return (struct cap){
+		.count = l->messages_cap, .until_ms = until_ms, .origin = ORIGIN_LEARNT};
+}
+
 int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now)
 {
-	return limiter_caps(&l->limiter, now)->messages_per_connection.count;
+	struct cap cap = limiter_caps(&l->limiter, now)->messages_per_connection;
+	struct cap learnt = lane_learnt_messages_cap(l, now);
+	if (learnt.count != LIMIT_NONE)
+		cap_tighten(&cap, learnt.count, learnt.origin, learnt.until_ms);
+	return cap.count;
+}
+
+/* A connection that carried nth messages was to carry no more. The first on a connection says
+ * nothing about how many it takes. */
+static bool learn_messages_cap(struct lane_limits *l, int64_t nth, int64_t now)
+{
+	struct cap known = lane_learnt_messages_cap(l, now);
+	if (nth == 0 || (known.count != LIMIT_NONE && nth > known.count))
+		return false;
+	bool is_less = known.count == LIMIT_NONE || nth < known.count;
+	l->messages_cap = nth;
+	l->messages_cap_ms = now;
+	return is_less;
 }
 
 /* Keeps the wait that ends last. */
@@ -243,7 +272,7 @@ static bool is_turned_away(const struct verdict *verdict)
 {
 	const unsigned both = ACTION_CUT_RATE | ACTION_PAUSE_LANE;
 	return verdict->klass == OUTCOME_THROTTLED && verdict->scope == SCOPE_SOURCE &&
-	       (verdict->actions & both) == both;
+	       (verdict->actions & both) == both && (verdict->actions & ACTION_CRAWL) == 0;
 }
 
 /* "550 5.7.1 Ip frequency limited", as far as it is kept. */
@@ -310,6 +339,10 @@ static struct lane_reaction react(struct lane_limits *l, const struct outcome *o
 		return reaction;
 	keep_reply(outcome, l->replies[LESSON_REST]);
 	controller_restart(&l->controller, now);
+	if (verdict->actions & ACTION_CRAWL) {
+		controller_crawl(&l->controller, now);
+		keep_reply(outcome, l->replies[LESSON_RATE]);
+	}
 	reaction.was_blocked = is_blocked;
 	reaction.rests_until_ms = l->health.rests_until_ms;
 	return reaction;
@@ -355,6 +388,7 @@ bool lane_forget(struct lane_limits *l, int64_t forgotten, int64_t now)
 	l->forgotten = forgotten;
 	controller_forget(&l->controller, now);
 	windows_init(&l->windows, now);
+	l->messages_cap = 0;
 	l->is_doubted = false;
 	if (!l->health.is_blocked)
 		health_resume(&l->health, now);
@@ -463,7 +497,11 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 		if (path->parties[i] != NULL)
 			party_on_end(path->parties[i], was_answered, permit->at_ms, now);
 	tell_windows(l, outcome, permit->at_ms, now);
-	return react_to(path, outcome, permit->at_ms, now);
+	struct lane_reaction reaction = react_to(path, outcome, permit->at_ms, now);
+	if (verdict->actions & ACTION_CAP_MESSAGES)
+		reaction.was_cut |= note_cut(l, LESSON_MESSAGES, outcome,
+					     learn_messages_cap(l, permit->nth, now));
+	return reaction;
 }
 
 /* So long cuts are in doubt; then they stand, and what stood before them is out of date. */

@@ -26,8 +26,8 @@
 #include "ip-pool/windows.h"
 
 /* What replies taught a lane beside windows, which keep theirs. */
-enum lane_lesson { LESSON_CONNECTIONS, LESSON_RATE, LESSON_REST };
-#define LANE_LESSONS 3
+enum lane_lesson { LESSON_CONNECTIONS, LESSON_RATE, LESSON_REST, LESSON_MESSAGES };
+#define LANE_LESSONS 4
 #define LANE_REPLY_MAX WINDOWS_REPLY_MAX
 
 /* All limits of one lane. */
@@ -42,6 +42,8 @@ struct lane_limits {
 	struct warmup *warmup;	    /* NULL: warm; owned by the caller */
 	int64_t paused_until_ms;    /* by table pause; 0 = not, LIMIT_FOREVER = until resumed */
 	char replies[LANE_LESSONS][LANE_REPLY_MAX]; /* the last for each; "" = none, not known */
+	int64_t messages_cap;			    /* learnt, for one connection; 0 = none */
+	int64_t messages_cap_ms;		    /* when; it holds for a day */
 	int64_t forgotten; /* how often operators had it forget what it learnt */
 };
 
@@ -58,7 +60,8 @@ struct permit_path {
 /* Granted, with the time to hand back; or what to wait for. */
 struct permit {
 	bool is_granted;
-	int64_t at_ms;		  /* granted: when it was taken; else when to ask again */
+	int64_t at_ms; /* granted: when it was taken; else when to ask again */
+	int64_t nth; /* messages begun on its connection before; set by who knows the connection */
 	struct limiter_wait wait; /* filled when not granted */
 };
 
@@ -80,7 +83,9 @@ void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
 struct cap lane_connections_cap(struct lane_limits *l, int64_t now);
 /* The rate it learnt, in messages a minute; LIMIT_NONE if none. */
 struct cap lane_rate_cap(const struct lane_limits *l, int64_t now);
-/* Messages for one connection at now; LIMIT_NONE = no cap. */
+/* What it learnt of messages for one connection; LIMIT_NONE if nothing that still holds. */
+struct cap lane_learnt_messages_cap(const struct lane_limits *l, int64_t now);
+/* Messages for one connection at now, all considered; LIMIT_NONE = no cap. */
 int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now);
 
 /* When a permit would be granted, without taking it: for choosing a source and arming timers. */

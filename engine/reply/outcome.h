@@ -128,8 +128,10 @@
 	X(PAUSE_CAMPAIGN, 4, "pause-campaign")	 /* brake */                                       \
 	X(HOLD, 5, "hold")			 /* the scope, until an operator acts */           \
 	X(ALERT, 6, "alert")                                                                       \
-	X(CLOSE, 7, "close")	     /* the connection is of no more use */                        \
-	X(NEXT_HOST, 8, "next-host") /* the same attempt moves on to the next MX address */
+	X(CLOSE, 7, "close")		   /* the connection is of no more use */                  \
+	X(NEXT_HOST, 8, "next-host")	   /* the same attempt moves on to the next MX address */  \
+	X(CAP_MESSAGES, 9, "cap-messages") /* the lane: no more on a connection than there were */ \
+	X(CRAWL, 10, "crawl") /* the lane: after its rest one message a minute, then more */
 
 #define X(suffix, number, name) OUTCOME_WORDS_##suffix = number,
 enum outcome_words { OUTCOME_WORDS(X) };

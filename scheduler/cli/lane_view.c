@@ -149,6 +149,11 @@ size_t lane_view_learnt(struct lane_view *v, struct learnt_cap out[LANE_LEARNT_M
 		add(&list, (struct learnt_cap){LIMIT_MESSAGES, periods[i], other, cap->learnt_ms,
 					       cap->reply, true});
 	}
+	add(&list, (struct learnt_cap){.kind = LIMIT_MESSAGES_PER_CONNECTION,
+				       .period = LIMIT_SECOND,
+				       .cap = lane_learnt_messages_cap(&v->limits, v->now_ms),
+				       .learnt_ms = v->limits.messages_cap_ms,
+				       .reply = v->limits.replies[LESSON_MESSAGES]});
 	other.origin = ORIGIN_WARMUP;
 	other.count = v->limits.warmup != NULL ? warmup_budget(v->limits.warmup) : -1;
 	add(&list, (struct learnt_cap){LIMIT_MESSAGES, LIMIT_DAY, other, 0, NULL, false});
@@ -158,7 +163,10 @@ size_t lane_view_learnt(struct lane_view *v, struct learnt_cap out[LANE_LEARNT_M
 bool lane_view_is_tighter(struct lane_view *v, const struct learnt_cap *cap)
 {
 	const struct caps *caps = limiter_caps(&v->limits.limiter, v->now_ms);
-	int64_t configured = caps_of_meter(caps, limit_meter(cap->kind, cap->period))->count;
+	bool is_each = cap->kind == LIMIT_MESSAGES_PER_CONNECTION;
+	int64_t configured =
+		is_each ? caps->messages_per_connection.count
+			: caps_of_meter(caps, limit_meter(cap->kind, cap->period))->count;
 	return cap->reply != NULL && (configured == LIMIT_NONE || cap->cap.count < configured);
 }
 

@@ -303,7 +303,7 @@ static bool send_next(struct lane_session *ls)
 		.needs_smtputf8 = !str_is_ascii(job->address),
 		.tag = job,
 	};
-	ls->messages++;
+	slot->permit.nth = ls->messages++;
 	must(session_send(ls->session, &envelope));
 	return true;
 }

@@ -229,6 +229,29 @@ def test_a_lane_goes_on_as_soon_as_it_forgets(mailing):
     assert [cap for cap in caps if cap.get("reply") == AWAY] == []
 
 
+FULL = "421 Max message per connection reached"
+
+
+def test_messages_per_connection_are_learnt(mailing):
+    """Conformance C-149: a few refusals at first, then no connection carries more."""
+    mailing.provider("yahoo", domain="yahoo.com", mx="mx-a.mail.yahoodns.net", profile={
+        "limits": {"messages_per_connection": 5, "messages_per_connection_reply": FULL}})
+    mailing.source("s1")
+    mailing.rule_waits("yahoo.messages-per-connection", "1s")
+    campaign = mailing.campaign("c", {"yahoo": 400}, domains={"yahoo": "yahoo.com"})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.finished(campaign)
+    assert mailing.states(campaign) == {"delivered": 400}
+    told = mailing.db.value("SELECT count(*) FROM outcome"
+                            " WHERE rule = 'yahoo.messages-per-connection'")
+    assert 0 < told <= 20, "one for each connection that was open when it was learnt"
+    (cap,) = [cap for cap in explain(mailing.edm, "s1/yahoo")["caps"]
+              if cap["kind"] == "messages-per-connection" and cap["origin"] == "learnt"]
+    assert cap["count"] in (4, 5) and cap["binds"] is False and "Max message" in cap["reply"]
+    assert "forgot: " in mailing.edm("limit", "forget", "s1/yahoo").out
+
+
 def test_lanes_of_all_nodes_forget(fleet):
     """Told once of the provider, the lane of each node tries again within the second."""
     rates = [{"messages": 1, "per": "h", "at": "mail", "reply": AWAY}]
