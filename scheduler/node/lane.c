@@ -207,6 +207,7 @@ static void lane_session_free(struct lane_session *ls)
 		spare_ended(&lane->spare, loop_now_ms(lane->queue->worker->loop));
 	lane->queue->sessions--;
 	lane->queue->worker->sessions--;
+	site_left(lane_session_host(ls));
 	site_drop(ls->site);
 	free(ls);
 }

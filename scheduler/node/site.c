@@ -226,9 +226,11 @@ void site_refresh(struct site *s, struct mx_answer *answer)
 		const struct site_host *known = site_host_named(from, answer->hosts[i].name);
 		if (known != NULL)
 			fresh[i] = *known;
-		/* The end of a probe is told to the site that began it. */
-		if (from != s)
+		/* Ends of a probe and of connections are told to the site that began them. */
+		if (from != s) {
 			fresh[i].is_probed = false;
+			fresh[i].connections = 0;
+		}
 	}
 	mx_answer_drop(s->answer);
 	free(s->hosts);
@@ -260,16 +262,30 @@ int64_t site_opens_at(const struct site *s, int64_t now)
 	return soonest;
 }
 
-void site_pick_host(struct site *s, int64_t now, struct site_pick *out)
+/* Which of the hosts is to be connected to. */
+static size_t choose_host(struct site *s, int64_t now)
 {
+	const struct mx_host *mx = s->answer->hosts;
 	uint8_t order[MX_HOSTS_MAX];
 	size_t i = 0;
 	mx_order(s->answer, prng_next(&s->shuffle), order);
 	while (host_opens_at(&s->hosts[order[i]], now) > now)
 		must(++i < s->answer->host_count);
-	struct site_host *h = &s->hosts[order[i]];
-	const struct mx_host *mx = &s->answer->hosts[order[i]];
+	size_t best = order[i];
+	for (; i < s->answer->host_count && mx[order[i]].preference == mx[best].preference; i++)
+		if (host_opens_at(&s->hosts[order[i]], now) <= now &&
+		    s->hosts[order[i]].connections < s->hosts[best].connections)
+			best = order[i];
+	return best;
+}
+
+void site_pick_host(struct site *s, int64_t now, struct site_pick *out)
+{
+	size_t i = choose_host(s, now);
+	struct site_host *h = &s->hosts[i];
+	const struct mx_host *mx = &s->answer->hosts[i];
 	h->is_probed = h->down_for_ms > 0;
+	h->connections++;
 	*out = (struct site_pick){
 		.name = mx->name,
 		.ip = mx->addresses[h->next_address++ % mx->address_count],
@@ -277,6 +293,12 @@ void site_pick_host(struct site *s, int64_t now, struct site_pick *out)
 		.may_overlap = !site_is_marked(s, mx->name, SITE_MARK_IN_TURN, now),
 		.is_probe = h->is_probed,
 	};
+}
+
+void site_left(struct site_host *h)
+{
+	if (h != NULL && h->connections > 0)
+		h->connections--;
 }
 
 void site_probe_over(struct site_host *h)

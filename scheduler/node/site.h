@@ -28,6 +28,7 @@ struct site_host {
 	int64_t down_for_ms;   /* the present step of that doubling, 0 = it is up */
 	bool is_probed;	       /* one connection tries whether it is up again */
 	unsigned next_address; /* turns through its addresses */
+	unsigned connections;  /* picked and not left yet */
 };
 
 /* What is not to be tried with a host for a while. */
@@ -109,9 +110,13 @@ struct site_pick {
 /* When a host may be connected to: now, or when the first is tried again; INT64_MAX when the probes
  * under way must end first. */
 int64_t site_opens_at(const struct site *s, int64_t now);
-/* The host to connect to next and its address: by preference, those that are down left out; one
- * that was down is tried by one connection at a time. site_opens_at must have said now. */
+/* The host to connect to next and its address: by preference, those that are down left out, among
+ * equals the one with the fewest connections, any of those (RFC 5321 section 5.1 wants the load
+ * spread); one that was down is tried by one connection at a time. site_opens_at must have said
+ * now; site_left follows. */
 void site_pick_host(struct site *s, int64_t now, struct site_pick *out);
+/* The connection to a host that was picked is no more; NULL is fine. */
+void site_left(struct site_host *h);
 /* The connection to a host picked as a probe ended, greeted or not; NULL is fine. */
 void site_probe_over(struct site_host *h);
 /* A connection to host failed, of which text tells; true if the site is dead of it: every host has

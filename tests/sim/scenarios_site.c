@@ -59,7 +59,7 @@ void play_hosts(uint64_t seed, struct bars *out)
 	bar_note(out, "of what three hosts carry alone",
 		 (double)with.accepted / (double)without.accepted, 0.98, 1.02);
 	bar_note(out, "least busy host of its third",
-		 3.0 * (double)with.least / (double)with.accepted, 0.4, 1);
+		 3.0 * (double)with.least / (double)with.accepted, 0.85, 1);
 	bar_note(out, "connections refused in 10 min", (double)with.refused_connects, 0, 20);
 }
 

@@ -72,6 +72,38 @@ static void hosts_go_by_preference_and_those_down_are_left_out(void **state)
 	site_drop(s);
 }
 
+/* However the dice fall: each of three equals has a third of the connections, and who lost some
+ * gets the next ones. */
+static void equals_share_the_connections(void **state)
+{
+	(void)state;
+	static const struct host_case hosts[] = {{"a", 10}, {"b", 10}, {"c", 10}, {"d", 20}};
+	struct site *s = site_with(answer_of(hosts, 4));
+	struct site_host *a = site_host_named(s, STR("a"));
+	for (int i = 0; i < 30; i++)
+		(void)pick_at(s, 0);
+	assert_int_equal(a->connections, 10);
+	assert_int_equal(site_host_named(s, STR("b"))->connections, 10);
+	assert_int_equal(site_host_named(s, STR("d"))->connections, 0);
+	for (int i = 0; i < 10; i++)
+		site_left(a);
+	for (int i = 0; i < 10; i++)
+		assert_true(str_equals(pick_at(s, 0).name, STR("a")));
+	/* Which one is first among equals is a matter of chance. */
+	int firsts = 0;
+	for (int i = 0; i < 300; i++) {
+		struct site_pick pick = pick_at(s, 0);
+		firsts += i % 3 == 0 && str_equals(pick.name, STR("a"));
+	}
+	assert_in_range(firsts, 10, 60);
+	/* One that is down has none, and the others share. */
+	(void)fails(s, "a", 1);
+	for (int i = 0; i < 20; i++)
+		assert_false(str_equals(pick_at(s, 2).name, STR("a")));
+	site_left(NULL);
+	site_drop(s);
+}
+
 static void failures_double_the_wait_and_a_greeting_ends_it(void **state)
 {
 	(void)state;
@@ -286,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_site_fits_the_route_it_was_made_of),
 		cmocka_unit_test(sites_are_alike_but_for_their_hosts),
 		cmocka_unit_test(hosts_go_by_preference_and_those_down_are_left_out),
+		cmocka_unit_test(equals_share_the_connections),
 		cmocka_unit_test(failures_double_the_wait_and_a_greeting_ends_it),
 		cmocka_unit_test(a_probe_is_one_connection),
 		cmocka_unit_test(a_site_is_dead_while_no_host_has_greeted_since_it_failed),
