@@ -2,11 +2,10 @@
 /* The verbs about limits: set, unset, show, undo. What explains a lane stands in lane_cmd.c. */
 #include "engine/base/address.h"
 #include "engine/base/clock.h"
-#include "ip-pool/explain.h"
 #include "ip-pool/store/limit_store.h"
-#include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
-#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/report_private.h"
+#include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
 
@@ -71,27 +70,35 @@ static int parse_request(struct cli *cli, find_scope find, struct request *r, st
 }
 
 /* "lane mx1/qq", "each lane to qq", "campaign spring" …: what the rule is about. */
-static int describe(struct pg_blocking *db, const struct limit_rule *rule, struct buf *out,
+static int describe(struct cli *cli, const struct limit_rule *rule, struct buf *out,
 		    struct err *err)
 {
 	switch (limit_rule_level(rule)) {
 	case LEVEL_LANE:
 	case LEVEL_SOURCE:
-		if (!steer_say_source(rule->source, rule->provider, out))
-			buf_appendf(out, "each lane to %.*s", STR_ARG(rule->provider));
+		if (!steer_say_source(cli, rule->source, rule->provider, out))
+			buf_appendf(out,
+				    REPORT_NAME(cli, "each lane to %.*s", "发往 %.*s 的每个通道"),
+				    STR_ARG(rule->provider));
 		return 0;
 	case LEVEL_PROVIDER:
-		buf_appendf(out, "all lanes to %.*s together", STR_ARG(rule->provider));
+		buf_appendf(out,
+			    REPORT_NAME(cli, "all lanes to %.*s together", "发往 %.*s 的通道合计"),
+			    STR_ARG(rule->provider));
 		return 0;
 	case LEVEL_DOMAIN:
-		buf_appendf(out, "mail from %.*s%s%.*s", STR_ARG(rule->domain),
-			    str_is_empty(rule->provider) ? "" : " to ", STR_ARG(rule->provider));
+		buf_appendf(out, REPORT_NAME(cli, "mail from %.*s%s%.*s", "发信域名 %.*s%s%.*s"),
+			    STR_ARG(rule->domain),
+			    str_is_empty(rule->provider) ? "" : REPORT_NAME(cli, " to ", " 发往 "),
+			    STR_ARG(rule->provider));
 		return 0;
 	case LEVEL_CAMPAIGN:
-		buf_append_cstr(out, "campaign ");
-		return names_campaign(db, rule->campaign, out, err);
+		buf_append_cstr(out, REPORT_NAME(cli, "campaign ", "任务 "));
+		return names_campaign(cli->db, rule->campaign, out, err);
 	case LEVEL_NODE:
-		buf_appendf(out, "%s%.*s", str_is_empty(rule->node) ? "each node" : "node ",
+		buf_appendf(out, "%s%.*s",
+			    str_is_empty(rule->node) ? REPORT_NAME(cli, "each node", "每个节点")
+						     : REPORT_NAME(cli, "node ", "节点 "),
 			    STR_ARG(rule->node));
 		return 0;
 	}
@@ -154,7 +161,7 @@ static json_t *difference_json(struct cli *cli, const struct difference *d, stru
 		if (!is_in(d, rule))
 			continue;
 		buf_clear(&scope);
-		result = describe(cli->db, rule, &scope, err);
+		result = describe(cli, rule, &scope, err);
 		json_array_append_new(list, rule_json(rule, &scope, d->of->loaded_ms));
 	}
 	buf_done(&scope);
@@ -179,10 +186,12 @@ static int print_difference(struct cli *cli, const struct difference *d, const c
 		buf_clear(&scope);
 		buf_clear(&values);
 		limit_values_render(&rule->values, &values);
-		told = describe(cli->db, rule, &scope, err) == 0 ? told + 1 : -1;
+		told = describe(cli, rule, &scope, err) == 0 ? told + 1 : -1;
 		if (told > 0)
-			cli_printf(cli, "%s: limit %lld, %s: %s\n", what, (long long)rule->id,
-				   scope.data, values.data);
+			cli_printf(cli,
+				   REPORT_SAY(cli, "%s: limit %lld, %s: %s\n",
+					      "%s：限制 %lld，%s：%s\n"),
+				   what, (long long)rule->id, scope.data, values.data);
 	}
 	buf_done(&scope);
 	buf_done(&values);
@@ -230,11 +239,12 @@ static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t fo
 	buf_init(&scope, 1024);
 	buf_init(&values, 1024);
 	buf_init(&until, 128);
-	int result = describe(cli->db, rule, &scope, err);
+	int result = describe(cli, rule, &scope, err);
 	limit_values_render(&rule->values, &values);
-	steer_until(for_ms > 0 ? for_ms : LIMIT_FOREVER, 0, &until);
+	steer_until(cli, for_ms > 0 ? for_ms : LIMIT_FOREVER, 0, &until);
 	if (result == 0)
-		cli_printf(cli, "%s: %s, %s\n", scope.data, values.data, until.data);
+		cli_printf(cli, REPORT_SAY(cli, "%s: %s, %s\n", "%s：%s，%s\n"), scope.data,
+			   values.data, until.data);
 	buf_done(&scope);
 	buf_done(&values);
 	buf_done(&until);
@@ -309,7 +319,8 @@ static int unset(struct cli *cli, const struct request *r, const struct ip_pool_
 			       "no such limit is set; edm limit show lists those in force");
 	if (cli->wants_json)
 		return print_change_json(cli, before, &words, err);
-	cli_printf(cli, "%d %s ended\n", ended, plural(ended, "limit", "limits"));
+	cli_printf(cli, REPORT_SAY(cli, "%d %s ended\n", "已取消 %d 条%s\n"), ended,
+		   REPORT_SAY(cli, plural(ended, "limit", "limits"), "限制"));
 	return 0;
 }
 
@@ -335,10 +346,16 @@ static int report_undone(struct cli *cli, const struct ip_pool_snapshot *before,
 	if (steer_load(cli, &after, err) != 0)
 		return -1;
 	const struct difference gone = {before, after, NULL}, back = {after, before, NULL};
-	int ended = print_difference(cli, &gone, "taken back", err);
-	int begun = ended >= 0 ? print_difference(cli, &back, "holds again", err) : -1;
+	int ended = print_difference(cli, &gone, REPORT_SAY(cli, "taken back", "已撤销"), err);
+	int begun = -1;
+	if (ended >= 0)
+		begun = print_difference(cli, &back, REPORT_SAY(cli, "holds again", "重新生效"),
+					 err);
 	if (ended == 0 && begun == 0)
-		cli_printf(cli, "limit %lld is undone; it did not hold any more\n", (long long)id);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "limit %lld is undone; it did not hold any more\n",
+				      "限制 %lld 已撤销；它此前已不再生效\n"),
+			   (long long)id);
 	ip_pool_snapshot_drop(after);
 	return begun < 0 ? -1 : 0;
 }
@@ -370,16 +387,25 @@ static int run_undo(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------------------------ show
  */
 
-static void rule_row(struct table *t, const struct limit_rule *rule, const struct buf *scope,
-		     int64_t superseded_by, int64_t now)
+/* A limit that is set, as it is now. */
+struct shown {
+	const struct limit_rule *rule;
+	int64_t superseded_by; /* the limit that holds instead, or 0 */
+	int64_t now;
+};
+
+static void rule_row(const struct cli *cli, struct table *t, const struct shown *shown,
+		     const struct buf *scope)
 {
+	const struct limit_rule *rule = shown->rule;
 	struct buf values, until;
 	buf_init(&values, 1024);
 	buf_init(&until, 128);
 	limit_values_render(&rule->values, &values);
-	steer_until(rule->until_ms, now, &until);
-	if (superseded_by != 0)
-		buf_appendf(&until, ", but limit %lld holds", (long long)superseded_by);
+	steer_until(cli, rule->until_ms, shown->now, &until);
+	if (shown->superseded_by != 0)
+		buf_appendf(&until, REPORT_SAY(cli, ", but limit %lld holds", "，但限制 %lld 优先"),
+			    (long long)shown->superseded_by);
 	table_cell(t, "%lld", (long long)rule->id);
 	table_str(t, buf_str(scope));
 	table_str(t, buf_str(&values));
@@ -399,17 +425,18 @@ static int run_show(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "limit|applies to|value|until|set by|because");
+	table_init(&t, REPORT_SAY(cli, "limit|applies to|value|until|set by|because",
+				  "限制|适用于|数值|期限|设定|原因"));
 	buf_init(&scope, 1024);
 	for (size_t i = 0; i < s->limits.count && result == 0; i++) {
 		const struct limit_rule *rule = &s->limits.rules[i];
 		buf_clear(&scope);
-		result = describe(cli->db, rule, &scope, err);
+		result = describe(cli, rule, &scope, err);
 		int64_t by = limit_superseded_by(&s->limits, i, s->loaded_ms);
 		json_t *json = rule_json(rule, &scope, s->loaded_ms);
 		json_object_set_new(json, "superseded_by", by ? json_integer(by) : json_null());
 		json_array_append_new(list, json);
-		rule_row(&t, rule, &scope, by, s->loaded_ms);
+		rule_row(cli, &t, &(struct shown){rule, by, s->loaded_ms}, &scope);
 	}
 	buf_done(&scope);
 	json_t *learnt = limit_learnt_json(s);
@@ -421,8 +448,11 @@ static int run_show(struct cli *cli, struct err *err)
 	}
 	if (result == 0) {
 		table_print(&t, cli,
-			    "no limit is set; the profiles hold (edm provider list), and what "
-			    "lanes learn");
+			    REPORT_SAY(cli,
+				       "no limit is set; the profiles hold (edm provider list), "
+				       "and what lanes learn",
+				       "没有人工设定的限制；以服务商档案（edm provider list）和通道"
+				       "所学为准"));
 		limit_learnt_print(cli, learnt);
 	} else {
 		table_done(&t);

@@ -8,10 +8,12 @@
 #include "ip-pool/explain.h"
 #include "ip-pool/store/lane_store.h"
 #include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/report/document.h"
+#include "scheduler/report/format.h"
+#include "scheduler/report/lane_say.h"
 
 #define SAYS_MAX 1024
 
@@ -75,8 +77,8 @@ static json_t *learnt_json(const struct lane_view *v, const struct learnt_cap *c
 	buf_init(&says, SAYS_MAX);
 	explain_cap(&cap->cap, cap->kind, cap->period, v->now_ms, &says);
 	json_t *entry = json_pack(
-		"{s:o, s:s, s:s?, s:I, s:s, s:o, s:o, s:o, s:o}", "lane", lane_name(v), "kind",
-		limit_kind_name(cap->kind), "per",
+		"{s:o, s:s, s:s, s:s?, s:I, s:s, s:o, s:o, s:o, s:o}", "lane", lane_name(v),
+		"level", limit_level_name(LEVEL_LANE), "kind", limit_kind_name(cap->kind), "per",
 		has_period ? limit_period_name(cap->period) : NULL, "count",
 		(json_int_t)cap->cap.count, "origin", limit_origin_name(cap->cap.origin),
 		"learnt_ago_ms", age_json(cap->learnt_ms, v->now_ms), "left_ms",
@@ -127,34 +129,51 @@ json_t *limit_learnt_json(const struct ip_pool_snapshot *s)
 	return list;
 }
 
-static void ago_cell(struct table *t, const json_t *entry)
+static void ago_cell(const struct cli *cli, struct table *t, const json_t *entry)
 {
-	char text[TIME_TEXT_MAX];
+	struct buf text;
 	const json_t *ago = json_object_get(entry, "learnt_ago_ms");
+	buf_init(&text, TIME_TEXT_MAX);
+	format_span(json_integer_value(ago), report_language(cli), &text);
 	if (json_is_null(ago))
 		table_str(t, STR("-"));
 	else
-		table_cell(t, "%s ago", time_span(json_integer_value(ago) * 1000, text));
+		table_cell(t, REPORT_SAY(cli, "%s ago", "%s前"), text.data);
+	buf_done(&text);
+}
+
+/* What the entry says, in dst. */
+static const char *says_of(const struct cli *cli, const json_t *entry, struct buf *dst)
+{
+	const struct lane_saying saying = {.language = report_language(cli),
+					   .lane = document_text(entry, "lane")};
+	buf_clear(dst);
+	lane_say_cap(&saying, entry, dst);
+	return dst->data;
 }
 
 void limit_learnt_print(struct cli *cli, const json_t *learnt)
 {
 	struct table t;
+	struct buf says;
 	size_t i;
 	json_t *entry;
 	if (json_array_size(learnt) == 0)
 		return;
+	buf_init(&says, SAYS_MAX);
 	cli_printf(cli, "\n");
-	table_init(&t, "lane|has learnt|when|from the reply|to lift it");
+	table_init(&t, REPORT_SAY(cli, "lane|has learnt|when|from the reply|to lift it",
+				  "通道|学到的限制|时间|依据的回复|解除方法"));
 	json_array_foreach(learnt, i, entry)
 	{
 		table_str(&t, str_from(document_text(entry, "lane")));
-		table_str(&t, str_from(document_text(entry, "says")));
-		ago_cell(&t, entry);
+		table_str(&t, str_from(says_of(cli, entry, &says)));
+		ago_cell(cli, &t, entry);
 		table_str_or_dash(&t, str_from(document_text(entry, "reply")));
 		table_cell(&t, "edm limit forget %s", document_text(entry, "lane"));
 	}
 	table_print(&t, cli, "");
+	buf_done(&says);
 }
 
 /* Whether a rule has a say on the lane. */
@@ -190,16 +209,28 @@ void limit_still_learnt_print(struct cli *cli, const json_t *learnt)
 		first = json_array_get(learnt, 1);
 	if (first == NULL)
 		return;
+	const char *lane = document_text(first, "lane");
+	struct buf says;
+	buf_init(&says, SAYS_MAX);
 	if (is_rest(first))
-		cli_printf(cli, "lane %s still rests because the receiver asked for it",
-			   document_text(first, "lane"));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "lane %s still rests because the receiver asked for it",
+				      "通道 %s 仍按对方要求暂歇"),
+			   lane);
 	else
-		cli_printf(cli, "what lane %s learnt still holds: %s", document_text(first, "lane"),
-			   document_text(first, "says"));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "what lane %s learnt still holds: %s",
+				      "通道 %s 学到的限制仍然有效：%s"),
+			   lane, says_of(cli, first, &says));
 	if (more > 1)
-		cli_printf(cli, " (and %zu more such %s)", more - 1,
-			   plural((int64_t)more - 1, "number", "numbers"));
-	cli_printf(cli, "; edm limit forget %s has it forget that\n", document_text(first, "lane"));
+		cli_printf(cli, REPORT_SAY(cli, " (and %zu more such %s)", "（另有 %zu %s）"),
+			   more - 1,
+			   REPORT_SAY(cli, plural((int64_t)more - 1, "number", "numbers"), "项"));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "; edm limit forget %s has it forget that\n",
+			      "；edm limit forget %s 可令其忘掉\n"),
+		   lane);
+	buf_done(&says);
 }
 
 /* ----------------------------------------------------------------------------------------- forget
@@ -258,8 +289,9 @@ static void append_party(const struct ip_pool_snapshot *s, const struct party_re
 	buf_init(&says, SAYS_MAX);
 	explain_cap(&cap, LIMIT_MESSAGES, LIMIT_MINUTE, s->loaded_ms, &says);
 	json_t *entry = json_pack(
-		"{s:o, s:o, s:s, s:s, s:I, s:s, s:o, s:o}", "target", json_of_str(r->target),
-		kind == PARTY_CAMPAIGN ? "campaign" : "domain", json_of_str(r->name), "kind",
+		"{s:o, s:o, s:s, s:s, s:s, s:I, s:s, s:o, s:o}", "target", json_of_str(r->target),
+		kind == PARTY_CAMPAIGN ? "campaign" : "domain", json_of_str(r->name), "level",
+		limit_level_name(kind == PARTY_CAMPAIGN ? LEVEL_CAMPAIGN : LEVEL_DOMAIN), "kind",
 		limit_kind_name(LIMIT_MESSAGES), "per", limit_period_name(LIMIT_MINUTE), "count",
 		(json_int_t)cap.count, "origin", limit_origin_name(cap.origin), "left_ms",
 		steer_left_json(cap.until_ms, s->loaded_ms), "says", json_of_str(buf_str(&says)));
@@ -283,18 +315,26 @@ static json_t *learnt_of(const struct ip_pool_snapshot *s, const struct wish *w)
 
 static void print_entry(struct cli *cli, const json_t *entry)
 {
-	const char *what =
-		is_rest(entry) ? "the rest the receiver asked for" : document_text(entry, "says");
 	const char *campaign = json_string_value(json_object_get(entry, "campaign"));
-	const json_t *lane = json_object_get(entry, "lane");
+	const char *lane = json_string_value(json_object_get(entry, "lane"));
+	const char *what = REPORT_SAY(cli, "the rest the receiver asked for", "对方要求的暂歇");
+	struct buf says;
+	buf_init(&says, SAYS_MAX);
+	if (!is_rest(entry))
+		what = says_of(cli, entry, &says);
 	if (lane != NULL)
-		cli_printf(cli, "%s forgot: %s\n", json_string_value(lane), what);
+		cli_printf(cli, REPORT_SAY(cli, "%s forgot: %s\n", "%s 已忘掉：%s\n"), lane, what);
 	else if (campaign != NULL)
-		cli_printf(cli, "%s forgot of campaign %s: %s\n", document_text(entry, "target"),
-			   campaign, what);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%s forgot of campaign %s: %s\n",
+				      "%s 已忘掉对任务 %s 的限制：%s\n"),
+			   document_text(entry, "target"), campaign, what);
 	else
-		cli_printf(cli, "%s forgot of %s: %s\n", document_text(entry, "target"),
-			   document_text(entry, "domain"), what);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%s forgot of %s: %s\n",
+				      "%s 已忘掉对发信域名 %s 的限制：%s\n"),
+			   document_text(entry, "target"), document_text(entry, "domain"), what);
+	buf_done(&says);
 }
 
 static void print_forgotten(struct cli *cli, const json_t *learnt, int lanes)
@@ -303,11 +343,16 @@ static void print_forgotten(struct cli *cli, const json_t *learnt, int lanes)
 	json_t *entry;
 	json_array_foreach(learnt, i, entry) print_entry(cli, entry);
 	if (json_array_size(learnt) == 0)
-		cli_printf(cli, "%d %s had learnt nothing that was saved\n", lanes,
-			   plural(lanes, "lane", "lanes"));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%d %s had learnt nothing that was saved\n",
+				      "%d 个%s没有已保存的所学\n"),
+			   lanes, REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"));
 	else
-		cli_printf(cli, "%d %s again from what is configured\n", lanes,
-			   plural(lanes, "lane starts", "lanes start"));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%d %s again from what is configured\n",
+				      "%d 个%s从配置值重新开始\n"),
+			   lanes,
+			   REPORT_SAY(cli, plural(lanes, "lane starts", "lanes start"), "通道"));
 }
 
 static int report_forgotten(struct cli *cli, const struct ip_pool_snapshot *s, const struct wish *w,
@@ -323,7 +368,10 @@ static int report_forgotten(struct cli *cli, const struct ip_pool_snapshot *s, c
 	print_forgotten(cli, learnt, lanes);
 	json_decref(learnt);
 	if (block != NULL)
-		cli_printf(cli, "%.*s/%.*s stays blocked; edm resume --id %lld lifts that\n",
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "%.*s/%.*s stays blocked; edm resume --id %lld lifts that\n",
+				      "%.*s/%.*s 仍被拦截；edm resume --id %lld 可解除\n"),
 			   STR_ARG(block->source), STR_ARG(block->provider), (long long)block->id);
 	return 0;
 }
@@ -390,17 +438,17 @@ json_t *lane_rests_json(const struct ip_pool_snapshot *s)
 	return list;
 }
 
-static const char *why_words(const char *why)
+static const char *why_words(const struct cli *cli, const char *why)
 {
-	static const char *const words[][2] = {
-		{"blocked", "the receiver blocks it"},
-		{"rest", "rests because the receiver asked for it"},
-		{"turned-away", "turned away: then one tries"},
-		{"does-not-answer", "does not answer: then one tries"},
+	static const char *const words[][3] = {
+		{"blocked", "the receiver blocks it", "被对方拦截"},
+		{"rest", "rests because the receiver asked for it", "按对方要求暂歇"},
+		{"turned-away", "turned away: then one tries", "因发信过多被拒：到时试发一封"},
+		{"does-not-answer", "does not answer: then one tries", "对方无应答：到时试连一次"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (str_equals(str_from(words[i][0]), str_from(why)))
-			return words[i][1];
+			return words[i][cli->is_chinese ? 2 : 1];
 	return why;
 }
 
@@ -412,15 +460,16 @@ void lane_rests_print(struct cli *cli, const json_t *rests)
 	if (json_array_size(rests) == 0)
 		return;
 	cli_printf(cli, "\n");
-	table_init(&t, "lane|stands still|how long|because|to lift it");
+	table_init(&t, REPORT_SAY(cli, "lane|stands still|how long|because|to lift it",
+				  "通道|停发原因|时长|依据的回复|解除方法"));
 	json_array_foreach(rests, i, rest)
 	{
 		struct buf left;
 		buf_init(&left, 128);
-		explain_duration(document_int(rest, "left_ms"), &left);
+		steer_span(cli, document_int(rest, "left_ms"), &left);
 		table_str(&t, str_from(document_text(rest, "lane")));
-		table_str(&t, str_from(why_words(document_text(rest, "why"))));
-		table_cell(&t, "for another %s", left.data);
+		table_str(&t, str_from(why_words(cli, document_text(rest, "why"))));
+		table_cell(&t, REPORT_SAY(cli, "for another %s", "还有 %s"), left.data);
 		table_str_or_dash(&t, str_from(document_text(rest, "reply")));
 		table_str_or_dash(&t, str_from(document_text(rest, "lift")));
 		buf_done(&left);

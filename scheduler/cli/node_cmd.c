@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about nodes: the processes that send. */
-#include "ip-pool/explain.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/ledger/roster.h"
 
@@ -18,45 +17,53 @@ static json_t *node_json(const struct roster_node *n)
 }
 
 /* What an operator made of it as long as it runs, else how it ended. */
-static struct str state_of(const struct roster_node *n)
+static const char *state_of(const struct cli *cli, const struct roster_node *n)
 {
+	bool is_draining = n->state == NODE_STATE_DRAINING;
 	if (n->is_alive)
-		return str_from(node_state_name(n->state));
+		return REPORT_SAY(cli, node_state_name(n->state),
+				  is_draining ? "正在排空" : "启用中");
 	if (!n->has_left)
-		return STR("gone");
-	return n->state == NODE_STATE_DRAINING ? STR("drained") : STR("stopped");
+		return REPORT_SAY(cli, "gone", "失联");
+	return is_draining ? REPORT_SAY(cli, "drained", "已排空")
+			   : REPORT_SAY(cli, "stopped", "已停止");
 }
 
-static void node_row(struct table *t, const struct roster_node *n)
+static void since_cell(const struct cli *cli, struct table *t, const struct roster_node *n)
 {
-	struct buf since;
-	buf_init(&since, 128);
-	buf_append_cstr(&since, n->is_alive   ? "running for "
-				: n->has_left ? "stopped "
-					      : "last heard of ");
-	explain_duration(n->is_alive ? n->alive_for_ms : n->last_beat_ago_ms, &since);
-	if (!n->is_alive)
-		buf_append_cstr(&since, " ago");
+	struct buf span;
+	buf_init(&span, 128);
+	steer_span(cli, n->is_alive ? n->alive_for_ms : n->last_beat_ago_ms, &span);
+	table_cell(t,
+		   n->is_alive	 ? REPORT_SAY(cli, "running for %s", "已运行 %s")
+		   : n->has_left ? REPORT_SAY(cli, "stopped %s ago", "%s前停止")
+				 : REPORT_SAY(cli, "last heard of %s ago", "%s前最后一次心跳"),
+		   span.data);
+	buf_done(&span);
+}
+
+static void node_row(const struct cli *cli, struct table *t, const struct roster_node *n)
+{
 	table_str(t, n->name);
-	table_str(t, state_of(n));
-	table_str(t, buf_str(&since));
+	table_str(t, str_from(state_of(cli, n)));
+	since_cell(cli, t, n);
 	table_str_or_dash(t, n->host);
 	table_cell(t, "%lld", (long long)n->pid);
 	table_cell(t, "%lld", (long long)n->sessions);
 	table_cell(t, "%lld", (long long)n->leases);
 	table_str_or_dash(t, n->version);
-	buf_done(&since);
 }
 
 static int print_nodes(struct cli *cli, const struct roster *r, struct str name)
 {
 	struct table t;
 	json_t *list = json_array();
-	table_init(&t, "node|state|is|host|process|connections|chunks|version");
+	table_init(&t, REPORT_SAY(cli, "node|state|is|host|process|connections|chunks|version",
+				  "节点|状态|运行情况|主机|进程|连接数|批次|版本"));
 	for (size_t i = 0; i < r->count; i++) {
 		if (!str_is_empty(name) && !str_equals(name, r->nodes[i].name))
 			continue;
-		node_row(&t, &r->nodes[i]);
+		node_row(cli, &t, &r->nodes[i]);
 		json_array_append_new(list, node_json(&r->nodes[i]));
 	}
 	if (cli->wants_json) {
@@ -64,7 +71,9 @@ static int print_nodes(struct cli *cli, const struct roster *r, struct str name)
 		return cli_print_json(cli, json_pack("{s:o}", "nodes", list));
 	}
 	json_decref(list);
-	table_print(&t, cli, "no node yet: edm run starts one here");
+	table_print(&t, cli,
+		    REPORT_SAY(cli, "no node yet: edm run starts one here",
+			       "还没有节点：edm run 可在本机启动一个"));
 	return 0;
 }
 
@@ -109,10 +118,11 @@ static int run_drain(struct cli *cli, struct err *err)
 	if (db == NULL || roster_move(db, name, is_undone ? NODE_STATE_ACTIVE : NODE_STATE_DRAINING,
 				      &change, err) != 0)
 		return -1;
-	cli_printf(cli,
-		   is_undone ? "node %.*s works again when it is started\n"
-			     : "node %.*s ends what it has begun, gives back the rest and stops\n",
-		   STR_ARG(name));
+	const char *what =
+		is_undone ? REPORT_SAY(cli, "works again when it is started", "启动后恢复工作")
+			  : REPORT_SAY(cli, "ends what it has begun, gives back the rest and stops",
+				       "处理完已开始的邮件，退还其余后停止");
+	cli_printf(cli, REPORT_SAY(cli, "node %.*s %s\n", "节点 %.*s %s\n"), STR_ARG(name), what);
 	return 0;
 }
 
@@ -128,7 +138,8 @@ static int run_remove(struct cli *cli, struct err *err)
 			STR_ARG(name)) != 0 ||
 	    roster_move(db, name, NODE_STATE_REMOVED, &change, err) != 0)
 		return -1;
-	cli_printf(cli, "node %.*s is removed\n", STR_ARG(name));
+	cli_printf(cli, REPORT_SAY(cli, "node %.*s is removed\n", "节点 %.*s 已移除\n"),
+		   STR_ARG(name));
 	return 0;
 }
 

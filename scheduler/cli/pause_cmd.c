@@ -3,11 +3,10 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
-#include "ip-pool/explain.h"
 #include "ip-pool/store/pause_store.h"
 #include "scheduler/cli/lane_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/names.h"
@@ -46,19 +45,21 @@ static int check_named(const struct cli *cli, const char *verb, struct err *err)
 static int describe(struct cli *cli, const struct pause *p, struct buf *out, struct err *err)
 {
 	if (p->campaign != 0) {
-		buf_append_cstr(out, "campaign ");
+		buf_append_cstr(out, REPORT_NAME(cli, "campaign ", "任务 "));
 		if (names_campaign(cli->db, p->campaign, out, err) != 0)
 			return -1;
 		if (!str_is_empty(p->provider))
-			buf_appendf(out, " at %.*s", STR_ARG(p->provider));
+			buf_appendf(out, REPORT_NAME(cli, " at %.*s", "（发往 %.*s）"),
+				    STR_ARG(p->provider));
 		return 0;
 	}
-	if (steer_say_source(p->source, p->provider, out))
+	if (steer_say_source(cli, p->source, p->provider, out))
 		return 0;
 	if (!str_is_empty(p->provider))
-		buf_appendf(out, "mail to %.*s", STR_ARG(p->provider));
+		buf_appendf(out, REPORT_NAME(cli, "mail to %.*s", "发往 %.*s 的邮件"),
+			    STR_ARG(p->provider));
 	else
-		buf_append_cstr(out, "all mail");
+		buf_append_cstr(out, REPORT_NAME(cli, "all mail", "全部邮件"));
 	return 0;
 }
 
@@ -86,23 +87,40 @@ static json_t *pause_json(const struct pause *p, const struct buf *scope, int64_
 			 "left_ms", steer_left_json(p->until_ms, now));
 }
 
-static void say_left(const struct pause *p, int64_t now, struct buf *out)
+static void say_left(const struct cli *cli, const struct pause *p, int64_t now, struct buf *out)
 {
 	if (p->until_ms == LIMIT_FOREVER)
-		buf_append_cstr(out, "until resumed");
+		buf_append_cstr(out, REPORT_SAY(cli, "until resumed", "直到恢复"));
 	else
-		steer_until(p->until_ms, now, out);
+		steer_until(cli, p->until_ms, now, out);
 }
 
-static void pause_row(struct table *t, const struct pause *p, const struct buf *scope, int64_t now)
+static const char *origin_of(const struct cli *cli, enum pause_origin origin)
 {
+	static const char *const names_zh[] = {[PAUSE_OPERATOR] = "人工",
+					       [PAUSE_RULE] = "回复规则",
+					       [PAUSE_HEALTH] = "对方拦截",
+					       [PAUSE_BRAKE] = "自动刹车"};
+	return REPORT_SAY(cli, pause_origin_name(origin), names_zh[origin]);
+}
+
+/* A pause as it is at a time. */
+struct shown {
+	const struct pause *pause;
+	int64_t now;
+};
+
+static void pause_row(const struct cli *cli, struct table *t, const struct shown *shown,
+		      const struct buf *scope)
+{
+	const struct pause *p = shown->pause;
 	struct buf left;
 	buf_init(&left, 64);
-	say_left(p, now, &left);
+	say_left(cli, p, shown->now, &left);
 	table_cell(t, "%lld", (long long)p->id);
 	table_str(t, buf_str(scope));
 	table_str(t, buf_str(&left));
-	table_str(t, str_from(pause_origin_name(p->origin)));
+	table_str(t, str_from(origin_of(cli, p->origin)));
 	table_str(t, p->who);
 	table_str_or_dash(t, p->because);
 	buf_done(&left);
@@ -151,15 +169,23 @@ static void print_paused(struct cli *cli, const struct buf *scope, int64_t for_m
 	struct buf left;
 	buf_init(&left, 64);
 	if (for_ms > 0)
-		explain_duration(for_ms, &left);
+		steer_span(cli, for_ms, &left);
+	if (for_ms > 0)
+		cli_printf(cli, REPORT_SAY(cli, "%s is paused for %s", "%s已暂停 %s"), scope->data,
+			   left.data);
 	else
-		buf_append_cstr(&left, "edm resume");
-	cli_printf(cli, "%s is paused %s %s", scope->data, for_ms > 0 ? "for" : "until", left.data);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%s is paused until edm resume",
+				      "%s已暂停，直到 edm resume"),
+			   scope->data);
 	if (old->pause != NULL) {
 		buf_clear(&left);
-		say_left(old->pause, old->now, &left);
-		cli_printf(cli, "; that replaces the pause %s by %.*s%s%.*s", left.data,
-			   STR_ARG(old->pause->who), str_is_empty(old->pause->because) ? "" : ": ",
+		say_left(cli, old->pause, old->now, &left);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "; that replaces the pause %s by %.*s%s%.*s",
+				      "；取代原暂停（%s，操作者 %.*s%s%.*s）"),
+			   left.data, STR_ARG(old->pause->who),
+			   str_is_empty(old->pause->because) ? "" : REPORT_SAY(cli, ": ", "："),
 			   STR_ARG(old->pause->because));
 	}
 	cli_printf(cli, "\n");
@@ -260,6 +286,11 @@ static int print_lifted_json(struct cli *cli, const struct ip_pool_snapshot *bef
 	return result;
 }
 
+static const char *nothing_paused(const struct cli *cli)
+{
+	return REPORT_SAY(cli, "nothing is paused", "没有暂停");
+}
+
 static int report_lifted(struct cli *cli, const struct ip_pool_snapshot *before, int lifted,
 			 struct err *err)
 {
@@ -269,11 +300,13 @@ static int report_lifted(struct cli *cli, const struct ip_pool_snapshot *before,
 	if (cli->wants_json)
 		return print_lifted_json(cli, before, err);
 	if (lifted > 0)
-		cli_printf(cli, "%d %s lifted\n", lifted, plural(lifted, "pause", "pauses"));
+		cli_printf(cli, REPORT_SAY(cli, "%d %s lifted\n", "已解除 %d 个%s\n"), lifted,
+			   REPORT_SAY(cli, plural(lifted, "pause", "pauses"), "暂停"));
+	else if (before->pause_count > 0)
+		cli_printf(cli, REPORT_SAY(cli, "nothing is paused but campaigns (edm pauses)\n",
+					   "除任务外没有暂停（edm pauses）\n"));
 	else
-		cli_printf(cli, before->pause_count > 0
-					? "nothing is paused but campaigns (edm pauses)\n"
-					: "nothing is paused\n");
+		cli_printf(cli, "%s\n", nothing_paused(cli));
 	return 0;
 }
 
@@ -300,12 +333,13 @@ static int run_pauses(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "id|paused|how long|by|who|because");
+	table_init(&t, REPORT_SAY(cli, "id|paused|how long|by|who|because",
+				  "编号|暂停对象|时长|来源|操作者|原因"));
 	buf_init(&scope, 1024);
 	for (size_t i = 0; i < s->pause_count && result == 0; i++) {
 		buf_clear(&scope);
 		result = describe(cli, &s->pauses[i], &scope, err);
-		pause_row(&t, &s->pauses[i], &scope, s->loaded_ms);
+		pause_row(cli, &t, &(struct shown){&s->pauses[i], s->loaded_ms}, &scope);
 		json_array_append_new(list, pause_json(&s->pauses[i], &scope, s->loaded_ms));
 	}
 	buf_done(&scope);
@@ -316,7 +350,7 @@ static int run_pauses(struct cli *cli, struct err *err)
 		return cli_print_json(cli, json_pack("{s:o, s:o}", "pauses", list, "rests", rests));
 	}
 	if (result == 0) {
-		table_print(&t, cli, "nothing is paused");
+		table_print(&t, cli, nothing_paused(cli));
 		lane_rests_print(cli, rests);
 	} else {
 		table_done(&t);

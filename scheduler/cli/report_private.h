@@ -12,6 +12,8 @@
 enum language report_language(const struct cli *cli);
 /* The text of the language in force; literals, so that they may be formats. */
 #define REPORT_SAY(cli, en, zh) ((cli)->is_chinese ? (zh) : (en))
+/* The same of what --json prints, too: there it is English, for programs to read. */
+#define REPORT_NAME(cli, en, zh) ((cli)->is_chinese && !(cli)->wants_json ? (zh) : (en))
 /* The next cell of a table: a number of people, a time. */
 void report_number(struct table *t, int64_t n);
 void report_time(struct table *t, int64_t us, enum language language);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about sources: the addresses mail leaves from. */
 #include "ip-pool/store/source_store.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 
 /* A weight given on the command line, else 0. */
@@ -68,8 +68,10 @@ static int report_added(struct cli *cli, const struct source *s, json_t *warning
 			cli, json_pack("{s:o, s:o, s:i, s:b, s:O}", "name", json_of_str(s->name),
 				       "address", json_of_str(s->address), "id", (int)s->id,
 				       "on_this_machine", is_here, "warnings", warnings));
-	cli_printf(cli, "source %.*s: mail leaves from %.*s as %.*s\n", STR_ARG(s->name),
-		   STR_ARG(s->address), STR_ARG(s->ehlo));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "source %.*s: mail leaves from %.*s as %.*s\n",
+			      "源 %.*s：邮件从 %.*s 发出，EHLO 为 %.*s\n"),
+		   STR_ARG(s->name), STR_ARG(s->address), STR_ARG(s->ehlo));
 	return 0;
 }
 
@@ -143,7 +145,8 @@ static int run_set(struct cli *cli, struct err *err)
 	if (db == NULL || pg_transaction(db, apply_setting, &s, err) != 0)
 		return -1;
 	if (!cli->wants_json)
-		cli_printf(cli, "source %.*s is changed\n", STR_ARG(s.name));
+		cli_printf(cli, REPORT_SAY(cli, "source %.*s is changed\n", "源 %.*s 已更改\n"),
+			   STR_ARG(s.name));
 	json_t *warnings = json_array();
 	int result = steer_warn_node(cli, w->node, warnings, err);
 	if (result == 0 && cli->wants_json)
@@ -169,8 +172,11 @@ static int run_drain(struct cli *cli, struct err *err)
 		return result;
 	}
 	cli_printf(cli,
-		   "source %.*s finishes what it has and takes nothing new; edm source set %.*s "
-		   "--active puts it back\n",
+		   REPORT_SAY(cli,
+			      "source %.*s finishes what it has and takes nothing new; edm source "
+			      "set %.*s --active puts it back\n",
+			      "源 %.*s 发完现有邮件，不再接受新的；edm source set %.*s --active "
+			      "可恢复\n"),
 		   STR_ARG(name), STR_ARG(name));
 	return 0;
 }
@@ -214,20 +220,39 @@ static int run_remove(struct cli *cli, struct err *err)
 		return cli_print_json(cli, json_pack("{s:o, s:s, s:i}", "name", json_of_str(name),
 						     "state", source_state_name(SOURCE_REMOVED),
 						     "limits_left", (int)limits));
-	cli_printf(cli, "source %.*s is removed; reports still name it\n", STR_ARG(name));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "source %.*s is removed; reports still name it\n",
+			      "源 %.*s 已移除；报表中仍会出现\n"),
+		   STR_ARG(name));
 	if (limits > 0)
 		cli_printf(cli,
-			   "%zu %s set for it %s, for another source of that name: edm limit show, "
-			   "edm limit unset --source %.*s\n",
-			   limits, plural((int64_t)limits, "limit", "limits"),
-			   plural((int64_t)limits, "stays", "stay"), STR_ARG(name));
+			   REPORT_SAY(cli,
+				      "%zu %s for another source of that name: edm limit show, "
+				      "edm limit unset --source %.*s\n",
+				      "%zu %s，供同名的源使用：edm limit show，edm limit unset "
+				      "--source %.*s\n"),
+			   limits,
+			   REPORT_SAY(cli,
+				      plural((int64_t)limits, "limit set for it stays,",
+					     "limits set for it stay,"),
+				      "条为它设定的限制保留"),
+			   STR_ARG(name));
 	return 0;
 }
 
 /* ------------------------------------------------------------------------------------------ show
  */
 
-static void source_row(struct table *t, const struct ip_pool_snapshot *s, size_t i)
+static const char *state_of(const struct cli *cli, enum source_state state)
+{
+	static const char *const names_zh[] = {[SOURCE_ACTIVE] = "启用中",
+					       [SOURCE_DRAINING] = "正在排空",
+					       [SOURCE_REMOVED] = "已移除"};
+	return REPORT_SAY(cli, source_state_name(state), names_zh[state]);
+}
+
+static void source_row(const struct cli *cli, struct table *t, const struct ip_pool_snapshot *s,
+		       size_t i)
 {
 	const struct source *source = &s->sources[i];
 	table_str(t, source->name);
@@ -237,8 +262,8 @@ static void source_row(struct table *t, const struct ip_pool_snapshot *s, size_t
 	table_str(t, source->pool);
 	table_cell(t, "%d", source->weight);
 	table_str_or_dash(t, source->node);
-	table_cell(t, "%s%s", source_state_name(source->state),
-		   s->plans[i].count > 0 ? ", warming up" : "");
+	table_cell(t, "%s%s", state_of(cli, source->state),
+		   s->plans[i].count > 0 ? REPORT_SAY(cli, ", warming up", "，预热中") : "");
 }
 
 static bool is_shown(const struct source *source, struct str name)
@@ -250,11 +275,12 @@ static int print_sources(struct cli *cli, const struct ip_pool_snapshot *s, stru
 {
 	struct table t;
 	json_t *list = json_array();
-	table_init(&t, "source|address|public|ehlo|pool|weight|node|state");
+	table_init(&t, REPORT_SAY(cli, "source|address|public|ehlo|pool|weight|node|state",
+				  "源|发信IP|公网IP|EHLO|IP池|权重|节点|状态"));
 	for (size_t i = 0; i < s->source_count; i++) {
 		if (!is_shown(&s->sources[i], name))
 			continue;
-		source_row(&t, s, i);
+		source_row(cli, &t, s, i);
 		json_array_append_new(list, source_json(s, i));
 	}
 	if (cli->wants_json) {
@@ -263,7 +289,11 @@ static int print_sources(struct cli *cli, const struct ip_pool_snapshot *s, stru
 	}
 	json_decref(list);
 	table_print(&t, cli,
-		    "no source yet: edm source add ADDRESS --name mx1 --ehlo mx1.example.com");
+		    REPORT_SAY(cli,
+			       "no source yet: edm source add ADDRESS --name mx1 --ehlo "
+			       "mx1.example.com",
+			       "还没有发信源：edm source add ADDRESS --name mx1 --ehlo "
+			       "mx1.example.com"));
 	return 0;
 }
 

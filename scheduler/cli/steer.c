@@ -4,9 +4,10 @@
 
 #include "engine/base/clock.h"
 #include "ip-pool/explain.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/ledger/roster.h"
+#include "scheduler/report/format.h"
 #include "scheduler/setup/lane_live.h"
 #include "scheduler/setup/names.h"
 
@@ -227,14 +228,16 @@ int steer_scope_back(struct cli *cli, struct steer_scope *out, struct err *err)
 	return find_scope(cli, true, out, err);
 }
 
-bool steer_say_source(struct str source, struct str provider, struct buf *out)
+bool steer_say_source(const struct cli *cli, struct str source, struct str provider,
+		      struct buf *out)
 {
 	if (str_is_empty(source))
 		return false;
 	if (str_is_empty(provider))
-		buf_appendf(out, "source %.*s", STR_ARG(source));
+		buf_appendf(out, REPORT_NAME(cli, "source %.*s", "源 %.*s"), STR_ARG(source));
 	else
-		buf_appendf(out, "lane %.*s/%.*s", STR_ARG(source), STR_ARG(provider));
+		buf_appendf(out, REPORT_NAME(cli, "lane %.*s/%.*s", "通道 %.*s/%.*s"),
+			    STR_ARG(source), STR_ARG(provider));
 	return true;
 }
 
@@ -249,14 +252,22 @@ int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err)
 	return 0;
 }
 
-void steer_until(int64_t until_ms, int64_t now, struct buf *out)
+void steer_span(const struct cli *cli, int64_t ms, struct buf *out)
+{
+	if (cli->is_chinese)
+		format_span(ms, LANGUAGE_ZH, out);
+	else
+		explain_duration(ms, out);
+}
+
+void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct buf *out)
 {
 	if (until_ms == LIMIT_FOREVER) {
-		buf_append_cstr(out, "until changed");
+		buf_append_cstr(out, REPORT_SAY(cli, "until changed", "直到更改"));
 		return;
 	}
-	buf_append_cstr(out, "for another ");
-	explain_duration(until_ms - now, out);
+	buf_append_cstr(out, REPORT_SAY(cli, "for another ", "还有 "));
+	steer_span(cli, until_ms - now, out);
 }
 
 json_t *steer_left_json(int64_t until_ms, int64_t now)

@@ -58,12 +58,15 @@ int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct e
 int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings,
 		      struct err *err) NODISCARD;
 /* "lane mx1/qq" when both are named, else "source mx1"; false and nothing without a source. */
-bool steer_say_source(struct str source, struct str provider, struct buf *out);
+bool steer_say_source(const struct cli *cli, struct str source, struct str provider,
+		      struct buf *out);
 
 /* --for in milliseconds, 0 without it; refuses 0 and more than ten years. */
 int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err) NODISCARD;
+/* "2 h 5 min", "2 小时 5 分钟". */
+void steer_span(const struct cli *cli, int64_t ms, struct buf *out);
 /* "for another 2 h 0 min", or "until changed" for LIMIT_FOREVER. */
-void steer_until(int64_t until_ms, int64_t now, struct buf *out);
+void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct buf *out);
 /* Milliseconds left, or JSON null for LIMIT_FOREVER. */
 json_t *steer_left_json(int64_t until_ms, int64_t now);
 

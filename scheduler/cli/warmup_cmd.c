@@ -3,7 +3,7 @@
 #include "ip-pool/store/source_store.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
-#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
 
 /* ------------------------------------------------------------------------------------------ plan
@@ -28,14 +28,23 @@ static int parse_plan(const struct cli *cli, struct warmup_plan *plan, struct er
 static void print_plan(struct cli *cli, struct str name, const struct warmup_plan *plan)
 {
 	if (plan->count == 0) {
-		cli_printf(cli, "source %.*s counts as warm\n", STR_ARG(name));
+		cli_printf(
+			cli,
+			REPORT_SAY(cli, "source %.*s counts as warm\n", "源 %.*s 视为已完成预热\n"),
+			STR_ARG(name));
 		return;
 	}
-	cli_printf(cli, "source %.*s, each lane, messages a day: ", STR_ARG(name));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "source %.*s, each lane, messages a day: ",
+			      "源 %.*s 的每个通道，每天封数："),
+		   STR_ARG(name));
 	for (size_t i = 0; i < plan->count; i++)
 		cli_printf(cli, "%s%lld", i > 0 ? ", " : "", (long long)plan->budgets[i]);
-	cli_printf(cli, "; then it is warm and this cap is over; every lane begins at the first "
-			"step\n");
+	cli_printf(cli,
+		   REPORT_SAY(cli,
+			      "; then it is warm and this cap is over; every lane begins at the "
+			      "first step\n",
+			      "；之后预热完成，不再受此限制；每个通道都从第一步开始\n"));
 }
 
 static json_t *plan_json(struct str name, const struct warmup_plan *plan)
@@ -89,11 +98,12 @@ static int report_steered(struct cli *cli, const struct warmup_steering *steerin
 				  json_of_text_or_null(steering->target), "lanes", lanes, "steps",
 				  steering->steps, "held",
 				  steering->held < 0 ? json_null() : json_boolean(steering->held)));
-	cli_printf(cli, "%d %s of %.*s: %s\n", lanes, plural(lanes, "lane", "lanes"),
-		   STR_ARG(steering->source),
-		   steering->steps > 0	? "moved forward"
-		   : steering->held > 0 ? "held on this step"
-					: "moving on again");
+	const char *what = steering->steps > 0 ? REPORT_SAY(cli, "moved forward", "已前进")
+			   : steering->held > 0 ? REPORT_SAY(cli, "held on this step", "停在此步")
+						: REPORT_SAY(cli, "moving on again", "继续前进");
+	cli_printf(cli, REPORT_SAY(cli, "%d %s of %.*s: %s\n", "%d 个%s（源 %.*s）：%s\n"), lanes,
+		   REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"),
+		   STR_ARG(steering->source), what);
 	return 0;
 }
 
@@ -139,6 +149,7 @@ static int run_advance(struct cli *cli, struct err *err)
  */
 
 struct view {
+	const struct cli *cli;
 	struct table table;
 	json_t *list;
 };
@@ -148,14 +159,15 @@ static void show_lane(struct view *v, const struct source *source, const struct 
 {
 	struct lane_warmup w = lane_warmup(plan, lane);
 	table_cell(&v->table, "%.*s/%.*s", STR_ARG(source->name), STR_ARG(lane->target));
-	table_cell(&v->table, "%zu of %zu", w.step + 1 > plan->count ? plan->count : w.step + 1,
-		   plan->count);
+	table_cell(&v->table, REPORT_SAY(v->cli, "%zu of %zu", "%zu/%zu"),
+		   w.step + 1 > plan->count ? plan->count : w.step + 1, plan->count);
 	if (w.budget < 0)
-		table_str(&v->table, STR("warm"));
+		table_str(&v->table, str_from(REPORT_SAY(v->cli, "warm", "已完成")));
 	else
 		table_cell(&v->table, "%lld", (long long)w.budget);
 	table_cell(&v->table, "%lld", (long long)lane->warmup.sent);
-	table_str(&v->table, lane->warmup_held ? STR("held") : STR("-"));
+	table_str(&v->table,
+		  str_from(lane->warmup_held ? REPORT_SAY(v->cli, "held", "停在此步") : "-"));
 	json_array_append_new(
 		v->list, json_pack("{s:o, s:o, s:i, s:i, s:o, s:I, s:I, s:I, s:b}", "source",
 				   json_of_str(source->name), "target", json_of_str(lane->target),
@@ -169,8 +181,9 @@ static void show_lane(struct view *v, const struct source *source, const struct 
 /* A source that has not sent yet: its lanes will begin at the first step. */
 static void show_source(struct view *v, const struct source *source, const struct warmup_plan *plan)
 {
-	table_cell(&v->table, "%.*s (no lane yet)", STR_ARG(source->name));
-	table_cell(&v->table, "1 of %zu", plan->count);
+	table_cell(&v->table, REPORT_SAY(v->cli, "%.*s (no lane yet)", "%.*s（尚无通道）"),
+		   STR_ARG(source->name));
+	table_cell(&v->table, REPORT_SAY(v->cli, "1 of %zu", "1/%zu"), plan->count);
 	table_cell(&v->table, "%lld", (long long)plan->budgets[0]);
 	table_str(&v->table, STR("0"));
 	table_str(&v->table, STR("-"));
@@ -203,7 +216,7 @@ static int run_show(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
 	struct ip_pool_snapshot *s = NULL;
-	struct view v;
+	struct view v = {.cli = cli};
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	if (steer_check_source(s, name, err) != 0) {
@@ -211,7 +224,8 @@ static int run_show(struct cli *cli, struct err *err)
 		return -1;
 	}
 	v.list = json_array();
-	table_init(&v.table, "lane|step|messages a day|sent this day|by hand");
+	table_init(&v.table, REPORT_SAY(cli, "lane|step|messages a day|sent this day|by hand",
+					"通道|步骤|每天封数|当天已发|人工"));
 	collect(&v, s, name);
 	ip_pool_snapshot_drop(s);
 	if (cli->wants_json) {
@@ -219,8 +233,11 @@ static int run_show(struct cli *cli, struct err *err)
 		return cli_print_json(cli, json_pack("{s:o}", "warmup", v.list));
 	}
 	json_decref(v.list);
-	table_print(&v.table, cli,
-		    "no source is warming up; edm warmup plan SOURCE --target N begins it");
+	table_print(
+		&v.table, cli,
+		REPORT_SAY(cli,
+			   "no source is warming up; edm warmup plan SOURCE --target N begins it",
+			   "没有预热中的源；edm warmup plan SOURCE --target N 可开始预热"));
 	return 0;
 }
 
