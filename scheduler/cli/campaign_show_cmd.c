@@ -5,12 +5,12 @@
 
 #include "engine/base/clock.h"
 #include "scheduler/cli/campaign_private.h"
-#include "scheduler/cli/table_private.h"
-#include "scheduler/cli/time_text_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/report/forecast.h"
 #include "scheduler/report/format.h"
 
 #define SHARE_MAX 32
+#define LABEL_WIDTH 13 /* columns, with a blank at its end */
 #define WATCH_TTY_MS 1000
 #define WATCH_LINE_MS 5000
 #define WATCH_ETA_MS 10000 /* to foresee costs more than to look */
@@ -100,10 +100,37 @@ static json_t *campaign_json(const struct campaign_row *c, int64_t eta_us)
 /* --------------------------------------------------------------------------------------- words */
 
 /* What a state is called for people. */
-static const char *state_words(int state)
+static const char *state_words(const struct cli *cli, int64_t state)
 {
-	return state == RECIPIENT_LEASED ? "sending"
-					 : recipient_state_name((enum recipient_state)state);
+	return words_state((enum recipient_state)state, report_language(cli));
+}
+
+/* Why it is paused, in a word or two. */
+static const char *reason_words(const struct cli *cli, enum pause_reason reason)
+{
+	static const char *const names_zh[] = {[PAUSED_NONE] = "",
+					       [PAUSED_OPERATOR] = "人工",
+					       [PAUSED_PREFLIGHT] = "检查未通过",
+					       [PAUSED_LATE] = "已过计划时间",
+					       [PAUSED_BRAKE] = "自动刹车"};
+	return REPORT_SAY(cli, pause_reason_name(reason), names_zh[reason]);
+}
+
+/* "spring: paused (brake)" */
+static void print_name_and_state(struct cli *cli, const struct campaign_row *c)
+{
+	cli_printf(cli, REPORT_SAY(cli, "%.*s: %s", "%.*s：%s"), STR_ARG(c->name),
+		   words_campaign_state(c->state, report_language(cli)));
+	if (c->reason != PAUSED_NONE)
+		cli_printf(cli, REPORT_SAY(cli, " (%s)", "（%s）"), reason_words(cli, c->reason));
+}
+
+/* The beginning of a line: what it is about. */
+static void print_label(struct cli *cli, const char *label)
+{
+	cli_printf(cli, "  %s ", label);
+	for (size_t width = cli_width(label) + 1; width < LABEL_WIDTH; width++)
+		cli_printf(cli, " ");
 }
 
 static int64_t count_final(const struct campaign_row *c)
@@ -124,21 +151,22 @@ static int64_t people_of(const struct campaign_row *c)
 static void print_time(struct cli *cli, const char *what, int64_t us)
 {
 	char text[TIME_TEXT_MAX];
-	if (us != 0)
-		cli_printf(cli, "  %-12s %s\n", what, time_words(us, text));
+	if (us == 0)
+		return;
+	print_label(cli, what);
+	cli_printf(cli, "%s\n", time_words(us, text));
 }
 
 static void print_state(struct cli *cli, const struct campaign_row *c)
 {
 	char since[TIME_TEXT_MAX];
-	cli_printf(cli, "%.*s: %s", STR_ARG(c->name), campaign_state_name(c->state));
-	if (c->reason != PAUSED_NONE)
-		cli_printf(cli, " (%s)", pause_reason_name(c->reason));
-	cli_printf(cli, " since %s", time_words(c->state_since_us, since));
+	print_name_and_state(cli, c);
+	cli_printf(cli, REPORT_SAY(cli, " since %s", "，自 %s"),
+		   time_words(c->state_since_us, since));
 	if (c->state_by.len > 0)
-		cli_printf(cli, " by %.*s", STR_ARG(c->state_by));
+		cli_printf(cli, REPORT_SAY(cli, " by %.*s", "，操作者 %.*s"), STR_ARG(c->state_by));
 	if (c->reason_text.len > 0)
-		cli_printf(cli, ": %.*s", STR_ARG(c->reason_text));
+		cli_printf(cli, REPORT_SAY(cli, ": %.*s", "：%.*s"), STR_ARG(c->reason_text));
 	cli_printf(cli, "\n");
 }
 
@@ -148,7 +176,7 @@ static void print_names(struct cli *cli, const char *what, struct pg_items names
 	const char *separator = "";
 	if (names.count == 0)
 		return;
-	cli_printf(cli, "  %-12s ", what);
+	print_label(cli, what);
 	while (pg_next_text(&names, &name)) {
 		cli_printf(cli, "%s%.*s", separator, STR_ARG(name));
 		separator = ", ";
@@ -158,21 +186,24 @@ static void print_names(struct cli *cli, const char *what, struct pg_items names
 
 static void print_text(struct cli *cli, const char *what, struct str text)
 {
-	if (text.len > 0)
-		cli_printf(cli, "  %-12s %.*s\n", what, STR_ARG(text));
+	if (text.len == 0)
+		return;
+	print_label(cli, what);
+	cli_printf(cli, "%.*s\n", STR_ARG(text));
 }
 
 static void print_audience_of(struct cli *cli, const struct campaign_row *c)
 {
 	struct pg_items states = c->audience_states;
-	const char *separator = " that are ";
+	const char *separator = REPORT_SAY(cli, " that are ", "，状态为 ");
 	int64_t state;
 	if (c->audience_of.len == 0)
 		return;
-	cli_printf(cli, "  %-12s people of campaign %.*s", "to", STR_ARG(c->audience_of));
-	for (; pg_next_int(&states, &state); separator = ", ")
-		cli_printf(cli, "%s%s", separator,
-			   recipient_state_name((enum recipient_state)state));
+	print_label(cli, REPORT_SAY(cli, "to", "收件人"));
+	cli_printf(cli, REPORT_SAY(cli, "people of campaign %.*s", "任务 %.*s 的收件人"),
+		   STR_ARG(c->audience_of));
+	for (; pg_next_int(&states, &state); separator = REPORT_SAY(cli, ", ", "、"))
+		cli_printf(cli, "%s%s", separator, state_words(cli, state));
 	cli_printf(cli, "\n");
 }
 
@@ -181,57 +212,77 @@ static void print_start(struct cli *cli, const struct campaign_row *c)
 	char utc[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
 	if (c->state != CAMPAIGN_SCHEDULED)
 		return;
-	if (c->scheduled_wall.len > 0)
-		cli_printf(cli, "  %-12s %.*s %.*s, which is %s\n", "starts",
+	const char *starts = REPORT_SAY(cli, "starts", "计划开始");
+	if (c->scheduled_wall.len > 0) {
+		print_label(cli, starts);
+		cli_printf(cli, REPORT_SAY(cli, "%.*s %.*s, which is %s\n", "%.*s %.*s，即 %s\n"),
 			   STR_ARG(c->scheduled_wall), STR_ARG(c->zone),
 			   time_words(c->scheduled_us, utc));
-	else
-		print_time(cli, "starts", c->scheduled_us);
-	if (c->grace_s >= 0)
-		cli_printf(cli, "  %-12s at most %s late, else it pauses\n", "grace",
-			   time_span(c->grace_s * 1000000, span));
+	} else {
+		print_time(cli, starts, c->scheduled_us);
+	}
+	if (c->grace_s >= 0) {
+		print_label(cli, REPORT_SAY(cli, "grace", "宽限"));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "at most %s late, else it pauses\n",
+				      "最多迟 %s，否则暂停\n"),
+			   report_span(cli, c->grace_s * 1000000, span));
+	}
 }
 
 static void print_settings(struct cli *cli, const struct campaign_row *c)
 {
 	char span[TIME_TEXT_MAX];
+	print_label(cli, REPORT_SAY(cli, "from", "发件人"));
 	if (c->from_name.len > 0)
-		cli_printf(cli, "  %-12s %.*s <%.*s>\n", "from", STR_ARG(c->from_name),
-			   STR_ARG(c->from_address));
+		cli_printf(cli, "%.*s <%.*s>\n", STR_ARG(c->from_name), STR_ARG(c->from_address));
 	else
-		cli_printf(cli, "  %-12s %.*s\n", "from", STR_ARG(c->from_address));
-	print_text(cli, "reply to", c->reply_to);
-	print_text(cli, "subject", c->subject);
-	print_text(cli, "preheader", c->preheader);
-	print_names(cli, "attached", c->attachments);
+		cli_printf(cli, "%.*s\n", STR_ARG(c->from_address));
+	print_text(cli, REPORT_SAY(cli, "reply to", "回复地址"), c->reply_to);
+	print_text(cli, REPORT_SAY(cli, "subject", "主题"), c->subject);
+	print_text(cli, REPORT_SAY(cli, "preheader", "预览文本"), c->preheader);
+	print_names(cli, REPORT_SAY(cli, "attached", "附件"), c->attachments);
 	print_audience_of(cli, c);
-	print_names(cli, "lists", c->lists);
-	print_names(cli, "except", c->excluded);
-	print_text(cli, "pool", c->pool);
-	cli_printf(cli, "  %-12s %s, %s, priority %d, gives up after %s\n", "policy",
-		   c->is_unsigned ? "unsigned" : "signed",
-		   c->unknown == UNKNOWN_HOLD ? "unknown outcomes are held"
-					      : "unknown outcomes are retried",
-		   c->priority, time_span(c->give_up_after_s * 1000000, span));
+	print_names(cli, REPORT_SAY(cli, "lists", "名单"), c->lists);
+	print_names(cli, REPORT_SAY(cli, "except", "排除名单"), c->excluded);
+	print_text(cli, REPORT_SAY(cli, "pool", "IP池"), c->pool);
+	print_label(cli, REPORT_SAY(cli, "policy", "策略"));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "%s, %s, priority %d, gives up after %s\n",
+			      "%s，%s，优先级 %d，%s后放弃\n"),
+		   c->is_unsigned ? REPORT_SAY(cli, "unsigned", "不签名")
+				  : REPORT_SAY(cli, "signed", "签名"),
+		   c->unknown == UNKNOWN_HOLD
+			   ? REPORT_SAY(cli, "unknown outcomes are held", "结果未知的暂不重发")
+			   : REPORT_SAY(cli, "unknown outcomes are retried", "结果未知的自动重发"),
+		   c->priority, report_span(cli, c->give_up_after_s * 1000000, span));
 }
 
 static void print_hours(struct cli *cli, const struct campaign_row *c)
 {
 	char until[TIME_TEXT_MAX], span[TIME_TEXT_MAX];
-	if (c->hours.len > 0)
-		cli_printf(cli, "  %-12s %.*s %.*s\n", "hours", STR_ARG(c->hours),
-			   STR_ARG(c->hours_zone));
-	if (c->common_hours.len > 0)
-		cli_printf(cli, "  %-12s %.*s (of all campaigns)\n", "hours",
+	const char *hours = REPORT_SAY(cli, "hours", "发送时段");
+	if (c->hours.len > 0) {
+		print_label(cli, hours);
+		cli_printf(cli, "%.*s %.*s\n", STR_ARG(c->hours), STR_ARG(c->hours_zone));
+	}
+	if (c->common_hours.len > 0) {
+		print_label(cli, hours);
+		cli_printf(cli, REPORT_SAY(cli, "%.*s (of all campaigns)\n", "%.*s（所有任务）\n"),
 			   STR_ARG(c->common_hours));
+	}
 	if (c->opens_us == 0 || campaign_is_final(c->state))
 		return;
+	print_label(cli, REPORT_SAY(cli, "now", "当前"));
 	if (c->opens_us == CALENDAR_NEVER)
-		cli_printf(cli, "  %-12s outside its sending hours, which never come\n", "now");
+		cli_printf(cli, REPORT_SAY(cli, "outside its sending hours, which never come\n",
+					   "不在发送时段内，且永远不会进入\n"));
 	else
-		cli_printf(cli, "  %-12s outside its sending hours until %s (in %s)\n", "now",
+		cli_printf(cli,
+			   REPORT_SAY(cli, "outside its sending hours until %s (in %s)\n",
+				      "不在发送时段内，直到 %s（还有 %s）\n"),
 			   time_words(c->opens_us, until),
-			   time_span(c->opens_us - c->now_us, span));
+			   report_span(cli, c->opens_us - c->now_us, span));
 }
 
 /* As reports have it. */
@@ -255,6 +306,20 @@ static const char *share_of(int64_t part, int64_t whole, char dst[SHARE_MAX])
 	return dst;
 }
 
+static void print_end(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
+{
+	const char *label = REPORT_SAY(cli, "done about", "预计完成");
+	print_time(cli, label, eta_us);
+	if (eta_us != 0 || c->state != CAMPAIGN_RUNNING ||
+	    c->counts[RECIPIENT_DEFERRED] <= FORECAST_QUICK_PEOPLE)
+		return;
+	print_label(cli, label);
+	cli_printf(cli,
+		   REPORT_SAY(cli, "see edm campaign forecast %.*s\n",
+			      "见 edm campaign forecast %.*s\n"),
+		   STR_ARG(c->name));
+}
+
 static void print_counts(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
 {
 	char number[32], share[SHARE_MAX];
@@ -262,21 +327,21 @@ static void print_counts(struct cli *cli, const struct campaign_row *c, int64_t 
 	if (c->started_us == 0)
 		return;
 	share_tenths(c->counts, RECIPIENT_STATE_END, tenths);
-	cli_printf(cli, "  %-12s %12s%s\n", "audience",
-		   cli_number(c->audience, number, sizeof(number)),
-		   c->is_complete ? "" : " (being built)");
-	for (int state = 1; state < RECIPIENT_STATE_END; state++)
-		if (c->counts[state] != 0 || state == RECIPIENT_DELIVERED)
-			cli_printf(cli, "  %-12s %12s  %7s\n", state_words(state),
-				   cli_number(c->counts[state], number, sizeof(number)),
-				   tenths_of(tenths[state], c->counts[state], share));
-	if (c->rate > 0)
-		cli_printf(cli, "  %-12s %12.1f a second\n", "rate", c->rate);
-	print_time(cli, "done about", eta_us);
-	if (eta_us == 0 && c->state == CAMPAIGN_RUNNING &&
-	    c->counts[RECIPIENT_DEFERRED] > FORECAST_QUICK_PEOPLE)
-		cli_printf(cli, "  %-12s see edm campaign forecast %.*s\n", "done about",
-			   STR_ARG(c->name));
+	print_label(cli, REPORT_SAY(cli, "audience", "受众"));
+	cli_printf(cli, "%12s%s\n", cli_number(c->audience, number, sizeof(number)),
+		   c->is_complete ? "" : REPORT_SAY(cli, " (being built)", "（生成中）"));
+	for (int state = 1; state < RECIPIENT_STATE_END; state++) {
+		if (c->counts[state] == 0 && state != RECIPIENT_DELIVERED)
+			continue;
+		print_label(cli, state_words(cli, state));
+		cli_printf(cli, "%12s  %7s\n", cli_number(c->counts[state], number, sizeof(number)),
+			   tenths_of(tenths[state], c->counts[state], share));
+	}
+	if (c->rate > 0) {
+		print_label(cli, REPORT_SAY(cli, "rate", "速度"));
+		cli_printf(cli, REPORT_SAY(cli, "%12.1f a second\n", "%12.1f 封/秒\n"), c->rate);
+	}
+	print_end(cli, c, eta_us);
 }
 
 static void print_campaign(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
@@ -284,9 +349,9 @@ static void print_campaign(struct cli *cli, const struct campaign_row *c, int64_
 	print_state(cli, c);
 	print_settings(cli, c);
 	print_start(cli, c);
-	print_time(cli, "started", c->started_us);
-	print_time(cli, "deadline", c->deadline_us);
-	print_time(cli, "ended", c->finished_us);
+	print_time(cli, REPORT_SAY(cli, "started", "开始于"), c->started_us);
+	print_time(cli, REPORT_SAY(cli, "deadline", "截止时间"), c->deadline_us);
+	print_time(cli, REPORT_SAY(cli, "ended", "结束于"), c->finished_us);
 	print_hours(cli, c);
 	print_counts(cli, c, eta_us);
 }
@@ -295,12 +360,13 @@ static int print_list(struct cli *cli, const struct campaign_view *view)
 {
 	char audience[32], delivered[32], share[SHARE_MAX], when[TIME_TEXT_MAX];
 	struct table t;
-	table_init(&t, "NAME|STATE|AUDIENCE|DELIVERED|DONE|SINCE|SUBJECT");
+	table_init(&t, REPORT_SAY(cli, "NAME|STATE|AUDIENCE|DELIVERED|DONE|SINCE|SUBJECT",
+				  "任务|状态|受众|已送达|完成度|状态自|主题"));
 	for (size_t i = 0; i < view->count; i++) {
 		const struct campaign_row *c = &view->items[i];
 		int64_t people = people_of(c);
 		table_str(&t, c->name);
-		table_cell(&t, "%s", campaign_state_name(c->state));
+		table_cell(&t, "%s", words_campaign_state(c->state, report_language(cli)));
 		table_cell(&t, "%s", cli_number(people, audience, sizeof(audience)));
 		table_cell(
 			&t, "%s",
@@ -310,8 +376,11 @@ static int print_list(struct cli *cli, const struct campaign_view *view)
 		table_str(&t, c->subject);
 	}
 	table_print(&t, cli,
-		    "There is no campaign yet. Make one: edm campaign create --help, or read edm "
-		    "help start");
+		    REPORT_SAY(cli,
+			       "There is no campaign yet. Make one: edm campaign create --help, or "
+			       "read edm help start",
+			       "还没有任务。新建：edm campaign create --help，入门请看 edm help "
+			       "start"));
 	return 0;
 }
 
@@ -352,16 +421,18 @@ static void print_line(struct cli *cli, const struct campaign_row *c)
 {
 	char number[32], when[TIME_TEXT_MAX];
 	cli_printf(cli, "%s %.*s %s", time_words(c->now_us, when), STR_ARG(c->name),
-		   campaign_state_name(c->state));
+		   words_campaign_state(c->state, report_language(cli)));
 	if (c->reason != PAUSED_NONE)
-		cli_printf(cli, " (%s)", pause_reason_name(c->reason));
+		cli_printf(cli, REPORT_SAY(cli, " (%s)", "（%s）"), reason_words(cli, c->reason));
 	for (int state = 1; state < RECIPIENT_STATE_END; state++)
 		if (c->counts[state] != 0)
-			cli_printf(cli, " %s=%s", state_words(state),
+			cli_printf(cli, " %s=%s", state_words(cli, state),
 				   cli_number(c->counts[state], number, sizeof(number)));
-	cli_printf(cli, " rate=%.1f/s", c->rate);
+	cli_printf(cli, REPORT_SAY(cli, " rate=%.1f/s", " 速度=%.1f/秒"), c->rate);
 	if (c->state == CAMPAIGN_RUNNING && c->opens_us != 0 && c->opens_us != CALENDAR_NEVER)
-		cli_printf(cli, " outside its sending hours until %s",
+		cli_printf(cli,
+			   REPORT_SAY(cli, " outside its sending hours until %s",
+				      " 不在发送时段内，直到 %s"),
 			   time_words(c->opens_us, when));
 	cli_printf(cli, "\n");
 	fflush(cli->out);

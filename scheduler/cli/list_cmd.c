@@ -7,7 +7,7 @@
 #include "lists/import.h"
 #include "lists/view.h"
 #include "scheduler/cli/file_private.h"
-#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
 
@@ -190,7 +190,7 @@ static void print_lists(struct cli *cli, const struct view *v)
 {
 	char number[32], left[32];
 	struct table t;
-	table_init(&t, "NAME|SUBSCRIBED|LEFT|IMPORTS");
+	table_init(&t, REPORT_SAY(cli, "NAME|SUBSCRIBED|LEFT|IMPORTS", "名单|订阅|退订|导入次数"));
 	for (size_t i = 0; i < v->list_count; i++) {
 		const struct view_list *l = &v->lists[i];
 		uint64_t gone = l->unsubscribed + l->complained;
@@ -199,52 +199,59 @@ static void print_lists(struct cli *cli, const struct view *v)
 		table_cell(&t, "%s", cli_number((int64_t)gone, left, sizeof(left)));
 		table_cell(&t, "%llu", (unsigned long long)l->imports);
 	}
-	table_print(&t, cli, "There is no list yet. Make one: edm list import FILE --list NAME");
+	table_print(&t, cli,
+		    REPORT_SAY(cli,
+			       "There is no list yet. Make one: edm list import FILE --list NAME",
+			       "还没有名单。新建：edm list import FILE --list NAME"));
 }
 
 static void print_imports(struct cli *cli, const struct view *v)
 {
-	char number[32], when[TIME_TEXT_MAX];
+	char number[32];
 	struct table t;
-	table_init(&t, "IMPORT|FILE|ENCODING|ADDED|UPDATED|REFUSED|WHEN|BY");
+	table_init(&t, REPORT_SAY(cli, "IMPORT|FILE|ENCODING|ADDED|UPDATED|REFUSED|WHEN|BY",
+				  "导入|文件|编码|新增|更新|拒收|时间|操作者"));
 	for (size_t k = 0; k < v->import_count; k++) {
 		const struct view_import *i = &v->imports[k];
-		table_cell(&t, "%d%s", i->import_id, i->undone_at_us != 0 ? " (undone)" : "");
+		table_cell(&t, "%d%s", i->import_id,
+			   i->undone_at_us != 0 ? REPORT_SAY(cli, " (undone)", "（已撤销）") : "");
 		table_str_or_dash(&t, i->file);
 		table_str_or_dash(&t, i->encoding);
 		table_cell(&t, "%s", cli_number((int64_t)i->added, number, sizeof(number)));
 		table_cell(&t, "%s", cli_number((int64_t)i->updated, number, sizeof(number)));
 		table_cell(&t, "%s", cli_number((int64_t)i->refused, number, sizeof(number)));
-		table_cell(&t, "%s", time_words(i->imported_at_us, when));
+		report_time(&t, i->imported_at_us, report_language(cli));
 		table_str(&t, i->imported_by);
 	}
-	table_print(&t, cli, "no import");
+	table_print(&t, cli, REPORT_SAY(cli, "no import", "没有导入记录"));
 }
 
 static void print_one_list(struct cli *cli, const struct view *v)
 {
 	const struct view_list *l = &v->lists[0];
 	char number[32];
-	cli_printf(cli, "%.*s: %s subscribed", STR_ARG(l->name),
+	cli_printf(cli, REPORT_SAY(cli, "%.*s: %s subscribed", "%.*s：订阅 %s"), STR_ARG(l->name),
 		   cli_number((int64_t)l->subscribed, number, sizeof(number)));
-	cli_printf(cli, ", %s unsubscribed",
+	cli_printf(cli, REPORT_SAY(cli, ", %s unsubscribed", "，退订 %s"),
 		   cli_number((int64_t)l->unsubscribed, number, sizeof(number)));
-	cli_printf(cli, ", %s complained\n",
+	cli_printf(cli, REPORT_SAY(cli, ", %s complained\n", "，投诉 %s\n"),
 		   cli_number((int64_t)l->complained, number, sizeof(number)));
 	for (size_t i = 0; i < v->attribute_count; i++)
 		cli_printf(cli, "%s{{ %.*s }} %s",
-			   i > 0 ? ", " : "attributes: ", STR_ARG(v->attributes[i].name),
+			   i > 0 ? REPORT_SAY(cli, ", ", "，")
+				 : REPORT_SAY(cli, "attributes: ", "属性："),
+			   STR_ARG(v->attributes[i].name),
 			   cli_number((int64_t)v->attributes[i].members, number, sizeof(number)));
 	cli_printf(cli, "%s\n", v->attribute_count > 0 ? "\n" : "");
 	struct table t;
-	table_init(&t, "DOMAIN|MEMBERS|PROVIDER");
+	table_init(&t, REPORT_SAY(cli, "DOMAIN|MEMBERS|PROVIDER", "收件域名|成员|服务商"));
 	for (size_t i = 0; i < v->domain_count; i++) {
 		table_str(&t, v->domains[i].name);
 		table_cell(&t, "%s",
 			   cli_number((int64_t)v->domains[i].members, number, sizeof(number)));
 		table_str_or_dash(&t, v->domains[i].provider);
 	}
-	table_print(&t, cli, "no member");
+	table_print(&t, cli, REPORT_SAY(cli, "no member", "没有成员"));
 	cli_printf(cli, "\n");
 	print_imports(cli, v);
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "ip-pool/store/provider_store.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 
 /* A number of a profile: its key in the profile's JSON, and where it stands in limit_values. */
@@ -67,6 +67,16 @@ static const char *origin_of(const struct provider_table *builtin, const struct 
 	return is_same_profile(b, p) ? "built-in" : "changed";
 }
 
+static const char *origin_words(const struct cli *cli, const char *origin)
+{
+	static const char *const names[][2] = {
+		{"built-in", "内置"}, {"changed", "已更改"}, {"own", "自建"}};
+	for (size_t i = 0; cli->is_chinese && i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i][0], origin) == 0)
+			return names[i][1];
+	return origin;
+}
+
 static json_t *provider_json(const struct provider_table *builtin, const struct provider *p)
 {
 	return json_pack("{s:o, s:{s:o, s:o}, s:s, s:o, s:o, s:b, s:I, s:o}", "name",
@@ -95,8 +105,9 @@ static void provider_row(struct cli *cli, struct table *t, const struct provider
 	table_str(t, p->name);
 	table_str_or_dash(t, cli->is_chinese ? p->title_zh : p->title_en);
 	table_str_or_dash(t, buf_str(&limits));
-	table_str(t, p->verp ? STR("yes") : STR("no"));
-	table_str(t, str_from(origin_of(builtin, p)));
+	table_str(t,
+		  str_from(p->verp ? REPORT_SAY(cli, "yes", "是") : REPORT_SAY(cli, "no", "否")));
+	table_str(t, str_from(origin_words(cli, origin_of(builtin, p))));
 	table_str(t, buf_str(&hosts));
 	buf_done(&limits);
 	buf_done(&hosts);
@@ -112,7 +123,9 @@ static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, st
 		json_decref(list);
 		return -1;
 	}
-	table_init(&t, "provider|title|limits of a lane|verp|profile|mail exchangers");
+	table_init(&t,
+		   REPORT_SAY(cli, "provider|title|limits of a lane|verp|profile|mail exchangers",
+			      "服务商|名称|每个通道的限制|VERP|档案|MX 主机"));
 	for (size_t i = 0; i < provider_table_count(s->providers); i++) {
 		const struct provider *p = provider_table_at(s->providers, i);
 		if (!str_is_empty(name) && !str_equals(name, p->name))
@@ -126,7 +139,7 @@ static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, st
 		return cli_print_json(cli, json_pack("{s:o}", "providers", list));
 	}
 	json_decref(list);
-	table_print(&t, cli, "there is no provider");
+	table_print(&t, cli, REPORT_SAY(cli, "there is no provider", "没有服务商"));
 	return 0;
 }
 
@@ -160,7 +173,10 @@ static int run_check(struct cli *cli, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(cli,
 				      json_pack("{s:b, s:i}", "sound", 1, "providers", (int)count));
-	cli_printf(cli, "%zu providers: every name and limit can take effect\n", count);
+	cli_printf(cli,
+		   REPORT_SAY(cli, "%zu providers: every name and limit can take effect\n",
+			      "%zu 个服务商：名称和限制均可生效\n"),
+		   count);
 	return 0;
 }
 
@@ -303,8 +319,9 @@ static int run_set(struct cli *cli, struct err *err)
 		return -1;
 	if (cli->wants_json)
 		return print_now(cli, name, err);
-	cli_printf(cli, "provider %.*s %s\n", STR_ARG(name),
-		   is_empty ? "is as built in again" : "is changed");
+	cli_printf(cli, REPORT_SAY(cli, "provider %.*s %s\n", "服务商 %.*s %s\n"), STR_ARG(name),
+		   is_empty ? REPORT_SAY(cli, "is as built in again", "已恢复为内置档案")
+			    : REPORT_SAY(cli, "is changed", "已更改"));
 	return 0;
 }
 

@@ -35,6 +35,18 @@ void report_time(struct table *t, int64_t us, enum language language)
 	buf_done(&text);
 }
 
+const char *report_span(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX])
+{
+	struct buf text;
+	if (!cli->is_chinese)
+		return time_span(us, dst);
+	buf_init(&text, TIME_TEXT_MAX - 1);
+	format_span(us / 1000, LANGUAGE_ZH, &text);
+	snprintf(dst, TIME_TEXT_MAX, "%s", text.data);
+	buf_done(&text);
+	return dst;
+}
+
 static void share_cell(struct table *t, int64_t tenths, int64_t part)
 {
 	struct buf text;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "ip-pool/store/route_store.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/secrets.h"
 
@@ -75,11 +75,15 @@ static int run_set(struct cli *cli, struct err *err)
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, route_json(&route));
-	struct str domain =
-		str_equals(route.domain, STR("*")) ? STR("every other domain") : route.domain;
-	cli_printf(cli, "mail for %.*s goes to %.*s port %u%s\n", STR_ARG(domain),
-		   STR_ARG(route.host), route.port,
-		   str_is_empty(route.auth_user) ? "" : ", with AUTH");
+	struct str domain = route.domain;
+	if (str_equals(route.domain, STR("*")))
+		domain = str_from(REPORT_SAY(cli, "every other domain", "其他所有域名"));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "mail for %.*s goes to %.*s port %u%s\n",
+			      "%.*s 的邮件发往 %.*s 端口 %u%s\n"),
+		   STR_ARG(domain), STR_ARG(route.host), route.port,
+		   str_is_empty(route.auth_user) ? ""
+						 : REPORT_SAY(cli, ", with AUTH", "，使用 AUTH"));
 	return 0;
 }
 
@@ -93,8 +97,20 @@ static int run_remove(struct cli *cli, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(
 			cli, json_pack("{s:o, s:b}", "domain", json_of_str(domain), "removed", 1));
-	cli_printf(cli, "the route of %.*s is removed\n", STR_ARG(domain));
+	cli_printf(cli, REPORT_SAY(cli, "the route of %.*s is removed\n", "%.*s 的路由已移除\n"),
+		   STR_ARG(domain));
 	return 0;
+}
+
+/* In Chinese with the name that route set takes. */
+static const char *tls_words(const struct cli *cli, enum route_tls tls)
+{
+	static const char *const names_zh[] = {[ROUTE_TLS_NONE] = "不加密（none）",
+					       [ROUTE_TLS_OPPORTUNISTIC] =
+						       "尽量加密（opportunistic）",
+					       [ROUTE_TLS_REQUIRED] = "必须加密（required）",
+					       [ROUTE_TLS_VERIFIED] = "必须验证（verified）"};
+	return REPORT_SAY(cli, route_tls_name(tls), names_zh[tls]);
 }
 
 static int run_show(struct cli *cli, struct err *err)
@@ -104,13 +120,13 @@ static int run_show(struct cli *cli, struct err *err)
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "domain|host|port|tls|auth");
+	table_init(&t, REPORT_SAY(cli, "domain|host|port|tls|auth", "收件域名|主机|端口|TLS|AUTH"));
 	for (size_t i = 0; i < s->route_count; i++) {
 		const struct route *r = &s->routes[i];
 		table_str(&t, r->domain);
 		table_str(&t, r->host);
 		table_cell(&t, "%u", r->port);
-		table_str(&t, str_from(route_tls_name(r->tls)));
+		table_str(&t, str_from(tls_words(cli, r->tls)));
 		table_str_or_dash(&t, r->auth_user);
 		json_array_append_new(list, route_json(r));
 	}
@@ -120,7 +136,9 @@ static int run_show(struct cli *cli, struct err *err)
 		return cli_print_json(cli, json_pack("{s:o}", "routes", list));
 	}
 	json_decref(list);
-	table_print(&t, cli, "no route: mail goes where DNS says");
+	table_print(&t, cli,
+		    REPORT_SAY(cli, "no route: mail goes where DNS says",
+			       "没有静态路由：邮件按 DNS 投递"));
 	return 0;
 }
 
