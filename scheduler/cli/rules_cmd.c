@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about reply rules: whether they are sound, and what a reply means by them. */
 #include "engine/reply/plain.h"
-#include "ip-pool/explain.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/rules_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/reply_rules.h"
 
@@ -19,7 +18,10 @@ static int open_database(struct cli *cli, struct pg_blocking **db_out, struct er
 		*err = missing;
 		return -1;
 	}
-	fprintf(stderr, "note: there is no database here; only the built-in rules are looked at\n");
+	fprintf(stderr, "%s\n",
+		REPORT_SAY(cli,
+			   "note: there is no database here; only the built-in rules are looked at",
+			   "注意：这里没有数据库，只查看内置规则"));
 	return 0;
 }
 
@@ -39,16 +41,26 @@ static void print_check(struct cli *cli, size_t count, size_t overrides, const j
 {
 	size_t i;
 	json_t *one;
-	cli_printf(cli, "sound: %zu %s, %zu of operators; each wins the replies it stands for\n",
-		   count, plural((int64_t)count, "rule", "rules"), overrides);
-	cli_printf(cli, "the order decides %zu times between two rules that mean something else\n",
+	cli_printf(cli,
+		   REPORT_SAY(cli,
+			      "sound: %zu %s, %zu of operators; each wins the replies it stands "
+			      "for\n",
+			      "正常：%zu 条%s，其中自建 %zu 条；每条都能匹配自己的样本\n"),
+		   count, REPORT_SAY(cli, plural((int64_t)count, "rule", "rules"), "规则"),
+		   overrides);
+	cli_printf(cli,
+		   REPORT_SAY(cli,
+			      "the order decides %zu times between two rules that mean something "
+			      "else\n",
+			      "有 %zu 处两条规则含义不同，由先后顺序决定\n"),
 		   json_array_size(overlaps));
 	if (!cli_flag(cli, "overlaps"))
 		return;
-	json_array_foreach(overlaps, i, one) cli_printf(
-		cli, "%s before %s: \"%s\"\n", json_string_value(json_object_get(one, "rule")),
-		json_string_value(json_object_get(one, "before")),
-		json_string_value(json_object_get(one, "sample")));
+	json_array_foreach(overlaps, i, one)
+		cli_printf(cli, REPORT_SAY(cli, "%s before %s: \"%s\"\n", "%s 先于 %s：\"%s\"\n"),
+			   json_string_value(json_object_get(one, "rule")),
+			   json_string_value(json_object_get(one, "before")),
+			   json_string_value(json_object_get(one, "sample")));
 }
 
 static int run_check(struct cli *cli, struct err *err)
@@ -164,7 +176,7 @@ static const char *gloss_of(const struct cli *cli, const struct rule *rule)
 {
 	if (rule == NULL)
 		return cli->is_chinese
-			       ? "没有规则认识这个答复;按阶段和首位数字判断,绝不会因此停发该地址"
+			       ? "没有规则认识该回复；按阶段和首位数字判断，绝不会因此抑制该地址"
 			       : "no rule knows this reply; it is judged by its stage and "
 				 "first digit, and never suppresses";
 	return cli->is_chinese ? rule->zh : rule->en;
@@ -197,41 +209,39 @@ static json_t *trial_json(const struct cli *cli, const struct trial *t)
 
 static void print_actions(struct cli *cli, const struct verdict *v)
 {
-	json_t *actions = actions_json(v->actions);
-	struct buf delay;
-	buf_init(&delay, 64);
-	cli_printf(cli, "actions: ");
-	for (size_t i = 0; i < json_array_size(actions); i++)
-		cli_printf(cli, "%s%s", i > 0 ? ", " : "",
-			   json_string_value(json_array_get(actions, i)));
-	if (json_array_size(actions) == 0)
-		cli_printf(cli, "none");
+	struct buf text;
+	buf_init(&text, 512);
+	rules_say_actions(cli, v->actions, &text);
 	if (v->delay_ms > 0) {
-		explain_duration(v->delay_ms, &delay);
-		cli_printf(cli, "; for %s", delay.data);
+		buf_append_cstr(&text, REPORT_SAY(cli, "; for ", "；持续 "));
+		steer_span(cli, v->delay_ms, &text);
 	}
-	cli_printf(cli, "\n");
-	json_decref(actions);
-	buf_done(&delay);
+	cli_printf(cli, REPORT_SAY(cli, "actions: %s\n", "动作：%s\n"), text.data);
+	buf_done(&text);
 }
 
 static void print_trial(struct cli *cli, const struct trial *t)
 {
 	const struct verdict *v = &t->outcome.verdict;
 	if (t->rule != NULL)
-		cli_printf(cli, "rule: %s (%s)\n", t->rule->id, t->rule->file);
+		cli_printf(cli, REPORT_SAY(cli, "rule: %s (%s)\n", "规则：%s（%s）\n"), t->rule->id,
+			   t->rule->file);
 	else
-		cli_printf(cli, "rule: none\n");
-	cli_printf(cli, "says: %s\n", gloss_of(cli, t->rule));
-	cli_printf(cli, "plain: %s\n", plain_of(t));
-	cli_printf(cli, "class: %s, because of %s, about the %s%s%s\n",
-		   outcome_class_name(v->klass), outcome_cause_name(v->cause),
-		   outcome_scope_name(v->scope), t->rule ? ", " : "",
-		   t->rule ? rule_persistence_name(t->rule->persistence) : "");
+		cli_printf(cli, REPORT_SAY(cli, "rule: none\n", "规则：无\n"));
+	cli_printf(cli, REPORT_SAY(cli, "says: %s\n", "含义：%s\n"), gloss_of(cli, t->rule));
+	cli_printf(cli, REPORT_SAY(cli, "plain: %s\n", "文本：%s\n"), plain_of(t));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "class: %s, because of %s, about the %s%s%s\n",
+			      "分类：%s，原因：%s，对象：%s%s%s\n"),
+		   rules_class_words(cli, v->klass), rules_cause_words(cli, v->cause),
+		   rules_scope_words(cli, v->scope),
+		   t->rule ? REPORT_SAY(cli, ", ", "，性质：") : "",
+		   t->rule ? rules_persistence_words(cli, t->rule->persistence) : "");
 	print_actions(cli, v);
 	for (size_t i = 0; i < t->near_count; i++)
-		cli_printf(cli, "near: %s %s: %s\n", t->near[i].rule->id,
-			   rule_miss_phrase(t->near[i].miss), gloss_of(cli, t->near[i].rule));
+		cli_printf(cli, REPORT_SAY(cli, "near: %s %s: %s\n", "相近：%s %s：%s\n"),
+			   t->near[i].rule->id, rules_miss_words(cli, t->near[i].miss),
+			   gloss_of(cli, t->near[i].rule));
 }
 
 static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *set, struct err *err)

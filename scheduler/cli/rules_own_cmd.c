@@ -5,9 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
-#include "scheduler/report/words.h"
 #include "scheduler/setup/own_rules.h"
 #include "scheduler/setup/reply_rules.h"
 
@@ -56,9 +55,10 @@ static void add_row(struct cli *cli, struct table *t, const struct rule *rule)
 	table_cell(t, "%s%s", rule->is_override ? "*" : "", rule->id);
 	table_cell(t, "%.*s%s", STR_ARG(first.len > 0 ? first : STR("-")),
 		   rule_provider(rule, 1).len > 0 ? ", …" : "");
-	table_cell(t, "%s", outcome_class_name(rule->klass));
-	table_cell(t, "%s%s", outcome_cause_name(rule->cause),
-		   rule->actions & ACTION_SUPPRESS ? ", suppresses" : "");
+	table_cell(t, "%s", rules_class_words(cli, rule->klass));
+	table_cell(t, "%s%s", rules_cause_words(cli, rule->cause),
+		   rule->actions & ACTION_SUPPRESS ? REPORT_SAY(cli, ", suppresses", "，抑制地址")
+						   : "");
 	table_cell(t, "%s", cli->is_chinese ? rule->zh : rule->en);
 }
 
@@ -76,7 +76,8 @@ int rules_run_list(struct cli *cli, struct err *err)
 	if (set == NULL)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "RULE|PROVIDER|CLASS|CAUSE|SAYS");
+	table_init(&t,
+		   REPORT_SAY(cli, "RULE|PROVIDER|CLASS|CAUSE|SAYS", "规则|服务商|分类|原因|含义"));
 	for (size_t i = 0; i < rule_set_count(set); i++) {
 		const struct rule *rule = rule_set_at(set, i);
 		if (!is_about(rule, provider) || (cli_flag(cli, "own") && !rule->is_override))
@@ -90,7 +91,7 @@ int rules_run_list(struct cli *cli, struct err *err)
 		return cli_print_json(cli, json_pack("{s:o}", "rules", list));
 	}
 	json_decref(list);
-	table_print(&t, cli, "No such rules.");
+	table_print(&t, cli, REPORT_SAY(cli, "No such rules.", "没有这样的规则。"));
 	return 0;
 }
 
