@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* edm campaign: the table of its verbs, and what they share. */
 #include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
 
 int campaign_load_one(struct cli *cli, const char *name, struct campaign_view *view,
@@ -32,7 +33,11 @@ int campaign_tell_nodes(struct cli *cli, struct err *err)
 	if (campaign_count_nodes(cli->db, &nodes, err) != 0)
 		return -1;
 	if (nodes == 0)
-		cli_printf(cli, "no node is running: it goes on as soon as one is (edm run)\n");
+		cli_printf(
+			cli,
+			REPORT_SAY(cli,
+				   "no node is running: it goes on as soon as one is (edm run)\n",
+				   "没有运行中的节点：有节点运行后即继续（edm run）\n"));
 	return 0;
 }
 

@@ -8,9 +8,9 @@
 #include "scheduler/campaign/preflight.h"
 #include "scheduler/campaign/schedule.h"
 #include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/settings_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/time_text_private.h"
 #include "scheduler/setup/domain_check.h"
 
 /* --------------------------------------------------------------------------------------- check */
@@ -147,9 +147,17 @@ static int run_checks(struct cli *cli, const struct campaign_row *row, struct pr
 
 static void print_findings(struct cli *cli, const struct preflight *checks)
 {
-	for (size_t i = 0; i < checks->count; i++)
-		cli_printf(cli, "%s: %s\n", checks->findings[i].is_error ? "error" : "warning",
-			   checks->findings[i].sentence);
+	struct buf text;
+	buf_init(&text, SENTENCE_MAX);
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct preflight_finding *f = &checks->findings[i];
+		report_sentence(cli, f->sentence, &text);
+		cli_printf(cli, REPORT_SAY(cli, "%s: %s\n", "%s：%s\n"),
+			   f->is_error ? REPORT_SAY(cli, "error", "错误")
+				       : REPORT_SAY(cli, "warning", "警告"),
+			   text.data);
+	}
+	buf_done(&text);
 }
 
 static json_t *findings_json(const struct preflight *checks)
@@ -219,10 +227,13 @@ int run_campaign_check(struct cli *cli, struct err *err)
 	} else if (result == 0) {
 		print_findings(cli, &checks);
 		if (checks.errors == 0)
-			cli_printf(cli, "campaign %s is ready to go to at most %s %s\n",
-				   cli_arg(cli, 0),
-				   cli_number(checks.audience, number, sizeof(number)),
-				   plural(checks.audience, "person", "people"));
+			cli_printf(
+				cli,
+				REPORT_SAY(cli, "campaign %s is ready to go to at most %s %s\n",
+					   "任务 %s 已就绪，最多发给 %s %s\n"),
+				cli_arg(cli, 0),
+				cli_number(checks.audience, number, sizeof(number)),
+				REPORT_SAY(cli, plural(checks.audience, "person", "people"), "人"));
 	}
 	if (result == 0)
 		result = refuse_unready(cli, &checks, err);
@@ -323,10 +334,16 @@ static int schedule(struct cli *cli, struct campaign_view *view, json_t *more, s
 	if (campaign_apply(cli->db, &view->items[0], MOVE_SCHEDULE, &change, err) != 0)
 		return -1;
 	json_object_set_new(more, "starts_at", time_json(when.at_us));
-	say(cli, "campaign %s starts at %s %s, which is %s, in %s\n", cli_arg(cli, 0), when.wall,
-	    when.zone, time_words(when.at_us, utc), time_span(when.at_us - when.now_us, span));
+	say(cli,
+	    REPORT_SAY(cli, "campaign %s starts at %s %s, which is %s, in %s\n",
+		       "任务 %s 将于 %s %s 开始，即 %s，还有 %s\n"),
+	    cli_arg(cli, 0), when.wall, when.zone, time_words(when.at_us, utc),
+	    report_span(cli, when.at_us - when.now_us, span));
 	if (when.is_twice)
-		say(cli, "the clocks go back that night: the first %s is meant\n", when.wall);
+		say(cli,
+		    REPORT_SAY(cli, "the clocks go back that night: the first %s is meant\n",
+			       "当晚时钟回拨：以第一个 %s 为准\n"),
+		    when.wall);
 	return report_move(cli, more, true, err);
 }
 
@@ -354,7 +371,8 @@ static int unschedule(struct cli *cli, struct campaign_view *view, json_t *more,
 	if (load_for(cli, MOVE_UNSCHEDULE, view, err) != 0 ||
 	    apply(cli, view, MOVE_UNSCHEDULE, err) != 0)
 		return -1;
-	say(cli, "campaign %s is a draft again\n", cli_arg(cli, 0));
+	say(cli, REPORT_SAY(cli, "campaign %s is a draft again\n", "任务 %s 恢复为草稿\n"),
+	    cli_arg(cli, 0));
 	return report_move(cli, more, false, err);
 }
 
@@ -377,8 +395,10 @@ static int start(struct cli *cli, struct campaign_view *view, json_t *more, stru
 	    apply(cli, view, MOVE_START, err) != 0)
 		return -1;
 	say(cli,
-	    "campaign %s is running; its audience is being built while it is sent\n"
-	    "watch it: edm campaign watch %s\n",
+	    REPORT_SAY(cli,
+		       "campaign %s is running; its audience is being built while it is sent\n"
+		       "watch it: edm campaign watch %s\n",
+		       "任务 %s 已开始；受众边生成边发送\n查看进度：edm campaign watch %s\n"),
 	    name, name);
 	return report_move(cli, more, true, err);
 }
@@ -398,13 +418,21 @@ static int pause_it(struct cli *cli, struct campaign_view *view, json_t *more, s
 	json_object_set_new(more, "in_hand", json_integer(leased));
 	if (leased > 0)
 		say(cli,
-		    "campaign %s is paused; of up to %s %s in hand, what has not begun is given "
-		    "back\n",
+		    REPORT_SAY(cli,
+			       "campaign %s is paused; of up to %s %s in hand, what has not begun "
+			       "is given back\n",
+			       "任务 %s 已暂停；手上最多 %s %s，未开始的将退还\n"),
 		    name, cli_number(leased, number, sizeof(number)),
-		    plural(leased, "message", "messages"));
+		    REPORT_SAY(cli, plural(leased, "message", "messages"), "封"));
 	else
-		say(cli, "campaign %s is paused; nothing of it is in hand\n", name);
-	say(cli, "to go on: edm campaign resume %s\n", name);
+		say(cli,
+		    REPORT_SAY(cli, "campaign %s is paused; nothing of it is in hand\n",
+			       "任务 %s 已暂停；没有发送中的邮件\n"),
+		    name);
+	say(cli,
+	    REPORT_SAY(cli, "to go on: edm campaign resume %s\n",
+		       "继续发送：edm campaign resume %s\n"),
+	    name);
 	return report_move(cli, more, false, err);
 }
 
@@ -444,8 +472,12 @@ static int resume(struct cli *cli, struct campaign_view *view, json_t *more, str
 	enum pause_reason reason = view->items[0].reason;
 	if (check_for_resume(cli, view, err) != 0 || apply(cli, view, MOVE_RESUME, err) != 0)
 		return -1;
-	say(cli, "campaign %s is running again%s\n", cli_arg(cli, 0),
-	    reason == PAUSED_BRAKE ? "; its brake judges what comes back from now on" : "");
+	say(cli, REPORT_SAY(cli, "campaign %s is running again%s\n", "任务 %s 已恢复发送%s\n"),
+	    cli_arg(cli, 0),
+	    reason == PAUSED_BRAKE
+		    ? REPORT_SAY(cli, "; its brake judges what comes back from now on",
+				 "；自动刹车只看此后的结果")
+		    : "");
 	return report_move(cli, more, true, err);
 }
 
@@ -472,7 +504,7 @@ static int cancel(struct cli *cli, struct campaign_view *view, json_t *more, str
 	    apply(cli, view, MOVE_CANCEL, err) != 0)
 		return -1;
 	json_object_set_new(more, "not_sent", json_integer(rest));
-	say(cli, "campaign %s is cancelled\n", name);
+	say(cli, REPORT_SAY(cli, "campaign %s is cancelled\n", "任务 %s 已取消\n"), name);
 	return report_move(cli, more, rest > 0, err);
 }
 
@@ -509,8 +541,11 @@ static int resend(struct cli *cli, struct campaign_view *view, json_t *more, str
 	    campaign_resend_unknown(cli->db, &view->items[0], &by, &count, err) != 0)
 		return -1;
 	json_object_set_new(more, "resent", json_integer(count));
-	say(cli, "%s %s of campaign %s will be sent to once more\n",
-	    cli_number(count, number, sizeof(number)), plural(count, "person", "people"), name);
+	say(cli,
+	    REPORT_SAY(cli, "%s %s of campaign %s will be sent to once more\n",
+		       "%s %s将再收到一次任务 %s\n"),
+	    cli_number(count, number, sizeof(number)),
+	    REPORT_SAY(cli, plural(count, "person", "people"), "人"), name);
 	return report_move(cli, more, true, err);
 }
 

@@ -157,6 +157,18 @@ static void print_time(struct cli *cli, const char *what, int64_t us)
 	cli_printf(cli, "%s\n", time_words(us, text));
 }
 
+/* What its brake said of it, or an operator. */
+static void print_reason(struct cli *cli, const struct campaign_row *c)
+{
+	char *en = xstrndup(c->reason_text.ptr, c->reason_text.len);
+	struct buf text;
+	buf_init(&text, 2048);
+	if (c->reason_text.len > 0)
+		cli_printf(cli, REPORT_SAY(cli, ": %s", "：%s"), report_sentence(cli, en, &text));
+	buf_done(&text);
+	free(en);
+}
+
 static void print_state(struct cli *cli, const struct campaign_row *c)
 {
 	char since[TIME_TEXT_MAX];
@@ -165,8 +177,7 @@ static void print_state(struct cli *cli, const struct campaign_row *c)
 		   time_words(c->state_since_us, since));
 	if (c->state_by.len > 0)
 		cli_printf(cli, REPORT_SAY(cli, " by %.*s", "，操作者 %.*s"), STR_ARG(c->state_by));
-	if (c->reason_text.len > 0)
-		cli_printf(cli, REPORT_SAY(cli, ": %.*s", "：%.*s"), STR_ARG(c->reason_text));
+	print_reason(cli, c);
 	cli_printf(cli, "\n");
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scheduler/cli/report_private.h"
 #include "scheduler/setup/migrate.h"
 
 const char *cli_arg(const struct cli *cli, int n)
@@ -45,17 +46,28 @@ static void fill_actor(struct cli *cli)
 	cli->actor = cli->actor_text;
 }
 
-static int fill_language(struct cli *cli, struct err *err)
+/* By --lang wherever it stands, because what is wrong with the others is said in it, too. */
+static void fill_language(struct cli *cli, int argc, char **argv)
+{
+	struct str lang = str_from(getenv("LC_ALL"));
+	if (str_is_empty(lang))
+		lang = str_from(getenv("LANG"));
+	for (int i = 1; i < argc; i++) {
+		struct str word = str_from(argv[i]);
+		if (str_equals(word, STR("--lang")) && argv[i + 1] != NULL)
+			lang = str_from(argv[i + 1]);
+		else if (str_starts_with(word, STR("--lang=")))
+			lang = str_slice(word, strlen("--lang="), word.len);
+	}
+	cli->is_chinese = str_starts_with(lang, STR("zh"));
+}
+
+static int check_language(const struct cli *cli, struct err *err)
 {
 	const char *lang = cli_option(cli, "lang");
-	if (lang != NULL && strcmp(lang, "zh") != 0 && strcmp(lang, "en") != 0)
-		return err_set(err, ERR_USAGE, "--lang is zh or en, not '%s'", lang);
-	if (lang == NULL)
-		lang = getenv("LC_ALL");
-	if (lang == NULL || lang[0] == '\0')
-		lang = getenv("LANG");
-	cli->is_chinese = lang != NULL && strncmp(lang, "zh", 2) == 0;
-	return 0;
+	if (lang == NULL || strcmp(lang, "zh") == 0 || strcmp(lang, "en") == 0)
+		return 0;
+	return err_set(err, ERR_USAGE, "--lang is zh or en, not '%s'", lang);
 }
 
 /* The advice first: what libpq says may be long. */
@@ -103,7 +115,10 @@ int cli_confirm(struct cli *cli, struct err *err, const char *fmt, ...)
 	if (!isatty(STDIN_FILENO))
 		return err_set(err, ERR_REFUSED, "%s needs --yes where there is nobody to ask",
 			       question);
-	fprintf(stderr, "%s [y/N] ", question);
+	struct buf text;
+	buf_init(&text, 2 * sizeof(question));
+	fprintf(stderr, "%s [y/N] ", report_sentence(cli, question, &text));
+	buf_done(&text);
 	fflush(stderr);
 	char answer[16] = "";
 	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
@@ -256,7 +271,7 @@ static int run_verb(struct cli *cli, struct err *err)
 {
 	fill_actor(cli);
 	cli->wants_json = cli_flag(cli, "json");
-	if (fill_language(cli, err) != 0 ||
+	if (check_language(cli, err) != 0 ||
 	    place_find(cli_option(cli, "database"), cli_option(cli, "data"), &cli->place, err) != 0)
 		return -1;
 	int result = cli->args.verb->run(cli, err);
@@ -271,12 +286,16 @@ int cli_main(int argc, char **argv, const struct cli_verb *const *verbs)
 {
 	struct err err = {0};
 	struct cli cli = {.out = stdout, .verbs = verbs};
+	struct buf text;
+	fill_language(&cli, argc, argv);
 	if (args_parse(verbs, argc, argv, &cli.args, &err) == 0) {
 		if (cli.args.wants_help)
 			return print_help(&cli.args, verbs, cli.args.noun);
 		if (run_verb(&cli, &err) == 0)
 			return 0;
 	}
-	fprintf(stderr, "edm: %s\n", err.text);
+	buf_init(&text, 2 * sizeof(err.text));
+	fprintf(stderr, "edm: %s\n", report_sentence(&cli, err.text, &text));
+	buf_done(&text);
 	return err_exit_code(err.kind);
 }

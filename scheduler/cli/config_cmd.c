@@ -107,7 +107,7 @@ static void warn_overridden(struct cli *cli, struct str key, json_t *warnings)
 		return;
 	if (conf_find(c, key, &i) == 0 &&
 	    !str_starts_with(str_from(conf_place(c, i)), STR("shared, ")))
-		steer_warn(warnings, "not on this node: its own setting is %.*s (%s)",
+		steer_warn(cli, warnings, "not on this node: its own setting is %.*s (%s)",
 			   STR_ARG(conf_text(c, i)), conf_place(c, i));
 	conf_drop(c);
 }

@@ -2,17 +2,30 @@
 /* The verb doctor: is this machine fit to send? */
 #include <stdlib.h>
 
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/configure.h"
 #include "scheduler/setup/doctor.h"
 #include "scheduler/setup/migrate.h"
 
+#define FINDING_MAX 4096
+
 static void print_report(struct cli *cli, const struct doctor_report *report)
 {
+	static const char *const levels_zh[] = {
+		[DOCTOR_OK] = "正常", [DOCTOR_WARN] = "警告", [DOCTOR_FAIL] = "失败"};
+	struct buf check, text;
+	buf_init(&check, FINDING_MAX);
+	buf_init(&text, FINDING_MAX);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->findings[i];
-		cli_printf(cli, "%-4s  %s: %s\n", doctor_level_name(f->level), f->check, f->text);
+		cli_printf(cli, REPORT_SAY(cli, "%-4s  %s: %s\n", "%s  %s：%s\n"),
+			   REPORT_SAY(cli, doctor_level_name(f->level), levels_zh[f->level]),
+			   report_sentence(cli, f->check, &check),
+			   report_sentence(cli, f->text, &text));
 	}
+	buf_done(&check);
+	buf_done(&text);
 }
 
 /* The settings as a node would have them; without the shared ones while the database is away. */

@@ -254,7 +254,7 @@ static int report_set(struct cli *cli, const struct limit_rule *rule, int64_t fo
 /* A name that is not there yet is no error: the limit holds when it is. */
 static int warn_unknown(struct cli *cli, const struct request *r, json_t *warnings, struct err *err)
 {
-	steer_warn_unknown(&r->scope, warnings);
+	steer_warn_unknown(cli, &r->scope, warnings);
 	return steer_warn_node(cli, r->rule.node, warnings, err) == 0
 		       ? steer_warn_sender(cli, r->rule.domain, warnings, err)
 		       : -1;

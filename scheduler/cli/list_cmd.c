@@ -10,6 +10,7 @@
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
+#include "scheduler/report/sentence.h"
 
 #define SHOWN_MAX 20 /* domains and imports of a list */
 
@@ -205,6 +206,17 @@ static void print_lists(struct cli *cli, const struct view *v)
 			       "还没有名单。新建：edm list import FILE --list NAME"));
 }
 
+/* Where it came from: a file, or "standard input". */
+static void file_cell(const struct cli *cli, struct table *t, struct str file)
+{
+	struct buf text;
+	buf_init(&text, 4096);
+	if (!cli->is_chinese || !sentence_zh(file, &text))
+		buf_append_str(&text, file);
+	table_str_or_dash(t, buf_str(&text));
+	buf_done(&text);
+}
+
 static void print_imports(struct cli *cli, const struct view *v)
 {
 	char number[32];
@@ -215,7 +227,7 @@ static void print_imports(struct cli *cli, const struct view *v)
 		const struct view_import *i = &v->imports[k];
 		table_cell(&t, "%d%s", i->import_id,
 			   i->undone_at_us != 0 ? REPORT_SAY(cli, " (undone)", "（已撤销）") : "");
-		table_str_or_dash(&t, i->file);
+		file_cell(cli, &t, i->file);
 		table_str_or_dash(&t, i->encoding);
 		table_cell(&t, "%s", cli_number((int64_t)i->added, number, sizeof(number)));
 		table_cell(&t, "%s", cli_number((int64_t)i->updated, number, sizeof(number)));

@@ -201,7 +201,7 @@ static int report_paused(struct cli *cli, const struct asked *a, const struct re
 		return -1;
 	const struct pause *made = find_own(s, &a->pause);
 	json_t *warnings = json_array();
-	steer_warn_unknown(&a->named, warnings);
+	steer_warn_unknown(cli, &a->named, warnings);
 	buf_init(&scope, 1024);
 	int result = describe(cli, &a->pause, &scope, err);
 	if (result == 0 && cli->wants_json && made != NULL) {

@@ -7,6 +7,7 @@
 
 #include "scheduler/report/counts.h"
 #include "scheduler/report/format.h"
+#include "scheduler/report/sentence.h"
 
 #define LINE_MAX_BYTES (256u << 10)
 /* Names of providers in one cell. */
@@ -33,6 +34,14 @@ void report_time(struct table *t, int64_t us, enum language language)
 	format_time(us, language, &text);
 	table_str(t, buf_str(&text));
 	buf_done(&text);
+}
+
+const char *report_sentence(const struct cli *cli, const char *en, struct buf *dst)
+{
+	buf_clear(dst);
+	if (!cli->is_chinese || !sentence_zh(str_from(en), dst))
+		buf_append_cstr(dst, en);
+	return dst->data;
 }
 
 const char *report_span(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX])

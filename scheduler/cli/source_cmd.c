@@ -59,7 +59,7 @@ static int report_added(struct cli *cli, const struct source *s, json_t *warning
 {
 	bool is_here = source_is_bindable(s->address);
 	if (!is_here)
-		steer_warn(warnings,
+		steer_warn(cli, warnings,
 			   "%.*s is no address of this machine; mail leaves from it only where a "
 			   "node runs that has it",
 			   STR_ARG(s->address));

@@ -121,23 +121,26 @@ int steer_check_lane(struct cli *cli, const struct ip_pool_snapshot *s, struct s
 		       STR_ARG(name), STR_ARG(target));
 }
 
-void steer_warn(json_t *warnings, const char *fmt, ...)
+void steer_warn(const struct cli *cli, json_t *warnings, const char *fmt, ...)
 {
-	struct buf text;
+	struct buf text, shown;
 	va_list ap;
 	buf_init(&text, 1024);
+	buf_init(&shown, 2048);
 	va_start(ap, fmt);
 	buf_appendfv(&text, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "warning: %s\n", text.data);
+	fprintf(stderr, REPORT_SAY(cli, "warning: %s\n", "警告：%s\n"),
+		report_sentence(cli, text.data, &shown));
+	buf_done(&shown);
 	json_array_append_new(warnings, json_of_str(buf_str(&text)));
 	buf_done(&text);
 }
 
-void steer_warn_unknown(const struct steer_scope *scope, json_t *warnings)
+void steer_warn_unknown(const struct cli *cli, const struct steer_scope *scope, json_t *warnings)
 {
 	if (scope->is_unknown_site)
-		steer_warn(warnings,
+		steer_warn(cli, warnings,
 			   "%.*s is no provider, no route leads there, and it is nobody's mail "
 			   "exchanger "
 			   "as far as is known; this holds when mail goes there",
@@ -152,7 +155,7 @@ int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct e
 	if (roster_load(cli->db, &r, err) != 0)
 		return -1;
 	if (roster_find(&r, name) == NULL)
-		steer_warn(warnings,
+		steer_warn(cli, warnings,
 			   "there is no node '%.*s' (edm node list); this holds when one of that "
 			   "name "
 			   "runs",
@@ -172,7 +175,7 @@ int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings, stru
 	int result = pg_run(cli->db, "setup/known_sender", &p, &rows, err);
 	pg_params_done(&p);
 	if (result == 0 && !pg_bool(rows, 0, 0))
-		steer_warn(warnings,
+		steer_warn(cli, warnings,
 			   "%.*s is no sending domain (edm domain show), and no campaign is from "
 			   "there; "
 			   "this holds when one is",

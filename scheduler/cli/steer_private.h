@@ -50,10 +50,10 @@ int steer_scope(struct cli *cli, struct steer_scope *out, struct err *err) NODIS
  * still names it. */
 int steer_scope_back(struct cli *cli, struct steer_scope *out, struct err *err) NODISCARD;
 /* A line on standard error; appends the sentence to warnings, a JSON array, if that is not NULL. */
-void steer_warn(json_t *warnings, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void steer_warn(const struct cli *cli, json_t *warnings, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Names may be given ahead of what they name. Each of these warns where there is nothing of that
  * name (empty is fine). */
-void steer_warn_unknown(const struct steer_scope *scope, json_t *warnings);
+void steer_warn_unknown(const struct cli *cli, const struct steer_scope *scope, json_t *warnings);
 int steer_warn_node(struct cli *cli, struct str name, json_t *warnings, struct err *err) NODISCARD;
 int steer_warn_sender(struct cli *cli, struct str domain, json_t *warnings,
 		      struct err *err) NODISCARD;

@@ -184,3 +184,16 @@ def test_tables_say_who_writes_them(lint, comment):
     path = "schemas/migrations/0001_x.sql"
     assert lint("layers", {path: f"CREATE TABLE edm.a (x int);\n{comment}\n"}) == [
         f'{path}:1: the comment of table a does not end with "Written by …"']
+
+
+@pytest.mark.parametrize("pair, want", [
+    ('{"there is no %s: %s", "没有 %1：%~2"}', None),
+    ('{"say which one",\n "说明是哪个"}', None),
+    ('{"say which of them", "说明是哪个"}', 'nobody says "say which of them" any more'),
+    ('{"there was no %.*s", "没有 %1"}', 'nobody says "there was no" any more'),
+    ('{"say which one", "说明是 %1"}', '"say which one" has no %1'),
+])
+def test_sentences(lint, pair, want):
+    path = "scheduler/report/sentence_pairs.c"
+    said = 'f("there is no %s: " WHY);\nconst char *why = "say "\n\t"which one";\n'
+    assert lint("sentences", {"a.c": said, path: pair}) == ([f"{path}:1: {want}"] if want else [])

@@ -6,38 +6,66 @@ are typed (connections=5), and the field's own abbreviations.
 """
 
 import json
+import pathlib
 import re
 import unicodedata
 
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 REPLY = "550 5.7.1 slow down"
-TOLD = {  # the command of each verb that shows something, and what makes it worth reading
-    "pauses": ["pauses"],
-    "limit show": ["limit", "show"],
-    "warmup show": ["warmup", "show"],
-    "node list": ["node", "list"],
-    "node show": ["node", "show", "n1"],
-    "source show": ["source", "show"],
+RULE = {"id": "corp.full", "provider": "corp", "code": "552", "class": "deferred",
+        "cause": "mailbox-full", "scope": "recipient", "persistence": "temporary", "delay": "4h",
+        "en": "Full.", "zh": "邮箱已满。", "samples": ["552 full"]}
+TOLD = {  # verbs that show something, and what is asked of them
+    "pauses": [[]],
+    "limit show": [[]],
+    "warmup show": [[]],
+    "node list": [[]],
+    "node show": [["n1"]],
+    "source show": [[], ["mx1"]],
+    "list show": [[], ["customers"]],
+    "campaign show": [[], ["spring"], ["autumn"], ["winter"]],
+    "campaign check": [["spring"], ["autumn"]],
+    "campaign forecast": [["spring"]],
+    "provider list": [[]],
+    "provider show": [["corp"]],
+    "provider check": [[]],
+    "route show": [[]],
+    "rules list": [["--own"]],
+    "rules check": [[]],
+    "rules test": [["550 5.1.1 no such user", "--provider", "qq"], ["599 what"]],
+    "doctor": [[]],
 }
-NAMES = set("""default mx1 mx2 qq gmail corp spring news customers li tester here news.shop.example n1 n2 n3
-    n4""".split())
+# Of these it is tested where they are, or they have nothing of their own to say.
+ELSEWHERE = {verb.strip() for verb in """init, down, sql, version, help, run, list export,
+    limit explain, report campaign, report bounces, report recipients, report replies, why, top,
+    events, campaign preview, campaign watch, campaign wait""".split(",")}
+# These speak English only.
+UNTOLD = {"config", "domain show", "domain check", "suppress check", "rules diff"}
+NAMES = set("""default mx1 mx2 qq gmail corp spring autumn winter customers li tester here n1 n2
+    n3 n4 tail""".split())
 TERMS = set("""IP IPv4 EHLO DNS SPF DKIM DMARC PTR MX TLS AUTH UTC HTML VERP SMTP CSV MiB NTP
-    GB18030 UTF""".split())
+    GB18030 UTF-8 List-Unsubscribe Gmail Yahoo Date
+    chrony systemd-timesyncd MAIL""".split())
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9'’-]+")
+PROFILES = json.loads((ROOT / "schemas/rules/providers.json").read_text())["providers"]
+PROVIDERS = {word for profile in PROFILES
+             for word in [profile["name"], *WORD.findall(profile["title"]["zh"])]}
 GIVEN = re.compile(r"""
     \bedm\ [ -~]*                   # a command
   | --[a-z][a-z-]*                  # an option
   | [\w-]+=\S+                      # connections=5
   | \S*[A-Za-z0-9][.@/]\S*          # a host, an address, a lane, a time
   | \{\{.*?\}\}                     # a variable
+  | （[a-z]+）| \d[a-z]+            # as it is typed, a class of replies
 """, re.X)
 
 
 def english_in(text):
     """Words that should have been said in Chinese."""
     left = GIVEN.sub(" ", text.replace(REPLY, ""))
-    return [word for word in re.findall(r"[A-Za-z][A-Za-z0-9'’-]+", left)
-            if word not in NAMES | TERMS]
+    return [word for word in WORD.findall(left) if word not in NAMES | TERMS | PROVIDERS]
 
 
 def on_terminal(line):
@@ -54,6 +82,13 @@ def assert_in_columns(caption, line):
     for at in range(2, len(head)):
         if head[at - 2:at] == [" ", " "] and head[at] != " ":
             assert shown[at - 2:at] == [" ", " "] and shown[at] != " ", (caption, line)
+
+
+def assert_tables_in_columns(text):
+    for table in text.split("\n\n"):
+        caption, *rows = table.splitlines() or [""]
+        for line in rows if re.match(r"\S+\s\s+\S", caption) else []:
+            assert_in_columns(caption, line)
 
 
 def save_lane(database, source, target, **learnt):
@@ -106,16 +141,37 @@ def add_lanes(database):
     save_lane(database, "mx2", "n3", is_blocked=True, rest_left_ms=240_000, rest_reply=REPLY)
 
 
+def add_campaigns(edm, database):
+    """A draft, one in its braked course, one that waits."""
+    create = ["campaign", "create", "--list", "customers", "--from", "li@shop.example",
+              "--subject", "春天", "--text", "-"]
+    edm(*create, "spring", "--unsigned", stdin="你好 {{ name }}")
+    edm(*create, "autumn", "--window", "09:00-18:00", "--give-up-after", "2d", "--pool", "default",
+        stdin="你好 {{ 城市 }} {{ unsubscribe_url }}")
+    edm(*create, "winter", "--unsigned", stdin="你好")
+    database.query(
+        "UPDATE campaign SET state = 4, reason = 2, started_at = now(), reason_text ="
+        " '412 of 4000 decided attempts at the tail (10.3 %) were blocked or rejected, above the"
+        " limit of 5 % (brake.blocked_percent)' WHERE name = 'winter'")
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
 @pytest.fixture
-def everything(edm, database):
+def everything(edm, database, tmp_path):
     """Something of every kind to show."""
     edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.example.com")
     edm("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "mx2.example.com")
     edm("provider", "set", "corp", "--mx", ".mx.corp.example", "connections=2")
     edm("list", "import", "-", "--list", "customers", "--yes",
         stdin="email,姓名\nli@qq.com,李\nan@corp.example,安\n")
-    edm("campaign", "create", "spring", "--list", "customers", "--from", "li@shop.example",
-        "--subject", "春天", "--text", "-", "--unsigned", stdin="你好 {{ 姓名 }}")
+    add_campaigns(edm, database)
+    edm("rules", "add", write(tmp_path / "rules.json", json.dumps({"rules": [RULE]})))
+    edm("route", "set", "*", "smtp.example.net:587", "--tls", "verified", "--auth", "li",
+        "--password-file", write(tmp_path / "password", "secret"))
     add_nodes(database)
     add_lanes(database)
     add_limits(edm)
@@ -127,13 +183,55 @@ def everything(edm, database):
     return edm
 
 
-@pytest.mark.parametrize("verb", TOLD)
-def test_what_people_read_is_chinese_and_in_columns(everything, verb):
-    out = everything(*TOLD[verb], "--lang", "zh").out
-    assert english_in(out) == [], out
-    for table in out.split("\n\n"):
-        caption, *rows = table.splitlines()
-        for line in rows:
-            assert_in_columns(caption, line)
-    english = everything(*TOLD[verb]).out
-    assert not re.search(r"[\u4e00-\u9fff]", english.replace("姓名", "").replace("春天", ""))
+def test_what_people_read_is_chinese(everything):
+    left = {}
+    for verb, questions in TOLD.items():
+        for question in questions:
+            command = [*verb.split(), *question]
+            chinese, english = everything.run(*command, "--lang", "zh"), everything.run(*command)
+            print("$", *command, "\n" + chinese.out, chinese.err)
+            said = chinese.out + chinese.err.removeprefix("edm: ")
+            left[tuple(command)] = english_in(re.sub("no such user|what", "", said))
+            assert chinese.code == english.code and english_in(english.out + english.err)
+            assert_tables_in_columns(chinese.out)
+    assert {command: words for command, words in left.items() if words} == {}
+
+
+def test_json_does_not_speak_chinese(everything):
+    """But for what rules say, which is asked for with --lang there, too."""
+    for verb, questions in TOLD.items():
+        for question in questions if verb not in ("rules test", "campaign forecast") else []:
+            command = [*verb.split(), *question, "--json"]
+            told = [re.sub(r"\d+", "0", everything.run(*command, "--lang", language).out)
+                    for language in ("en", "zh")]
+            assert told[0] == told[1] != "", command
+
+
+def test_every_verb_that_shows_something_is_told_in_chinese(edm):
+    """A verb that changes nothing takes no --because."""
+    verbs = [line[6:27].strip() for line in edm("--help").out.splitlines()
+             if line.startswith("  edm ")]
+    shows = {verb for verb in verbs if "--because" not in edm(*verb.split(), "--help").out}
+    assert len(verbs) > 70 and shows - ELSEWHERE - UNTOLD == set(TOLD)
+
+
+def test_there_is_nothing_to_show(edm):
+    for verb in TOLD:
+        if TOLD[verb][0] == [] and verb != "doctor":
+            said = edm(*verb.split(), "--lang", "zh").out
+            assert english_in(said) == [] and re.search("[\u4e00-\u9fff]", said), said
+
+
+def test_refusals_questions_and_warnings_are_chinese(everything):
+    for want, *command in (
+        ("没有任务 'nobody'；edm campaign show 可列出全部", "campaign", "show", "nobody"),
+        ("将移除名单 customers 及其 2 名成员：此处无法询问，请加 --yes", "list", "remove",
+         "customers"),
+        ("没有选项 --what；用法：edm pauses --help", "pauses", "--what"),
+        ("任务 winter 状态为已暂停：不能 start；可以：resume, cancel", "campaign", "start", "winter"),
+    ):
+        refused = everything.run(*command, "--lang", "zh")
+        assert refused.code != 0 and refused.err.startswith(f"edm: {want}"), refused.err
+    assert everything.run("pauses", "--what", LANG="zh_CN.UTF-8").err.startswith("edm: 没有选项")
+    warned = everything("limit", "set", "--node", "n9", "rate=1/s", "--lang", "zh").err
+    assert warned == "警告：没有节点 'n9'（edm node list）；同名节点运行时才生效\n"
