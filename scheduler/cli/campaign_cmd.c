@@ -236,7 +236,9 @@ const struct cli_verb campaign_verbs[] = {
 	 .min_args = 1,
 	 .max_args = 1,
 	 .summary = "Follow its progress until it ends",
-	 .examples = "    edm campaign watch spring",
+	 .examples = "    edm campaign watch spring\n"
+		     "    edm campaign watch spring --json",
+	 .takes_json = true,
 	 .run = run_campaign_watch},
 	{.noun = "campaign",
 	 .verb = "wait",
@@ -246,6 +248,7 @@ const struct cli_verb campaign_verbs[] = {
 	 .options = wait_options,
 	 .summary = "Wait until it is finished; fails when it was cancelled or time ran out",
 	 .examples = "    edm campaign wait spring --timeout 3600",
+	 .takes_json = true,
 	 .run = run_campaign_wait},
 	{0},
 };

@@ -457,49 +457,74 @@ static void redraw(struct cli *cli, const struct campaign_row *c, int64_t eta_us
 	fflush(cli->out);
 }
 
+/* A document a line, whole at once: programs read them as they come. */
+static void print_json_line(struct cli *cli, const struct campaign_row *c, int64_t eta_us)
+{
+	json_t *json = campaign_json(c, eta_us);
+	json_object_set_new(json, "now", time_json(c->now_us));
+	json_dumpf(json, cli->out, JSON_COMPACT);
+	cli_printf(cli, "\n");
+	fflush(cli->out);
+	json_decref(json);
+}
+
+/* What has been shown so far. */
+struct watching {
+	bool is_redrawn; /* on a terminal */
+	enum campaign_state state;
+	int64_t shown_ms, eta_ms, eta_us;
+};
+
+static void watch_once(struct cli *cli, struct watching *w, const struct campaign_row *c)
+{
+	int64_t now_ms = clock_now_ms();
+	bool is_changed = c->state != w->state;
+	bool is_shown = w->is_redrawn || is_changed || now_ms - w->shown_ms >= WATCH_LINE_MS;
+	bool has_eta = w->is_redrawn || cli->wants_json;
+	w->state = c->state;
+	if (!is_shown)
+		return;
+	if (has_eta && (is_changed || now_ms - w->eta_ms >= WATCH_ETA_MS)) {
+		w->eta_us = campaign_likely_end(cli, c);
+		w->eta_ms = now_ms;
+	}
+	w->shown_ms = now_ms;
+	if (cli->wants_json)
+		print_json_line(cli, c, w->eta_us);
+	else if (w->is_redrawn)
+		redraw(cli, c, w->eta_us);
+	else
+		print_line(cli, c);
+}
+
 int run_campaign_watch(struct cli *cli, struct err *err)
 {
-	bool is_tty = isatty(fileno(cli->out)) != 0;
-	int64_t last_ms = 0, eta_ms = 0, eta_us = 0;
-	enum campaign_state last_state = 0;
+	struct watching w = {.is_redrawn = !cli->wants_json && isatty(fileno(cli->out)) != 0};
 	for (;;) {
 		struct campaign_view view;
 		int result = campaign_load_one(cli, NULL, &view, err);
-		if (result != 0) {
-			campaign_view_done(&view);
-			return result;
-		}
-		const struct campaign_row *c = &view.items[0];
-		enum campaign_state state = c->state;
-		int64_t now_ms = clock_now_ms();
-		if (is_tty && (state != last_state || now_ms - eta_ms >= WATCH_ETA_MS)) {
-			eta_us = campaign_likely_end(cli, c);
-			eta_ms = now_ms;
-		}
-		if (is_tty) {
-			redraw(cli, c, eta_us);
-		} else if (state != last_state || now_ms - last_ms >= WATCH_LINE_MS) {
-			print_line(cli, c);
-			last_ms = now_ms;
-		}
-		last_state = state;
+		if (result == 0)
+			watch_once(cli, &w, &view.items[0]);
 		campaign_view_done(&view);
-		if (campaign_is_final(state))
-			return 0;
+		if (result != 0 || campaign_is_final(w.state))
+			return result;
 		if (campaign_wait_news(cli->db, WATCH_TTY_MS, err) != 0)
 			return -1;
 	}
 }
 
-/* 1: finished, 0: not yet, -1: it never will by itself. */
-static int look_whether_finished(struct cli *cli, struct err *err)
+/* 1: finished, 0: not yet, -1: it never will by itself. The last look (is_last, or what ends the
+ * waiting) is the document of --json. */
+static int look_whether_finished(struct cli *cli, bool is_last, struct err *err)
 {
 	struct campaign_view view;
 	int result = campaign_load_one(cli, NULL, &view, err);
 	if (result == 0) {
-		enum campaign_state state = view.items[0].state;
-		result = state == CAMPAIGN_FINISHED;
-		if (state == CAMPAIGN_CANCELLED)
+		const struct campaign_row *c = &view.items[0];
+		if (cli->wants_json && (is_last || campaign_is_final(c->state)))
+			print_json_line(cli, c, NO_ETA);
+		result = c->state == CAMPAIGN_FINISHED;
+		if (c->state == CAMPAIGN_CANCELLED)
 			result = err_set(err, ERR_INPUT, "campaign %s was cancelled",
 					 cli_arg(cli, 0));
 	}
@@ -514,10 +539,10 @@ int run_campaign_wait(struct cli *cli, struct err *err)
 		return -1;
 	int64_t until_ms = clock_now_ms() + timeout_s * 1000;
 	for (;;) {
-		int finished = look_whether_finished(cli, err);
+		int64_t left_ms = until_ms - clock_now_ms();
+		int finished = look_whether_finished(cli, left_ms <= 0, err);
 		if (finished != 0)
 			return finished > 0 ? 0 : -1;
-		int64_t left_ms = until_ms - clock_now_ms();
 		if (left_ms <= 0)
 			return err_set(err, ERR_INPUT,
 				       "campaign %s is not finished after %lld s; what it waits "

@@ -4,7 +4,8 @@
  * function of another folder, and prints: no SQL and no policy here.
  *
  * Output goes to cli->out (standard output); progress and questions to standard error, progress
- * only on a terminal. With --json exactly one JSON document is printed. Errors are printed by
+ * only on a terminal. With --json exactly one JSON document is printed (by campaign watch a line
+ * each time). Errors are printed by
  * cli_main as "edm: sentence", and the kind of the error is the exit code.
  */
 #ifndef EDM_SCHEDULER_CLI_CLI_H

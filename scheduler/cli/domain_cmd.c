@@ -3,83 +3,16 @@
 #include <stdlib.h>
 
 #include "engine/mail/dkim.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/settings_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/domain_check.h"
 #include "scheduler/setup/sending_domain.h"
 
 #define RECORD_MAX 16384
 
-/* -------------------------------------------------------------------------------------- add, set
- */
-
-static struct sending_domain domain_of(const struct cli *cli)
-{
-	return (struct sending_domain){.name = str_from(cli_arg(cli, 0)),
-				       .return_path = steer_option(cli, "return-path"),
-				       .feedback_id = steer_option(cli, "feedback-id"),
-				       .unsubscribe_base = steer_option(cli, "unsubscribe-base")};
-}
-
-static void warn_of_http(const struct sending_domain *d)
-{
-	if (str_starts_with(d->unsubscribe_base, STR("http://")))
-		fprintf(stderr, "warning: receivers follow one-click unsubscribe links over https "
-				"only (RFC 8058)\n");
-}
-
-static int run_add(struct cli *cli, struct err *err)
-{
-	struct sending_domain d = domain_of(cli);
-	struct change change = steer_change(cli);
-	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL || sending_domain_add(db, &d, &change, err) != 0)
-		return -1;
-	warn_of_http(&d);
-	cli_printf(cli, "sending domain %.*s; next: edm domain key %.*s\n", STR_ARG(d.name),
-		   STR_ARG(d.name));
-	return 0;
-}
-
-static int run_set(struct cli *cli, struct err *err)
-{
-	struct sending_domain d = domain_of(cli);
-	struct change change = steer_change(cli);
-	if (d.return_path.ptr == NULL && d.feedback_id.ptr == NULL &&
-	    d.unsubscribe_base.ptr == NULL)
-		return err_set(err, ERR_USAGE,
-			       "say what to change: --return-path, --feedback-id or "
-			       "--unsubscribe-base");
-	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL || sending_domain_set(db, &d, &change, err) != 0)
-		return -1;
-	warn_of_http(&d);
-	cli_printf(cli, "sending domain %.*s is changed\n", STR_ARG(d.name));
-	return 0;
-}
-
-static int run_remove(struct cli *cli, struct err *err)
-{
-	struct change change = steer_change(cli);
-	struct sending_domains found;
-	struct pg_blocking *db = cli_database(cli, err);
-	if (db == NULL || sending_domains_load(db, str_from(cli_arg(cli, 0)), &found, err) != 0)
-		return -1;
-	const struct sending_domain *d = &found.items[0];
-	int result = cli_confirm(cli, err, "Removing sending domain %.*s and retiring its %zu %s",
-				 STR_ARG(d->name), d->key_count,
-				 plural((int64_t)d->key_count, "key", "keys"));
-	if (result == 0)
-		result = sending_domain_remove(db, d->name, &change, err);
-	if (result == 0)
-		cli_printf(cli, "sending domain %.*s is removed\n", STR_ARG(d->name));
-	sending_domains_done(&found);
-	return result;
-}
-
-/* ------------------------------------------------------------------------------------------- key
+/* ----------------------------------------------------------------------------------------- as JSON
  */
 
 static json_t *key_json(const struct sending_domain *d, const struct sending_key *key)
@@ -98,6 +31,131 @@ static json_t *key_json(const struct sending_domain *d, const struct sending_key
 	buf_done(&value);
 	return json;
 }
+
+static json_t *domain_json(const struct sending_domain *d)
+{
+	json_t *keys = json_array();
+	for (size_t i = 0; i < d->key_count; i++)
+		json_array_append_new(keys, key_json(d, &d->keys[i]));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", json_of_str(d->name), "return_path",
+			 json_of_text_or_null(d->return_path), "feedback_id",
+			 json_of_text_or_null(d->feedback_id), "unsubscribe_base",
+			 json_of_text_or_null(d->unsubscribe_base), "keys", keys);
+}
+
+/* The domain as it is now, and what was warned of. */
+static int print_now(struct cli *cli, struct str name, json_t *warnings, struct err *err)
+{
+	struct sending_domains found;
+	if (sending_domains_load(cli->db, name, &found, err) != 0)
+		return -1;
+	json_t *json = domain_json(&found.items[0]);
+	json_object_set(json, "warnings", warnings);
+	sending_domains_done(&found);
+	return cli_print_json(cli, json);
+}
+
+/* -------------------------------------------------------------------------------------- add, set
+ */
+
+static struct sending_domain domain_of(const struct cli *cli)
+{
+	return (struct sending_domain){.name = str_from(cli_arg(cli, 0)),
+				       .return_path = steer_option(cli, "return-path"),
+				       .feedback_id = steer_option(cli, "feedback-id"),
+				       .unsubscribe_base = steer_option(cli, "unsubscribe-base")};
+}
+
+/* Warns of what was given; with --json, prints the domain as it is now. */
+static int report(struct cli *cli, const struct sending_domain *d, struct err *err)
+{
+	int result = 0;
+	json_t *warnings = json_array();
+	if (str_starts_with(d->unsubscribe_base, STR("http://")))
+		steer_warn(cli, warnings,
+			   "receivers follow one-click unsubscribe links over https only (RFC "
+			   "8058)");
+	if (cli->wants_json)
+		result = print_now(cli, d->name, warnings, err);
+	json_decref(warnings);
+	return result;
+}
+
+static int run_add(struct cli *cli, struct err *err)
+{
+	struct sending_domain d = domain_of(cli);
+	struct change change = steer_change(cli);
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || sending_domain_add(db, &d, &change, err) != 0)
+		return -1;
+	if (report(cli, &d, err) != 0)
+		return -1;
+	if (!cli->wants_json)
+		cli_printf(cli,
+			   REPORT_SAY(cli, "sending domain %.*s; next: edm domain key %.*s\n",
+				      "发信域名 %.*s；下一步：edm domain key %.*s\n"),
+			   STR_ARG(d.name), STR_ARG(d.name));
+	return 0;
+}
+
+static int run_set(struct cli *cli, struct err *err)
+{
+	struct sending_domain d = domain_of(cli);
+	struct change change = steer_change(cli);
+	if (d.return_path.ptr == NULL && d.feedback_id.ptr == NULL &&
+	    d.unsubscribe_base.ptr == NULL)
+		return err_set(err, ERR_USAGE,
+			       "say what to change: --return-path, --feedback-id or "
+			       "--unsubscribe-base");
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || sending_domain_set(db, &d, &change, err) != 0)
+		return -1;
+	if (report(cli, &d, err) != 0)
+		return -1;
+	if (!cli->wants_json)
+		cli_printf(cli,
+			   REPORT_SAY(cli, "sending domain %.*s is changed\n",
+				      "发信域名 %.*s 已更改\n"),
+			   STR_ARG(d.name));
+	return 0;
+}
+
+static int count_in_use(const struct sending_domain *d)
+{
+	int count = 0;
+	for (size_t i = 0; i < d->key_count; i++)
+		count += d->keys[i].state != SENDING_KEY_RETIRED;
+	return count;
+}
+
+static int run_remove(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct sending_domains found;
+	struct pg_blocking *db = cli_database(cli, err);
+	if (db == NULL || sending_domains_load(db, str_from(cli_arg(cli, 0)), &found, err) != 0)
+		return -1;
+	const struct sending_domain *d = &found.items[0];
+	int result = cli_confirm(cli, err, "Removing sending domain %.*s and retiring its %zu %s",
+				 STR_ARG(d->name), d->key_count,
+				 plural((int64_t)d->key_count, "key", "keys"));
+	if (result == 0)
+		result = sending_domain_remove(db, d->name, &change, err);
+	if (result == 0 && cli->wants_json)
+		result = cli_print_json(cli, json_pack("{s:o, s:s, s:i}", "name",
+						       json_of_str(d->name), "state", "removed",
+						       "keys_retired", count_in_use(d)));
+	else if (result == 0)
+		cli_printf(cli,
+			   REPORT_SAY(cli, "sending domain %.*s is removed\n",
+				      "发信域名 %.*s 已移除\n"),
+			   STR_ARG(d->name));
+	sending_domains_done(&found);
+	return result;
+}
+
+/* ------------------------------------------------------------------------------------------- key
+ */
 
 /* The row as a zone file has it. */
 static void print_record(struct cli *cli, const struct sending_domain *d,
@@ -206,6 +264,9 @@ static int move_key(struct cli *cli, struct sending_domain *d, struct str select
 	moved.state = state;
 	if (sending_key_move(cli->db, d, &moved, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:o, s:[o]}", "domain", json_of_str(d->name),
+						     "keys", key_json(d, &moved)));
 	cli_printf(cli, "key %.*s of %.*s is %s\n", STR_ARG(key->selector), STR_ARG(d->name),
 		   sending_key_state_name(state));
 	return 0;
@@ -239,17 +300,6 @@ static int run_key(struct cli *cli, struct err *err)
 
 /* ------------------------------------------------------------------------------------------ show
  */
-
-static json_t *domain_json(const struct sending_domain *d)
-{
-	json_t *keys = json_array();
-	for (size_t i = 0; i < d->key_count; i++)
-		json_array_append_new(keys, key_json(d, &d->keys[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", json_of_str(d->name), "return_path",
-			 json_of_text_or_null(d->return_path), "feedback_id",
-			 json_of_text_or_null(d->feedback_id), "unsubscribe_base",
-			 json_of_text_or_null(d->unsubscribe_base), "keys", keys);
-}
 
 static void domain_row(struct table *t, const struct sending_domain *d)
 {
@@ -431,6 +481,7 @@ const struct cli_verb domain_verbs[] = {
 	 .options = domain_options,
 	 .summary = "Add a domain to send from",
 	 .examples = "    edm domain add example.com --return-path bounce.example.com",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_add},
 	{.noun = "domain",
@@ -441,6 +492,7 @@ const struct cli_verb domain_verbs[] = {
 	 .options = domain_options,
 	 .summary = "Change a sending domain; an empty value takes one away",
 	 .examples = "    edm domain set example.com --unsubscribe-base https://example.com/u",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_set},
 	{.noun = "domain",
@@ -483,6 +535,7 @@ const struct cli_verb domain_verbs[] = {
 	 .max_args = 1,
 	 .summary = "Stop sending from a domain and retire its keys",
 	 .examples = "    edm domain remove example.com --yes",
+	 .takes_json = true,
 	 .changes = true,
 	 .asks = true,
 	 .run = run_remove},

@@ -366,9 +366,14 @@ static int run_remove(struct cli *cli, struct err *err)
 			plural((int64_t)members, "member", "members")) != 0 ||
 	    lists_remove(cli->db, name, &actor, &members, err) != 0)
 		return -1;
-	cli_printf(cli, "list %s is removed with its %s %s; suppressions stay\n", name,
-		   cli_number((int64_t)members, number, sizeof(number)),
-		   plural((int64_t)members, "member", "members"));
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:s, s:b, s:o}", "name", name, "removed", 1,
+						     "members", json_count(members)));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "list %s is removed with its %s %s; suppressions stay\n",
+			      "名单 %s 及其 %s %s已移除；抑制名单不变\n"),
+		   name, cli_number((int64_t)members, number, sizeof(number)),
+		   REPORT_SAY(cli, plural((int64_t)members, "member", "members"), "名成员"));
 	return 0;
 }
 
@@ -439,6 +444,7 @@ const struct cli_verb list_verbs[] = {
 	 .max_args = 1,
 	 .summary = "Remove a list with its memberships",
 	 .examples = "    edm list remove customers",
+	 .takes_json = true,
 	 .changes = true,
 	 .asks = true,
 	 .run = run_remove},

@@ -99,6 +99,18 @@ static int run_show(struct cli *cli, struct err *err)
 	return result;
 }
 
+/* The node as it is now. */
+static int print_now(struct cli *cli, struct str name, struct err *err)
+{
+	struct roster r;
+	if (roster_load(cli->db, &r, err) != 0)
+		return -1;
+	const struct roster_node *n = roster_find(&r, name);
+	json_t *json = n != NULL ? node_json(n) : json_null();
+	roster_done(&r);
+	return cli_print_json(cli, json);
+}
+
 static int check_exists(struct pg_blocking *db, struct str name, struct err *err)
 {
 	struct roster r;
@@ -118,6 +130,8 @@ static int run_drain(struct cli *cli, struct err *err)
 	if (db == NULL || roster_move(db, name, is_undone ? NODE_STATE_ACTIVE : NODE_STATE_DRAINING,
 				      &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return print_now(cli, name, err);
 	const char *what =
 		is_undone ? REPORT_SAY(cli, "works again when it is started", "启动后恢复工作")
 			  : REPORT_SAY(cli, "ends what it has begun, gives back the rest and stops",
@@ -138,6 +152,9 @@ static int run_remove(struct cli *cli, struct err *err)
 			STR_ARG(name)) != 0 ||
 	    roster_move(db, name, NODE_STATE_REMOVED, &change, err) != 0)
 		return -1;
+	if (cli->wants_json)
+		return cli_print_json(cli, json_pack("{s:o, s:s}", "name", json_of_str(name),
+						     "state", node_state_name(NODE_STATE_REMOVED)));
 	cli_printf(cli, REPORT_SAY(cli, "node %.*s is removed\n", "节点 %.*s 已移除\n"),
 		   STR_ARG(name));
 	return 0;
@@ -173,6 +190,7 @@ const struct cli_verb fleet_verbs[] = {
 	 .summary = "Let a node end what it has begun, give back the rest and stop",
 	 .examples = "    edm node drain mx1 --because 'kernel update'\n"
 		     "    edm node drain mx1 --undo",
+	 .takes_json = true,
 	 .changes = true,
 	 .run = run_drain},
 	{.noun = "node",
@@ -182,6 +200,7 @@ const struct cli_verb fleet_verbs[] = {
 	 .max_args = 1,
 	 .summary = "Remove a node that will not come back",
 	 .examples = "    edm node remove mx1 --yes",
+	 .takes_json = true,
 	 .changes = true,
 	 .asks = true,
 	 .run = run_remove},

@@ -5,6 +5,7 @@ refused says why and changes nothing. No node runs here."""
 import email
 import email.policy
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -476,6 +477,28 @@ def test_wait_fails_when_time_is_up_or_it_was_cancelled(spring):
     spring("campaign", "cancel", "spring", "--yes")
     assert "was cancelled" in spring.fails(1, "campaign", "wait", "spring", "--timeout", "0")
     assert "no campaign 'x'" in spring.fails(3, "campaign", "wait", "x")
+
+
+def test_wait_tells_programs_how_it_ended(spring, database):
+    waited = spring.run("campaign", "wait", "spring", "--timeout", "0", "--json")
+    assert (waited.code, waited.json["state"]) == (1, "draft")
+    assert waited.json["now"].endswith("Z") and "not finished after 0 s" in waited.err
+    database.query("UPDATE campaign SET state = 5, finished_at = now()")
+    finished = spring("campaign", "wait", "spring", "--json")
+    assert (finished.json["name"], finished.json["state"]) == ("spring", "finished")
+    assert finished.out.count("\n") == 1
+
+
+def test_watch_tells_programs_an_object_a_line(spring):
+    watch = subprocess.Popen(
+        [spring.path, "campaign", "watch", "spring", "--json", "--database", spring.url, "--data",
+         spring.data], stdout=subprocess.PIPE, text=True)
+    first = json.loads(watch.stdout.readline())
+    assert (first["state"], first["delivered"], first["eta"]) == ("draft", 0, None)
+    spring("campaign", "cancel", "spring", "--yes")
+    out, _ = watch.communicate(timeout=60)
+    *_, last = map(json.loads, out.splitlines())
+    assert last["state"] == "cancelled" and watch.returncode == 0
 
 
 def test_a_campaign_to_the_people_of_another(spring, source, database, letter):

@@ -52,6 +52,25 @@ def test_a_domain_is_added_shown_changed_and_removed(edm, database):
     ]
 
 
+def test_changes_of_domains_as_json(edm):
+    told = edm("domain", "add", "Example.COM", "--unsubscribe-base", "http://a.example/u",
+               "--json").json
+    assert (told["name"], told["keys"]) == ("example.com", [])
+    assert "over https only" in told["warnings"][0]
+    told = edm("domain", "set", "example.com", "--unsubscribe-base", "https://a.example/u",
+               "--json").json
+    assert (told["unsubscribe_base"], told["warnings"]) == ("https://a.example/u", [])
+    make_key(edm)
+    make_key(edm)
+    for option, state in (("--retire", "retired"), ("--sign", "signing")):
+        told = edm("domain", "key", "example.com", option, "edm1", "--json").json
+        (key,) = told["keys"]
+        assert (told["domain"], key["selector"], key["state"]) == ("example.com", "edm1", state)
+    edm("domain", "key", "example.com", "--retire", "edm2")
+    assert edm("domain", "remove", "example.com", "--yes", "--json").json == {
+        "name": "example.com", "state": "removed", "keys_retired": 1}
+
+
 def test_a_key_is_sealed_and_its_public_half_is_a_key(edm, database):
     edm("domain", "add", "example.com")
     rsa, ed25519 = make_key(edm, "--ed25519", "--selector", "s2027")

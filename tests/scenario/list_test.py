@@ -189,7 +189,8 @@ def test_undo_takes_an_import_back_once(customers):
 
 def test_remove_asks_with_the_number_of_members(customers):
     assert "its 2 members" in customers.fails(4, "list", "remove", "customers")
-    customers("list", "remove", "customers", "--yes")
+    assert customers("list", "remove", "customers", "--yes", "--json").json == {
+        "name": "customers", "removed": True, "members": 2}
     customers.fails(3, "list", "show", "customers")
 
 

@@ -100,6 +100,16 @@ def test_nodes_are_listed_drained_and_removed(edm, database):
     assert len(events(database, "node activate")) == len(events(database, "node remove")) == 1
 
 
+def test_changes_of_nodes_as_json(edm, database):
+    add_node(database, "n1", "1 hour")
+    add_node(database, "n2", "-1 hour")
+    told = edm("node", "drain", "n1", "--json").json
+    assert (told["name"], told["state"], told["running"]) == ("n1", "draining", True)
+    assert edm("node", "drain", "n1", "--undo", "--json").json["state"] == "active"
+    assert edm("node", "remove", "n2", "--yes", "--json").json == {
+        "name": "n2", "state": "removed"}
+
+
 def test_a_setting_that_this_node_overrides_is_a_warning(edm):
     def set_schedule():
         return edm("config", "set", "retry.schedule", "1min,5min").err
