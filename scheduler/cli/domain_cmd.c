@@ -246,10 +246,21 @@ static int run_making(struct cli *cli, struct sending_domain *d, struct err *err
 	json_decref(m.made);
 	if (result == 0)
 		cli_printf(cli,
-			   "; publish it, then: edm domain check %.*s\n"
-			   "; other nodes need a copy of %s/node.key\n",
+			   REPORT_SAY(cli,
+				      "; publish it, then: edm domain check %.*s\n"
+				      "; other nodes need a copy of %s/node.key\n",
+				      "; 请发布该记录，然后：edm domain check %.*s\n"
+				      "; 其他节点需要 %s/node.key 的副本\n"),
 			   STR_ARG(d->name), cli->place.data_dir);
 	return result;
+}
+
+static const char *key_state_words(const struct cli *cli, enum sending_key_state state)
+{
+	static const char *const names_zh[] = {[SENDING_KEY_LATER] = "未启用",
+					       [SENDING_KEY_SIGNING] = "签名中",
+					       [SENDING_KEY_RETIRED] = "已停用"};
+	return REPORT_SAY(cli, sending_key_state_name(state), names_zh[state]);
 }
 
 static int move_key(struct cli *cli, struct sending_domain *d, struct str selector,
@@ -267,8 +278,8 @@ static int move_key(struct cli *cli, struct sending_domain *d, struct str select
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:o, s:[o]}", "domain", json_of_str(d->name),
 						     "keys", key_json(d, &moved)));
-	cli_printf(cli, "key %.*s of %.*s is %s\n", STR_ARG(key->selector), STR_ARG(d->name),
-		   sending_key_state_name(state));
+	cli_printf(cli, REPORT_SAY(cli, "key %.*s of %.*s is %s\n", "密钥 %.*s（%.*s）：%s\n"),
+		   STR_ARG(key->selector), STR_ARG(d->name), key_state_words(cli, state));
 	return 0;
 }
 
@@ -301,14 +312,14 @@ static int run_key(struct cli *cli, struct err *err)
 /* ------------------------------------------------------------------------------------------ show
  */
 
-static void domain_row(struct table *t, const struct sending_domain *d)
+static void domain_row(const struct cli *cli, struct table *t, const struct sending_domain *d)
 {
 	struct buf keys;
 	buf_init(&keys, 4096);
 	for (size_t i = 0; i < d->key_count; i++)
 		buf_appendf(&keys, "%s%.*s %s %s", i > 0 ? ", " : "", STR_ARG(d->keys[i].selector),
 			    signer_key_type(d->keys[i].algorithm),
-			    sending_key_state_name(d->keys[i].state));
+			    key_state_words(cli, d->keys[i].state));
 	table_str(t, d->name);
 	table_str_or_dash(t, buf_str(&keys));
 	table_str_or_dash(t, d->return_path);
@@ -331,17 +342,20 @@ static int run_show(struct cli *cli, struct err *err)
 	if (db == NULL || sending_domains_load(db, str_from(cli_arg(cli, 0)), &found, err) != 0)
 		return -1;
 	json_t *list = json_array();
-	table_init(&t, "domain|keys|return path|feedback id|unsubscribe base");
+	table_init(&t, REPORT_SAY(cli, "domain|keys|return path|feedback id|unsubscribe base",
+				  "发信域名|密钥|退信域名|Feedback-ID|退订地址"));
 	for (size_t i = 0; i < found.count; i++) {
 		json_array_append_new(list, domain_json(&found.items[i]));
-		domain_row(&t, &found.items[i]);
+		domain_row(cli, &t, &found.items[i]);
 	}
 	if (cli->wants_json) {
 		table_done(&t);
 		cli_print_json(cli, json_pack("{s:o}", "domains", list));
 	} else {
 		json_decref(list);
-		table_print(&t, cli, "no sending domain yet: edm domain add example.com");
+		table_print(&t, cli,
+			    REPORT_SAY(cli, "no sending domain yet: edm domain add example.com",
+				       "还没有发信域名：edm domain add example.com"));
 		if (cli_arg(cli, 0) != NULL)
 			print_records(cli, &found.items[0]);
 	}
@@ -367,19 +381,27 @@ static const char *tick(enum doctor_level level)
 
 static void print_report(struct cli *cli, const struct domain_report *report)
 {
+	struct buf check, text;
+	buf_init(&check, RECORD_MAX);
+	buf_init(&text, RECORD_MAX);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct domain_finding *f = &report->findings[i];
-		cli_printf(cli, "%s %s  (%s %s): %s\n", tick(f->level), f->check, f->name, f->type,
-			   f->text);
+		cli_printf(cli, REPORT_SAY(cli, "%s %s  (%s %s): %s\n", "%s %s（%s %s）：%s\n"),
+			   tick(f->level), report_sentence(cli, f->check, &check), f->name, f->type,
+			   report_sentence(cli, f->text, &text));
 		if (f->publish != NULL) {
 			struct buf strings;
 			buf_init(&strings, RECORD_MAX);
 			dkim_txt_strings(str_from(f->publish), &strings);
-			cli_printf(cli, "    publish: %s. IN %s %s\n", f->name, f->type,
-				   strings.data);
+			cli_printf(cli,
+				   REPORT_SAY(cli, "    publish: %s. IN %s %s\n",
+					      "    请发布：%s. IN %s %s\n"),
+				   f->name, f->type, strings.data);
 			buf_done(&strings);
 		}
 	}
+	buf_done(&check);
+	buf_done(&text);
 }
 
 static struct lookup *open_lookup(const struct cli *cli, struct err *err)

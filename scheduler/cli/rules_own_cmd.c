@@ -285,19 +285,35 @@ static const char *member(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
+static const char *change_words(const struct cli *cli, const char *change)
+{
+	static const char *const names[][2] = {
+		{"added", "新增"}, {"replaced", "已替换"}, {"off", "已关闭"}};
+	for (size_t i = 0; cli->is_chinese && i < ARRAY_LEN(names); i++)
+		if (str_equals(str_from(names[i][0]), str_from(change)))
+			return names[i][1];
+	return change;
+}
+
 static void print_diff(struct cli *cli, const json_t *rule)
 {
 	size_t i;
 	json_t *entry;
 	const char *because = member(rule, "because");
-	cli_printf(cli, "%s: %s, by %s%s%s\n", member(rule, "id"), member(rule, "change"),
-		   member(rule, "by"), because[0] ? ": " : "", because);
+	cli_printf(cli, REPORT_SAY(cli, "%s: %s, by %s%s%s\n", "%s：%s，操作者 %s%s%s\n"),
+		   member(rule, "id"), change_words(cli, member(rule, "change")),
+		   member(rule, "by"), because[0] ? REPORT_SAY(cli, ": ", "：") : "", because);
 	json_array_foreach(json_object_get(rule, "fields"), i, entry)
-		cli_printf(cli, "%s%s", i == 0 ? "  differs in " : ", ", json_string_value(entry));
+		cli_printf(cli, "%s%s",
+			   i == 0 ? REPORT_SAY(cli, "  differs in ", "  不同之处：")
+				  : REPORT_SAY(cli, ", ", "、"),
+			   json_string_value(entry));
 	if (json_array_size(json_object_get(rule, "fields")) > 0)
 		cli_printf(cli, "\n");
 	json_array_foreach(json_object_get(rule, "takes"), i, entry)
-		cli_printf(cli, "  wins %lld of the samples of %s, as \"%s\"\n",
+		cli_printf(cli,
+			   REPORT_SAY(cli, "  wins %lld of the samples of %s, as \"%s\"\n",
+				      "  抢先匹配 %lld 个样本（规则 %s），如 \"%s\"\n"),
 			   (long long)json_integer_value(json_object_get(entry, "samples")),
 			   member(entry, "rule"), member(entry, "sample"));
 }
@@ -314,7 +330,8 @@ int rules_run_diff(struct cli *cli, struct err *err)
 		return cli_print_json(cli, diff);
 	json_array_foreach(json_object_get(diff, "rules"), i, rule) print_diff(cli, rule);
 	if (json_array_size(json_object_get(diff, "rules")) == 0)
-		cli_printf(cli, "every rule is as it was shipped\n");
+		cli_printf(cli, REPORT_SAY(cli, "every rule is as it was shipped\n",
+					   "所有规则均与出厂一致\n"));
 	json_decref(diff);
 	return 0;
 }

@@ -7,8 +7,7 @@
 #include "lists/suppression.h"
 #include "scheduler/campaign/schedule.h"
 #include "scheduler/cli/file_private.h"
-#include "scheduler/cli/table_private.h"
-#include "scheduler/cli/time_text_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/verbs.h"
 
 #define CAUSES "bounced, unsubscribed, complained, operator, imported or erased"
@@ -61,12 +60,16 @@ static int run_add(struct cli *cli, struct err *err)
 		return cli_print_json(cli,
 				      json_pack("{s:I, s:I}", "added", (json_int_t)added, "already",
 						(json_int_t)(change.address_count - added)));
-	cli_printf(cli, "%llu suppressed%s%s", (unsigned long long)added,
-		   change.list ? " for list " : " everywhere", change.list ? change.list : "");
+	cli_printf(cli, REPORT_SAY(cli, "%llu suppressed%s%s", "已抑制 %llu 个地址（%s%s）"),
+		   (unsigned long long)added,
+		   change.list ? REPORT_SAY(cli, " for list ", "名单 ")
+			       : REPORT_SAY(cli, " everywhere", "全局"),
+		   change.list ? change.list : "");
 	if (change.address_count > added)
-		cli_printf(cli, ", %llu were so already",
+		cli_printf(cli, REPORT_SAY(cli, ", %llu were so already", "，%llu 个此前已抑制"),
 			   (unsigned long long)(change.address_count - added));
-	cli_printf(cli, "; running nodes know it within a second\n");
+	cli_printf(cli, REPORT_SAY(cli, "; running nodes know it within a second\n",
+				   "；运行中的节点一秒内生效\n"));
 	return 0;
 }
 
@@ -89,8 +92,10 @@ static int remove_what_fits(struct cli *cli, const struct suppression_filter *fi
 		return -1;
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I}", "removed", (json_int_t)count));
-	cli_printf(cli, "%s %s taken back\n", cli_number((int64_t)count, number, sizeof(number)),
-		   plural((int64_t)count, "suppression is", "suppressions are"));
+	cli_printf(cli, REPORT_SAY(cli, "%s %s taken back\n", "已撤销 %s %s\n"),
+		   cli_number((int64_t)count, number, sizeof(number)),
+		   REPORT_SAY(cli, plural((int64_t)count, "suppression is", "suppressions are"),
+			      "条抑制"));
 	return 0;
 }
 
@@ -156,18 +161,25 @@ static json_t *entry_json(const struct suppression_entry *e)
 static void print_entry(struct cli *cli, const struct suppression_entry *e)
 {
 	char when[TIME_TEXT_MAX];
-	cli_printf(cli, "  %s%.*s: %s, since %s", e->list.len > 0 ? "list " : "everywhere",
-		   STR_ARG(e->list), suppression_cause_clause(e->cause),
+	struct buf why;
+	buf_init(&why, 1024);
+	cli_printf(cli, REPORT_SAY(cli, "  %s%.*s: %s, since %s", "  %s%.*s：%s，自 %s"),
+		   e->list.len > 0 ? REPORT_SAY(cli, "list ", "名单 ")
+				   : REPORT_SAY(cli, "everywhere", "全局"),
+		   STR_ARG(e->list), report_sentence(cli, suppression_cause_clause(e->cause), &why),
 		   time_words(e->at_us, when));
 	if (e->until_us != 0)
-		cli_printf(cli, ", until %s", time_words(e->until_us, when));
+		cli_printf(cli, REPORT_SAY(cli, ", until %s", "，至 %s"),
+			   time_words(e->until_us, when));
 	if (e->added_by.len > 0)
-		cli_printf(cli, ", by %.*s", STR_ARG(e->added_by));
+		cli_printf(cli, REPORT_SAY(cli, ", by %.*s", "，操作者 %.*s"),
+			   STR_ARG(e->added_by));
 	if (e->rule.len > 0)
-		cli_printf(cli, ", rule %.*s", STR_ARG(e->rule));
+		cli_printf(cli, REPORT_SAY(cli, ", rule %.*s", "，规则 %.*s"), STR_ARG(e->rule));
 	if (e->note.len > 0)
-		cli_printf(cli, " (%.*s)", STR_ARG(e->note));
+		cli_printf(cli, REPORT_SAY(cli, " (%.*s)", "（%.*s）"), STR_ARG(e->note));
 	cli_printf(cli, "\n");
+	buf_done(&why);
 }
 
 static int print_found(struct cli *cli, const struct suppression_found *found)
@@ -180,7 +192,9 @@ static int print_found(struct cli *cli, const struct suppression_found *found)
 						     "suppressed", found->count > 0, "entries",
 						     entries));
 	}
-	cli_printf(cli, "%s is %ssuppressed\n", cli_arg(cli, 0), found->count > 0 ? "" : "not ");
+	cli_printf(cli, "%s %s\n", cli_arg(cli, 0),
+		   found->count > 0 ? REPORT_SAY(cli, "is suppressed", "已被抑制")
+				    : REPORT_SAY(cli, "is not suppressed", "未被抑制"));
 	for (size_t i = 0; i < found->count; i++)
 		print_entry(cli, &found->entries[i]);
 	return 0;

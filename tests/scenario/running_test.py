@@ -234,7 +234,8 @@ def test_a_reply_is_explained(edm):
     assert told["class"] == "throttled" and told["persistence"] == "rate-signal"
     assert "suppress" not in told["actions"] and told["actions"]
     text = edm("rules", "test", "550 Ip frequency limited", "--provider", "qq", "--lang", "zh").out
-    assert "rule: qq.ip-frequency" in text and any("一" <= c <= "鿿" for c in text)
+    assert "规则：qq.ip-frequency" in text and "动作：降低速度、暂停通道；持续 1 小时" in text
+    assert "分类：限速，原因：频率超限，对象：发信源，性质：频率过高" in text
     elsewhere = edm("rules", "test", "550 Ip frequency limited", "--json").json
     assert elsewhere["rule"] != "qq.ip-frequency"
     assert {"rule": "qq.ip-frequency", "miss": "is for another provider"}.items() <= next(
