@@ -7,6 +7,7 @@
 #include "scheduler/campaign/preflight.h"
 #include "scheduler/campaign/schedule.h"
 #include "scheduler/cli/campaign_private.h"
+#include "scheduler/cli/report_private.h"
 
 #define EDIT_WAIT_MS 30000
 
@@ -257,8 +258,10 @@ static int read_audience(struct cli *cli, struct draft *d, struct err *err)
 static void print_hours(struct cli *cli, struct str hours, struct str zone)
 {
 	if (hours.len > 0)
-		cli_printf(cli, "it is sent in these hours: %.*s %.*s\n", STR_ARG(hours),
-			   STR_ARG(zone));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "it is sent in these hours: %.*s %.*s\n",
+				      "发送时段：%.*s %.*s\n"),
+			   STR_ARG(hours), STR_ARG(zone));
 }
 
 static int report_created(struct cli *cli, const struct campaign_row *row,
@@ -271,14 +274,24 @@ static int report_created(struct cli *cli, const struct campaign_row *row,
 				      json_pack("{s:i, s:s, s:s, s:I}", "id", row->id, "name", name,
 						"state", campaign_state_name(CAMPAIGN_DRAFT),
 						"people", (json_int_t)checks->audience));
-	cli_printf(cli, "campaign %s is a draft to at most %s %s\n", name,
-		   cli_number(checks->audience, number, sizeof(number)),
-		   plural(checks->audience, "person", "people"));
+	cli_printf(cli,
+		   REPORT_SAY(cli, "campaign %s is a draft to at most %s %s\n",
+			      "任务 %s 已存为草稿，最多发给 %s %s\n"),
+		   name, cli_number(checks->audience, number, sizeof(number)),
+		   REPORT_SAY(cli, plural(checks->audience, "person", "people"), "人"));
 	print_hours(cli, row->hours, row->hours_zone);
+	struct buf text;
+	buf_init(&text, REPORT_SENTENCE_MAX);
 	for (size_t i = 0; i < checks->count; i++)
 		if (checks->findings[i].is_error)
-			cli_printf(cli, "before it can start: %s\n", checks->findings[i].sentence);
-	cli_printf(cli, "next: edm campaign preview %s, then edm campaign start %s\n", name, name);
+			cli_printf(cli,
+				   REPORT_SAY(cli, "before it can start: %s\n", "开始之前：%s\n"),
+				   report_sentence(cli, checks->findings[i].sentence, &text));
+	buf_done(&text);
+	cli_printf(cli,
+		   REPORT_SAY(cli, "next: edm campaign preview %s, then edm campaign start %s\n",
+			      "下一步：edm campaign preview %s，然后 edm campaign start %s\n"),
+		   name, name);
 	return 0;
 }
 
@@ -395,18 +408,23 @@ static int report_edited(struct cli *cli, const struct campaign_row *row, const 
 				      json_pack("{s:s, s:i, s:I, s:I}", "name", d->request.name,
 						"content_version", version, "keep_old",
 						(json_int_t)bound, "get_new", (json_int_t)newest));
-	cli_printf(cli, "campaign %s is changed%s\n", d->request.name,
-		   d->request.content != NULL ? ": its content is new" : "");
+	cli_printf(cli, REPORT_SAY(cli, "campaign %s is changed%s\n", "任务 %s 已更改%s\n"),
+		   d->request.name,
+		   d->request.content != NULL
+			   ? REPORT_SAY(cli, ": its content is new", "：内容已更新")
+			   : "");
 	if (d->request.settings.hours != NULL)
 		print_hours(cli, str_from(d->request.settings.hours), str_from(d->zone));
 	if (row->started_us != 0 && d->request.content != NULL)
 		cli_printf(cli,
-			   "new content: %s %s; old content, because it may have arrived already: "
-			   "%s %s\n",
+			   REPORT_SAY(cli,
+				      "new content: %s %s; old content, because it may have "
+				      "arrived already: %s %s\n",
+				      "新内容：%s %s；旧内容（可能已送达）：%s %s\n"),
 			   cli_number(newest, changed, sizeof(changed)),
-			   plural(newest, "person", "people"),
+			   REPORT_SAY(cli, plural(newest, "person", "people"), "人"),
 			   cli_number(bound, kept, sizeof(kept)),
-			   plural(bound, "person", "people"));
+			   REPORT_SAY(cli, plural(bound, "person", "people"), "人"));
 	return 0;
 }
 

@@ -16,7 +16,6 @@
 /* --------------------------------------------------------------------------------------- check */
 
 #define KEY_NAME_MAX 512
-#define SENTENCE_MAX 4096
 #define DNS_MOST_MS 3000 /* whoever starts a campaign waits for it, and is but warned */
 
 /* What DNS is asked about a campaign's sender. */
@@ -32,7 +31,7 @@ static void PRINTF_LIKE(3, 4)
 {
 	struct buf sentence;
 	va_list ap;
-	buf_init(&sentence, SENTENCE_MAX);
+	buf_init(&sentence, REPORT_SENTENCE_MAX);
 	va_start(ap, fmt);
 	buf_appendfv(&sentence, fmt, ap);
 	va_end(ap);
@@ -148,7 +147,7 @@ static int run_checks(struct cli *cli, const struct campaign_row *row, struct pr
 static void print_findings(struct cli *cli, const struct preflight *checks)
 {
 	struct buf text;
-	buf_init(&text, SENTENCE_MAX);
+	buf_init(&text, REPORT_SENTENCE_MAX);
 	for (size_t i = 0; i < checks->count; i++) {
 		const struct preflight_finding *f = &checks->findings[i];
 		report_sentence(cli, f->sentence, &text);

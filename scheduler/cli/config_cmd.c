@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about settings: what is in force and where it comes from, and the shared ones. */
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/settings_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/configure.h"
 #include "scheduler/setup/shared_settings.h"
@@ -127,7 +127,10 @@ static int run_set(struct cli *cli, struct err *err)
 	if (db == NULL || shared_setting_set(db, key, value, &change, err) != 0)
 		return -1;
 	if (!cli->wants_json)
-		cli_printf(cli, "%.*s = %.*s on every node\n", STR_ARG(key), STR_ARG(value));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%.*s = %.*s on every node\n",
+				      "%.*s = %.*s，所有节点生效\n"),
+			   STR_ARG(key), STR_ARG(value));
 	json_t *warnings = json_array();
 	warn_overridden(cli, key, warnings);
 	if (cli->wants_json)
@@ -147,7 +150,8 @@ static int run_unset(struct cli *cli, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:o, s:n, s:[]}", "key", json_of_str(key),
 						     "value", "warnings"));
-	cli_printf(cli, "%.*s has its default again\n", STR_ARG(key));
+	cli_printf(cli, REPORT_SAY(cli, "%.*s has its default again\n", "%.*s 已恢复默认值\n"),
+		   STR_ARG(key));
 	return 0;
 }
 

@@ -8,15 +8,13 @@
 #include "scheduler/setup/doctor.h"
 #include "scheduler/setup/migrate.h"
 
-#define FINDING_MAX 4096
-
 static void print_report(struct cli *cli, const struct doctor_report *report)
 {
 	static const char *const levels_zh[] = {
 		[DOCTOR_OK] = "正常", [DOCTOR_WARN] = "警告", [DOCTOR_FAIL] = "失败"};
 	struct buf check, text;
-	buf_init(&check, FINDING_MAX);
-	buf_init(&text, FINDING_MAX);
+	buf_init(&check, REPORT_SENTENCE_MAX);
+	buf_init(&text, REPORT_SENTENCE_MAX);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->findings[i];
 		cli_printf(cli, REPORT_SAY(cli, "%-4s  %s: %s\n", "%s  %s：%s\n"),

@@ -5,6 +5,7 @@
 
 #include "engine/base/utf8.h"
 #include "scheduler/cli/file_private.h"
+#include "scheduler/cli/report_private.h"
 
 #define OVERRIDES_MAX 256
 #define SHOWN_BYTES 40 /* of a cell */
@@ -76,13 +77,13 @@ static void print_columns(struct cli *cli, const struct mapping *m)
 		cli_printf(cli, "  %.*s → ", STR_ARG(c->header));
 		switch (c->role) {
 		case COLUMN_EMAIL:
-			cli_printf(cli, "the address\n");
+			cli_printf(cli, REPORT_SAY(cli, "the address\n", "邮箱地址\n"));
 			break;
 		case COLUMN_ATTRIBUTE:
 			cli_printf(cli, "{{ %.*s }}\n", STR_ARG(c->name));
 			break;
 		case COLUMN_IGNORED:
-			cli_printf(cli, "left out\n");
+			cli_printf(cli, REPORT_SAY(cli, "left out\n", "不导入\n"));
 			break;
 		}
 	}
@@ -90,7 +91,8 @@ static void print_columns(struct cli *cli, const struct mapping *m)
 
 static void print_row(struct cli *cli, const struct csv_row *row)
 {
-	cli_printf(cli, "  line %llu: ", (unsigned long long)row->line);
+	cli_printf(cli, REPORT_SAY(cli, "  line %llu: ", "  第 %llu 行："),
+		   (unsigned long long)row->line);
 	for (size_t i = 0; i < row->count && i < CSV_CELLS_MAX; i++) {
 		struct str cell = utf8_clip(row->cells[i], SHOWN_BYTES);
 		cli_printf(cli, "%s%.*s%s", i > 0 ? " | " : "", STR_ARG(cell),
@@ -99,19 +101,37 @@ static void print_row(struct cli *cli, const struct csv_row *row)
 	cli_printf(cli, "\n");
 }
 
+/* What stands between the cells, in words where it has a name; quoted has it in quotes. */
+static const char *delimiter_words(const struct cli *cli, char delimiter, const char *quoted)
+{
+	switch (delimiter) {
+	case ',':
+		return REPORT_SAY(cli, "commas", "逗号");
+	case ';':
+		return REPORT_SAY(cli, "semicolons", "分号");
+	case '\t':
+		return REPORT_SAY(cli, "tabs", "制表符");
+	default:
+		return quoted;
+	}
+}
+
 static void print_preview(struct cli *cli, const struct reading_preview *p)
 {
-	char delimiter[] = {'"', p->facts.delimiter, '"', '\0'};
-	cli_printf(cli, "%s: %s, cells between %s, %s\n", file_name(cli),
+	const char quoted[] = {'"', p->facts.delimiter, '"', '\0'};
+	struct buf name;
+	buf_init(&name, REPORT_SENTENCE_MAX);
+	cli_printf(cli, REPORT_SAY(cli, "%s: %s, cells between %s, %s\n", "%s：%s，以%s分隔，%s\n"),
+		   report_sentence(cli, file_name(cli), &name),
 		   p->facts.is_ascii ? "ASCII" : p->facts.encoding,
-		   p->facts.delimiter == ','	? "commas"
-		   : p->facts.delimiter == ';'	? "semicolons"
-		   : p->facts.delimiter == '\t' ? "tabs"
-						: delimiter,
-		   p->mapping->has_header ? "first row is the header" : "no header");
+		   delimiter_words(cli, p->facts.delimiter, quoted),
+		   p->mapping->has_header ? REPORT_SAY(cli, "first row is the header", "首行为表头")
+					  : REPORT_SAY(cli, "no header", "没有表头"));
+	buf_done(&name);
 	print_columns(cli, p->mapping);
 	if (p->sample_count > 0)
-		cli_printf(cli, "rows that show whether the encoding is right:\n");
+		cli_printf(cli, REPORT_SAY(cli, "rows that show whether the encoding is right:\n",
+					   "请核对以下各行的编码是否正确：\n"));
 	for (size_t i = 0; i < p->sample_count; i++)
 		print_row(cli, &p->samples[i]);
 	if (p->sample_count == 0 && p->first.count > 0)
@@ -145,20 +165,40 @@ void file_print_refused(struct cli *cli, const struct reading *reading)
 	const struct reading_counts *counts = reading_counts(reading);
 	const char *kept = reading_preview(reading)->kept_path;
 	if (counts->refused > 0)
-		cli_printf(cli, "what was refused, with reasons, is in %s: mend and import it\n",
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "what was refused, with reasons, is in %s: mend and import "
+				      "it\n",
+				      "被拒的行及原因在 %s：修正后可再导入\n"),
 			   reading_preview(reading)->refused_path);
 	if (counts->refused > 0 && kept != NULL)
-		cli_printf(cli, "(%s is another and stays as it is)\n", kept);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "(%s is another and stays as it is)\n",
+				      "（%s 是另一份，保持不变）\n"),
+			   kept);
 	if (counts->typos > 0)
 		cli_printf(cli,
-			   "%llu %s misspelt, such as %s (meant: %s?), and taken as it stands\n",
+			   REPORT_SAY(cli,
+				      "%llu %s misspelt, such as %s (meant: %s?), and taken as it "
+				      "stands\n",
+				      "%llu %s疑似拼写错误，如 %s（应为 %s？），已按原样导入\n"),
 			   (unsigned long long)counts->typos,
-			   plural((int64_t)counts->typos, "address looks", "addresses look"),
+			   REPORT_SAY(cli,
+				      plural((int64_t)counts->typos, "address looks",
+					     "addresses look"),
+				      "个地址"),
 			   counts->typo, counts->typo_meant);
 	if (counts->smtputf8 > 0)
-		cli_printf(cli, "%llu %s other than ASCII before the @: few receivers take that\n",
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "%llu %s other than ASCII before the @: few receivers take "
+				      "that\n",
+				      "%llu %s的 @ 前含非 ASCII 字符：很少有服务商接受\n"),
 			   (unsigned long long)counts->smtputf8,
-			   plural((int64_t)counts->smtputf8, "address has", "addresses have"));
+			   REPORT_SAY(cli,
+				      plural((int64_t)counts->smtputf8, "address has",
+					     "addresses have"),
+				      "个地址"));
 }
 
 json_t *file_refused_json(const struct reading *reading)

@@ -66,22 +66,35 @@ static int print_import(struct cli *cli, const struct import_result *r,
 {
 	char number[32];
 	const char *list = cli_option(cli, "list");
-	cli_printf(cli, "%s %s into list %s%s%s\n",
+	cli_printf(cli, REPORT_SAY(cli, "%s %s into list %s%s%s\n", "%s %s导入名单 %s%s%s\n"),
 		   cli_number((int64_t)r->rows, number, sizeof(number)),
-		   plural((int64_t)r->rows, "row", "rows"), list, r->list_made ? " (new)" : "",
-		   cli_flag(cli, "dry-run") ? ": this was a dry run, nothing was changed" : "");
-	print_count(cli, "added", r->added, "");
-	print_count(cli, "updated", r->updated, "");
-	print_count(cli, "unchanged", r->unchanged, "");
-	print_count(cli, plural((int64_t)r->duplicates, "duplicate", "duplicates"), r->duplicates,
-		    " (the address stood in another row)");
-	print_count(cli, "refused", r->refused, "");
-	print_count(cli, "kept out", r->kept_out, " (unsubscribed, complained or erased)");
-	print_count(cli, "suppressed", r->suppressed,
-		    " (members now, but they get nothing: edm suppress check)");
+		   REPORT_SAY(cli, plural((int64_t)r->rows, "row", "rows"), "行"), list,
+		   r->list_made ? REPORT_SAY(cli, " (new)", "（新建）") : "",
+		   cli_flag(cli, "dry-run")
+			   ? REPORT_SAY(cli, ": this was a dry run, nothing was changed",
+					"：仅试运行，未做任何更改")
+			   : "");
+	print_count(cli, REPORT_SAY(cli, "added", "新增"), r->added, "");
+	print_count(cli, REPORT_SAY(cli, "updated", "更新"), r->updated, "");
+	print_count(cli, REPORT_SAY(cli, "unchanged", "未变"), r->unchanged, "");
+	print_count(
+		cli,
+		REPORT_SAY(cli, plural((int64_t)r->duplicates, "duplicate", "duplicates"), "重复"),
+		r->duplicates,
+		REPORT_SAY(cli, " (the address stood in another row)", "（地址在另一行出现过）"));
+	print_count(cli, REPORT_SAY(cli, "refused", "拒收"), r->refused, "");
+	print_count(cli, REPORT_SAY(cli, "kept out", "未加入"), r->kept_out,
+		    REPORT_SAY(cli, " (unsubscribed, complained or erased)",
+			       "（已退订、投诉或删除资料）"));
+	print_count(cli, REPORT_SAY(cli, "suppressed", "已抑制"), r->suppressed,
+		    REPORT_SAY(cli, " (members now, but they get nothing: edm suppress check)",
+			       "（已是成员，但不会收到邮件：edm suppress check）"));
 	file_print_refused(cli, reading);
 	if (r->import_id != 0)
-		cli_printf(cli, "to take it back: edm list undo %d\n", r->import_id);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "to take it back: edm list undo %d\n",
+				      "撤销本次导入：edm list undo %d\n"),
+			   r->import_id);
 	return 0;
 }
 
@@ -334,11 +347,17 @@ static int run_undo(struct cli *cli, struct err *err)
 						     json_count(undone.restored), "later",
 						     json_count(undone.later), "left_list",
 						     json_count(undone.left_list)));
-	cli_printf(cli, "import %lld is taken back\n", (long long)id);
-	print_count(cli, "members removed", undone.removed, "");
-	print_count(cli, "members as they were before", undone.restored, "");
-	print_count(cli, "left alone", undone.later, ": a later import changed them");
-	print_count(cli, "left alone", undone.left_list, ": they unsubscribed or complained since");
+	const char *alone = REPORT_SAY(cli, "left alone", "未动");
+	cli_printf(cli, REPORT_SAY(cli, "import %lld is taken back\n", "导入 %lld 已撤销\n"),
+		   (long long)id);
+	print_count(cli, REPORT_SAY(cli, "members removed", "成员移除"), undone.removed, "");
+	print_count(cli, REPORT_SAY(cli, "members as they were before", "成员恢复原状"),
+		    undone.restored, "");
+	print_count(cli, alone, undone.later,
+		    REPORT_SAY(cli, ": a later import changed them", "：之后的导入改过"));
+	print_count(
+		cli, alone, undone.left_list,
+		REPORT_SAY(cli, ": they unsubscribed or complained since", "：之后已退订或投诉"));
 	return 0;
 }
 

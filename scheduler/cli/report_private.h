@@ -18,6 +18,7 @@ enum language report_language(const struct cli *cli);
 /* The next cell of a table: a number of people, a time. */
 void report_number(struct table *t, int64_t n);
 void report_time(struct table *t, int64_t us, enum language language);
+#define REPORT_SENTENCE_MAX 4096 /* bytes of a sentence */
 /* What another layer says in English, in the language in force: dst has it. */
 const char *report_sentence(const struct cli *cli, const char *en, struct buf *dst);
 /* "3 d 4 h", "3 天 4 小时" in dst, of microseconds. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* edm rules apply: the past judged by the rules of today. */
 #include "scheduler/campaign/schedule.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/rules_private.h"
 #include "scheduler/cli/steer_private.h"
-#include "scheduler/cli/table_private.h"
 #include "scheduler/ledger/reclassify.h"
 #include "scheduler/setup/reply_rules.h"
 
@@ -45,12 +45,14 @@ static void print_classes(struct cli *cli, const struct reclassify_counts *c)
 {
 	struct table t;
 	char number[32];
-	table_init(&t, "WAS|IS|TIMES");
+	table_init(&t, REPORT_SAY(cli, "WAS|IS|TIMES", "原分类|新分类|次数"));
 	for (int from = 0; from < OUTCOME_CLASS_END; from++)
 		for (int to = 0; to < OUTCOME_CLASS_END; to++)
 			if (c->classes[from][to] > 0) {
-				table_cell(&t, "%s", outcome_class_name((enum outcome_class)from));
-				table_cell(&t, "%s", outcome_class_name((enum outcome_class)to));
+				table_cell(&t, "%s",
+					   rules_class_words(cli, (enum outcome_class)from));
+				table_cell(&t, "%s",
+					   rules_class_words(cli, (enum outcome_class)to));
 				table_cell(
 					&t, "%s",
 					cli_number(c->classes[from][to], number, sizeof(number)));
@@ -60,10 +62,12 @@ static void print_classes(struct cli *cli, const struct reclassify_counts *c)
 
 static void print_states(struct cli *cli, const struct reclassify_counts *c)
 {
-	const char *before = "recipients: ";
+	const char *before = REPORT_SAY(cli, "recipients: ", "收件人：");
 #define X(suffix, value, name)                                                                     \
 	if (c->states[value] != 0) {                                                               \
-		cli_printf(cli, "%s%s %+lld", before, name, (long long)c->states[value]);          \
+		cli_printf(cli, "%s%s %+lld", before,                                              \
+			   REPORT_SAY(cli, name, words_state(value, LANGUAGE_ZH)),                 \
+			   (long long)c->states[value]);                                           \
 		before = ", ";                                                                     \
 	}
 	RECIPIENT_STATES(X)
@@ -75,16 +79,24 @@ static void print_states(struct cli *cli, const struct reclassify_counts *c)
 static void print_counts(struct cli *cli, const struct reclassify_counts *c)
 {
 	char seen[32], changed[32];
-	cli_printf(cli, "%s replies judged, %s of them otherwise than they were\n",
+	cli_printf(cli,
+		   REPORT_SAY(cli, "%s replies judged, %s of them otherwise than they were\n",
+			      "重新判断 %s 条回复，其中 %s 条与原先不同\n"),
 		   cli_number(c->seen, seen, sizeof(seen)),
 		   cli_number(c->changed, changed, sizeof(changed)));
 	if (c->changed > 0)
 		print_classes(cli, c);
 	print_states(cli, c);
-	cli_printf(cli, "suppressions: %lld taken back, %lld added\n", (long long)c->lifted,
-		   (long long)c->suppressed);
+	cli_printf(cli,
+		   REPORT_SAY(cli, "suppressions: %lld taken back, %lld added\n",
+			      "抑制：撤销 %lld，新增 %lld\n"),
+		   (long long)c->lifted, (long long)c->suppressed);
 	if (c->kept > 0)
-		cli_printf(cli, "%lld would be final now, but were followed by other tries: kept\n",
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "%lld would be final now, but were followed by other tries: "
+				      "kept\n",
+				      "%lld 条现应为最终结果，但之后又有重试：保持不变\n"),
 			   (long long)c->kept);
 }
 
@@ -119,7 +131,7 @@ static int go_on(struct cli *cli, struct reclassify *r, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(cli, counts_json(c, !is_dry_run));
 	if (!is_dry_run)
-		cli_printf(cli, "done\n");
+		cli_printf(cli, REPORT_SAY(cli, "done\n", "完成\n"));
 	return 0;
 }
 

@@ -131,9 +131,15 @@ static int add(struct cli *cli, const struct rule_file *file, struct err *err)
 	if (cli->wants_json)
 		return cli_print_json(cli, json_pack("{s:I, s:I}", "added", (json_int_t)done.added,
 						     "replaced", (json_int_t)done.replaced));
-	cli_printf(cli, "in force: %lld new, %lld in the place of an older one\n",
+	cli_printf(cli,
+		   REPORT_SAY(cli, "in force: %lld new, %lld in the place of an older one\n",
+			      "已生效：新增 %lld 条，替换 %lld 条\n"),
 		   (long long)done.added, (long long)done.replaced);
-	cli_printf(cli, "what was said before is judged again by: edm rules apply --since TIME\n");
+	cli_printf(cli,
+		   REPORT_SAY(cli,
+			      "what was said before is judged again by: edm rules apply --since "
+			      "TIME\n",
+			      "重新判断此前的回复：edm rules apply --since TIME\n"));
 	return 0;
 }
 
@@ -250,25 +256,27 @@ static int print_changed(struct cli *cli, const char *change, const char *said)
 	if (cli->wants_json)
 		return cli_print_json(
 			cli, json_pack("{s:s, s:s}", "id", cli_arg(cli, 0), "change", change));
-	cli_printf(cli, "rule %s %s\n", cli_arg(cli, 0), said);
+	cli_printf(cli, REPORT_SAY(cli, "rule %s %s\n", "规则 %s %s\n"), cli_arg(cli, 0), said);
 	return 0;
 }
 
 int rules_run_remove(struct cli *cli, struct err *err)
 {
 	static const struct {
-		const char *name, *said;
+		const char *name, *said, *said_zh;
 	} changes[] = {
-		[OWN_RULE_REMOVED] = {"removed", "is no more"},
-		[OWN_RULE_UNCOVERED] = {"restored", "is the built-in one again"},
-		[OWN_RULE_OFF] = {"off", "is built in and now switched off"},
+		[OWN_RULE_REMOVED] = {"removed", "is no more", "已移除"},
+		[OWN_RULE_UNCOVERED] = {"restored", "is the built-in one again", "恢复为内置规则"},
+		[OWN_RULE_OFF] = {"off", "is built in and now switched off",
+				  "为内置规则，现已关闭"},
 	};
 	enum own_rule_removed how;
 	struct change change = steer_change(cli);
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || own_rules_remove(db, str_from(cli_arg(cli, 0)), &change, &how, err) != 0)
 		return -1;
-	return print_changed(cli, changes[how].name, changes[how].said);
+	return print_changed(cli, changes[how].name,
+			     REPORT_SAY(cli, changes[how].said, changes[how].said_zh));
 }
 
 int rules_run_restore(struct cli *cli, struct err *err)
@@ -277,7 +285,8 @@ int rules_run_restore(struct cli *cli, struct err *err)
 	struct pg_blocking *db = cli_database(cli, err);
 	if (db == NULL || own_rules_restore(db, str_from(cli_arg(cli, 0)), &change, err) != 0)
 		return -1;
-	return print_changed(cli, "restored", "is as it was shipped");
+	return print_changed(cli, "restored",
+			     REPORT_SAY(cli, "is as it was shipped", "已恢复出厂内容"));
 }
 
 static const char *member(const json_t *object, const char *key)

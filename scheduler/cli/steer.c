@@ -266,7 +266,7 @@ void steer_span(const struct cli *cli, int64_t ms, struct buf *out)
 void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct buf *out)
 {
 	if (until_ms == LIMIT_FOREVER) {
-		buf_append_cstr(out, REPORT_SAY(cli, "until changed", "直到更改"));
+		buf_append_cstr(out, REPORT_SAY(cli, "until changed", "长期有效"));
 		return;
 	}
 	buf_append_cstr(out, REPORT_SAY(cli, "for another ", "还有 "));

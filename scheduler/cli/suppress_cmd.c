@@ -226,16 +226,24 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 				  "already", (json_int_t)r->already, "refused",
 				  (json_int_t)r->refused, "refused_file",
 				  file_refused_json(reading), "dry_run", cli_flag(cli, "dry-run")));
-	cli_printf(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
+	cli_printf(cli,
+		   REPORT_SAY(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
+			      "%s %s：抑制 %s，此前已抑制 %s，拒收 %llu%s\n"),
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
-		   plural((int64_t)r->rows, "row", "rows"),
+		   REPORT_SAY(cli, plural((int64_t)r->rows, "row", "rows"), "行"),
 		   cli_number((int64_t)r->added, added, sizeof(added)),
 		   cli_number((int64_t)r->already, already, sizeof(already)),
 		   (unsigned long long)r->refused,
-		   cli_flag(cli, "dry-run") ? ": this was a dry run, nothing was changed" : "");
+		   cli_flag(cli, "dry-run")
+			   ? REPORT_SAY(cli, ": this was a dry run, nothing was changed",
+					"：仅试运行，未做任何更改")
+			   : "");
 	file_print_refused(cli, reading);
 	if (r->import_id != 0)
-		cli_printf(cli, "to take it back: edm suppress undo --import %d\n", r->import_id);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "to take it back: edm suppress undo --import %d\n",
+				      "撤销本次导入：edm suppress undo --import %d\n"),
+			   r->import_id);
 	return 0;
 }
 

@@ -152,6 +152,13 @@ static const struct sentence_pair pairs[] = {
 	/* ---- lists and suppression */
 	{"standard input", "标准输入"},
 	{"into which list? Give --list L", "导入哪个名单？请给出 --list L"},
+	{"Importing %s into list %s", "将把 %~1 导入名单 %2"},
+	{"Suppressing everybody in %s", "将抑制 %~1 中的所有人"},
+	{"Giving %s outcomes another meaning", "将重新判断 %1 条结果"},
+	{"not on this node: its own setting is %s (%s)", "本节点除外：其自身设置为 %1（%2）"},
+	{"nothing was taken: all of the file was refused (%s %s; the reasons are in %s); is "
+	 "--encoding right, and --map?",
+	 "没有导入：整个文件被拒（%1 行；原因见 %3）；--encoding 和 --map 是否正确？"},
 	{"Removing list %s with its %s %s", "将移除名单 %1 及其 %2 名成员"},
 	{"Taking import %s back", "将撤销导入 %1"},
 	{"Taking %s %s back", "将撤销 %1 条抑制"},

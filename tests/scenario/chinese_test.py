@@ -48,7 +48,7 @@ ELSEWHERE = {verb.strip() for verb in """init, down, sql, version, help, run, li
 # What a setting does is said in English only.
 UNTOLD = {"config"}
 NAMES = set("""default mx1 mx2 qq gmail corp spring autumn winter customers li tester here n1 n2
-    n3 n4 tail edm1 edm2""".split())
+    n3 n4 tail edm1 edm2 email""".split())
 TERMS = set("""IP IPv4 EHLO DNS SPF DKIM DMARC PTR MX TLS AUTH UTC HTML VERP SMTP CSV MiB NTP
     GB18030 UTF-8 List-Unsubscribe Gmail Yahoo Date
     chrony systemd-timesyncd MAIL Feedback-ID IN TXT RSA rsa""".split())
@@ -60,7 +60,7 @@ GIVEN = re.compile(r"""
     \bedm\ [ -~]*                   # a command
   | --[a-z][a-z-]*                  # an option
   | [\w-]+=\S+                      # connections=5
-  | \S*[A-Za-z0-9][.@/]\S*          # a host, an address, a lane, a time
+  | [!-~]*[A-Za-z0-9][.@/][!-~]*    # a host, an address, a lane, a time
   | \{\{.*?\}\}                     # a variable
   | （[a-z]+）| \d[a-z]+            # as it is typed, a class of replies
   | "[^"]*"                         # strings of a DNS record
@@ -244,3 +244,52 @@ def test_refusals_questions_and_warnings_are_chinese(everything):
     assert everything.run("pauses", "--what", LANG="zh_CN.UTF-8").err.startswith("edm: 没有选项")
     warned = everything("limit", "set", "--node", "n9", "rate=1/s", "--lang", "zh").err
     assert warned == "警告：没有节点 'n9'（edm node list）；同名节点运行时才生效\n"
+
+
+def changes(tmp_path):
+    """A command of each verb that changes something, in an order in which they can be said."""
+    rules = write(tmp_path / "rules.json", json.dumps({"rules": [RULE]}))
+    people = write(tmp_path / "people.csv", "email,姓名\nli@qq.com,李\nwang@gmial.com,王\n坏,无\n")
+    create = ["--from", "li@shop.example", "--subject", "春天", "--text", "-", "--unsigned"]
+    return """
+        source add 127.0.0.10 --name mx1 --ehlo mx1.example.com
+        source set mx1 --weight 3 | source drain mx1 | source set mx1 --active
+        limit set --provider qq connections=5 | limit set --provider qq rate=1/s --for 2h
+        limit unset --provider qq | limit undo
+        pause --provider qq --for 2h | pause --provider qq | resume --provider qq | resume --all
+        warmup plan mx1 --target 5000 | warmup hold mx1/qq | warmup advance mx1/qq
+        warmup hold mx1/qq --release | warmup plan mx1 --off
+        provider set corp --mx .mx.corp.example connections=2 | provider set qq connections=3
+        provider set qq --reset
+        route set a.test 192.0.2.10:25 | route set * 192.0.2.11:25 | route remove a.test
+        domain add shop.example | domain set shop.example --feedback-id 7
+        domain key shop.example --selector edm1 | domain key shop.example --retire edm1
+        config set retry.schedule 5min | config unset retry.schedule
+        suppress add li@qq.com | suppress remove li@qq.com --yes
+        node drain n1 | node drain n1 --undo | node remove n3 --yes
+    """.replace("\n", "|").split("|"), [
+        ["rules", "add", rules], ["rules", "remove", "corp.full"],
+        ["rules", "remove", "any.virus"], ["rules", "restore", "any.virus"],
+        ["rules", "apply", "--since", "2026-01-01 09:00"],
+        ["list", "import", people, "--list", "customers", "--dry-run"],
+        ["list", "import", people, "--list", "customers", "--yes"],
+        ["suppress", "import", people, "--yes"], ["suppress", "undo", "--import", "3", "--yes"],
+        ["campaign", "create", "spring", "--list", "customers", *create],
+        ["campaign", "edit", "spring", "--window", "09:00-18:00", "--text", "-"],
+        ["campaign", "schedule", "spring", "--at", "2030-01-01 09:00", "--grace", "2h"],
+        ["campaign", "unschedule", "spring"], ["campaign", "start", "spring", "--yes"],
+        ["campaign", "pause", "spring"], ["campaign", "resume", "spring"],
+        ["campaign", "cancel", "spring", "--yes"], ["list", "undo", "2", "--yes"],
+        ["domain", "remove", "shop.example", "--yes"], ["source", "remove", "mx1", "--yes"],
+        ["list", "remove", "customers", "--yes"]]
+
+
+def test_what_was_changed_is_said_in_chinese(edm, database, tmp_path):
+    add_nodes(database)
+    words, lists = changes(tmp_path)
+    left = {}
+    for command in [line.split() for line in words if line.strip()] + lists:
+        done = edm(*command, "--lang", "zh", stdin="你好")
+        print("$", *command, "\n" + done.out, done.err)
+        left[tuple(command)] = english_in(done.out + done.err)
+    assert {command: words for command, words in left.items() if words} == {}
