@@ -8,7 +8,7 @@ const struct arg_option args_global_options[] = {
 	{"database", "URL", "the database (else EDM_DATABASE_URL, else a private one)"},
 	{"data", "DIR", "the data directory (else EDM_DATA, else the user's data home)"},
 	{"config", "FILE", "settings of this node (default: edm.conf in the data directory)"},
-	{"lang", "zh|en", "language of explanations (default: from LANG)"},
+	{"lang", "zh|en", "language of what people read (default: from LC_ALL, LANG)"},
 	{"help", NULL, "show this help"},
 	{NULL, NULL, NULL},
 };

@@ -160,11 +160,12 @@ static void print_time(struct cli *cli, const char *what, int64_t us)
 /* What its brake said of it, or an operator. */
 static void print_reason(struct cli *cli, const struct campaign_row *c)
 {
-	char *en = xstrndup(c->reason_text.ptr, c->reason_text.len);
 	struct buf text;
-	buf_init(&text, 2048);
-	if (c->reason_text.len > 0)
-		cli_printf(cli, REPORT_SAY(cli, ": %s", "：%s"), report_sentence(cli, en, &text));
+	if (c->reason_text.len == 0)
+		return;
+	char *en = xstrndup(c->reason_text.ptr, c->reason_text.len);
+	buf_init(&text, REPORT_SENTENCE_MAX);
+	cli_printf(cli, REPORT_SAY(cli, ": %s", "：%s"), report_sentence(cli, en, &text));
 	buf_done(&text);
 	free(en);
 }

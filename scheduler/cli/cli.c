@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/utf8.h"
 #include "scheduler/cli/report_private.h"
 #include "scheduler/setup/migrate.h"
 
@@ -116,7 +117,7 @@ int cli_confirm(struct cli *cli, struct err *err, const char *fmt, ...)
 		return err_set(err, ERR_REFUSED, "%s needs --yes where there is nobody to ask",
 			       question);
 	struct buf text;
-	buf_init(&text, 2 * sizeof(question));
+	buf_init(&text, REPORT_SENTENCE_MAX);
 	fprintf(stderr, "%s [y/N] ", report_sentence(cli, question, &text));
 	buf_done(&text);
 	fflush(stderr);
@@ -167,15 +168,32 @@ void cli_printf(struct cli *cli, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Columns on a terminal: East Asian wide characters take two. */
+/* East Asian Wide and Fullwidth (UAX 11), with what is unassigned between them. */
+static bool is_wide(uint32_t scalar)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0x1100, 0x115f},   {0x2e80, 0x303e},	{0x3041, 0xa4cf},   {0xa960, 0xa97c},
+		{0xac00, 0xd7a3},   {0xf900, 0xfaff},	{0xfe10, 0xfe19},   {0xfe30, 0xfe6b},
+		{0xff01, 0xff60},   {0xffe0, 0xffe6},	{0x17000, 0x1b2fb}, {0x1f300, 0x1f64f},
+		{0x1f680, 0x1f6fc}, {0x1f900, 0x1faf8}, {0x20000, 0x3fffd},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+		if (scalar >= ranges[i].first && scalar <= ranges[i].last)
+			return true;
+	return false;
+}
+
 size_t cli_width(const char *text)
 {
+	struct str rest = str_from(text);
 	size_t width = 0;
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		if ((*p & 0xc0) == 0x80)
-			continue;
-		/* Three bytes from U+1100 and four bytes: wide enough for a table. */
-		width += *p >= 0xe1 ? 2 : 1;
+	while (rest.len > 0) {
+		uint32_t scalar = 0;
+		size_t len = utf8_decode(rest, &scalar);
+		width += len > 0 && is_wide(scalar) ? 2 : 1;
+		rest = str_slice(rest, len > 0 ? len : 1, rest.len);
 	}
 	return width;
 }
@@ -294,7 +312,7 @@ int cli_main(int argc, char **argv, const struct cli_verb *const *verbs)
 		if (run_verb(&cli, &err) == 0)
 			return 0;
 	}
-	buf_init(&text, 2 * sizeof(err.text));
+	buf_init(&text, REPORT_SENTENCE_MAX);
 	fprintf(stderr, "edm: %s\n", report_sentence(&cli, err.text, &text));
 	buf_done(&text);
 	return err_exit_code(err.kind);

@@ -82,7 +82,7 @@ static int print_import(struct cli *cli, const struct import_result *r,
 		REPORT_SAY(cli, plural((int64_t)r->duplicates, "duplicate", "duplicates"), "重复"),
 		r->duplicates,
 		REPORT_SAY(cli, " (the address stood in another row)", "（地址在另一行出现过）"));
-	print_count(cli, REPORT_SAY(cli, "refused", "拒收"), r->refused, "");
+	print_count(cli, REPORT_SAY(cli, "refused", "拒绝"), r->refused, "");
 	print_count(cli, REPORT_SAY(cli, "kept out", "未加入"), r->kept_out,
 		    REPORT_SAY(cli, " (unsubscribed, complained or erased)",
 			       "（已退订、投诉或删除资料）"));
@@ -235,7 +235,7 @@ static void print_imports(struct cli *cli, const struct view *v)
 	char number[32];
 	struct table t;
 	table_init(&t, REPORT_SAY(cli, "IMPORT|FILE|ENCODING|ADDED|UPDATED|REFUSED|WHEN|BY",
-				  "导入|文件|编码|新增|更新|拒收|时间|操作者"));
+				  "导入|文件|编码|新增|更新|拒绝|时间|操作者"));
 	for (size_t k = 0; k < v->import_count; k++) {
 		const struct view_import *i = &v->imports[k];
 		table_cell(&t, "%d%s", i->import_id,

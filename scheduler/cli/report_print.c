@@ -41,7 +41,7 @@ const char *report_sentence(const struct cli *cli, const char *en, struct buf *d
 	buf_clear(dst);
 	if (!cli->is_chinese || !sentence_zh(str_from(en), dst))
 		buf_append_cstr(dst, en);
-	return dst->data;
+	return dst->len > 0 ? dst->data : "";
 }
 
 const char *report_span(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX])

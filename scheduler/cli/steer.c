@@ -126,7 +126,7 @@ void steer_warn(const struct cli *cli, json_t *warnings, const char *fmt, ...)
 	struct buf text, shown;
 	va_list ap;
 	buf_init(&text, 1024);
-	buf_init(&shown, 2048);
+	buf_init(&shown, REPORT_SENTENCE_MAX);
 	va_start(ap, fmt);
 	buf_appendfv(&text, fmt, ap);
 	va_end(ap);

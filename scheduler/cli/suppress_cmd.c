@@ -228,7 +228,7 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 				  file_refused_json(reading), "dry_run", cli_flag(cli, "dry-run")));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
-			      "%s %s：抑制 %s，此前已抑制 %s，拒收 %llu%s\n"),
+			      "%s %s：抑制 %s，此前已抑制 %s，拒绝 %llu%s\n"),
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
 		   REPORT_SAY(cli, plural((int64_t)r->rows, "row", "rows"), "行"),
 		   cli_number((int64_t)r->added, added, sizeof(added)),
