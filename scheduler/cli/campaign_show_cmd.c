@@ -113,7 +113,7 @@ static const char *reason_words(const struct cli *cli, enum pause_reason reason)
 					       [PAUSED_PREFLIGHT] = "检查未通过",
 					       [PAUSED_LATE] = "已过计划时间",
 					       [PAUSED_BRAKE] = "自动刹车"};
-	return REPORT_SAY(cli, pause_reason_name(reason), names_zh[reason]);
+	return REPORT_NAMED(cli, pause_reason_name(reason), names_zh, reason);
 }
 
 /* "spring: paused (brake)" */

@@ -18,7 +18,7 @@ static void print_report(struct cli *cli, const struct doctor_report *report)
 	for (size_t i = 0; i < report->count; i++) {
 		const struct doctor_finding *f = &report->findings[i];
 		cli_printf(cli, REPORT_SAY(cli, "%-4s  %s: %s\n", "%s  %s：%s\n"),
-			   REPORT_SAY(cli, doctor_level_name(f->level), levels_zh[f->level]),
+			   REPORT_NAMED(cli, doctor_level_name(f->level), levels_zh, f->level),
 			   report_sentence(cli, f->check, &check),
 			   report_sentence(cli, f->text, &text));
 	}

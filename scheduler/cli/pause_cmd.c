@@ -101,7 +101,7 @@ static const char *origin_of(const struct cli *cli, enum pause_origin origin)
 					       [PAUSE_RULE] = "回复规则",
 					       [PAUSE_HEALTH] = "对方拦截",
 					       [PAUSE_BRAKE] = "自动刹车"};
-	return REPORT_SAY(cli, pause_origin_name(origin), names_zh[origin]);
+	return REPORT_NAMED(cli, pause_origin_name(origin), names_zh, origin);
 }
 
 /* A pause as it is at a time. */

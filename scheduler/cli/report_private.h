@@ -13,7 +13,12 @@
 enum language report_language(const struct cli *cli);
 /* The text of the language in force; literals, so that they may be formats. */
 #define REPORT_SAY(cli, en, zh) ((cli)->is_chinese ? (zh) : (en))
-/* The same of what --json prints, too: there it is English, for programs to read. */
+/* A name of an enumeration: en, or that of the table by number, where it has one. */
+#define REPORT_NAMED(cli, en, names_zh, number)                                                    \
+	((cli)->is_chinese && (size_t)(number) < ARRAY_LEN(names_zh) && (names_zh)[number] != NULL \
+		 ? (names_zh)[number]                                                              \
+		 : (en))
+/* The text of what --json prints, too: there it is English, for programs to read. */
 #define REPORT_NAME(cli, en, zh) ((cli)->is_chinese && !(cli)->wants_json ? (zh) : (en))
 /* The next cell of a table: a number of people, a time. */
 void report_number(struct table *t, int64_t n);

@@ -110,7 +110,7 @@ static const char *tls_words(const struct cli *cli, enum route_tls tls)
 						       "尽量加密（opportunistic）",
 					       [ROUTE_TLS_REQUIRED] = "必须加密（required）",
 					       [ROUTE_TLS_VERIFIED] = "必须验证（verified）"};
-	return REPORT_SAY(cli, route_tls_name(tls), names_zh[tls]);
+	return REPORT_NAMED(cli, route_tls_name(tls), names_zh, tls);
 }
 
 static int run_show(struct cli *cli, struct err *err)

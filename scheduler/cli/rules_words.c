@@ -19,7 +19,7 @@ const char *rules_scope_words(const struct cli *cli, enum outcome_scope scope)
 		[SCOPE_RECIPIENT] = "收件人", [SCOPE_MESSAGE] = "邮件",	 [SCOPE_SOURCE] = "发信源",
 		[SCOPE_DOMAIN] = "发信域名",  [SCOPE_SITE] = "对方站点", [SCOPE_CAMPAIGN] = "任务",
 		[SCOPE_HOST] = "对方主机",    [SCOPE_SESSION] = "会话"};
-	return REPORT_SAY(cli, outcome_scope_name(scope), names_zh[scope]);
+	return REPORT_NAMED(cli, outcome_scope_name(scope), names_zh, scope);
 }
 
 const char *rules_persistence_words(const struct cli *cli, enum rule_persistence persistence)
@@ -27,7 +27,7 @@ const char *rules_persistence_words(const struct cli *cli, enum rule_persistence
 	static const char *const names_zh[] = {[PERSISTENCE_PERMANENT] = "永久",
 					       [PERSISTENCE_TEMPORARY] = "暂时",
 					       [PERSISTENCE_RATE_SIGNAL] = "频率过高"};
-	return REPORT_SAY(cli, rule_persistence_name(persistence), names_zh[persistence]);
+	return REPORT_NAMED(cli, rule_persistence_name(persistence), names_zh, persistence);
 }
 
 const char *rules_miss_words(const struct cli *cli, enum rule_miss miss)
@@ -43,18 +43,19 @@ const char *rules_miss_words(const struct cli *cli, enum rule_miss miss)
 		[MISS_TEXT] = "要求其他文本",
 		[MISS_UNLESS] = "排除了该文本",
 	};
-	return REPORT_SAY(cli, rule_miss_phrase(miss), phrases_zh[miss]);
+	return REPORT_NAMED(cli, rule_miss_phrase(miss), phrases_zh, miss);
 }
 
 void rules_say_actions(const struct cli *cli, unsigned actions, struct buf *out)
 {
-	static const char *const names_zh[] = {"抑制该地址", "降低速度", "减少连接",
-					       "暂停通道",   "暂停任务", "扣留",
-					       "告警",	     "断开连接", "换下一台主机"};
+	/* By the bit. */
+	static const char *const names_zh[] = {
+		"抑制该地址", "降低速度", "减少连接",	  "暂停通道",	    "暂停任务", "扣留",
+		"告警",	      "断开连接", "换下一台主机", "限制每连接封数", "缓慢恢复"};
 	const char *separator = "";
 #define X(suffix, bit, name)                                                                       \
 	if (actions & ACTION_##suffix) {                                                           \
-		buf_appendf(out, "%s%s", separator, REPORT_SAY(cli, name, names_zh[bit]));         \
+		buf_appendf(out, "%s%s", separator, REPORT_NAMED(cli, name, names_zh, bit));       \
 		separator = REPORT_SAY(cli, ", ", "、");                                           \
 	}
 	OUTCOME_ACTIONS(X)

@@ -248,7 +248,7 @@ static const char *state_of(const struct cli *cli, enum source_state state)
 	static const char *const names_zh[] = {[SOURCE_ACTIVE] = "启用中",
 					       [SOURCE_DRAINING] = "正在排空",
 					       [SOURCE_REMOVED] = "已移除"};
-	return REPORT_SAY(cli, source_state_name(state), names_zh[state]);
+	return REPORT_NAMED(cli, source_state_name(state), names_zh, state);
 }
 
 static void source_row(const struct cli *cli, struct table *t, const struct ip_pool_snapshot *s,
