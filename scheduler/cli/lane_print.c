@@ -40,28 +40,13 @@ static const char *time_of(const struct telling *t, int64_t us, struct buf *out)
 /* -------------------------------------------------------------------------------------- what holds
  */
 
-static const char *level_zh(const char *level)
-{
-	static const char *const names[][2] = {{"lane", "通道"},       {"source", "源"},
-					       {"provider", "服务商"}, {"domain", "发信域名"},
-					       {"campaign", "任务"},   {"node", "节点"}};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i][0], level) == 0)
-			return names[i][1];
-	return level;
-}
-
-/* "lane mx1/qq": its first word is that of the level, but for a domain's. */
 static void scope_cell(const struct telling *t, struct table *table, const json_t *cap)
 {
-	const char *scope = document_text(cap, "scope"), *level = document_text(cap, "level");
-	size_t skipped = strlen(level);
-	if (!t->cli->is_chinese || strncmp(scope, level, skipped) != 0)
-		skipped = 0;
-	if (skipped > 0)
-		table_cell(table, "%s%s", level_zh(level), scope + skipped);
-	else
-		table_str(table, str_from(scope));
+	struct buf text;
+	buf_init(&text, TEXT_MAX);
+	lane_say_applies(t->saying.language, cap, &text);
+	table_str(table, buf_str(&text));
+	buf_done(&text);
 }
 
 /* Who set it; of what was learnt, when that was. */

@@ -9,6 +9,9 @@
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/report/counts.h"
+#include "scheduler/report/lane_say.h"
+
+#define SCOPE_MAX 2048
 
 static void print_suppressions(struct cli *cli, const json_t *document)
 {
@@ -105,6 +108,15 @@ static const char *kind_of(const struct cli *cli, const char *kind)
 	return kind;
 }
 
+static void scope_cell(const struct cli *cli, struct table *t, const json_t *limit)
+{
+	struct buf text;
+	buf_init(&text, SCOPE_MAX);
+	lane_say_applies(report_language(cli), limit, &text);
+	table_str(t, buf_str(&text));
+	buf_done(&text);
+}
+
 static void print_lane(struct cli *cli, const json_t *document)
 {
 	struct table t;
@@ -115,7 +127,8 @@ static void print_lane(struct cli *cli, const json_t *document)
 	if (json_array_size(limits) == 0)
 		return;
 	cli_printf(cli, "\n");
-	table_init(&t, REPORT_SAY(cli, "LIMIT|NUMBER|EACH|BY|BECAUSE", "限制|数值|每|操作人|原因"));
+	table_init(&t, REPORT_SAY(cli, "APPLIES TO|LIMIT|NUMBER|EACH|BY|BECAUSE",
+				  "适用于|限制|数值|每|操作人|原因"));
 	json_array_foreach(limits, i, limit)
 	{
 		char span[64] = "-";
@@ -123,6 +136,7 @@ static void print_lane(struct cli *cli, const json_t *document)
 		if (period_ms > 0)
 			snprintf(span, sizeof(span), REPORT_SAY(cli, "%lld s", "%lld 秒"),
 				 (long long)(period_ms / 1000));
+		scope_cell(cli, &t, limit);
 		table_str(&t, str_from(kind_of(cli, document_text(limit, "kind"))));
 		report_number(&t, document_int(limit, "value"));
 		table_str(&t, str_from(span));
@@ -149,9 +163,11 @@ static json_t *lane_of(struct cli *cli, const char *name, struct err *err)
 	struct ip_pool_snapshot *s = NULL;
 	if (steer_load(cli, &s, err) != 0)
 		return NULL;
-	int result = steer_check_lane(cli, s, str_from(name), err);
+	json_t *lane = NULL;
+	if (steer_check_lane(cli, s, str_from(name), err) == 0)
+		lane = why_lane(cli->db, name, s, report_language(cli), err);
 	ip_pool_snapshot_drop(s);
-	return result == 0 ? why_lane(cli->db, name, report_language(cli), err) : NULL;
+	return lane;
 }
 
 /* An @ makes it an address; else a campaign of that name comes before a lane. */

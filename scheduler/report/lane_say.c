@@ -108,6 +108,24 @@ static void say_number(const struct facts *f, struct buf *out)
 	}
 }
 
+static const char *level_zh(enum limit_level level)
+{
+	static const char *const names[] = {"通道", "源", "服务商", "发信域名", "任务", "节点"};
+	return names[level];
+}
+
+/* The first word is that of the level, but for a domain's. */
+void lane_say_applies(enum language language, const json_t *cap, struct buf *out)
+{
+	const char *scope = document_text(cap, "scope"), *level = document_text(cap, "level");
+	int at = index_of(level, levels, ARRAY_LEN(levels));
+	size_t skipped = strlen(level);
+	if (language == LANGUAGE_EN || at < 0 || strncmp(scope, level, skipped) != 0)
+		put(out, scope);
+	else
+		buf_appendf(out, "%s%s", level_zh((enum limit_level)at), scope + skipped);
+}
+
 static void say_origin(const struct facts *f, struct buf *out)
 {
 	if (f->rule != 0)

@@ -24,6 +24,8 @@ const char *lane_period_zh(enum limit_period period);
 /* "从对方学到"; a constant, "" for what is nobody's number. An operator's names its limit. */
 const char *lane_origin_zh(enum limit_origin origin);
 
+/* Whom an entry of caps, or of why's limits, is about: "lane mx1/qq", "通道 mx1/qq". */
+void lane_say_applies(enum language language, const json_t *cap, struct buf *out);
 /* An entry of limit explain's caps. */
 void lane_say_cap(const struct lane_saying *w, const json_t *cap, struct buf *out);
 /* What its next message or connection waits for: binds. */

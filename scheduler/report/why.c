@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "ip-pool/limit.h"
+#include "ip-pool/explain.h"
 #include "ip-pool/source.h"
 #include "scheduler/report/counts.h"
 #include "scheduler/report/why_say.h"
@@ -117,29 +117,66 @@ static const json_t *find_source(const json_t *live, const char *name)
 	return NULL;
 }
 
-/* Operators' limits that name this lane's source or provider, or nobody. */
-static json_t *limits_of(const json_t *live, const char *source, const char *queue)
+/* The lane as limits are asked about it; the level is that of who asks. */
+static struct limit_scope scope_at(const struct ip_pool_snapshot *pool, const char *source,
+				   const char *queue)
+{
+	const struct source *of = ip_pool_source(pool, str_from(source));
+	bool is_tail = provider_find(pool->providers, str_from(queue)) == NULL;
+	return (struct limit_scope){.provider = str_from(is_tail ? "" : queue),
+				    .site = str_from(is_tail ? queue : ""),
+				    .source = str_from(source),
+				    .node = of != NULL ? of->node : STR("")};
+}
+
+/* Does this row of "limits" hold for the lane? Sets the level it is of. Not if it is about others,
+ * nor if a later one of the same scope holds instead. */
+static bool applies(const struct ip_pool_snapshot *pool, const json_t *limit,
+		    struct limit_scope *scope)
+{
+	const struct limit_rules *rules = &pool->limits;
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->rules[i].id != document_int(limit, "limit_id"))
+			continue;
+		scope->level = limit_rule_level(&rules->rules[i]);
+		return limit_rule_matches(&rules->rules[i], scope) &&
+		       limit_superseded_by(rules, i, pool->loaded_ms) == 0;
+	}
+	return false;
+}
+
+static json_t *limit_json(json_t *limit, const struct limit_scope *scope)
+{
+	json_t *copy = json_copy(limit);
+	struct buf text;
+	/* Kinds are stored from 1. */
+	int64_t kind = document_int(limit, "kind");
+	document_set_text(copy, "kind", str_from(limit_kind_name((enum limit_kind)(kind - 1))));
+	document_set_text(copy, "level", str_from(limit_level_name(scope->level)));
+	buf_init(&text, SENTENCE_MAX);
+	explain_scope(scope, &text);
+	document_set_text(copy, "scope", buf_str(&text));
+	buf_done(&text);
+	return copy;
+}
+
+/* Operators' limits in force for the lane: its own, and those of what stands above it. */
+static json_t *limits_of(const json_t *live, const struct ip_pool_snapshot *pool,
+			 const char *source, const char *queue)
 {
 	json_t *found = json_array(), *limit;
+	struct limit_scope scope = scope_at(pool, source, queue);
 	size_t i;
 	json_array_foreach(json_object_get(live, "limits"), i, limit)
 	{
-		const char *of_source = document_text(limit, "source");
-		const char *of_provider = document_text(limit, "provider");
-		int64_t kind = document_int(limit, "kind");
-		if ((of_source[0] != '\0' && strcmp(of_source, source) != 0) ||
-		    (of_provider[0] != '\0' && strcmp(of_provider, queue) != 0))
-			continue;
-		json_t *copy = json_copy(limit);
-		/* Kinds are stored from 1. */
-		document_set_text(copy, "kind",
-				  str_from(limit_kind_name((enum limit_kind)(kind - 1))));
-		json_array_append_new(found, copy);
+		if (applies(pool, limit, &scope))
+			json_array_append_new(found, limit_json(limit, &scope));
 	}
 	return found;
 }
 
-static json_t *lane_document(const json_t *live, const char *source, const char *queue)
+static json_t *lane_document(const json_t *live, const struct ip_pool_snapshot *pool,
+			     const char *source, const char *queue)
 {
 	const struct live_scope scope = {.source = source, .target = queue};
 	const json_t *row = live_lane(live, source, queue);
@@ -156,11 +193,12 @@ static json_t *lane_document(const json_t *live, const char *source, const char 
 	json_object_set_new(lane, "lane", json_sprintf("%s/%s", source, queue));
 	json_object_set_new(lane, "in_use", json_boolean(row != NULL));
 	json_object_set_new(lane, "pauses", pauses);
-	json_object_set_new(lane, "limits", limits_of(live, source, queue));
+	json_object_set_new(lane, "limits", limits_of(live, pool, source, queue));
 	return lane;
 }
 
-json_t *why_lane(struct pg_blocking *db, const char *lane, enum language language, struct err *err)
+json_t *why_lane(struct pg_blocking *db, const char *lane, const struct ip_pool_snapshot *pool,
+		 enum language language, struct err *err)
 {
 	char source[256];
 	struct str queue = str_from(lane);
@@ -178,7 +216,7 @@ json_t *why_lane(struct pg_blocking *db, const char *lane, enum language languag
 			source);
 		return NULL;
 	}
-	json_t *document = lane_document(live, source, queue.ptr);
+	json_t *document = lane_document(live, pool, source, queue.ptr);
 	const struct why_context w = {
 		.language = language, .now_us = document_int(live, "now_at"), .live = live};
 	set_sentence(&w, document, why_say_lane);

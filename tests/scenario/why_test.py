@@ -231,6 +231,32 @@ def test_why_of_a_lane(edm, spring, database):
     assert "mx1/qq stands still: it was paused by li" in why(edm, "mx1/qq")["sentence"]
 
 
+def test_a_lane_has_the_limits_that_apply_to_it_and_no_others(edm, spring, database):
+    edm("source", "add", "127.0.0.3", "--name", "mx2", "--ehlo", "mx2.example.com")
+    database.query("UPDATE source SET node_name = 'n1' WHERE name = 'mx1';"
+                   "INSERT INTO lane_state(source_id, target) SELECT source_id, 'mx.c.test'"
+                   " FROM source WHERE name = 'mx1'")
+    for scope in (["--provider", "qq"], ["--provider", "gmail"], ["--provider", "tail"],
+                  ["--provider", "qq", "--total"], ["--source", "mx1"], ["--source", "mx2"],
+                  ["--node", "n1"], ["--node", "n2"], [], ["--campaign", "spring"],
+                  ["--domain", "c.test", "--provider", "qq"]):
+        edm("limit", "set", *scope, "rate=50/min")
+    edm("limit", "set", "--source", "mx1", "rate=60/min", "--for", "2h")
+
+    def applying(lane):
+        return [(one["limit_id"], one["scope"]) for one in why(edm, lane)["limits"]]
+
+    # Of the source the one that holds for two hours is in force, not the lasting one.
+    above = [(7, "node n1"), (9, "node n1"), (12, "source mx1")]
+    assert applying("mx1/qq") == [(1, "lane mx1/qq"), (4, "provider qq"), *above]
+    assert applying("mx1/mx.c.test") == [(3, "lane mx1/mx.c.test"), *above]
+    rows = [line.split()[:3] for line in edm("why", "mx1/qq").out.splitlines()[2:]]
+    assert rows == [["APPLIES", "TO", "LIMIT"], ["lane", "mx1/qq", "rate"],
+                    ["provider", "qq", "rate"], ["node", "n1", "rate"], ["node", "n1", "rate"],
+                    ["source", "mx1", "rate"]]
+    assert "服务商 qq" in edm("why", "mx1/qq", "--lang", "zh").out
+
+
 def test_a_lane_that_may_get_mail_is_idle(edm, spring, database):
     """A host of the tail is known by the mail that goes there, or by what was saved of it."""
     start_node(database, lane("mx.a.test"))
