@@ -99,6 +99,9 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 	case ORIGIN_WARMUP:
 		buf_append_cstr(out, " by its warm-up");
 		break;
+	case ORIGIN_START:
+		buf_append_cstr(out, " for now: it began low and feels its way up");
+		break;
 	case ORIGIN_LEARNT:
 		buf_append_cstr(out, " learnt from the receiver");
 		break;

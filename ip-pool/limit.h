@@ -57,6 +57,7 @@
 	X(PROFILE, "profile")                                                                      \
 	X(OPERATOR, "operator")                                                                    \
 	X(WARMUP, "warm-up")                                                                       \
+	X(START, "start")                                                                          \
 	X(LEARNT, "learnt")                                                                        \
 	X(BACKOFF, "back-off")                                                                     \
 	X(SLICE, "slice")                                                                          \

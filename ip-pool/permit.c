@@ -30,14 +30,16 @@ void lane_limits_bind(struct lane_limits *l, const struct limit_rules *rules,
 	limiter_bind(&l->limiter, rules, provider != NULL ? &provider->limits : NULL, now);
 }
 
-/* What the lane learnt about connections. */
+/* What the lane learnt about connections, or has begun with and got to. */
 static struct cap learnt_connections(const struct lane_limits *l, int64_t now)
 {
 	const struct control *k = &l->controller.connections;
 	int64_t held = k->has_signal ? k->cut_ms + k->hold_ms : now;
 	return (struct cap){.count = controller_connections(&l->controller),
 			    .until_ms = held > now ? held : LIMIT_FOREVER,
-			    .origin = held > now ? ORIGIN_BACKOFF : ORIGIN_LEARNT};
+			    .origin = !k->has_signal ? ORIGIN_START
+				      : held > now   ? ORIGIN_BACKOFF
+						     : ORIGIN_LEARNT};
 }
 
 static struct cap learnt_rate(const struct lane_limits *l, int64_t now)

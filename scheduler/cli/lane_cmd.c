@@ -162,9 +162,10 @@ static json_t *learnt_json(const struct lane_record *lane)
 	if (lane == NULL || lane->state.controller.connections <= 0)
 		return json_null();
 	const struct controller_state *c = &lane->state.controller;
-	return json_pack("{s:f, s:f, s:f, s:f, s:I}", "connections", c->connections,
-			 "connections_ceiling", c->connections_ceiling, "messages_a_second",
-			 c->rate, "messages_a_second_ceiling", c->rate_ceiling, "age_ms",
+	return json_pack("{s:f, s:f, s:b, s:f, s:f, s:I}", "connections", c->connections,
+			 "connections_ceiling", c->connections_ceiling, "connections_refused",
+			 c->connections_cut_age_ms >= 0, "messages_a_second", c->rate,
+			 "messages_a_second_ceiling", c->rate_ceiling, "age_ms",
 			 (json_int_t)lane->age_ms);
 }
 
@@ -240,13 +241,18 @@ static bool is_same(const json_t *a, const json_t *b, const char *key)
 	return has_x == has_y && (!has_x || json_equal(x, y));
 }
 
-/* A back-off that is over is learnt. */
+/* The controller's number, whatever it came from. */
+static bool is_controlled(const char *origin)
+{
+	return strcmp(origin, "start") == 0 || strcmp(origin, "learnt") == 0 ||
+	       strcmp(origin, "back-off") == 0;
+}
+
+/* A start becomes a back-off, that what was learnt, while what was saved is of before. */
 static bool is_same_origin(const json_t *a, const json_t *b)
 {
-	static const char learnt[] = "learnt", backoff[] = "back-off";
 	const char *x = text_of(a, "origin"), *y = text_of(b, "origin");
-	return strcmp(strcmp(x, backoff) == 0 ? learnt : x, strcmp(y, backoff) == 0 ? learnt : y) ==
-	       0;
+	return is_controlled(x) ? is_controlled(y) : strcmp(x, y) == 0;
 }
 
 /* The cap that a node says binds its lane; what it learnt meanwhile may be another number. */

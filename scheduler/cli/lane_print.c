@@ -116,16 +116,26 @@ static void print_pause(const struct telling *t)
 		because[0] ? REPORT_SAY(t->cli, ": ", "：") : "", because, number_of(pause, "id"));
 }
 
+/* What nobody objected to yet is no lesson. */
 static void print_learnt(const struct telling *t)
 {
 	const json_t *learnt = json_object_get(t->answer, "learnt");
 	double rate = json_number_value(json_object_get(learnt, "messages_a_second"));
+	bool is_start = !json_is_true(json_object_get(learnt, "connections_refused"));
 	if (json_is_null(learnt))
 		return;
-	cli_printf(t->cli, REPORT_SAY(t->cli, "learnt: %.1f connections", "已学到：%.1f 个连接"),
+	cli_printf(t->cli,
+		   is_start
+			   ? REPORT_SAY(t->cli, "so far: %.1f connections, and nobody has objected",
+					"目前：%.1f 个连接，对方未限制")
+			   : REPORT_SAY(t->cli, "learnt: %.1f connections", "已学到：%.1f 个连接"),
 		   json_number_value(json_object_get(learnt, "connections")));
 	if (rate > 0)
-		cli_printf(t->cli, REPORT_SAY(t->cli, ", %.2f messages/s", "，每秒 %.2f 封"), rate);
+		cli_printf(t->cli,
+			   is_start ? REPORT_SAY(t->cli, "; learnt: %.2f messages/s",
+						 "；已学到：每秒 %.2f 封")
+				    : REPORT_SAY(t->cli, ", %.2f messages/s", "，每秒 %.2f 封"),
+			   rate);
 	cli_printf(t->cli, REPORT_SAY(t->cli, " (saved %lld s ago)\n", "（%lld 秒前保存）\n"),
 		   number_of(learnt, "age_ms") / 1000);
 }

@@ -30,6 +30,8 @@ const char *lane_origin_zh(enum limit_origin origin)
 		return "服务商档案";
 	case ORIGIN_WARMUP:
 		return "预热计划";
+	case ORIGIN_START:
+		return "从起始值起逐步试探";
 	case ORIGIN_LEARNT:
 		return "从对方学到";
 	case ORIGIN_BACKOFF:

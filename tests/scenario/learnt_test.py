@@ -147,6 +147,28 @@ def test_the_connections_are_those_the_node_has_now(edm, lanes, database):
     assert [shown(2), shown(3), shown(7)] == [2, 3, 7]
 
 
+def test_a_start_is_told_from_what_was_learnt(edm, lanes, database):
+    """Nobody has objected to a lane that began with four connections and has eight by now."""
+    lanes(gmail={"connections": 8})
+    database.query("INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid())")
+    # A node that is older than this command calls it learnt.
+    for origin in ("start", "learnt", "back-off"):
+        binds = {"level": "lane", "kind": "connections", "count": 8, "origin": origin, "says": "x"}
+        lane = {"source": "mx1", "queue": "gmail", "sessions": 8, "allowed": 8, "queued": 1,
+                "sent_per_s": 1.0, "next": [], "learnt_connections": 8, "binds": binds}
+        database.query("DELETE FROM node_live")
+        database.query("INSERT INTO node_live(node_id, incarnation, live) VALUES (1, 0, %s)",
+                       json.dumps({"lanes": [lane]}))
+        (row,) = [cap for cap in explain(edm, "mx1/gmail")["caps"] if cap["binds"]]
+        assert (row["kind"], row["count"], row["origin"]) == ("connections", 8, "start")
+    text = edm("limit", "explain", "mx1/gmail").out
+    assert "8 connections for now: it began low and feels its way up" in text
+    assert "so far: 8.0 connections, and nobody has objected (saved" in text
+    assert "learnt" not in text
+    text = edm("limit", "explain", "mx1/gmail", "--lang", "zh").out
+    assert "目前：8.0 个连接，对方未限制" in text and "学" not in text
+
+
 def test_lanes_that_rest_are_listed_with_the_pauses(edm, lanes, database):
     lanes(qq=ASKED, gmail={"windows": TURNED_AWAY}, netease={"is_blocked": True, **ASKED},
           outlook=DEAD, yahoo={"windows": HOUR_LEARNT})

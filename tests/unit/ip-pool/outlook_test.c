@@ -268,7 +268,7 @@ static void connections_in_use_bind(void **state)
 	}
 	assert_true(lane_binding(&f.path, NOW, &binds));
 	assert_int_equal(binds.kind, LIMIT_CONNECTIONS);
-	assert_int_equal(binds.cap.origin, ORIGIN_LEARNT);
+	assert_int_equal(binds.cap.origin, ORIGIN_START);
 }
 
 /* Limits with an end are asked for one after another: the soonest of them are what comes next. */

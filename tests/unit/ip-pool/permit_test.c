@@ -509,6 +509,22 @@ static void a_doubt_does_not_last(void **state)
 	assert_true(controller_rate(&f.lane.controller) == 0);
 }
 
+/* Until a receiver objected nothing was learnt: the number is the one a lane begins with, or what
+ * that has grown to. */
+static void a_start_is_not_taken_for_learnt(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	init(&f);
+	assert_int_equal(lane_connections_cap(&f.lane, NOW).origin, ORIGIN_START);
+	f.lane.controller.connections.level = 8;
+	assert_int_equal(lane_connections_cap(&f.lane, NOW).origin, ORIGIN_START);
+	assert_true(controller_cut_connections(&f.lane.controller, NOW, 8, NOW));
+	assert_int_equal(lane_connections_cap(&f.lane, NOW).origin, ORIGIN_BACKOFF);
+	int64_t later = controller_held_until(&f.lane.controller, NOW);
+	assert_int_equal(lane_connections_cap(&f.lane, later).origin, ORIGIN_LEARNT);
+}
+
 static void waits_are_explained(void **state)
 {
 	(void)state;
@@ -527,6 +543,11 @@ static void waits_are_explained(void **state)
 		  .cap = {1, LIMIT_FOREVER, 0, ORIGIN_LEARNT}},
 		 "waits for a connection to end: lane mx1/qq has its 1 connection learnt from the "
 		 "receiver"},
+		{{.at_ms = LIMITER_ON_EVENT,
+		  .kind = LIMIT_CONNECTIONS,
+		  .cap = {4, LIMIT_FOREVER, 0, ORIGIN_START}},
+		 "waits for a connection to end: lane mx1/qq has its 4 connections for now: it "
+		 "began low and feels its way up"},
 		{{.at_ms = LIMITER_ON_EVENT, .cap = {0, LIMIT_FOREVER, 0, ORIGIN_PAUSE}},
 		 "waits until resumed: lane mx1/qq is paused"},
 		{{.at_ms = NOW + 350, .cap = {0, NOW + 350, 0, ORIGIN_BACKOFF}},
@@ -622,6 +643,7 @@ int main(void)
 		cmocka_unit_test(lane_state_survives_as_json),
 		cmocka_unit_test(who_is_turned_away_tries_one_by_one),
 		cmocka_unit_test(a_doubt_does_not_last),
+		cmocka_unit_test(a_start_is_not_taken_for_learnt),
 		cmocka_unit_test(waits_are_explained),
 		cmocka_unit_test(pauses_are_explained),
 	};

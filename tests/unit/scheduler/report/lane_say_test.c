@@ -52,6 +52,9 @@ static void numbers_are_said(void **state)
 		{"{\"level\":\"lane\",\"kind\":\"new-connections\",\"per\":\"day\","
 		 "\"count\":7,\"origin\":\"slice\"}",
 		 "每天 7 个新连接（本节点份额）"},
+		{"{\"level\":\"lane\",\"kind\":\"connections\",\"count\":4,"
+		 "\"origin\":\"start\"}",
+		 "4 个连接（从起始值起逐步试探）"},
 		{"{\"says\":\"something new\"}", "something new"},
 	};
 	all(lane_say_cap, cases, ARRAY_LEN(cases));
