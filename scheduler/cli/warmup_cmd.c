@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about warm-up: how much a new source may send to a provider in a day. */
+#include "ip-pool/store/lane_store.h"
 #include "ip-pool/store/source_store.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/lane_private.h"
 #include "scheduler/cli/report_private.h"
+#include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
+#include "scheduler/report/live.h"
 
 /* ------------------------------------------------------------------------------------------ plan
  */
@@ -150,14 +153,57 @@ static int run_advance(struct cli *cli, struct err *err)
 
 struct view {
 	const struct cli *cli;
+	const struct ip_pool_snapshot *snapshot;
+	struct usage_list usage;
+	int64_t now_us; /* of the database, when the snapshot was loaded */
 	struct table table;
 	json_t *list;
 };
+
+/* What counts against the day of a lane now. */
+struct day {
+	int64_t sent;
+	int64_t shut_until_us; /* 0: its budget has room */
+};
+
+/* As its node counts it: any 24 hours, whatever its step has seen of them. */
+static struct day day_of(const struct view *v, const struct source *source, struct str target,
+			 int64_t budget)
+{
+	bool is_tail = provider_find(v->snapshot->providers, target) == NULL;
+	const struct limit_scope scope = {.level = LEVEL_LANE,
+					  .provider = is_tail ? STR("") : target,
+					  .site = is_tail ? target : STR(""),
+					  .source = source->name};
+	int64_t now = v->snapshot->loaded_ms;
+	struct limiter l;
+	struct limiter_wait ignored;
+	limiter_init(&l, &scope, now);
+	l.day_budget = budget;
+	for (size_t i = 0; i < v->usage.count; i++) {
+		const struct past_usage *row = &v->usage.items[i];
+		if (row->source == source->id && str_equals(row->target, target))
+			limiter_add_usage(&l, row->at_ms < now ? row->at_ms : now, row->messages,
+					  now);
+	}
+	int64_t at = limiter_message_ready_at(&l, now, &ignored);
+	return (struct day){limiter_counted(&l, limit_meter(LIMIT_MESSAGES, LIMIT_DAY), now),
+			    at > now ? v->now_us + (at - now) * 1000 : 0};
+}
+
+static void day_cells(struct table *t, const struct day *day)
+{
+	char until[TIME_TEXT_MAX];
+	table_cell(t, "%lld", (long long)day->sent);
+	table_str(t,
+		  str_from(day->shut_until_us != 0 ? time_words(day->shut_until_us, until) : "-"));
+}
 
 static void show_lane(struct view *v, const struct source *source, const struct warmup_plan *plan,
 		      const struct lane_record *lane)
 {
 	struct lane_warmup w = lane_warmup(plan, lane);
+	struct day day = day_of(v, source, lane->target, w.budget);
 	table_cell(&v->table, "%.*s/%.*s", STR_ARG(source->name), STR_ARG(lane->target));
 	table_cell(&v->table, REPORT_SAY(v->cli, "%zu of %zu", "%zu/%zu"),
 		   w.step + 1 > plan->count ? plan->count : w.step + 1, plan->count);
@@ -165,69 +211,99 @@ static void show_lane(struct view *v, const struct source *source, const struct 
 		table_str(&v->table, str_from(REPORT_SAY(v->cli, "warm", "已完成")));
 	else
 		table_cell(&v->table, "%lld", (long long)w.budget);
-	table_cell(&v->table, "%lld", (long long)lane->warmup.sent);
+	day_cells(&v->table, &day);
 	table_str(&v->table,
 		  str_from(lane->warmup_held ? REPORT_SAY(v->cli, "held", "停在此步") : "-"));
 	json_array_append_new(
-		v->list, json_pack("{s:o, s:o, s:i, s:i, s:o, s:I, s:I, s:I, s:b}", "source",
-				   json_of_str(source->name), "target", json_of_str(lane->target),
-				   "step", (int)w.step, "steps", (int)plan->count, "budget_a_day",
-				   w.budget < 0 ? json_null() : json_integer(w.budget), "sent",
-				   (json_int_t)lane->warmup.sent, "deferred",
-				   (json_int_t)lane->warmup.deferred, "blocked",
-				   (json_int_t)lane->warmup.blocked, "held", lane->warmup_held));
+		v->list,
+		json_pack("{s:o, s:o, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:I, s:b}", "source",
+			  json_of_str(source->name), "target", json_of_str(lane->target), "step",
+			  (int)w.step, "steps", (int)plan->count, "budget_a_day",
+			  w.budget < 0 ? json_null() : json_integer(w.budget), "sent_24h",
+			  (json_int_t)day.sent, "shut_until", time_json(day.shut_until_us), "sent",
+			  (json_int_t)lane->warmup.sent, "deferred",
+			  (json_int_t)lane->warmup.deferred, "blocked",
+			  (json_int_t)lane->warmup.blocked, "held", lane->warmup_held));
 }
 
 /* A source that has not sent yet: its lanes will begin at the first step. */
 static void show_source(struct view *v, const struct source *source, const struct warmup_plan *plan)
 {
+	const struct day fresh = {.sent = 0};
 	table_cell(&v->table, REPORT_SAY(v->cli, "%.*s (no lane yet)", "%.*s（尚无通道）"),
 		   STR_ARG(source->name));
 	table_cell(&v->table, REPORT_SAY(v->cli, "1 of %zu", "1/%zu"), plan->count);
 	table_cell(&v->table, "%lld", (long long)plan->budgets[0]);
-	table_str(&v->table, STR("0"));
+	day_cells(&v->table, &fresh);
 	table_str(&v->table, STR("-"));
-	json_array_append_new(v->list, json_pack("{s:o, s:n, s:i, s:i, s:I}", "source",
-						 json_of_str(source->name), "target", "step", 0,
-						 "steps", (int)plan->count, "budget_a_day",
-						 (json_int_t)plan->budgets[0]));
+	json_array_append_new(v->list,
+			      json_pack("{s:o, s:n, s:i, s:i, s:I, s:i, s:n}", "source",
+					json_of_str(source->name), "target", "step", 0, "steps",
+					(int)plan->count, "budget_a_day",
+					(json_int_t)plan->budgets[0], "sent_24h", 0, "shut_until"));
 }
 
-static void collect(struct view *v, const struct ip_pool_snapshot *s, struct str name)
+/* Has it sent there in the last day, and nothing of the lane was saved? */
+static bool is_new_lane(const struct view *v, const struct source *source, size_t row)
 {
+	const struct past_usage *items = v->usage.items;
+	bool is_it = items[row].source == source->id && items[row].messages > 0 &&
+		     ip_pool_lane(v->snapshot, source->id, items[row].target) == NULL;
+	for (size_t i = 0; i < row && is_it; i++)
+		is_it = items[i].source != source->id || items[i].messages == 0 ||
+			!str_equals(items[i].target, items[row].target);
+	return is_it;
+}
+
+static void show_lanes(struct view *v, const struct source *source, const struct warmup_plan *plan)
+{
+	const struct ip_pool_snapshot *s = v->snapshot;
+	size_t before = json_array_size(v->list);
+	for (size_t i = 0; i < s->lane_count; i++)
+		if (s->lanes[i].source == source->id)
+			show_lane(v, source, plan, &s->lanes[i]);
+	for (size_t i = 0; i < v->usage.count; i++) {
+		const struct lane_record lane = {.source = source->id,
+						 .target = v->usage.items[i].target};
+		if (is_new_lane(v, source, i))
+			show_lane(v, source, plan, &lane);
+	}
+	if (json_array_size(v->list) == before)
+		show_source(v, source, plan);
+}
+
+static void collect(struct view *v, struct str name)
+{
+	const struct ip_pool_snapshot *s = v->snapshot;
 	for (size_t i = 0; i < s->source_count; i++) {
 		const struct source *source = &s->sources[i];
-		size_t lanes = 0;
-		if (s->plans[i].count == 0 ||
-		    (!str_is_empty(name) && !str_equals(name, source->name)))
-			continue;
-		for (size_t k = 0; k < s->lane_count; k++) {
-			if (s->lanes[k].source != source->id)
-				continue;
-			show_lane(v, source, &s->plans[i], &s->lanes[k]);
-			lanes++;
-		}
-		if (lanes == 0)
-			show_source(v, source, &s->plans[i]);
+		if (s->plans[i].count > 0 && (str_is_empty(name) || str_equals(name, source->name)))
+			show_lanes(v, source, &s->plans[i]);
 	}
 }
 
-static int run_show(struct cli *cli, struct err *err)
+/* The time of the database, and what was sent in its last day. */
+static int load_day(struct cli *cli, struct view *v, struct err *err)
 {
-	struct str name = str_from(cli_arg(cli, 0));
-	struct ip_pool_snapshot *s = NULL;
-	struct view v = {.cli = cli};
-	if (steer_load(cli, &s, err) != 0)
+	json_t *live = live_load(cli->db, err);
+	if (live == NULL)
 		return -1;
-	if (steer_check_source(s, name, err) != 0) {
-		ip_pool_snapshot_drop(s);
+	v->now_us = document_int(live, "now_at");
+	json_decref(live);
+	return usage_load(cli->db, 0, v->snapshot->loaded_ms, &v->usage, err);
+}
+
+static int show(struct cli *cli, const struct ip_pool_snapshot *s, struct str name, struct err *err)
+{
+	struct view v = {.cli = cli, .snapshot = s};
+	if (steer_check_source(s, name, err) != 0 || load_day(cli, &v, err) != 0)
 		return -1;
-	}
 	v.list = json_array();
-	table_init(&v.table, REPORT_SAY(cli, "lane|step|messages a day|sent this day|by hand",
-					"通道|步骤|每天封数|当天已发|人工"));
-	collect(&v, s, name);
-	ip_pool_snapshot_drop(s);
+	table_init(&v.table,
+		   REPORT_SAY(cli, "lane|step|messages a day|sent in 24 h|shut until|by hand",
+			      "通道|步骤|每天封数|24 小时已发|停发至|人工"));
+	collect(&v, name);
+	usage_done(&v.usage);
 	if (cli->wants_json) {
 		table_done(&v.table);
 		return cli_print_json(cli, json_pack("{s:o}", "warmup", v.list));
@@ -239,6 +315,16 @@ static int run_show(struct cli *cli, struct err *err)
 			   "no source is warming up; edm warmup plan SOURCE --target N begins it",
 			   "没有预热中的源；edm warmup plan SOURCE --target N 可开始预热"));
 	return 0;
+}
+
+static int run_show(struct cli *cli, struct err *err)
+{
+	struct ip_pool_snapshot *s = NULL;
+	if (steer_load(cli, &s, err) != 0)
+		return -1;
+	int result = show(cli, s, str_from(cli_arg(cli, 0)), err);
+	ip_pool_snapshot_drop(s);
+	return result;
 }
 
 static const struct arg_option plan_options[] = {

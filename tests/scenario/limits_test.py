@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """limit, pause, resume, warmup: what operators say while mail is flowing."""
 
+import datetime
 import re
 
 import pytest
@@ -349,6 +350,30 @@ def test_warmup_is_planned_held_and_moved_forward(mx1, database):
     assert (lane["step"], lane["budget_a_day"], lane["held"]) == (0, 50, False)
     mx1("warmup", "plan", "mx1", "--off")
     assert mx1("warmup", "show", "--json").json["warmup"] == []
+
+
+def test_a_lane_that_used_its_day_up_says_what_it_sent_and_until_when_it_is_shut(mx1, database):
+    """What counts is any 24 hours, whatever the lane's step has counted: a plan that is made anew,
+    or a step taken by hand, begins to count at nothing, and its budget is used up all the same."""
+    mx1("warmup", "plan", "mx1", "--steps", "50,100")
+    mx1("warmup", "hold", "mx1/qq")
+    mx1("warmup", "hold", "mx1/gmail")
+    for target, n, ago in (("qq", 50, "2 h"), ("gmail", 9, "2 h"), ("netease", 60, "1 h")):
+        database.query("INSERT INTO limit_usage SELECT now() - %s::interval, 1, 1, source_id, 0, 1,"
+                       " %s, 0, %s FROM source", ago, n, target)
+    told = mx1("warmup", "show", "--json").json
+    lanes = {lane["target"]: lane for lane in told["warmup"]}
+    assert {target: lane["sent_24h"] for target, lane in lanes.items()} == {
+        "qq": 50, "gmail": 9, "netease": 60}
+    assert lanes["gmail"]["shut_until"] is None
+    now = database.value("SELECT now()")
+    for target, hours in (("qq", 22), ("netease", 23)):
+        until = datetime.datetime.fromisoformat(lanes[target]["shut_until"])
+        assert abs((until - now).total_seconds() / 3600 - hours) < 0.6
+    rows = [line.split() for line in mx1("warmup", "show").out.splitlines()]
+    qq, gmail = ([row for row in rows if row[0] == lane][0] for lane in ("mx1/qq", "mx1/gmail"))
+    assert qq[1:6] == ["1", "of", "2", "50", "50"] and qq[6].startswith("20"), qq
+    assert gmail[4:7] == ["50", "9", "-"], gmail
 
 
 def test_changes_of_warmups_as_json(mx1):
