@@ -299,7 +299,21 @@ static struct forecast_bind without_lanes(const struct play *p, const struct pla
 	return (struct forecast_bind){.kind = BIND_SOURCES};
 }
 
-/* What held a crowd that wants more than it got; where nothing went, what keeps its lanes. */
+/* Does somebody of a higher priority take of the lanes of its queue? */
+static bool yields(const struct play *p, const struct play_crowd *c)
+{
+	int own = p->m->campaigns[c->in->campaign].priority;
+	for (size_t i = 0; i < p->m->crowd_count; i++) {
+		const struct play_crowd *other = &p->crowds[i];
+		if (other->in->queue == c->in->queue && !other->is_over && other->got > NOBODY &&
+		    p->m->campaigns[other->in->campaign].priority > own)
+			return true;
+	}
+	return false;
+}
+
+/* What held a crowd that wants more than it got: its part of a lane that equals share is held by
+ * what holds the lane. Where nothing went, what keeps its lanes. */
 static struct forecast_bind held_by(struct play *p, const struct play_crowd *c)
 {
 	const struct forecast_queue *q = &p->m->queues[c->in->queue];
@@ -316,7 +330,7 @@ static struct forecast_bind held_by(struct play *p, const struct play_crowd *c)
 	}
 	if (best == NULL)
 		return without_lanes(p, c);
-	if (best->sent > NOBODY)
+	if (best->sent > NOBODY && yields(p, c))
 		return (struct forecast_bind){.kind = BIND_OTHERS};
 	return best->closed_by;
 }
@@ -325,7 +339,8 @@ static void note_binds(struct play *p)
 {
 	for (size_t i = 0; i < p->m->crowd_count; i++) {
 		struct play_crowd *c = &p->crowds[i];
-		static const struct forecast_bind retries = {.kind = BIND_RETRIES};
+		const struct forecast_bind retries = {.kind = BIND_RETRIES,
+						      .is_expected = c->in->retry_count == 0};
 		if (c->is_over)
 			continue;
 		if (!c->is_open) {

@@ -40,7 +40,7 @@
 	X(LIMIT, "limit")	      /* a number of messages in a period */                       \
 	X(CONNECTIONS, "connections") /* as many, and the time a message takes */                  \
 	X(PACE, "pace")		      /* as fast as it was lately, whatever the cause */           \
-	X(RETRIES, "retries")	      /* who was put off is not due yet */                         \
+	X(RETRIES, "retries")	      /* who was, or will be, put off is not due yet */            \
 	X(HOURS, "hours")	      /* outside its sending hours */                              \
 	X(START, "start")	      /* it has not begun */                                       \
 	X(PAUSE, "pause")	      /* lanes are paused */                                       \
@@ -60,6 +60,7 @@ struct forecast_bind {
 	struct cap cap;
 	double service_ms; /* CONNECTIONS: how long a connection is busy with a message */
 	double per_s;	   /* PACE: messages a second */
+	bool is_expected;  /* RETRIES: nobody is put off now */
 	size_t lane;	   /* whose lane it was seen at, of LIMIT to REST */
 	double part;	   /* of the time somebody waited, 0 … 1 */
 };

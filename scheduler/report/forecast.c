@@ -85,6 +85,8 @@ static json_t *bind_json(const struct played *p, size_t queue, const struct fore
 		json_object_set_new(o, "limit_id",
 				    b->cap.rule ? json_integer(b->cap.rule) : json_null());
 	}
+	if (b->kind == BIND_RETRIES)
+		json_object_set_new(o, "expected", json_boolean(b->is_expected));
 	if (b->kind == BIND_LIMIT)
 		json_object_set_new(o, "per", json_string(limit_period_name(b->period)));
 	if (b->kind == BIND_PACE)

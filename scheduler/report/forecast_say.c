@@ -100,8 +100,14 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 			    b->per_s);
 		return;
 	case BIND_RETRIES:
-		put(out, SAY(w, "people put off by the receiver wait for another try",
-			     "被对方推迟的收件人等待重试"));
+		put(out,
+		    b->is_expected
+			    ? SAY(w,
+				  "another try at the few whom the receiver is expected to put "
+				  "off",
+				  "预计会有少数收件人被对方推迟、须再试")
+			    : SAY(w, "people who were put off wait for another try",
+				  "被推迟的收件人等待重试"));
 		return;
 	case BIND_HOURS:
 		put(out, SAY(w, "sending hours", "发送时段"));

@@ -3,6 +3,8 @@
 import datetime
 import pathlib
 
+from support.ledger_rows import LedgerRows
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEOPLE = 3000
 A_MINUTE = 60
@@ -176,6 +178,56 @@ def test_people_before_the_start_are_counted_by_a_sample(edm, database, tmp_path
             if node.get("Relation Name") == "list_member" and node["Alias"] == "x"]
     assert 0 < sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 10000
     assert "Seq Scan" not in {node["Node Type"] for node in read}
+
+
+def test_who_is_suppressed_since_is_taken_off_the_people_of_another_campaign(edm, database,
+                                                                             tmp_path):
+    """Of ten who bounced eight are suppressed, one is in an excluded list and one has left; six of
+    those whose results are not known are suppressed."""
+    rows = LedgerRows(database, "first", state=5)
+    rows.insert("content", campaign_id=rows.campaign, version=1, from_address="a@b.test",
+                subject="s")
+    bounced, unknown = ([f"{kind}{i}@a.test" for i in range(10)] for kind in ("b", "u"))
+    rows.chunk(0, "tail", bounced + unknown)
+    for state, names in (("bounced", bounced), ("unknown", unknown)):
+        for name in names:
+            rows.settle(name, state, state)
+    database.query("INSERT INTO list(list_id, name) OVERRIDING SYSTEM VALUE"
+                   " VALUES (901, 'all'), (902, 'out');"
+                   "INSERT INTO list_member(list_id, domain_id, rid)"
+                   " SELECT 901, domain_id, rid FROM recipient;"
+                   "INSERT INTO list_domain_count SELECT 901, domain_id, 20 FROM recipient_domain;"
+                   "INSERT INTO campaign_list(campaign_id, list_id, excluded, position)"
+                   " SELECT campaign_id, 901, false, 1 FROM campaign")
+    for name in bounced[:8] + unknown[:6]:
+        database.query("INSERT INTO suppression(rid, cause) VALUES (%s, 1)", rows.person(name)[0])
+    letter = tmp_path / "letter.txt"
+    letter.write_text("hello")
+
+    def left(name, state):
+        edm("campaign", "create", name, "--audience-of", "first", "--state", state, "--from",
+            "a@b.test", "--subject", "s", "--text", letter, "--unsigned", "--exclude", "out")
+        return foresee(edm, name)["left"]
+
+    assert left("to-bounced", "bounced") == 2
+    assert left("to-unknown", "unknown") == 4
+    assert left("to-both", "bounced,unknown") == 6
+    database.query("INSERT INTO list_member(list_id, domain_id, rid) VALUES (902, %s, %s)",
+                   *rows.person(bounced[8])[::-1])
+    assert foresee(edm, "to-bounced")["left"] == 1
+    database.query("UPDATE list_member SET status = 2 WHERE list_id = 901 AND rid = %s",
+                   rows.person(bounced[9])[0])
+    assert foresee(edm, "to-bounced")["left"] == 0
+    # Cancelled whole: nobody has an outcome.
+    whole = [f"c{i}@a.test" for i in range(4)]
+    rows.chunk(1, "tail", whole)
+    database.query("UPDATE chunk SET state = 3, settled_as = 10 WHERE chunk_no = 1")
+    rows.move("waiting", -4)
+    rows.move("cancelled", 4)
+    database.query("INSERT INTO list_member(list_id, domain_id, rid) SELECT 901, domain_id, rid"
+                   " FROM recipient WHERE address LIKE 'c%'")
+    database.query("INSERT INTO suppression(rid, cause) VALUES (%s, 2)", rows.person(whole[0])[0])
+    assert left("to-cancelled", "cancelled") == 3
 
 
 def put_off(world, people):

@@ -281,6 +281,11 @@ static void equals_share_and_the_rest_is_for_who_is_left(void **state)
 	const struct forecast_span *s = play(&f);
 	assert_ends(&s[0], HOUR);
 	assert_ends(&s[1], 90 * MINUTE);
+	/* Nobody has a higher priority: what holds the one holds the other. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(s[i].bind.kind, BIND_CONNECTIONS);
+		assert_int_equal(s[i].bind.cap.count, 10);
+	}
 }
 
 /* What lanes share is dealt evenly, whoever is asked first; and one is held by what holds it, not
@@ -329,6 +334,24 @@ static void a_higher_priority_goes_first(void **state)
 	assert_ends(&s[1], HOUR);
 	assert_ends(&s[0], 80 * MINUTE);
 	assert_int_equal(s[0].bind.kind, BIND_OTHERS);
+}
+
+/* Who goes first at another queue takes nothing here, nor does who is through. */
+static void a_higher_priority_that_takes_nothing_is_not_named(void **state)
+{
+	(void)state;
+	begin(&f);
+	add_rule(&f)->values.connections = 10;
+	(void)add_queue(&f, 1000);
+	(void)add_queue(&f, 1000);
+	for (int i = 0; i < 3; i++)
+		add_campaign(&f, i == 2 ? 5 : 0);
+	(void)add_crowd(&f, 0, 0, 12000);
+	(void)add_crowd(&f, 1, 0, 12000);
+	(void)add_crowd(&f, 2, 1, 72000);
+	const struct forecast_span *s = play(&f);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(s[i].bind.kind, BIND_CONNECTIONS);
 }
 
 static void hours_are_kept(void **state)
@@ -399,6 +422,8 @@ static void who_is_put_off_comes_back(void **state)
 	s = play(&f);
 	assert_in_range(s->likely_ms - NOW, 4 * MINUTE, 7 * MINUTE);
 	assert_int_equal(s->bind.kind, BIND_RETRIES);
+	/* Nobody is put off yet. */
+	assert_true(s->bind.is_expected);
 }
 
 static void those_due_later_are_waited_for(void **state)
@@ -411,7 +436,10 @@ static void those_due_later_are_waited_for(void **state)
 	struct forecast_crowd *c = add_crowd(&f, 0, 0, 0);
 	c->retries = later;
 	c->retry_count = 2;
-	assert_ends(play(&f), 2 * HOUR);
+	const struct forecast_span *s = play(&f);
+	assert_ends(s, 2 * HOUR);
+	assert_int_equal(s->bind.kind, BIND_RETRIES);
+	assert_false(s->bind.is_expected);
 }
 
 /* Who is never taken is given up after two days. */
@@ -504,6 +532,7 @@ int main(void)
 		cmocka_unit_test(equals_share_and_the_rest_is_for_who_is_left),
 		cmocka_unit_test(what_is_shared_is_dealt_evenly),
 		cmocka_unit_test(a_higher_priority_goes_first),
+		cmocka_unit_test(a_higher_priority_that_takes_nothing_is_not_named),
 		cmocka_unit_test(hours_are_kept),
 		cmocka_unit_test(a_start_is_waited_for),
 		cmocka_unit_test(the_deadline_ends_it),
