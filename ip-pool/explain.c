@@ -43,13 +43,18 @@ void explain_scope(const struct limit_scope *scope, struct buf *out)
 		buf_appendf(out, "provider %.*s", STR_ARG(place(scope)));
 		return;
 	case LEVEL_DOMAIN:
-		buf_appendf(out, "%.*s at %.*s", STR_ARG(scope->domain), STR_ARG(place(scope)));
+		buf_append_str(out, scope->domain);
+		if (place(scope).len > 0)
+			buf_appendf(out, " at %.*s", STR_ARG(place(scope)));
 		return;
 	case LEVEL_CAMPAIGN:
 		buf_appendf(out, "campaign %lld", (long long)scope->campaign);
 		return;
 	case LEVEL_NODE:
-		buf_appendf(out, "node %.*s", STR_ARG(scope->node));
+		if (str_is_empty(scope->node))
+			buf_append_cstr(out, "each node");
+		else
+			buf_appendf(out, "node %.*s", STR_ARG(scope->node));
 		return;
 	}
 }

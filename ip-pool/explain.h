@@ -12,7 +12,8 @@
 
 /* "mx1/qq", "mx1/mx.example.com". */
 void explain_lane(const struct limit_scope *scope, struct buf *out);
-/* "lane mx1/qq", "source mx1", "provider qq", "example.com at qq", "campaign 7", "node n1". */
+/* "lane mx1/qq", "source mx1", "provider qq", "example.com at qq", "campaign 7", "node n1"; of
+ * no place "example.com", of no node "each node". */
 void explain_scope(const struct limit_scope *scope, struct buf *out);
 /* "100 messages/min by operator (rule 12), for another 1 h 20 min". */
 void explain_cap(const struct cap *cap, enum limit_kind kind, enum limit_period period, int64_t now,

@@ -266,12 +266,26 @@ static int merge_rows(struct import *im, int32_t list_id, struct err *err)
 	return rc;
 }
 
+static int add_event(struct import *im, struct err *err)
+{
+	const struct import_result *r = &im->result;
+	const struct lists_count counts[] = {
+		{"rows", r->rows},	   {"added", r->added},
+		{"updated", r->updated},   {"unchanged", r->unchanged},
+		{"refused", r->refused},   {"duplicates", r->duplicates},
+		{"kept_out", r->kept_out}, {"import", (uint64_t)r->import_id}};
+	char object[LISTS_NAME_MAX + 8];
+	snprintf(object, sizeof(object), "list:%s", im->request->list);
+	const struct lists_event event = {&im->request->actor, "list import", str_from(object),
+					  counts, ARRAY_LEN(counts)};
+	return lists_add_event(im->db, &event, err);
+}
+
 /* The transaction. A dry run ends it with -1 and no error, which rolls it back. */
 static int merge(void *owner, struct err *err)
 {
 	struct import *im = owner;
 	int32_t list_id;
-	char object[LISTS_NAME_MAX + 8];
 	if (make_list(im, &list_id, err) != 0 || next_import(im, err) != 0 ||
 	    pg_run(im->db, "lists/add_domains", NULL, NULL, err) != 0 ||
 	    merge_rows(im, list_id, err) != 0)
@@ -283,8 +297,7 @@ static int merge(void *owner, struct err *err)
 		im->was_rolled_back = true;
 		return -1;
 	}
-	snprintf(object, sizeof(object), "list:%s", im->request->list);
-	return lists_add_event(im->db, &im->request->actor, "list import", str_from(object), err);
+	return add_event(im, err);
 }
 
 struct undoing {
@@ -349,8 +362,15 @@ static int undo(void *owner, struct err *err)
 	int rc = find_import(u, &list_id, &object, err);
 	if (rc == 0)
 		rc = undo_rows(u, list_id, err);
+	const struct lists_count counts[] = {{"removed", u->undone.removed},
+					     {"restored", u->undone.restored},
+					     {"left", u->undone.left_list},
+					     {"later", u->undone.later},
+					     {"import", (uint64_t)u->import_id}};
+	const struct lists_event event = {u->actor, "list undo", buf_str(&object), counts,
+					  ARRAY_LEN(counts)};
 	if (rc == 0)
-		rc = lists_add_event(u->db, u->actor, "list undo", buf_str(&object), err);
+		rc = lists_add_event(u->db, &event, err);
 	buf_done(&object);
 	return rc;
 }

@@ -57,17 +57,24 @@ int lists_load_key(struct pg_blocking *db, struct hash_key *key_out, struct err 
 	return rc;
 }
 
-int lists_add_event(struct pg_blocking *db, const struct lists_actor *actor, const char *verb,
-		    struct str object, struct err *err)
+int lists_add_event(struct pg_blocking *db, const struct lists_event *event, struct err *err)
 {
 	struct pg_params params;
+	struct buf detail;
+	buf_init(&detail, 1024);
+	for (size_t i = 0; i < event->count; i++)
+		buf_appendf(&detail, "%c\"%s\":%llu", i == 0 ? '{' : ',', event->counts[i].name,
+			    (unsigned long long)event->counts[i].n);
+	buf_append_char(&detail, '}');
 	pg_params_init(&params);
-	pg_add_text(&params, str_from(actor->actor));
-	pg_add_text(&params, str_from(verb));
-	pg_add_text(&params, object);
-	pg_add_text(&params, str_from(actor->because));
+	pg_add_text(&params, str_from(event->actor->actor));
+	pg_add_text(&params, str_from(event->verb));
+	pg_add_text(&params, event->object);
+	pg_add_text(&params, str_from(event->actor->because));
+	pg_add_text(&params, buf_str(&detail));
 	int rc = pg_run(db, "lists/add_event", &params, NULL, err);
 	pg_params_done(&params);
+	buf_done(&detail);
 	return rc;
 }
 
@@ -105,7 +112,9 @@ static int remove_list(void *owner, struct err *err)
 	r->members = (uint64_t)pg_int(rows, 0, 0);
 	pg_rows_free(rows);
 	snprintf(object, sizeof(object), "list:%s", r->name);
-	return lists_add_event(r->db, r->actor, "list remove", str_from(object), err);
+	const struct lists_count members = {"members", r->members};
+	const struct lists_event event = {r->actor, "list remove", str_from(object), &members, 1};
+	return lists_add_event(r->db, &event, err);
 }
 
 int lists_remove(struct pg_blocking *db, const char *name, const struct lists_actor *actor,

@@ -25,9 +25,23 @@ int lists_find(struct pg_blocking *db, const char *name, int32_t *id_out,
 	       struct err *err) NODISCARD;
 /* The installation's key; NOT_FOUND when `edm init` was not run. */
 int lists_load_key(struct pg_blocking *db, struct hash_key *key_out, struct err *err) NODISCARD;
-/* Writes an event: verb "list import", object "list:NAME". */
-int lists_add_event(struct pg_blocking *db, const struct lists_actor *actor, const char *verb,
-		    struct str object, struct err *err) NODISCARD;
+
+/* How many of what: "added". The name is that of a key of JSON and is not escaped. */
+struct lists_count {
+	const char *name;
+	uint64_t n;
+};
+
+/* What was done: verb "list import", object "list:NAME", and how many of what. */
+struct lists_event {
+	const struct lists_actor *actor;
+	const char *verb;
+	struct str object;
+	const struct lists_count *counts;
+	size_t count;
+};
+int lists_add_event(struct pg_blocking *db, const struct lists_event *event,
+		    struct err *err) NODISCARD;
 
 /* Removes the list called name with its memberships (people, suppressions and what campaigns say of
  * the list stay). *members_out: how many members. REFUSED when a campaign that is scheduled,

@@ -134,20 +134,26 @@ static int push(struct addition *a, struct err *err)
 	return rc;
 }
 
-static int add_event(struct addition *a, struct err *err)
+static int add_event(struct addition *a, const struct lists_count *counts, size_t count,
+		     struct err *err)
 {
 	char object[LISTS_NAME_MAX + 16];
 	if (a->change->list != NULL)
 		snprintf(object, sizeof(object), "list:%s", a->change->list);
 	else
 		snprintf(object, sizeof(object), "suppression");
-	return lists_add_event(a->db, &a->change->actor, a->verb, str_from(object), err);
+	const struct lists_event event = {&a->change->actor, a->verb, str_from(object), counts,
+					  count};
+	return lists_add_event(a->db, &event, err);
 }
 
 static int push_and_log(void *owner, struct err *err)
 {
 	struct addition *a = owner;
-	return push(a, err) != 0 || add_event(a, err) != 0 ? -1 : 0;
+	if (push(a, err) != 0)
+		return -1;
+	const struct lists_count added = {"added", a->added};
+	return add_event(a, &added, 1, err);
 }
 
 static int addition_init(struct addition *a, struct pg_blocking *db,
@@ -207,6 +213,8 @@ struct taking_back {
 	struct pg_blocking *db;
 	const struct pg_params *params;
 	const struct lists_actor *actor; /* NULL = only count */
+	const char *verb;
+	int32_t import_id; /* all of this one, or 0 */
 	uint64_t count;
 };
 
@@ -230,9 +238,11 @@ static int take_back(void *owner, struct err *err)
 	if (fold(t->db, err) != 0 ||
 	    run_for_count(t->db, "lists/remove_suppressions", t->params, &t->count, err) != 0)
 		return -1;
-	return t->actor == NULL ? 0
-				: lists_add_event(t->db, t->actor, "suppress remove",
-						  STR("suppression"), err);
+	const struct lists_count counts[] = {{"removed", t->count},
+					     {"import", (uint64_t)t->import_id}};
+	const struct lists_event event = {t->actor, t->verb, STR("suppression"), counts,
+					  t->import_id != 0 ? 2 : 1};
+	return t->actor == NULL ? 0 : lists_add_event(t->db, &event, err);
 }
 
 static int choose(struct pg_blocking *db, const struct suppression_filter *filter,
@@ -242,7 +252,13 @@ static int choose(struct pg_blocking *db, const struct suppression_filter *filte
 	pg_params_init(&params);
 	int rc = add_filter(db, filter, &params, err);
 	pg_add_bool(&params, actor == NULL);
-	struct taking_back t = {.db = db, .params = &params, .actor = actor};
+	/* Whom it names is removed; what was done for a cause, by a rule or an import is undone. */
+	struct taking_back t = {.db = db,
+				.params = &params,
+				.actor = actor,
+				.verb = filter->address_count > 0 ? "suppress remove"
+								  : "suppress undo",
+				.import_id = filter->import_id};
 	if (rc == 0)
 		rc = pg_transaction(db, take_back, &t, err);
 	pg_params_done(&params);
@@ -357,8 +373,16 @@ static int take_in(void *owner, struct err *err)
 		return -1;
 	in->addition.import_id = (int32_t)import_id;
 	if (reading_people(in->request->reading, &in->key, gather, in, err) != 0 ||
-	    push(&in->addition, err) != 0 || log_intake(in, err) != 0 ||
-	    add_event(&in->addition, err) != 0)
+	    push(&in->addition, err) != 0 || log_intake(in, err) != 0)
+		return -1;
+	const struct reading_counts *read = reading_counts(in->request->reading);
+	const struct lists_count counts[] = {
+		{"rows", read->rows},
+		{"added", in->addition.added},
+		{"already", read->rows - read->refused - in->addition.added},
+		{"refused", read->refused},
+		{"import", import_id}};
+	if (add_event(&in->addition, counts, ARRAY_LEN(counts), err) != 0)
 		return -1;
 	in->was_rolled_back = in->request->is_dry_run;
 	return in->request->is_dry_run ? -1 : 0;

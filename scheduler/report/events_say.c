@@ -2,9 +2,10 @@
 /* Words of events; see events_say.h. */
 #include "scheduler/report/events_say.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "ip-pool/limit.h"
+#include "scheduler/report/words.h"
 
 struct pair {
 	struct str en;
@@ -35,6 +36,7 @@ static const struct pair verbs[] = {
 	{STR_INIT("source drain"), "排空源"},
 	{STR_INIT("source activate"), "启用源"},
 	{STR_INIT("source remove"), "移除源"},
+	{STR_INIT("warmup plan"), "设定预热计划"},
 	{STR_INIT("warmup advance"), "推进预热"},
 	{STR_INIT("warmup hold"), "暂停预热"},
 	{STR_INIT("warmup release"), "继续预热"},
@@ -82,6 +84,31 @@ static const struct pair wholes[] = {
 	{STR_INIT("rules"), "规则"},
 };
 
+/* Facts of a detail. */
+static const struct pair facts[] = {
+	{STR_INIT("rows"), "行数"},	    {STR_INIT("added"), "新增"},
+	{STR_INIT("updated"), "更新"},	    {STR_INIT("unchanged"), "未变"},
+	{STR_INIT("duplicates"), "重复"},   {STR_INIT("refused"), "拒收"},
+	{STR_INIT("kept_out"), "排除在外"}, {STR_INIT("already"), "原已抑制"},
+	{STR_INIT("removed"), "移除"},	    {STR_INIT("restored"), "恢复"},
+	{STR_INIT("left"), "已离开"},	    {STR_INIT("later"), "后来又改"},
+	{STR_INIT("members"), "成员"},	    {STR_INIT("import"), "导入编号"},
+	{STR_INIT("address"), "地址"},	    {STR_INIT("public"), "公网地址"},
+	{STR_INIT("pool"), "地址池"},	    {STR_INIT("weight"), "权重"},
+	{STR_INIT("node"), "节点"},	    {STR_INIT("plan"), "计划"},
+	{STR_INIT("steps"), "步数"},	    {STR_INIT("limits"), "限制"},
+	{STR_INIT("host"), "主机"},	    {STR_INIT("port"), "端口"},
+	{STR_INIT("user"), "用户"},	    {STR_INIT("was"), "原为"},
+	{STR_INIT("until"), "至"},	    {STR_INIT("late"), "迟到"},
+	{STR_INIT("provider"), "服务商"},   {STR_INIT("source_name"), "源"},
+	{STR_INIT("site"), "主机"},	    {STR_INIT("campaign"), "任务"},
+	{STR_INIT("selector"), "选择器"},   {STR_INIT("algorithm"), "算法"},
+	{STR_INIT("state"), "状态"},	    {STR_INIT("content_version"), "内容版本"},
+	{STR_INIT("windows"), "发送时段"},  {STR_INIT("learnt"), "所学"},
+	{STR_INIT("rule"), "规则"},	    {STR_INIT("return_path"), "退信域名"},
+	{STR_INIT("pause"), "暂停"},
+};
+
 static const char *find(const struct pair *pairs, size_t count, struct str en)
 {
 	for (size_t i = 0; i < count; i++)
@@ -124,6 +151,8 @@ static void say_scope(struct str scope, struct buf *out)
 	if (str_starts_with(scope, each)) {
 		target = str_slice(scope, each.len, scope.len);
 		buf_appendf(out, "到 %.*s 的每条通道", STR_ARG(target));
+	} else if (str_equals(scope, STR("each node"))) {
+		buf_append_cstr(out, "每个节点");
 	} else if (!say_noun(scope, ' ', out)) {
 		buf_append_str(out, scope);
 	}
@@ -210,6 +239,99 @@ static void say_change(struct str verb, const json_t *detail, bool is_zh, struct
 				is_zh ? "；没有恢复其他限制" : "; nothing is in force instead");
 }
 
+static void say_name(const char *key, bool is_zh, struct buf *out)
+{
+	const char *zh = is_zh ? find(facts, ARRAY_LEN(facts), str_from(key)) : NULL;
+	if (zh != NULL) {
+		buf_append_cstr(out, zh);
+		return;
+	}
+	for (const char *c = key; *c != '\0'; c++)
+		buf_append_char(out, *c == '_' ? ' ' : *c);
+}
+
+static void say_facts(const json_t *object, bool is_zh, struct buf *out);
+
+static void say_value(const char *key, const json_t *value, bool is_zh, struct buf *out)
+{
+	size_t i;
+	json_t *one;
+	if (json_is_object(value)) {
+		buf_append_cstr(out, is_zh ? "（" : "(");
+		say_facts(value, is_zh, out);
+		buf_append_cstr(out, is_zh ? "）" : ")");
+	} else if (json_is_array(value)) {
+		json_array_foreach(value, i, one)
+		{
+			buf_append_cstr(out, i > 0 ? " " : "");
+			say_value(key, one, is_zh, out);
+		}
+	} else if (json_is_string(value) && strcmp(key, "until") == 0) {
+		say_time(str_from(json_string_value(value)), out);
+	} else if (json_is_string(value)) {
+		buf_append_cstr(out, json_string_value(value));
+	} else if (json_is_integer(value)) {
+		buf_appendf(out, "%lld", (long long)json_integer_value(value));
+	} else if (json_is_real(value)) {
+		buf_appendf(out, "%g", json_real_value(value));
+	}
+}
+
+/* What says nothing, or says what the event is about in numbers of the database. */
+static bool is_silent(const char *key, const json_t *value)
+{
+	static const char *const silent[] = {"pause_id", "campaign_id", "origin"};
+	for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+		if (strcmp(key, silent[i]) == 0)
+			return true;
+	return json_is_null(value) || json_is_false(value);
+}
+
+/* "rows 40, added 38": "value" goes without its name, and before what it was. */
+static void say_facts(const json_t *object, bool is_zh, struct buf *out)
+{
+	const char *key, *between = "";
+	json_t *value;
+	const json_t *set = json_object_get(object, "value");
+	if (set != NULL) {
+		say_value("value", set, is_zh, out);
+		between = is_zh ? "，" : ", ";
+	}
+	json_object_foreach((json_t *)object, key, value)
+	{
+		if (is_silent(key, value) || value == set)
+			continue;
+		buf_append_cstr(out, between);
+		say_name(key, is_zh, out);
+		buf_append_cstr(out, json_is_true(value) ? "" : " ");
+		say_value(key, value, is_zh, out);
+		between = is_zh ? "，" : ", ";
+	}
+}
+
+/* "draft → scheduled"; false: it is no move. */
+static bool say_move(const json_t *detail, bool is_zh, struct buf *out)
+{
+	const json_t *from = json_object_get(detail, "from"), *to = json_object_get(detail, "to");
+	enum language language = is_zh ? LANGUAGE_ZH : LANGUAGE_EN;
+	if (!json_is_integer(from) || !json_is_integer(to))
+		return false;
+	buf_appendf(out, "%s → %s",
+		    words_campaign_state((enum campaign_state)number(detail, "from"), language),
+		    words_campaign_state((enum campaign_state)number(detail, "to"), language));
+	return true;
+}
+
+static void say_limit_detail(struct str verb, const json_t *detail, bool is_zh, struct buf *out)
+{
+	if (str_equals(verb, STR("limit undo")))
+		buf_append_cstr(out, json_is_true(json_object_get(detail, "was_set"))
+					     ? (is_zh ? "撤销设置 " : "undone: setting ")
+					     : (is_zh ? "撤销取消 " : "undone: unsetting "));
+	say_limit(detail, out);
+	say_change(verb, detail, is_zh, out);
+}
+
 void events_say_detail(struct str verb, const json_t *detail, enum language language,
 		       struct buf *out)
 {
@@ -217,16 +339,17 @@ void events_say_detail(struct str verb, const json_t *detail, enum language lang
 	if (!json_is_object(detail))
 		return;
 	if (str_starts_with(verb, STR("limit ")) && number(detail, "kind") > 0) {
-		if (str_equals(verb, STR("limit undo")))
-			buf_append_cstr(out,
-					json_is_true(json_object_get(detail, "was_set"))
-						? (is_zh ? "撤销设置 " : "undone: setting ")
-						: (is_zh ? "撤销取消 " : "undone: unsetting "));
-		say_limit(detail, out);
-		say_change(verb, detail, is_zh, out);
+		say_limit_detail(verb, detail, is_zh, out);
+	} else if (str_starts_with(verb, STR("campaign ")) && say_move(detail, is_zh, out)) {
 		return;
+	} else if (str_equals(verb, STR("pause"))) {
+		/* Its number is told as one of a pause. */
+		json_t *copy = json_pack("{s:O?}", "pause", json_object_get(detail, "id"));
+		json_object_update_missing(copy, (json_t *)detail);
+		json_object_del(copy, "id");
+		say_facts(copy, is_zh, out);
+		json_decref(copy);
+	} else {
+		say_facts(detail, is_zh, out);
 	}
-	char *text = json_dumps(detail, JSON_COMPACT);
-	buf_append_cstr(out, text);
-	free(text);
 }

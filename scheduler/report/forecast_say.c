@@ -78,6 +78,17 @@ static void say_service(const struct forecast_saying *w, double ms, struct buf *
 		buf_appendf(out, SAY(w, ", %.1f s a message", "，每封 %.1f 秒"), ms / 1000);
 }
 
+static void say_retries(const struct forecast_saying *w, const struct forecast_bind *b,
+			struct buf *out)
+{
+	if (b->is_expected)
+		put(out, SAY(w, "another try at the few whom the receiver is expected to put off",
+			     "预计会有少数收件人被对方推迟、须再试"));
+	else
+		put(out, SAY(w, "people who were put off wait for another try",
+			     "被推迟的收件人等待重试"));
+}
+
 void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bind *b,
 		       struct buf *out)
 {
@@ -100,14 +111,7 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 			    b->per_s);
 		return;
 	case BIND_RETRIES:
-		put(out,
-		    b->is_expected
-			    ? SAY(w,
-				  "another try at the few whom the receiver is expected to put "
-				  "off",
-				  "预计会有少数收件人被对方推迟、须再试")
-			    : SAY(w, "people who were put off wait for another try",
-				  "被推迟的收件人等待重试"));
+		say_retries(w, b, out);
 		return;
 	case BIND_HOURS:
 		put(out, SAY(w, "sending hours", "发送时段"));

@@ -122,7 +122,9 @@ void lane_say_applies(enum language language, const json_t *cap, struct buf *out
 	const char *scope = document_text(cap, "scope"), *level = document_text(cap, "level");
 	int at = index_of(level, levels, ARRAY_LEN(levels));
 	size_t skipped = strlen(level);
-	if (language == LANGUAGE_EN || at < 0 || strncmp(scope, level, skipped) != 0)
+	if (language == LANGUAGE_ZH && strcmp(scope, "each node") == 0)
+		put(out, "每个节点");
+	else if (language == LANGUAGE_EN || at < 0 || strncmp(scope, level, skipped) != 0)
 		put(out, scope);
 	else
 		buf_appendf(out, "%s%s", level_zh((enum limit_level)at), scope + skipped);

@@ -84,6 +84,14 @@ static void each_cause_is_taken_back_alone(void **state)
 	assert_int_equal(found(f, "a@b.cn", NULL), 1);
 	assert_int_equal(found(f, "c@b.cn", NULL), 1);
 	assert_string_equal(feed(f), "0 4 f\n0 3 f\n0 4 f\n0 4 t\n");
+	assert_int_equal(suppression_remove(
+				 f->db, &(struct suppression_filter){.cause = SUPPRESSION_OPERATOR},
+				 &actor, &count, &err),
+			 0);
+	assert_string_equal(fixture_query(f,
+					  "SELECT verb || ' ' || (detail ->> 'removed') FROM "
+					  "event WHERE verb <> 'suppress add' ORDER BY event_id"),
+			    "suppress remove 1\nsuppress undo 1\n");
 	assert_int_equal(
 		suppression_remove(f->db, &(struct suppression_filter){0}, &actor, &count, &err),
 		-1);

@@ -2,6 +2,7 @@
 """config, node, rules: what a running installation is steered by."""
 
 import json
+import re
 
 
 def events(database, verb):
@@ -38,6 +39,71 @@ def test_config_says_where_each_value_comes_from(edm, database):
     edm("config", "unset", "keep.outcomes_days")
     assert settings(edm)["keep.outcomes_days"]["is_default"]
     assert events(database, "config unset")[0][3] == {"was": "90"}
+
+
+def test_events_say_what_was_done_to_how_many(edm, database, tmp_path):
+    def told():
+        """what, about and detail of the newest event."""
+        line = edm("events", "--rows", 1).out.splitlines()[1]
+        _, who, what, about, because, detail = re.split(r"  +", line)
+        assert who == "tester" and because == "-"
+        return what, about, detail
+
+    edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.test")
+    assert told() == ("source add", "source:mx1",
+                      "ehlo mx1.test, pool default, weight 1, address 127.0.0.10")
+    people = tmp_path / "people.csv"
+    people.write_text("email\na@a.test\nb@a.test\nb@a.test\nnobody\n")
+    edm("list", "import", people, "--list", "all", "--yes")
+    what, about, detail = told()
+    assert (what, about) == ("list import", "list:all")
+    assert set(detail.split(", ")) == {
+        "rows 4", "added 2", "updated 0", "unchanged 0", "refused 1", "duplicates 1", "kept out 0",
+        "import 1"}
+    edm("suppress", "import", people, "--yes")
+    assert set(told()[2].split(", ")) == {"rows 4", "added 2", "already 1", "refused 1", "import 2"}
+    edm("suppress", "undo", "--import", 2, "--yes")
+    assert told() == ("suppress undo", "suppression", "import 2, removed 2")
+    edm("suppress", "add", "a@a.test")
+    assert told() == ("suppress add", "suppression", "added 1")
+    edm("suppress", "remove", "a@a.test", "--yes")
+    assert told() == ("suppress remove", "suppression", "removed 1")
+    edm("list", "undo", 1, "--yes")
+    assert "removed 2" in told()[2]
+    edm("warmup", "plan", "mx1", "--steps", "50,100")
+    assert told() == ("warmup plan", "source:mx1", "plan 50 100")
+    edm("warmup", "advance", "mx1/qq", "--steps", 2)
+    assert told() == ("warmup advance", "lane:mx1/qq", "steps 2")
+    edm("warmup", "hold", "mx1/qq")
+    assert told() == ("warmup hold", "lane:mx1/qq", "-")
+    edm("warmup", "plan", "mx1", "--off")
+    assert told() == ("warmup plan", "source:mx1", "plan warm")
+    edm("source", "set", "mx1", "--weight", 3)
+    assert told() == ("source set", "source:mx1", "weight 3")
+    edm("config", "set", "retry.schedule", "1min")
+    assert told() == ("config set", "setting:retry.schedule", "1min")
+
+
+def test_events_name_the_campaign(edm, database):
+    """Its number says nothing to who reads."""
+    edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.test")
+    database.query("INSERT INTO campaign(campaign_id, name, from_address) OVERRIDING SYSTEM VALUE"
+                   " VALUES (12, 'spring', 'a@b.test'), (121, 'other', 'a@b.test')")
+    edm("limit", "set", "--campaign", "spring", "rate=5/min")
+    edm("limit", "set", "--domain", "b.test", "rate=5/min")
+    edm("limit", "set", "rate=5/min")
+    edm("pause", "--campaign", "spring", "--provider", "qq")
+    edm("resume", "--campaign", "spring", "--provider", "qq")
+    told = edm("events", "--json").json["events"]
+    assert [event["about"] for event in told[1:]] == [
+        "limit:campaign spring", "limit:b.test", "limit:each node",
+        "campaign:spring provider:qq", "pause:1"]
+    assert told[-1]["detail"]["campaign"] == "spring"
+    said = edm("events").out
+    assert "campaign spring, provider qq" in said and "campaign 1" not in said
+    assert len(edm("events", "--about", "spring", "--json").json["events"]) == 2
+    said = edm("events", "--lang", "zh").out
+    assert "任务 spring" in said and "限制：每个节点" in said
 
 
 def test_a_changed_setting_is_told_to_the_nodes(edm, database):

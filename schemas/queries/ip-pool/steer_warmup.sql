@@ -24,7 +24,8 @@ WITH lane AS (
 ), done AS (
 	SELECT target FROM new UNION ALL SELECT target FROM known
 ), noted AS (
-	INSERT INTO event (actor, verb, object, because)
-	SELECT $6, $5, 'lane:' || $1 || '/' || target, $7 FROM done
+	INSERT INTO event (actor, verb, object, because, detail)
+	SELECT $6, $5, 'lane:' || $1 || '/' || target, $7,
+	       CASE WHEN $4 > 0 THEN jsonb_build_object('steps', $4) END FROM done
 )
 SELECT target, pg_notify('edm', 'identity')::text FROM done;

@@ -46,11 +46,28 @@ static void what_and_about_have_chinese_words(void **state)
 	buf_done(&text);
 }
 
+struct detail_case {
+	const char *verb, *detail, *want_en, *want_zh;
+};
+
+static void details_are_said(const struct detail_case *cases, size_t count)
+{
+	struct buf text;
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < count; i++) {
+		json_t *detail = json_loads(cases[i].detail, JSON_DECODE_ANY, NULL);
+		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_EN, &text);
+		assert_said(&text, cases[i].want_en);
+		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_ZH, &text);
+		assert_said(&text, cases[i].want_zh);
+		json_decref(detail);
+	}
+	buf_done(&text);
+}
+
 static void a_limit_is_told_as_it_is_typed(void **state)
 {
-	static const struct {
-		const char *verb, *detail, *want_en, *want_zh;
-	} cases[] = {
+	static const struct detail_case cases[] = {
 		{"limit set", "{\"id\":7,\"kind\":3,\"n\":100,\"period_ms\":60000,\"was\":50}",
 		 "rate=100/min, was 50, limit 7", "rate=100/min，原为 50，限制 7"},
 		{"limit set",
@@ -76,23 +93,48 @@ static void a_limit_is_told_as_it_is_typed(void **state)
 		 "undone: unsetting messages-per-connection=20, limit 7; nothing is in force "
 		 "instead",
 		 "撤销取消 messages-per-connection=20，限制 7；没有恢复其他限制"},
-		/* As written by an older version, and what is no limit's. */
-		{"limit undo", "{\"restored\":9}", "{\"restored\":9}", "{\"restored\":9}"},
-		{"pause", "{\"id\":7}", "{\"id\":7}", "{\"id\":7}"},
+		/* As written by an older version. */
+		{"limit undo", "{\"restored\":9}", "restored 9", "恢复 9"},
+	};
+	(void)state;
+	details_are_said(cases, ARRAY_LEN(cases));
+}
+
+static void details_are_words(void **state)
+{
+	static const struct detail_case cases[] = {
+		{"list import", "{\"rows\":40,\"added\":38,\"refused\":2,\"import\":7}",
+		 "rows 40, added 38, refused 2, import 7", "行数 40，新增 38，拒收 2，导入编号 7"},
+		{"suppress undo", "{\"removed\":12,\"import\":3}", "removed 12, import 3",
+		 "移除 12，导入编号 3"},
+		{"source add",
+		 "{\"ehlo\":\"mx1.test\",\"node\":null,\"pool\":\"default\",\"weight\":1}",
+		 "ehlo mx1.test, pool default, weight 1", "ehlo mx1.test，地址池 default，权重 1"},
+		{"warmup plan", "{\"plan\":[50,100]}", "plan 50 100", "计划 50 100"},
+		{"warmup plan", "{\"plan\":\"warm\"}", "plan warm", "计划 warm"},
+		{"provider set", "{\"limits\":{\"connections\":5,\"rate\":\"9/s\"}}",
+		 "limits (connections 5, rate 9/s)", "限制 （connections 5，rate 9/s）"},
+		{"config set", "{\"was\":null,\"value\":\"1min,2min\"}", "1min,2min", "1min,2min"},
+		{"config set", "{\"was\":\"5min\",\"value\":\"1min\"}", "1min, was 5min",
+		 "1min，原为 5min"},
+		{"config unset", "{\"was\":\"5min\"}", "was 5min", "原为 5min"},
+		{"campaign schedule", "{\"from\":1,\"to\":2}", "draft → scheduled",
+		 "草稿 → 已排期"},
+		{"campaign start", "{\"late\":false}", "", ""},
+		{"campaign pause", "{\"late\":true}", "late", "迟到"},
+		{"campaign edit", "{\"content_version\":2}", "content version 2", "内容版本 2"},
+		{"pause", "{\"id\":7,\"until\":\"2026-12-01T09:00:00.12+00:00\"}",
+		 "pause 7, until 2026-12-01T09:00:00Z", "暂停 7，至 2026-12-01T09:00:00Z"},
+		{"resume",
+		 "{\"pause_id\":7,\"origin\":1,\"provider\":\"qq\",\"campaign\":\"spring\","
+		 "\"campaign_id\":4,\"source_name\":null}",
+		 "provider qq, campaign spring", "服务商 qq，任务 spring"},
+		{"later", "{\"a_b\":1.5,\"c\":[{\"d\":true}]}", "a b 1.5, c (d)",
+		 "a b 1.5，c （d）"},
 		{"pause", "null", "", ""},
 	};
-	struct buf text;
 	(void)state;
-	buf_init(&text, 1000);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		json_t *detail = json_loads(cases[i].detail, JSON_DECODE_ANY, NULL);
-		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_EN, &text);
-		assert_said(&text, cases[i].want_en);
-		events_say_detail(str_from(cases[i].verb), detail, LANGUAGE_ZH, &text);
-		assert_said(&text, cases[i].want_zh);
-		json_decref(detail);
-	}
-	buf_done(&text);
+	details_are_said(cases, ARRAY_LEN(cases));
 }
 
 int main(void)
@@ -100,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_and_about_have_chinese_words),
 		cmocka_unit_test(a_limit_is_told_as_it_is_typed),
+		cmocka_unit_test(details_are_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

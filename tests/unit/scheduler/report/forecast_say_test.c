@@ -23,6 +23,8 @@ static const struct cap none = {
 		.pool = STR("default")                                                             \
 	}
 
+#define PUT_OFF "people who were put off wait for another try"
+
 static void each_bind_has_its_words(void **state)
 {
 	const struct {
@@ -54,9 +56,7 @@ static void each_bind_has_its_words(void **state)
 		{{.kind = BIND_PACE, .level = LEVEL_LANE, .per_s = 9.44},
 		 "mx1/qq: 9.4 messages a second, its pace lately",
 		 "mx1/qq：近来每秒 9.4 封"},
-		{{.kind = BIND_RETRIES},
-		 "people who were put off wait for another try",
-		 "被推迟的收件人等待重试"},
+		{{.kind = BIND_RETRIES}, PUT_OFF, "被推迟的收件人等待重试"},
 		{{.kind = BIND_RETRIES, .is_expected = true},
 		 "another try at the few whom the receiver is expected to put off",
 		 "预计会有少数收件人被对方推迟、须再试"},
