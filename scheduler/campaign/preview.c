@@ -19,6 +19,8 @@ struct rendering {
 void preview_init(struct preview *p)
 {
 	*p = (struct preview){0};
+	buf_init(&p->suppressed_in, 4096);
+	buf_init(&p->excluded_by, 4096);
 	buf_init(&p->attributes, 4u << 20);
 	buf_init(&p->subject, PART_MAX);
 	buf_init(&p->text, PART_MAX);
@@ -30,6 +32,8 @@ void preview_init(struct preview *p)
 
 void preview_done(struct preview *p)
 {
+	buf_done(&p->suppressed_in);
+	buf_done(&p->excluded_by);
 	buf_done(&p->attributes);
 	buf_done(&p->subject);
 	buf_done(&p->text);
@@ -62,6 +66,9 @@ static int read_member(const struct pg_rows *rows, struct rendering *r)
 	r->person.rid = (uint64_t)pg_int(rows, 0, 0);
 	r->person.takes_verp = true;
 	buf_append_str(&p->attributes, pg_text(rows, 0, 2));
+	p->suppressed_for = (enum suppression_cause)pg_int32(rows, 0, 3);
+	buf_append_str(&p->suppressed_in, pg_text(rows, 0, 4));
+	buf_append_str(&p->excluded_by, pg_text(rows, 0, 5));
 	int result = str_to_cstr(pg_text(rows, 0, 1), p->address, sizeof(p->address));
 	r->person.address = str_from(p->address);
 	r->person.attributes = buf_str(&p->attributes);

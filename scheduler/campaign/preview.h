@@ -7,11 +7,15 @@
 #define EDM_SCHEDULER_CAMPAIGN_PREVIEW_H
 
 #include "engine/base/address.h"
+#include "lists/suppression.h"
 #include "scheduler/campaign/store.h"
 
 struct preview {
 	char address[ADDRESS_MAX + 1];
-	struct buf attributes; /* JSON */
+	enum suppression_cause suppressed_for; /* SUPPRESSION_ANY: he is not */
+	struct buf suppressed_in;	       /* the list; empty: everywhere */
+	struct buf excluded_by;		       /* an excluded list he is in; empty: none */
+	struct buf attributes;		       /* JSON */
 	struct buf subject;
 	struct buf text;
 	struct buf html; /* empty: there is none */

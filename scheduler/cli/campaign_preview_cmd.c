@@ -32,12 +32,42 @@ static int write_files(const struct cli *cli, const struct preview *p, struct er
 	return write_file(eml, buf_str(&p->message.text), p->message.tail, err);
 }
 
+/* Why he would not be mailed, or null. */
+static json_t *left_out_json(const struct preview *p)
+{
+	if (p->excluded_by.len > 0)
+		return json_pack("{s:s, s:n, s:o}", "reason", "excluded", "cause", "list",
+				 json_of_str(buf_str(&p->excluded_by)));
+	if (p->suppressed_for == SUPPRESSION_ANY)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o}", "reason", "suppressed", "cause",
+			 suppression_cause_name(p->suppressed_for), "list",
+			 json_of_text_or_null(buf_str(&p->suppressed_in)));
+}
+
+static void print_left_out(struct cli *cli, const struct preview *p)
+{
+	struct str list = buf_str(&p->suppressed_in);
+	if (p->excluded_by.len > 0)
+		cli_printf(cli,
+			   "%s would not be mailed: a member of list %.*s, which the campaign "
+			   "excludes\n\n",
+			   p->address, STR_ARG(buf_str(&p->excluded_by)));
+	else if (p->suppressed_for != SUPPRESSION_ANY)
+		cli_printf(cli,
+			   "%s would not be mailed: suppressed %s%.*s, as %s; edm suppress check "
+			   "%s tells more\n\n",
+			   p->address, list.len > 0 ? "for list " : "everywhere", STR_ARG(list),
+			   suppression_cause_clause(p->suppressed_for), p->address);
+}
+
 static int print_preview_json(struct cli *cli, const struct campaign_row *row,
 			      const struct preview *p)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "name", json_of_str(row->name));
 	json_object_set_new(o, "to", json_string(p->address));
+	json_object_set_new(o, "left_out", left_out_json(p));
 	json_object_set_new(o, "from", json_of_str(row->from_address));
 	json_object_set_new(o, "from_name", json_of_str(row->from_name));
 	json_object_set_new(o, "mail_from", json_of_str(buf_str(&p->mail_from)));
@@ -53,6 +83,7 @@ static int print_preview_json(struct cli *cli, const struct campaign_row *row,
 static void print_preview(struct cli *cli, const struct campaign_row *row, const struct preview *p)
 {
 	char size[32];
+	print_left_out(cli, p);
 	cli_printf(cli, "Envelope: %.*s → %s\n", STR_ARG(buf_str(&p->mail_from)), p->address);
 	if (row->from_name.len > 0)
 		cli_printf(cli, "From: %.*s <%.*s>\n", STR_ARG(row->from_name),

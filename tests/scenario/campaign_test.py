@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support.ledger_rows import rid_of
+
 ROOT = Path(__file__).resolve().parents[2]
 STATES = (
     "waiting leased deferred delivered bounced rejected blocked expired"
@@ -241,6 +243,41 @@ def test_check_tells_unknown_variables_from_missing_ones(spring, source):
         "error: no member has the attribute {{ nmae }}"
         in spring.run("campaign", "check", "spring").out
     )
+
+
+def test_preview_says_who_would_not_be_mailed_and_why(spring, database):
+    rids = [rid_of(address) for address, _ in PEOPLE]
+    for table in ("recipient", "list_member"):
+        database.query(f"UPDATE {table} SET rid = CASE rid WHEN 1 THEN %s ELSE %s END", *rids)
+
+    def shown(address):
+        args = ("campaign", "preview", "spring", "--for", address)
+        return spring(*args).out.splitlines()[0], spring(*args, "--json").json["left_out"]
+
+    assert shown("li@qq.com") == ("Envelope: news@shop.example → li@qq.com", None)
+    database.query("INSERT INTO suppression(rid, cause, scope) VALUES (%s, 2, 101), (%s, 5, 102)",
+                   *rids)
+    assert shown("li@qq.com") == (
+        "li@qq.com would not be mailed: suppressed for list customers, as they unsubscribed; edm "
+        "suppress check li@qq.com tells more",
+        {"reason": "suppressed", "cause": "unsubscribed", "list": "customers"})
+    # For a list that the campaign does not go to.
+    assert shown("bob@example.org")[1] is None
+    # A node has found it, and nobody has folded it yet.
+    database.query("INSERT INTO suppression_feed(rid, cause, folded) VALUES (%s, 1, false)",
+                   rids[1])
+    assert shown("bob@example.org")[0].startswith(
+        "bob@example.org would not be mailed: suppressed everywhere, as the receiver said")
+    database.query("DELETE FROM suppression; DELETE FROM suppression_feed;"
+                   "INSERT INTO campaign_list(campaign_id, list_id, excluded, position)"
+                   " SELECT campaign_id, 102, true, 2 FROM campaign")
+    database.query("INSERT INTO suppression(rid, cause, until) VALUES (%s, 4, now())", rids[0])
+    database.query("INSERT INTO list_member(list_id, domain_id, rid) VALUES (102, 102, %s)",
+                   rids[1])
+    assert shown("li@qq.com")[1] is None, "that is over"
+    assert shown("bob@example.org") == (
+        "bob@example.org would not be mailed: a member of list nobody, which the campaign excludes",
+        {"reason": "excluded", "cause": None, "list": "nobody"})
 
 
 def test_preview_shows_the_message_of_one_member(spring, tmp_path):
