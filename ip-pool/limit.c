@@ -125,6 +125,17 @@ static int parse_period(struct str text, int *period_out)
 	return -1;
 }
 
+/* "2.5", "0,5". */
+static bool is_fraction(struct str text)
+{
+	size_t digits = 0, marks = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		digits += ascii_is_digit(text.ptr[i]);
+		marks += text.ptr[i] == '.' || text.ptr[i] == ',';
+	}
+	return marks == 1 && digits > 0 && digits + marks == text.len;
+}
+
 static int parse_count(struct str text, struct str setting, int64_t *out, struct err *err)
 {
 	int64_t n;
@@ -132,6 +143,13 @@ static int parse_count(struct str text, struct str setting, int64_t *out, struct
 		return err_set(err, ERR_USAGE,
 			       "\"%.*s\" is the second number for the same thing: say it once",
 			       STR_ARG(setting));
+	if (is_fraction(text))
+		return err_set(err, ERR_USAGE, "\"%.*s\": a limit is a whole number%s",
+			       STR_ARG(setting),
+			       str_find_char(setting, '/') < 0
+				       ? ""
+				       : "; what lies between is one of a longer period, as 150/h "
+					 "for 2.5/min");
 	if (str_to_i64(text, &n) != 0 || n < 1 || n > LIMIT_MAX_COUNT)
 		return err_set(err, ERR_USAGE,
 			       "\"%.*s\": the number must be from 1 to %lld; to stop mail use "

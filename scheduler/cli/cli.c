@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/conf.h"
 #include "engine/base/utf8.h"
 #include "scheduler/cli/report_private.h"
 #include "scheduler/setup/migrate.h"
@@ -285,11 +286,24 @@ int cli_help_on(struct cli *cli, const char *noun, const char *verb, struct err 
 	return print_help(&args, cli->verbs, args.noun);
 }
 
+/* A file that was named must be there, whether or not the verb looks into it. */
+static int check_config_file(const struct cli *cli, struct err *err)
+{
+	const char *path = cli_option(cli, "config");
+	struct buf text;
+	if (path == NULL)
+		return 0;
+	buf_init(&text, CONF_FILE_MAX);
+	int result = conf_read_file(path, &text, err);
+	buf_done(&text);
+	return result;
+}
+
 static int run_verb(struct cli *cli, struct err *err)
 {
 	fill_actor(cli);
 	cli->wants_json = cli_flag(cli, "json");
-	if (check_language(cli, err) != 0 ||
+	if (check_language(cli, err) != 0 || check_config_file(cli, err) != 0 ||
 	    place_find(cli_option(cli, "database"), cli_option(cli, "data"), &cli->place, err) != 0)
 		return -1;
 	int result = cli->args.verb->run(cli, err);

@@ -4,6 +4,7 @@
  * to be forgotten by limit forget; and the lanes that rest by themselves, named by pauses.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ip-pool/explain.h"
 #include "ip-pool/store/lane_store.h"
@@ -201,10 +202,20 @@ static bool is_rest(const json_t *entry)
 	return document_int(entry, "count") == 0;
 }
 
+/* Of other lanes than the first; each lane's numbers stand together. */
+static size_t other_lanes(const json_t *learnt)
+{
+	size_t lanes = 0;
+	for (size_t i = 1; i < json_array_size(learnt); i++)
+		lanes += strcmp(document_text(json_array_get(learnt, i), "lane"),
+				document_text(json_array_get(learnt, i - 1), "lane")) != 0;
+	return lanes;
+}
+
 void limit_still_learnt_print(struct cli *cli, const json_t *learnt)
 {
 	const json_t *first = json_array_get(learnt, 0);
-	size_t more = json_array_size(learnt);
+	size_t more = json_array_size(learnt), lanes = other_lanes(learnt);
 	if (more > 1 && is_rest(first))
 		first = json_array_get(learnt, 1);
 	if (first == NULL)
@@ -222,7 +233,10 @@ void limit_still_learnt_print(struct cli *cli, const json_t *learnt)
 			   REPORT_SAY(cli, "what lane %s learnt still holds: %s",
 				      "通道 %s 学到的限制仍然有效：%s"),
 			   lane, says_of(cli, first, &says));
-	if (more > 1)
+	if (lanes > 0)
+		cli_printf(cli, REPORT_SAY(cli, " (and of %zu more %s)", "（另有 %zu %s）"), lanes,
+			   REPORT_SAY(cli, plural((int64_t)lanes, "lane", "lanes"), "个通道"));
+	else if (more > 1)
 		cli_printf(cli, REPORT_SAY(cli, " (and %zu more such %s)", "（另有 %zu %s）"),
 			   more - 1,
 			   REPORT_SAY(cli, plural((int64_t)more - 1, "number", "numbers"), "项"));

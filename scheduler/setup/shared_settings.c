@@ -22,6 +22,12 @@ static int load(struct pg_blocking *db, struct conf *c, struct err *err)
 	return 0;
 }
 
+static int no_setting(struct str key, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "there is no setting '%.*s'; edm config lists them",
+		       STR_ARG(key));
+}
+
 /* Lays the new value over the rest and looks whether all of it makes sense. */
 static int check(struct conf *c, struct str key, struct str value, struct err *err)
 {
@@ -29,8 +35,7 @@ static int check(struct conf *c, struct str key, struct str value, struct err *e
 	struct err found = {0};
 	size_t at;
 	if (conf_find(c, key, &at) != 0)
-		return err_set(err, ERR_NOT_FOUND,
-			       "there is no setting '%.*s'; edm config lists them", STR_ARG(key));
+		return no_setting(key, err);
 	if (conf_key(c, at)->scope == CONF_NODE)
 		return err_set(err, ERR_REFUSED,
 			       "%s belongs to each node: write \"%s = %.*s\" into its edm.conf",
@@ -101,6 +106,25 @@ int shared_setting_set(struct pg_blocking *db, struct str key, struct str value,
 	return run(db, "setup/set_setting", &p, err) < 0 ? -1 : 0;
 }
 
+/* A key this version does not know may be there, of a newer one. */
+static int not_set(struct str key, struct err *err)
+{
+	struct conf *c = settings_new();
+	size_t at;
+	int result = -1;
+	if (conf_find(c, key, &at) != 0)
+		result = no_setting(key, err);
+	else if (conf_key(c, at)->scope == CONF_NODE)
+		result = err_set(err, ERR_REFUSED,
+				 "%.*s belongs to each node: take it out of its edm.conf",
+				 STR_ARG(key));
+	else
+		result = err_set(err, ERR_NOT_FOUND, "%.*s is not set as a shared setting",
+				 STR_ARG(key));
+	conf_drop(c);
+	return result;
+}
+
 int shared_setting_unset(struct pg_blocking *db, struct str key, const struct change *change,
 			 struct err *err)
 {
@@ -110,8 +134,5 @@ int shared_setting_unset(struct pg_blocking *db, struct str key, const struct ch
 	pg_add_text(&p, change->actor);
 	pg_add_text(&p, change->because);
 	int rows = run(db, "setup/unset_setting", &p, err);
-	if (rows == 0)
-		return err_set(err, ERR_NOT_FOUND, "%.*s is not set as a shared setting",
-			       STR_ARG(key));
-	return rows < 0 ? -1 : 0;
+	return rows > 0 ? 0 : rows < 0 ? -1 : not_set(key, err);
 }

@@ -82,6 +82,20 @@ def test_setting_a_limit_says_what_still_binds(edm, lanes):
     assert len(edm("limit", "set", "--source", "mx1", "rate=9000/h").out.splitlines()) == 1
 
 
+def test_lanes_that_still_hold_are_counted_as_lanes(edm, lanes):
+    edm("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "mx2.example.com")
+    edm("source", "add", "127.0.0.12", "--name", "mx3", "--ehlo", "mx3.example.com")
+    lanes(qq={"windows": HOUR_LEARNT, **RATE})
+
+    def said(*scope):
+        return edm("limit", "set", "--provider", "qq", *scope, "rate=2000/min", "rate=9000/h"
+                   ).out.splitlines()[1]
+
+    # Two numbers each.
+    assert " (and of 2 more lanes); edm limit forget mx" in said()
+    assert " (and 1 more such number); edm limit forget mx2/qq" in said("--source", "mx2")
+
+
 def test_what_was_learnt_is_forgotten(edm, lanes, database):
     lanes(qq={"windows": HOUR_LEARNT, **RATE}, gmail={"windows": TURNED_AWAY})
     out = edm("limit", "forget", "mx1/qq", "--because", "they raised it").out

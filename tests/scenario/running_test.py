@@ -41,6 +41,15 @@ def test_config_says_where_each_value_comes_from(edm, database):
     assert events(database, "config unset")[0][3] == {"was": "90"}
 
 
+def test_a_file_of_settings_that_is_missing_is_refused_by_every_command(edm, tmp_path):
+    path = tmp_path / "nope.conf"
+    for verb in (["events"], ["config"], ["limit", "show"], ["config", "set", "keep.outcomes_days",
+                                                             "90"]):
+        assert edm.fails(3, *verb, "--config", path) == f"edm: {path}: there is no such file\n"
+    path.write_text("park_ms = 5s\n")
+    edm("events", "--config", path)
+
+
 def test_events_say_what_was_done_to_how_many(edm, database, tmp_path):
     def told():
         """what, about and detail of the newest event."""
@@ -121,6 +130,8 @@ def test_bad_settings_are_refused_and_change_nothing(edm, database):
         (2, "no wait", "set", "retry.schedule", "soon"),
         (2, "a third of ledger.lease_ms", "set", "ledger.beat_ms", "9s"),
         (3, "is not set", "unset", "retry.schedule"),
+        (3, "no setting 'nope'; edm config lists them", "unset", "nope"),
+        (4, "park_ms belongs to each node: take it out of its edm.conf", "unset", "park_ms"),
         (3, "no setting 'retry'", "retry"),
     ):
         assert words in edm.fails(code, "config", *args)

@@ -104,6 +104,33 @@ static struct limit_rule rule(const char *provider, const char *source, const ch
 	return r;
 }
 
+static void a_fraction_is_told_to_be_none(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{"rate=2.5/min",
+		 "\"rate=2.5/min\": a limit is a whole number; what lies between is one "
+		 "of a longer period, as 150/h for 2.5/min"},
+		{"connections=2,5", "\"connections=2,5\": a limit is a whole number"},
+		{"connections=0.5", "\"connections=0.5\": a limit is a whole number"},
+		{"connections=0",
+		 "\"connections=0\": the number must be from 1 to 1000000000; to stop "
+		 "mail use edm pause"},
+		{"connections=.",
+		 "\"connections=.\": the number must be from 1 to 1000000000; to stop "
+		 "mail use edm pause"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct limit_values v;
+		struct err err;
+		limit_values_init(&v);
+		assert_int_equal(limit_values_parse(&v, str_from(cases[i].text), &err), -1);
+		assert_string_equal(err.text, cases[i].want);
+	}
+}
+
 static void rules_that_cannot_work_are_refused(void **state)
 {
 	(void)state;
@@ -340,6 +367,7 @@ int main(void)
 		cmocka_unit_test(settings_are_parsed),
 		cmocka_unit_test(a_number_is_said_once),
 		cmocka_unit_test(durations_are_parsed),
+		cmocka_unit_test(a_fraction_is_told_to_be_none),
 		cmocka_unit_test(rules_that_cannot_work_are_refused),
 		cmocka_unit_test(the_right_number_is_in_force),
 		cmocka_unit_test(a_rule_for_a_while_stands_over_the_lasting_one),
