@@ -21,10 +21,7 @@ struct campaign_actor campaign_by(const struct cli *cli)
 
 const char *campaign_zone(const struct cli *cli)
 {
-	const char *zone = cli_option(cli, "tz");
-	if (zone != NULL)
-		return zone;
-	return cli->is_chinese ? "Asia/Shanghai" : "UTC";
+	return report_zone(cli);
 }
 
 int campaign_tell_nodes(struct cli *cli, struct err *err)
@@ -43,7 +40,8 @@ int campaign_tell_nodes(struct cli *cli, struct err *err)
 
 static const struct arg_option schedule_options[] = {
 	{"at", "TIME", "when, as '2026-12-01 09:00'"},
-	{"tz", "ZONE", "the zone of that time, as Asia/Shanghai (default: UTC)"},
+	{"tz", "ZONE",
+	 "the zone of that time, as Asia/Shanghai (default: UTC, or Beijing's with --lang zh)"},
 	{"grace", "2h", "start at most this much late, else pause as late"},
 	{NULL, NULL, NULL},
 };

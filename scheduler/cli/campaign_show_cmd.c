@@ -154,7 +154,7 @@ static void print_time(struct cli *cli, const char *what, int64_t us)
 	if (us == 0)
 		return;
 	print_label(cli, what);
-	cli_printf(cli, "%s\n", time_words(us, text));
+	cli_printf(cli, "%s\n", report_when(cli, us, text));
 }
 
 /* What its brake said of it, or an operator. */
@@ -175,7 +175,7 @@ static void print_state(struct cli *cli, const struct campaign_row *c)
 	char since[TIME_TEXT_MAX];
 	print_name_and_state(cli, c);
 	cli_printf(cli, REPORT_SAY(cli, " since %s", "，自 %s"),
-		   time_words(c->state_since_us, since));
+		   report_when(cli, c->state_since_us, since));
 	if (c->state_by.len > 0)
 		cli_printf(cli, REPORT_SAY(cli, " by %.*s", "，操作者 %.*s"), STR_ARG(c->state_by));
 	print_reason(cli, c);
@@ -293,7 +293,7 @@ static void print_hours(struct cli *cli, const struct campaign_row *c)
 		cli_printf(cli,
 			   REPORT_SAY(cli, "outside its sending hours until %s (in %s)\n",
 				      "不在发送时段内，直到 %s（还有 %s）\n"),
-			   time_words(c->opens_us, until),
+			   report_when(cli, c->opens_us, until),
 			   report_span(cli, c->opens_us - c->now_us, span));
 }
 
@@ -384,7 +384,7 @@ static int print_list(struct cli *cli, const struct campaign_view *view)
 			&t, "%s",
 			cli_number(c->counts[RECIPIENT_DELIVERED], delivered, sizeof(delivered)));
 		table_cell(&t, "%s", share_of(count_final(c), people, share));
-		table_cell(&t, "%s", time_words(c->state_since_us, when));
+		table_cell(&t, "%s", report_when(cli, c->state_since_us, when));
 		table_str(&t, c->subject);
 	}
 	table_print(&t, cli,
@@ -432,7 +432,7 @@ int run_campaign_show(struct cli *cli, struct err *err)
 static void print_line(struct cli *cli, const struct campaign_row *c)
 {
 	char number[32], when[TIME_TEXT_MAX];
-	cli_printf(cli, "%s %.*s %s", time_words(c->now_us, when), STR_ARG(c->name),
+	cli_printf(cli, "%s %.*s %s", report_when(cli, c->now_us, when), STR_ARG(c->name),
 		   words_campaign_state(c->state, report_language(cli)));
 	if (c->reason != PAUSED_NONE)
 		cli_printf(cli, REPORT_SAY(cli, " (%s)", "（%s）"), reason_words(cli, c->reason));
@@ -445,7 +445,7 @@ static void print_line(struct cli *cli, const struct campaign_row *c)
 		cli_printf(cli,
 			   REPORT_SAY(cli, " outside its sending hours until %s",
 				      " 不在发送时段内，直到 %s"),
-			   time_words(c->opens_us, when));
+			   report_when(cli, c->opens_us, when));
 	cli_printf(cli, "\n");
 	fflush(cli->out);
 }

@@ -46,7 +46,7 @@ static void print_events(struct cli *cli, const json_t *events, int64_t rows_max
 				  "时间|操作者|操作|对象|原因|详情"));
 	json_array_foreach(events, i, event)
 	{
-		table_cell(&t, "%s", time_words(document_int(event, "at_us"), when));
+		table_cell(&t, "%s", report_when(cli, document_int(event, "at_us"), when));
 		table_str(&t, str_from(document_text(event, "who")));
 		event_cells(&t, event, report_language(cli));
 	}

@@ -56,6 +56,19 @@ const char *report_span(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MA
 	return dst;
 }
 
+const char *report_when(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX])
+{
+	return cli->is_chinese ? time_beijing(us, dst) : time_words(us, dst);
+}
+
+const char *report_zone(const struct cli *cli)
+{
+	const char *zone = cli_option(cli, "tz");
+	if (zone != NULL)
+		return zone;
+	return cli->is_chinese ? "Asia/Shanghai" : "UTC";
+}
+
 static void share_cell(struct table *t, int64_t tenths, int64_t part)
 {
 	struct buf text;

@@ -28,6 +28,10 @@ void report_time(struct table *t, int64_t us, enum language language);
 const char *report_sentence(const struct cli *cli, const char *en, struct buf *dst);
 /* "3 d 4 h", "3 天 4 小时" in dst, of microseconds. */
 const char *report_span(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX]);
+/* "2026-12-01 01:00:00 UTC" in dst; in Chinese "2026-12-01 09:00:00", by the clock of Beijing. */
+const char *report_when(const struct cli *cli, int64_t us, char dst[TIME_TEXT_MAX]);
+/* The zone of times as they are typed: --tz, else that in which they are shown. */
+const char *report_zone(const struct cli *cli);
 /* Prints the document as JSON when asked for (true), and drops it; else leaves it alone. */
 bool report_is_json(struct cli *cli, json_t *document);
 

@@ -103,11 +103,10 @@ static void print_counts(struct cli *cli, const struct reclassify_counts *c)
 static int read_since(struct cli *cli, int64_t *out, struct err *err)
 {
 	const char *text = cli_option(cli, "since");
-	const char *zone = cli_option(cli, "tz");
 	struct schedule_time when;
 	if (text == NULL)
 		return err_set(err, ERR_USAGE, "--since is missing: from when on");
-	if (schedule_resolve(cli->db, str_from(text), zone ? zone : "UTC", &when, err) != 0)
+	if (schedule_resolve(cli->db, str_from(text), report_zone(cli), &when, err) != 0)
 		return err_prefix(err, "--since");
 	*out = when.at_us;
 	return 0;
@@ -159,7 +158,7 @@ int rules_run_apply(struct cli *cli, struct err *err)
 
 const struct arg_option rules_apply_options[] = {
 	{"since", "TIME", "what was said since then, as '2026-12-01 09:00'"},
-	{"tz", "ZONE", "the zone of that time (default: UTC)"},
+	{"tz", "ZONE", "the zone of that time (default: UTC, or Beijing's with --lang zh)"},
 	{"provider", "P", "by this provider only; tail: by none that has a name"},
 	{"dry-run", NULL, "say what would change, and change nothing"},
 	{NULL, NULL, NULL},

@@ -113,11 +113,10 @@ static int run_remove(struct cli *cli, struct err *err)
 static int read_time(struct cli *cli, const char *option, int64_t *out, struct err *err)
 {
 	const char *text = cli_option(cli, option);
-	const char *zone = cli_option(cli, "tz");
 	struct schedule_time when;
 	if (text == NULL)
 		return 0;
-	if (schedule_resolve(cli->db, str_from(text), zone ? zone : "UTC", &when, err) != 0)
+	if (schedule_resolve(cli->db, str_from(text), report_zone(cli), &when, err) != 0)
 		return err_prefix(err, "--%s", option);
 	*out = when.at_us;
 	return 0;
@@ -167,10 +166,10 @@ static void print_entry(struct cli *cli, const struct suppression_entry *e)
 		   e->list.len > 0 ? REPORT_SAY(cli, "list ", "名单 ")
 				   : REPORT_SAY(cli, "everywhere", "全局"),
 		   STR_ARG(e->list), report_sentence(cli, suppression_cause_clause(e->cause), &why),
-		   time_words(e->at_us, when));
+		   report_when(cli, e->at_us, when));
 	if (e->until_us != 0)
 		cli_printf(cli, REPORT_SAY(cli, ", until %s", "，至 %s"),
-			   time_words(e->until_us, when));
+			   report_when(cli, e->until_us, when));
 	if (e->added_by.len > 0)
 		cli_printf(cli, REPORT_SAY(cli, ", by %.*s", "，操作者 %.*s"),
 			   STR_ARG(e->added_by));
@@ -295,7 +294,7 @@ static const struct arg_option undo_options[] = {
 	{"list", "L", "of this list only"},
 	{"since", "TIME", "made since then, as '2026-12-01 09:00'"},
 	{"before", "TIME", "made before then"},
-	{"tz", "ZONE", "the zone of these times (default: UTC)"},
+	{"tz", "ZONE", "the zone of these times (default: UTC, or Beijing's with --lang zh)"},
 	{NULL, NULL, NULL},
 };
 

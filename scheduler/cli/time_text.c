@@ -6,6 +6,8 @@
 #include "engine/base/must.h"
 #include "scheduler/cli/time_text_private.h"
 
+#define BEIJING_US INT64_C(28800000000) /* UTC+8, without summer time */
+
 static struct tm utc_of(int64_t us)
 {
 	struct tm tm;
@@ -25,6 +27,13 @@ const char *time_words(int64_t us, char dst[TIME_TEXT_MAX])
 {
 	struct tm tm = utc_of(us);
 	must(strftime(dst, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm) > 0);
+	return dst;
+}
+
+const char *time_beijing(int64_t us, char dst[TIME_TEXT_MAX])
+{
+	struct tm tm = utc_of(us + BEIJING_US);
+	must(strftime(dst, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm) > 0);
 	return dst;
 }
 

@@ -12,6 +12,8 @@
 const char *time_iso(int64_t us, char dst[TIME_TEXT_MAX]);
 /* "2026-12-01 01:00:00 UTC" in dst. */
 const char *time_words(int64_t us, char dst[TIME_TEXT_MAX]);
+/* "2026-12-01 09:00:00" in dst, by the clock of Beijing. */
+const char *time_beijing(int64_t us, char dst[TIME_TEXT_MAX]);
 /* "3 d 4 h", "12 min", "5 s" in dst: the two largest units. */
 const char *time_span(int64_t us, char dst[TIME_TEXT_MAX]);
 /* time_iso as JSON; null for 0, which is none. */

@@ -191,12 +191,13 @@ static struct day day_of(const struct view *v, const struct source *source, stru
 			    at > now ? v->now_us + (at - now) * 1000 : 0};
 }
 
-static void day_cells(struct table *t, const struct day *day)
+static void day_cells(struct view *v, const struct day *day)
 {
 	char until[TIME_TEXT_MAX];
-	table_cell(t, "%lld", (long long)day->sent);
-	table_str(t,
-		  str_from(day->shut_until_us != 0 ? time_words(day->shut_until_us, until) : "-"));
+	table_cell(&v->table, "%lld", (long long)day->sent);
+	table_str(&v->table,
+		  str_from(day->shut_until_us != 0 ? report_when(v->cli, day->shut_until_us, until)
+						   : "-"));
 }
 
 static void show_lane(struct view *v, const struct source *source, const struct warmup_plan *plan,
@@ -211,7 +212,7 @@ static void show_lane(struct view *v, const struct source *source, const struct 
 		table_str(&v->table, str_from(REPORT_SAY(v->cli, "warm", "已完成")));
 	else
 		table_cell(&v->table, "%lld", (long long)w.budget);
-	day_cells(&v->table, &day);
+	day_cells(v, &day);
 	table_str(&v->table,
 		  str_from(lane->warmup_held ? REPORT_SAY(v->cli, "held", "停在此步") : "-"));
 	json_array_append_new(
@@ -234,7 +235,7 @@ static void show_source(struct view *v, const struct source *source, const struc
 		   STR_ARG(source->name));
 	table_cell(&v->table, REPORT_SAY(v->cli, "1 of %zu", "1/%zu"), plan->count);
 	table_cell(&v->table, "%lld", (long long)plan->budgets[0]);
-	day_cells(&v->table, &fresh);
+	day_cells(v, &fresh);
 	table_str(&v->table, STR("-"));
 	json_array_append_new(v->list,
 			      json_pack("{s:o, s:n, s:i, s:i, s:I, s:i, s:n}", "source",

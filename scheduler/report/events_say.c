@@ -3,9 +3,10 @@
 #include "scheduler/report/events_say.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "ip-pool/limit.h"
-#include "scheduler/report/words.h"
+#include "scheduler/report/format.h"
 
 struct pair {
 	struct str en;
@@ -204,15 +205,40 @@ static void say_limit(const json_t *detail, struct buf *out)
 	buf_done(&text);
 }
 
-/* A time of PostgreSQL's JSON, "2026-12-01T09:00:00.12+00:00", without its fraction. */
-static void say_time(struct str time, struct buf *out)
+/* The number in these places of a time; -1: it is none. */
+static int64_t part_of(struct str time, size_t from, size_t to)
 {
-	struct str seconds = str_slice(time, 0, time.len < 19 ? time.len : 19);
-	struct str zone = str_slice(time, seconds.len, time.len);
+	int64_t n;
+	return to <= time.len && str_to_i64(str_slice(time, from, to), &n) == 0 && n >= 0 ? n : -1;
+}
+
+/* How far the zone at the end of a time is from UTC: "+08:00", "-05:30", "+00". */
+static int64_t offset_s(struct str time)
+{
+	struct str zone = str_slice(time, 19, time.len);
 	while (zone.len > 0 && (zone.ptr[0] == '.' || ascii_is_digit(zone.ptr[0])))
 		zone = str_slice(zone, 1, zone.len);
-	buf_append_str(out, seconds);
-	buf_append_str(out, str_equals(zone, STR("+00:00")) ? STR("Z") : zone);
+	int64_t hours = part_of(zone, 1, 3), minutes = part_of(zone, 4, 6);
+	int64_t s = (hours > 0 ? hours * 3600 : 0) + (minutes > 0 ? minutes * 60 : 0);
+	return zone.len > 0 && zone.ptr[0] == '-' ? -s : s;
+}
+
+/* A time of PostgreSQL's JSON, "2026-12-01T09:00:00.12+00:00", as reports show times. */
+static void say_time(struct str time, bool is_zh, struct buf *out)
+{
+	struct tm tm = {.tm_year = (int)part_of(time, 0, 4) - 1900,
+			.tm_mon = (int)part_of(time, 5, 7) - 1,
+			.tm_mday = (int)part_of(time, 8, 10),
+			.tm_hour = (int)part_of(time, 11, 13),
+			.tm_min = (int)part_of(time, 14, 16),
+			.tm_sec = (int)part_of(time, 17, 19)};
+	if (tm.tm_year < 0 || tm.tm_mon < 0 || tm.tm_mday < 0 || tm.tm_hour < 0 || tm.tm_min < 0 ||
+	    tm.tm_sec < 0) {
+		buf_append_str(out, time);
+		return;
+	}
+	int64_t s = (int64_t)timegm(&tm) - offset_s(time);
+	format_time(s * 1000000, is_zh ? LANGUAGE_ZH : LANGUAGE_EN, out);
 }
 
 /* What became of it, after its number. */
@@ -226,7 +252,7 @@ static void say_change(struct str verb, const json_t *detail, bool is_zh, struct
 			    (long long)number(detail, "was"));
 	if (json_is_string(until)) {
 		buf_append_cstr(out, is_zh ? "，至 " : ", until ");
-		say_time(str_from(json_string_value(until)), out);
+		say_time(str_from(json_string_value(until)), is_zh, out);
 	}
 	buf_appendf(out, is_zh ? "，限制 %lld" : ", limit %lld", (long long)number(detail, "id"));
 	if (!str_equals(verb, STR("limit undo")))
@@ -267,7 +293,7 @@ static void say_value(const char *key, const json_t *value, bool is_zh, struct b
 			say_value(key, one, is_zh, out);
 		}
 	} else if (json_is_string(value) && strcmp(key, "until") == 0) {
-		say_time(str_from(json_string_value(value)), out);
+		say_time(str_from(json_string_value(value)), is_zh, out);
 	} else if (json_is_string(value)) {
 		buf_append_cstr(out, json_string_value(value));
 	} else if (json_is_integer(value)) {

@@ -280,3 +280,31 @@ def test_operators_rules_say_what_a_reply_means(edm, spring, database):
     database.query("UPDATE edm.outcome SET rule = 'ours' WHERE code = 554")
     assert "Ask Mr Li." in edm("report", "bounces").out
     assert "请找李先生。" in edm("report", "bounces", "--lang", "zh").out
+
+
+def test_every_command_shows_times_as_reports_do(edm, database, tmp_path):
+    """In UTC, which it names; with --lang zh by the clock of Beijing."""
+    rows = LedgerRows(database, "spring", state=5)
+    rows.insert("content", campaign_id=rows.campaign, version=1, from_address="a@b.test",
+                subject="s")
+    people = tmp_path / "people.csv"
+    people.write_text("email\na@a.test\n")
+    edm("list", "import", people, "--list", "all", "--yes")
+    edm("suppress", "add", "a@a.test", "--for", "30d")
+    then = "'2026-11-21 23:58:03Z'"
+    database.query(f"UPDATE campaign SET state_since = {then}, started_at = {then},"
+                   f" finished_at = {then}; UPDATE import SET imported_at = {then};"
+                   f" UPDATE suppression SET at = {then}; UPDATE event SET at = {then}")
+    for verb in (["campaign", "show", "spring"], ["campaign", "show"], ["list", "show", "all"],
+                 ["suppress", "check", "a@a.test"], ["events", "--last", "9999d"],
+                 ["report", "campaign", "spring"]):
+        english, chinese = (edm(*verb, "--lang", lang).out for lang in ("en", "zh"))
+        assert "2026-11-21 23:58" in english and "UTC" in english, english
+        assert "2026-11-22 07:58" in chinese and "23:58" not in chinese, chinese
+        assert "UTC" not in chinese, chinese
+    for verb in (["campaign", "show", "spring"], ["suppress", "check", "a@a.test"]):
+        assert "2026-11-21T23:58:03Z" in edm(*verb, "--json", "--lang", "zh").out
+    # So times are understood as they are shown.
+    undone = edm("suppress", "undo", "--since", "2026-11-22 07:58", "--before", "2026-11-22 07:59",
+                 "--yes", "--lang", "zh", "--json").json
+    assert undone["removed"] == 1
