@@ -9,6 +9,7 @@
 #include "scheduler/cli/table_private.h"
 #include "scheduler/report/live.h"
 #include "scheduler/setup/lane_live.h"
+#include "scheduler/setup/names.h"
 
 struct lane_warmup lane_warmup(const struct warmup_plan *plan, const struct lane_record *lane)
 {
@@ -21,6 +22,7 @@ struct lane_warmup lane_warmup(const struct warmup_plan *plan, const struct lane
 
 /* The lane in question, and the answer under construction. */
 struct question {
+	struct pg_blocking *db;
 	const struct ip_pool_snapshot *snapshot;
 	const struct source *source;
 	const struct provider *provider; /* NULL: a tail site */
@@ -62,6 +64,19 @@ static const struct limit_rule *rule_of(const struct question *q, int64_t id)
 	return NULL;
 }
 
+/* Of a campaign, its name. */
+static void say_scope(const struct question *q, const struct limit_scope *scope, struct buf *out)
+{
+	struct err gone; /* then its number */
+	if (scope->level != LEVEL_CAMPAIGN) {
+		explain_scope(scope, out);
+		return;
+	}
+	buf_append_cstr(out, "campaign ");
+	if (names_campaign(q->db, scope->campaign, out, &gone) != 0)
+		buf_appendf(out, "%lld", (long long)scope->campaign);
+}
+
 static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 {
 	int64_t now = q->snapshot->loaded_ms;
@@ -70,7 +85,7 @@ static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 		return;
 	buf_init(&scope, 1024);
 	buf_init(&says, 1024);
-	explain_scope(v->scope, &scope);
+	say_scope(q, v->scope, &scope);
 	explain_cap(v->cap, v->kind, v->period, now, &says);
 	const struct limit_rule *rule = rule_of(q, v->cap->rule);
 	bool has_period = v->kind == LIMIT_MESSAGES || v->kind == LIMIT_NEW_CONNECTIONS;
@@ -356,7 +371,7 @@ int lane_run_explain(struct cli *cli, struct err *err)
 	struct ip_pool_snapshot *s = NULL;
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
-	struct question q = {.snapshot = s};
+	struct question q = {.db = cli->db, .snapshot = s};
 	int result = find_lane(cli, &q, str_from(cli_arg(cli, 0)), err);
 	if (result == 0)
 		result = collect(cli, &q, err);

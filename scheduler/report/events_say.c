@@ -335,6 +335,21 @@ static void say_facts(const json_t *object, bool is_zh, struct buf *out)
 	}
 }
 
+/* Of many counts those of nobody only hide the others; what was done is told all the same. */
+static void say_counts(const json_t *detail, bool is_zh, struct buf *out)
+{
+	const char *key;
+	json_t *value, *told = json_object();
+	json_object_foreach((json_t *)detail, key, value)
+	{
+		bool is_main = strcmp(key, "added") == 0 || strcmp(key, "removed") == 0;
+		if (is_main || !json_is_integer(value) || json_integer_value(value) != 0)
+			json_object_set(told, key, value);
+	}
+	say_facts(told, is_zh, out);
+	json_decref(told);
+}
+
 /* "draft → scheduled"; false: it is no move. */
 static bool say_move(const json_t *detail, bool is_zh, struct buf *out)
 {
@@ -368,6 +383,8 @@ void events_say_detail(struct str verb, const json_t *detail, enum language lang
 		say_limit_detail(verb, detail, is_zh, out);
 	} else if (str_starts_with(verb, STR("campaign ")) && say_move(detail, is_zh, out)) {
 		return;
+	} else if (str_starts_with(verb, STR("list ")) || str_starts_with(verb, STR("suppress "))) {
+		say_counts(detail, is_zh, out);
 	} else if (str_equals(verb, STR("pause"))) {
 		/* Its number is told as one of a pause. */
 		json_t *copy = json_pack("{s:O?}", "pause", json_object_get(detail, "id"));

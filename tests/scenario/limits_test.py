@@ -322,6 +322,14 @@ def test_bad_pauses_are_refused_and_change_nothing(mx1, database):
     assert database.value("SELECT count(*) FROM pause") == 0
 
 
+def test_explain_calls_a_campaign_by_its_name(mx1):
+    mx1("limit", "set", "--campaign", "spring", "rate=5/min")
+    told = mx1("limit", "explain", "mx1/qq", "--json").json
+    assert [cap["scope"] for cap in told["caps"] if cap["level"] == "campaign"] == [
+        "campaign spring"]
+    assert "任务 spring" in mx1("limit", "explain", "mx1/qq", "--lang", "zh").out
+
+
 def test_warmup_is_planned_held_and_moved_forward(mx1, database):
     assert "no source is warming up" in mx1("warmup", "show").out
     assert (

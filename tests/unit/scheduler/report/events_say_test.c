@@ -105,6 +105,8 @@ static void details_are_words(void **state)
 	static const struct detail_case cases[] = {
 		{"list import", "{\"rows\":40,\"added\":38,\"refused\":2,\"import\":7}",
 		 "rows 40, added 38, refused 2, import 7", "行数 40，新增 38，拒收 2，导入编号 7"},
+		{"list import", "{\"rows\":4,\"added\":0,\"updated\":0,\"unchanged\":4}",
+		 "rows 4, added 0, unchanged 4", "行数 4，新增 0，未变 4"},
 		{"suppress undo", "{\"removed\":12,\"import\":3}", "removed 12, import 3",
 		 "移除 12，导入编号 3"},
 		{"source add",
