@@ -5,7 +5,7 @@
 
 #include "scheduler/campaign/preview.h"
 #include "scheduler/cli/campaign_private.h"
-#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/report_private.h"
 
 static int write_file(const char *path, struct str first, struct str second, struct err *err)
 {
@@ -48,17 +48,33 @@ static json_t *left_out_json(const struct preview *p)
 static void print_left_out(struct cli *cli, const struct preview *p)
 {
 	struct str list = buf_str(&p->suppressed_in);
-	if (p->excluded_by.len > 0)
+	struct buf why;
+	if (p->excluded_by.len > 0) {
 		cli_printf(cli,
-			   "%s would not be mailed: a member of list %.*s, which the campaign "
-			   "excludes\n\n",
+			   REPORT_SAY(cli,
+				      "%s would not be mailed: a member of list %.*s, which the "
+				      "campaign excludes\n\n",
+				      "%s 不会收到邮件：属于名单 %.*s，该任务排除此名单\n\n"),
 			   p->address, STR_ARG(buf_str(&p->excluded_by)));
-	else if (p->suppressed_for != SUPPRESSION_ANY)
-		cli_printf(cli,
+		return;
+	}
+	if (p->suppressed_for == SUPPRESSION_ANY)
+		return;
+	buf_init(&why, REPORT_SENTENCE_MAX);
+	cli_printf(
+		cli,
+		REPORT_SAY(cli,
 			   "%s would not be mailed: suppressed %s%.*s, as %s; edm suppress check "
 			   "%s tells more\n\n",
-			   p->address, list.len > 0 ? "for list " : "everywhere", STR_ARG(list),
-			   suppression_cause_clause(p->suppressed_for), p->address);
+			   "%s 不会收到邮件：已抑制（%s%.*s），原因：%s；edm suppress check %s "
+			   "可了解详情\n\n"),
+		p->address,
+		list.len > 0 ? REPORT_SAY(cli, "for list ", "名单 ")
+			     : REPORT_SAY(cli, "everywhere", "全局"),
+		STR_ARG(list),
+		report_sentence(cli, suppression_cause_clause(p->suppressed_for), &why),
+		p->address);
+	buf_done(&why);
 }
 
 static int print_preview_json(struct cli *cli, const struct campaign_row *row,

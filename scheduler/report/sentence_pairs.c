@@ -57,6 +57,8 @@ static const struct sentence_pair pairs[] = {
 	 "没有节点 '%1'；edm node list 可列出全部"},
 	{"there is no sending domain '%s'; edm domain add makes it",
 	 "没有发信域名 '%1'；edm domain add 可添加"},
+	{"%s belongs to each node: take it out of its edm.conf",
+	 "%1 属于各节点：请从其 edm.conf 中删去"},
 	{"there is no setting '%s'; edm config lists them",
 	 "没有设置项 '%1'；edm config 可列出全部"},
 	{"there is no rule '%s'; edm rules list lists them",
@@ -92,6 +94,9 @@ static const struct sentence_pair pairs[] = {
 	 "\"%1\" 与前面重复：每项只写一次"},
 	{"\"%s\": the number must be from 1 to %s; to stop mail use edm pause",
 	 "\"%1\"：数值应为 1 到 %2；要停发请用 edm pause"},
+	{"\"%s\": a limit is a whole number%s", "\"%1\"：限制须为整数%~2"},
+	{"; what lies between is one of a longer period, as 150/h for 2.5/min",
+	 "；介于其间的请用更长的周期，如 2.5/min 写作 150/h"},
 	{"\"%s\": say per what: N/s, N/min, N/h or N/day",
 	 "\"%1\"：请写明单位：N/s、N/min、N/h 或 N/day"},
 	{"\"%s\" is no limit: use connections=N, rate=N/min, new-connections=N/min or "

@@ -261,6 +261,8 @@ def test_preview_says_who_would_not_be_mailed_and_why(spring, database):
         "li@qq.com would not be mailed: suppressed for list customers, as they unsubscribed; edm "
         "suppress check li@qq.com tells more",
         {"reason": "suppressed", "cause": "unsubscribed", "list": "customers"})
+    chinese = spring("campaign", "preview", "spring", "--for", "li@qq.com", "--lang", "zh").out
+    assert chinese.startswith("li@qq.com 不会收到邮件：已抑制（名单 customers），原因：")
     # For a list that the campaign does not go to.
     assert shown("bob@example.org")[1] is None
     # A node has found it, and nobody has folded it yet.
