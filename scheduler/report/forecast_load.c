@@ -217,7 +217,7 @@ static int load_people(struct loader *l)
 					      .queue = queue_of(l, name),
 					      .attempts = pg_int32(rows, i, 2),
 					      .due_ms = l->out->facts.now_ms + pg_int(rows, i, 3),
-					      .people = (double)pg_int(rows, i, 4)};
+					      .people = (double)pg_int(rows, i, 4) / 100};
 		add_people(l, &row);
 	}
 	pg_rows_free(rows);

@@ -10,6 +10,7 @@ PEOPLE = 3000
 A_MINUTE = 60
 SLOW = {"delay_ms": {"dot": 60}}
 MEMBERS = 40000
+MANY = 400_000  # put off
 
 
 def minutes(forecast, key):
@@ -252,6 +253,12 @@ def run_a_node(world):
                          " VALUES ('n9', gen_random_uuid(), 1, now() + interval '1 h')")
 
 
+def people_of(*campaigns):
+    """What reads them, for these campaigns."""
+    text = (ROOT / "schemas/queries/report/forecast_people.sql").read_text()
+    return text.replace("$1::int[]", "'{%s}'::int[]" % ",".join(map(str, campaigns)))
+
+
 def test_who_is_put_off_counts_where_he_goes(make_world):
     world = make_world(domains=8, sources=1)
     world.campaign("spring", world.people(8)).start()
@@ -263,6 +270,31 @@ def test_who_is_put_off_counts_where_he_goes(make_world):
     assert left() == {"relay.test:25": 9, "qq": 9, "tail": 18}
     world.database.query("INSERT INTO route(domain, host, port) VALUES ('*', 'all.test', 2525)")
     assert left() == {"relay.test:25": 9, "all.test:2525": 27}
+
+
+def test_of_many_put_off_a_part_is_read(make_world):
+    """Who is put off may be millions; a campaign of few beside them is counted exactly."""
+    world = make_world(domains=8, sources=1)
+    edm, query = world.program, world.database.query
+    world.campaign("spring", world.people(8)).start()
+    put_off(world, MANY // 4)
+    query("DELETE FROM moves_delta")
+    query("INSERT INTO moves VALUES (1, 3, %s)", MANY)
+    query("ANALYZE retry")
+    forecast = foresee(edm)
+    left = {p["provider"]: p["left"] for p in forecast["providers"]}
+    assert abs(left["qq"] - MANY / 4) < MANY / 4 * 0.05
+    assert abs(left["tail"] - MANY / 2) < MANY / 2 * 0.05
+    plan = query(f"EXPLAIN (ANALYZE, FORMAT JSON) {people_of(1)}")[0][0][0]["Plan"]
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "retry"]
+    read = {node["Node Type"]: node["Actual Rows"] * node["Actual Loops"] for node in scans}
+    assert 200_000 < read["Sample Scan"] < 300_000 and sum(read.values()) < 300_000
+
+    query("INSERT INTO retry(campaign_id, domain_id, rid, due_at, attempt, class, cause, address,"
+          " attributes) SELECT 2, domain_id, 1, now(), 1, 2, 1, 'a', '{}' FROM recipient_domain"
+          " WHERE name = 'of-qq.test'")
+    told = query(people_of(1, 2))
+    assert [row for row in told if row[0] == 2] == [(2, "qq", 1, 0, 100)]
 
 
 def test_show_does_not_wait_for_what_is_slow_to_foresee(make_world, postgres):

@@ -26,6 +26,7 @@ DROP FUNCTION clock_is_steady;
 DROP TABLE change;
 DROP FUNCTION count_change CASCADE;
 DROP TABLE provider_past;
+DROP TABLE party_state;
 ALTER TABLE lane_state DROP COLUMN forgotten;
 DELETE FROM migration WHERE version >= 8;
 """
