@@ -109,17 +109,14 @@ static struct verdict verdict_beyond_rules(const struct outcome *outcome)
 }
 
 const struct rule *rules_winner(const struct rule_set *set, struct str provider,
-				const struct outcome *outcome, int64_t *delay_ms)
+				const struct outcome *outcome, struct rule_scratch *scratch,
+				int64_t *delay_ms)
 {
-	struct rule_scratch scratch;
-	const struct rule *winner = NULL;
-	scratch_init(&scratch, set, outcome->text);
-	for (size_t i = 0; i < set->count && winner == NULL; i++)
-		if (pattern_test(set->rules[i]->pattern, provider, outcome, &scratch, delay_ms) ==
+	for (size_t i = 0; i < set->count; i++)
+		if (pattern_test(set->rules[i]->pattern, provider, outcome, scratch, delay_ms) ==
 		    MISS_NONE)
-			winner = set->rules[i];
-	scratch_done(&scratch);
-	return winner;
+			return set->rules[i];
+	return NULL;
 }
 
 void rules_apply(const struct rule_set *set, struct str provider, struct outcome *io)
@@ -131,7 +128,10 @@ void rules_apply(const struct rule_set *set, struct str provider, struct outcome
 		return;
 	}
 	int64_t asked_ms = 0;
-	const struct rule *rule = rules_winner(set, provider, io, &asked_ms);
+	struct rule_scratch scratch;
+	scratch_init(&scratch, set, io->text);
+	const struct rule *rule = rules_winner(set, provider, io, &scratch, &asked_ms);
+	scratch_done(&scratch);
 	if (rule == NULL) {
 		io->verdict = fallback_verdict(io);
 	} else {
@@ -200,6 +200,14 @@ const char *rule_persistence_name(enum rule_persistence persistence)
 #undef X
 	};
 	return (size_t)persistence < ARRAY_LEN(names) ? names[persistence] : "?";
+}
+
+void rule_set_warm(const struct rule_set *set)
+{
+	for (size_t i = 0; i < set->words.count; i++)
+		(void)lazy_code_get(set->words.words[i].code);
+	for (size_t i = 0; i < set->count; i++)
+		pattern_warm(set->rules[i]->pattern);
 }
 
 struct rule_set *rule_set_ref(struct rule_set *set)

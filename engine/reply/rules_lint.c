@@ -95,17 +95,26 @@ static bool takes_samples_of(const struct rule *winner, const struct rule *rule)
 	return winner == rule || (winner != NULL && winner->is_override && !rule->is_override);
 }
 
+/* A sample, and where the search of what wins it keeps what it found out already. */
+struct trial {
+	const struct rule_set *set;
+	const struct rule *rule; /* whose sample it is */
+	struct outcome facts;
+	struct rule_scratch scratch;
+};
+
 /* Is the sample won by its rule at this provider, at every stage the rule has? */
-static int lint_sample_at(const struct rule_set *set, const struct rule *rule, struct str provider,
-			  struct outcome *facts, struct err *err)
+static int lint_sample_at(struct trial *t, struct str provider, struct err *err)
 {
+	struct outcome *facts = &t->facts;
 	for (unsigned stage = STAGE_LOCAL; stage <= STAGE_DOT; stage++) {
 		int64_t ignored;
 		facts->stage = (enum outcome_stage)stage;
-		if ((rule->pattern->stages & 1u << stage) == 0 || !rules_may_speak(facts))
+		if ((t->rule->pattern->stages & 1u << stage) == 0 || !rules_may_speak(facts))
 			continue;
-		const struct rule *winner = rules_winner(set, provider, facts, &ignored);
-		if (!takes_samples_of(winner, rule))
+		const struct rule *winner =
+			rules_winner(t->set, provider, facts, &t->scratch, &ignored);
+		if (!takes_samples_of(winner, t->rule))
 			return err_set(err, ERR_CONFIG, "sample \"%.*s\" at stage %s is won by %s",
 				       STR_ARG(str_slice(facts->text, 0, 160)),
 				       outcome_stage_name(facts->stage),
@@ -118,17 +127,22 @@ static int lint_sample(const struct rule_set *set, const struct rule *rule, stru
 		       struct err *err)
 {
 	const struct rule_pattern *pattern = rule->pattern;
+	struct trial t = {.set = set, .rule = rule};
 	struct reply_parser parser;
-	struct outcome facts;
 	int rc = 0;
 	reply_parser_init(&parser);
-	if (sample_facts(pattern, sample, &parser, &facts) != 0)
+	if (sample_facts(pattern, sample, &parser, &t.facts) != 0) {
 		rc = err_set(err, ERR_CONFIG, "sample \"%.*s\" is no 4yz or 5yz reply",
 			     STR_ARG(str_slice(sample, 0, 160)));
-	else if (pattern->provider_count == 0)
-		rc = lint_sample_at(set, rule, (struct str){0}, &facts, err);
+		goto out;
+	}
+	scratch_init(&t.scratch, set, t.facts.text);
+	if (pattern->provider_count == 0)
+		rc = lint_sample_at(&t, (struct str){0}, err);
 	for (size_t i = 0; i < pattern->provider_count && rc == 0; i++)
-		rc = lint_sample_at(set, rule, pattern->providers[i], &facts, err);
+		rc = lint_sample_at(&t, pattern->providers[i], err);
+	scratch_done(&t.scratch);
+out:
 	reply_parser_done(&parser);
 	return rc;
 }
@@ -143,10 +157,12 @@ static int lint_id(const struct rule_set *set, size_t at, struct err *err)
 	return 0;
 }
 
-int rule_set_lint(const struct rule_set *set, struct err *err)
+static int lint_rules(const struct rule_set *set, bool only_overrides, struct err *err)
 {
 	for (size_t at = 0; at < set->count; at++) {
 		const struct rule *rule = set->rules[at];
+		if (only_overrides && !rule->is_override)
+			continue;
 		int rc = lint_id(set, at, err);
 		for (size_t i = 0; i < rule->pattern->sample_count && rc == 0; i++)
 			rc = lint_sample(set, rule, rule->pattern->samples[i], err);
@@ -156,10 +172,21 @@ int rule_set_lint(const struct rule_set *set, struct err *err)
 	return 0;
 }
 
+int rule_set_lint(const struct rule_set *set, struct err *err)
+{
+	return lint_rules(set, false, err);
+}
+
+int rule_set_lint_overrides(const struct rule_set *set, struct err *err)
+{
+	return lint_rules(set, true, err);
+}
+
 /* ------------------------------------------------------------------------------------ overlaps */
 
 struct overlap_search {
 	const struct rule_set *set;
+	bool of_overrides; /* only pairs with one of them */
 	void (*tell)(void *owner, const struct rule_overlap *overlap);
 	void *owner;
 };
@@ -181,6 +208,7 @@ static void search_others(const struct overlap_search *s, size_t at, const struc
 		const struct rule *other = s->set->rules[i];
 		int64_t ignored;
 		if (i == at || means_the_same(rule, other) ||
+		    (s->of_overrides && !rule->is_override && !other->is_override) ||
 		    pattern_test(other->pattern, found->provider, facts, &scratch, &ignored) !=
 			    MISS_NONE)
 			continue;
@@ -199,10 +227,10 @@ static enum outcome_stage sample_stage(const struct rule_pattern *pattern)
 	return (enum outcome_stage)__builtin_ctz(pattern->stages);
 }
 
-void rule_set_overlaps(const struct rule_set *set,
+void rule_set_overlaps(const struct rule_set *set, bool of_overrides,
 		       void (*tell)(void *owner, const struct rule_overlap *overlap), void *owner)
 {
-	const struct overlap_search search = {set, tell, owner};
+	const struct overlap_search search = {set, of_overrides, tell, owner};
 	for (size_t at = 0; at < set->count; at++) {
 		const struct rule_pattern *pattern = set->rules[at]->pattern;
 		for (size_t i = 0; i < pattern->sample_count; i++) {

@@ -23,8 +23,8 @@ struct loader {
 	struct rule_pattern *pattern;
 	bool has_persistence; /* the rule names one */
 	struct buf text;      /* scratch: its alternatives joined */
-	struct says *says;    /* the one being read */
-	struct buf own;	      /* scratch: its patterns that are compiled together */
+	struct says_reader says;
+	bool has_shipped; /* files that are no overrides are those that were tested and shipped */
 	struct err *err;
 };
 
@@ -190,21 +190,24 @@ static int load_text(struct loader *l, const json_t *value)
 	buf_clear(&l->text);
 	if (each_string(l, value, take_alternative) != 0)
 		return -1;
-	return pattern_compile(l->pattern, buf_str(&l->text), l->err);
+	l->pattern->text = lazy_code_new(&l->set->arena, buf_str(&l->text));
+	if (!l->says.is_shipped && lazy_code_compile(l->pattern->text, l->err) == NULL)
+		return -1;
+	return 0;
 }
 
 static int take_says(struct loader *l, struct str s)
 {
-	return says_add(l->set, l->says, s, &l->own, l->err);
+	return says_add(&l->says, s, l->err);
 }
 
 static int load_items(struct loader *l, const json_t *value, struct says *says)
 {
-	l->says = says;
-	buf_clear(&l->own);
+	l->says.says = says;
+	buf_clear(&l->says.own);
 	if (each_string(l, value, take_says) != 0)
 		return -1;
-	return says_join(l->set, says, &l->own, l->err);
+	return says_join(&l->says, l->err);
 }
 
 static int load_says(struct loader *l, const json_t *value)
@@ -488,6 +491,7 @@ static json_t *parse_json(const char *name, struct str text, struct err *err)
 static int load_file(struct loader *l, const struct rule_file *file)
 {
 	l->file = file;
+	l->says.is_shipped = l->has_shipped && !file->is_override;
 	json_t *root = parse_json(file->name, file->json, l->err);
 	if (root == NULL)
 		return -1;
@@ -510,10 +514,11 @@ static struct rule_set *new_set(void)
 }
 
 static int load_files(struct rule_set *set, const struct rule_file *files, size_t count,
-		      struct err *err)
+		      bool has_shipped, struct err *err)
 {
 	const struct embedded_file *profiles = embedded_find(PROVIDERS_FILE);
-	struct loader l = {.set = set, .err = err};
+	struct loader l = {
+		.set = set, .says = {.set = set}, .has_shipped = has_shipped, .err = err};
 	int rc = 0;
 	must(profiles != NULL);
 	json_t *root = parse_json(PROVIDERS_FILE, str_of(profiles->data, profiles->size), err);
@@ -521,22 +526,24 @@ static int load_files(struct rule_set *set, const struct rule_file *files, size_
 		return -1;
 	l.providers = json_object_get(root, "providers");
 	buf_init(&l.text, TEXT_PATTERN_MAX);
-	buf_init(&l.own, 2 * RULE_EXPANDED_MAX);
+	buf_init(&l.says.own, 2 * RULE_EXPANDED_MAX);
 	rc = rule_words_load(set, err);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = load_file(&l, &files[i]);
 	buf_done(&l.text);
-	buf_done(&l.own);
+	buf_done(&l.says.own);
 	json_decref(root);
 	return rc;
 }
 
-static struct rule_set *read_files(const struct rule_file *files, size_t count, bool is_checked,
+static struct rule_set *read_files(const struct rule_file *files, size_t count, bool has_shipped,
 				   struct err *err)
 {
 	struct rule_set *set = new_set();
-	if (load_files(set, files, count, err) == 0 &&
-	    (!is_checked || rule_set_lint(set, err) == 0))
+	int rc = load_files(set, files, count, has_shipped, err);
+	if (rc == 0)
+		rc = has_shipped ? rule_set_lint_overrides(set, err) : rule_set_lint(set, err);
+	if (rc == 0)
 		return set;
 	rule_set_free(set);
 	return NULL;
@@ -544,7 +551,7 @@ static struct rule_set *read_files(const struct rule_file *files, size_t count, 
 
 struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, struct err *err)
 {
-	return read_files(files, count, true, err);
+	return read_files(files, count, false, err);
 }
 
 static bool is_rule_file(const char *name)
@@ -564,8 +571,7 @@ struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err
 	size_t embedded_count, count = 0;
 	const struct embedded_file *embedded = embedded_files(&embedded_count);
 	struct rule_file *files = xcalloc(embedded_count + 1, sizeof(*files));
-	bool has_overrides = overrides != NULL;
-	if (has_overrides)
+	if (overrides != NULL)
 		files[count++] = *overrides;
 	for (size_t i = 0; i < embedded_count; i++) {
 		const struct embedded_file *file = &embedded[i];
@@ -573,7 +579,7 @@ struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err
 			files[count++] = (struct rule_file){file->name,
 							    str_of(file->data, file->size), false};
 	}
-	struct rule_set *set = read_files(files, count, has_overrides, err);
+	struct rule_set *set = read_files(files, count, true, err);
 	free(files);
 	return set;
 }

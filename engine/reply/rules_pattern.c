@@ -70,21 +70,22 @@ int enhanced_range_parse(struct str s, struct enhanced_range *out)
 	return 0;
 }
 
-/* A delay that the reply itself names, by the group's name. */
-static void find_delay_group(struct rule_pattern *pattern)
+/* A delay that the reply itself names, by the group's name: the group's number, 0 if none. */
+static int find_delay_group(const pcre2_code *code, int64_t *unit_ms)
 {
 	static const struct {
 		const char *name;
 		int64_t unit_ms;
 	} groups[] = {{"seconds", 1000}, {"minutes", 60000}, {"hours", 3600000}};
+	int found = 0;
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		int number =
-			pcre2_substring_number_from_name(pattern->text, (PCRE2_SPTR)groups[i].name);
+		int number = pcre2_substring_number_from_name(code, (PCRE2_SPTR)groups[i].name);
 		if (number <= 0 || number >= (int)SCRATCH_PAIRS)
 			continue;
-		pattern->delay_group = (uint32_t)number;
-		pattern->delay_unit_ms = groups[i].unit_ms;
+		found = number;
+		*unit_ms = groups[i].unit_ms;
 	}
+	return found;
 }
 
 static pcre2_code *compile(struct str text, struct err *err)
@@ -111,33 +112,60 @@ int pattern_check(struct str text, struct err *err)
 	return pattern != NULL ? 0 : -1;
 }
 
-pcre2_code *pattern_code(struct str text, struct err *err)
+struct lazy_code *lazy_code_new(struct arena *arena, struct str text)
 {
-	pcre2_code *pattern = compile(text, err);
-	size_t size = 0;
-	if (pattern == NULL)
-		return NULL;
-	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
-	(void)pcre2_pattern_info(pattern, PCRE2_INFO_SIZE, &size);
-	if (size <= JIT_SIZE_MAX)
-		(void)pcre2_jit_compile(pattern, PCRE2_JIT_COMPLETE);
-	return pattern;
+	struct lazy_code *lazy = arena_alloc(arena, sizeof(*lazy));
+	lazy->text = arena_str(arena, text);
+	atomic_init(&lazy->code, NULL);
+	return lazy;
 }
 
-int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err)
+const pcre2_code *lazy_code_compile(struct lazy_code *lazy, struct err *err)
 {
-	pattern->text = pattern_code(text, err);
-	if (pattern->text == NULL)
-		return -1;
-	find_delay_group(pattern);
-	return 0;
+	pcre2_code *present = atomic_load_explicit(&lazy->code, memory_order_acquire);
+	size_t size = 0;
+	if (present != NULL)
+		return present;
+	pcre2_code *made = compile(lazy->text, err);
+	if (made == NULL)
+		return NULL;
+	/* Without JIT (not built in, no executable memory) the interpreter does the same. */
+	(void)pcre2_pattern_info(made, PCRE2_INFO_SIZE, &size);
+	if (size <= JIT_SIZE_MAX)
+		(void)pcre2_jit_compile(made, PCRE2_JIT_COMPLETE);
+	if (atomic_compare_exchange_strong(&lazy->code, &present, made))
+		return made;
+	pcre2_code_free(made); /* another thread was there first */
+	return present;
+}
+
+const pcre2_code *lazy_code_get(struct lazy_code *lazy)
+{
+	struct err err;
+	const pcre2_code *code = lazy_code_compile(lazy, &err);
+	must(code != NULL);
+	return code;
+}
+
+void lazy_code_done(struct lazy_code *lazy)
+{
+	if (lazy != NULL)
+		pcre2_code_free(atomic_load_explicit(&lazy->code, memory_order_acquire));
 }
 
 void pattern_free(const struct rule_pattern *pattern)
 {
-	pcre2_code_free(pattern->text);
+	lazy_code_done(pattern->text);
 	says_free(&pattern->says);
 	says_free(&pattern->unless);
+}
+
+void pattern_warm(const struct rule_pattern *pattern)
+{
+	if (pattern->text != NULL)
+		(void)lazy_code_get(pattern->text);
+	says_warm(&pattern->says);
+	says_warm(&pattern->unless);
 }
 
 static bool has_provider(const struct rule_pattern *pattern, struct str provider)
@@ -172,17 +200,19 @@ static bool has_enhanced(const struct rule_pattern *pattern, struct enhanced_cod
 }
 
 /* The delay that the reply names, kept within sense. */
-static void read_delay(const struct rule_pattern *pattern, struct rule_scratch *scratch,
-		       int64_t *delay_ms)
+static void read_delay(const pcre2_code *code, struct rule_scratch *scratch, int64_t *delay_ms)
 {
 	const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(scratch->block);
-	size_t from = pairs[2 * pattern->delay_group], to = pairs[2 * pattern->delay_group + 1];
+	int64_t unit_ms = 0;
+	int group = find_delay_group(code, &unit_ms);
 	uint64_t number;
-	if (from == PCRE2_UNSET || str_to_u64(str_slice(scratch->text, from, to), &number) != 0)
+	if (group == 0 || pairs[2 * group] == PCRE2_UNSET ||
+	    str_to_u64(str_slice(scratch->text, pairs[2 * group], pairs[2 * group + 1]), &number) !=
+		    0)
 		return;
 	if (number > ASKED_MAX_MS)
 		number = ASKED_MAX_MS;
-	int64_t asked = (int64_t)number * pattern->delay_unit_ms;
+	int64_t asked = (int64_t)number * unit_ms;
 	*delay_ms = asked < ASKED_MIN_MS ? ASKED_MIN_MS : asked;
 	if (asked > ASKED_MAX_MS)
 		*delay_ms = ASKED_MAX_MS;
@@ -203,12 +233,12 @@ static bool has_text(const struct rule_pattern *pattern, struct rule_scratch *sc
 	struct str text = scratch->text;
 	if (pattern->text == NULL)
 		return true;
-	int rc = pcre2_match(pattern->text, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0,
+	const pcre2_code *code = lazy_code_get(pattern->text);
+	int rc = pcre2_match(code, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0, 0,
 			     scratch_block(scratch), scratch->limits);
 	if (rc <= 0)
 		return false;
-	if (pattern->delay_unit_ms > 0)
-		read_delay(pattern, scratch, delay_ms);
+	read_delay(code, scratch, delay_ms);
 	return true;
 }
 
@@ -236,21 +266,29 @@ enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provi
 	return says_match(&pattern->unless, scratch) ? MISS_UNLESS : MISS_NONE;
 }
 
-unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
-			const struct outcome *outcome, struct rule_scratch *scratch)
+/* What needs no text, as bits. */
+static unsigned misses_beside_text(const struct rule_pattern *pattern, struct str provider,
+				   const struct outcome *outcome)
 {
-	int64_t ignored;
 	unsigned misses = 0;
 	misses |= pattern->words & 1u << outcome->words ? 0 : 1u << MISS_WORDS;
 	misses |= pattern->stages & 1u << outcome->stage ? 0 : 1u << MISS_STAGE;
 	misses |= has_code(pattern, outcome->code) ? 0 : 1u << MISS_CODE;
 	misses |= has_provider(pattern, provider) ? 0 : 1u << MISS_PROVIDER;
 	misses |= has_enhanced(pattern, outcome->enhanced) ? 0 : 1u << MISS_ENHANCED;
-	misses |= has_text(pattern, scratch, &ignored) && has_said(pattern, scratch)
-			  ? 0
-			  : 1u << MISS_TEXT;
-	misses |= says_match(&pattern->unless, scratch) ? 1u << MISS_UNLESS : 0;
 	return misses;
+}
+
+unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
+			const struct outcome *outcome, struct rule_scratch *scratch)
+{
+	int64_t ignored;
+	unsigned misses = misses_beside_text(pattern, provider, outcome);
+	if ((misses & (misses - 1)) != 0)
+		return misses;
+	if (!has_text(pattern, scratch, &ignored) || !has_said(pattern, scratch))
+		return misses | 1u << MISS_TEXT;
+	return misses | (says_match(&pattern->unless, scratch) ? 1u << MISS_UNLESS : 0);
 }
 
 void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text)

@@ -24,6 +24,12 @@
 #define RULE_WORDS_MAX 40u
 #define RULE_SPANS_MAX 12u /* places of one word in one text that are looked at */
 
+/* A pattern that the first text it is held against compiles, on whatever thread. */
+struct lazy_code {
+	struct str text; /* in the set's arena */
+	_Atomic(pcre2_code *) code;
+};
+
 struct code_range {
 	uint16_t low, high;
 };
@@ -36,8 +42,7 @@ struct enhanced_range {
 
 struct rule_word {
 	const char *name;
-	struct str pattern; /* expanded */
-	pcre2_code *code;
+	struct lazy_code *code; /* its text: expanded */
 };
 
 /* What words.json says. */
@@ -50,7 +55,7 @@ struct rule_words {
  * part all those of the list that stand alone. */
 struct says_part {
 	const struct rule_word *word; /* NULL: own */
-	pcre2_code *own;
+	struct lazy_code *own;
 };
 
 struct says_item {
@@ -73,12 +78,10 @@ struct rule_pattern {
 	struct code_range codes[RULE_RANGES_MAX];
 	size_t code_count; /* 0 = any */
 	struct enhanced_range enhanced[RULE_RANGES_MAX];
-	size_t enhanced_count; /* 0 = any, none included */
-	pcre2_code *text;      /* NULL = any */
-	struct says says;      /* in the plain text; empty = any */
-	struct says unless;    /* not in the plain text */
-	int64_t delay_unit_ms; /* of the named group, 0 = there is none */
-	uint32_t delay_group;  /* its number */
+	size_t enhanced_count;	/* 0 = any, none included */
+	struct lazy_code *text; /* NULL = any */
+	struct says says;	/* in the plain text; empty = any */
+	struct says unless;	/* not in the plain text */
 	struct str samples[RULE_LIST_MAX];
 	size_t sample_count;
 };
@@ -127,8 +130,16 @@ struct rule_scratch {
 int code_range_parse(struct str s, struct code_range *out) NODISCARD;
 /* "5.7.26", "x.2.2", "4.7.x", "5.7.606-649" */
 int enhanced_range_parse(struct str s, struct enhanced_range *out) NODISCARD;
-/* Compiles the text; alternatives were joined by the caller. */
-int pattern_compile(struct rule_pattern *pattern, struct str text, struct err *err) NODISCARD;
+/* A copy of text, not compiled yet; arena is to outlive it. */
+struct lazy_code *lazy_code_new(struct arena *arena, struct str text);
+/* Compiles it now: NULL and err when it is wrong. Any thread. */
+const pcre2_code *lazy_code_compile(struct lazy_code *lazy, struct err *err) NODISCARD;
+/* The same for one that is known to be right. */
+const pcre2_code *lazy_code_get(struct lazy_code *lazy);
+/* NULL is nothing. */
+void lazy_code_done(struct lazy_code *lazy);
+/* Compiles everything of it that is not yet. */
+void pattern_warm(const struct rule_pattern *pattern);
 /* Frees what was compiled for it. */
 void pattern_free(const struct rule_pattern *pattern);
 /*
@@ -138,42 +149,52 @@ void pattern_free(const struct rule_pattern *pattern);
 enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provider,
 			    const struct outcome *outcome, struct rule_scratch *scratch,
 			    int64_t *delay_ms);
-/* All conditions that fail, as bits 1 << MISS_x. */
+/* The conditions that fail, as bits 1 << MISS_x: all of them, but that the text is not looked at
+ * where two others fail already, nor "unless" where the text does. */
 unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
 			const struct outcome *outcome, struct rule_scratch *scratch);
 void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text);
 void scratch_done(struct rule_scratch *scratch);
 /* Can a rule speak here at all, or is the verdict beyond the rules (see rules_apply)? */
 bool rules_may_speak(const struct outcome *outcome);
-/* The first rule that matches, or NULL; *delay_ms as in pattern_test, else untouched. */
+/* The first rule that matches, or NULL; *delay_ms as in pattern_test, else untouched. scratch is of
+ * the outcome's text. */
 const struct rule *rules_winner(const struct rule_set *set, struct str provider,
-				const struct outcome *outcome, int64_t *delay_ms);
+				const struct outcome *outcome, struct rule_scratch *scratch,
+				int64_t *delay_ms);
 
 /* ---- rules_words.c: patterns that go by meaning ---- */
+
+/* Reading one list of items. */
+struct says_reader {
+	struct rule_set *set; /* its arena and words serve it */
+	struct says *says;
+	struct buf own;	 /* patterns that stand alone, to be compiled as one */
+	bool is_shipped; /* tested before: not compiled to see if it is right */
+};
 
 /* Reads words.json. Called once a set. */
 int rule_words_load(struct rule_set *set, struct err *err) NODISCARD;
 void rule_words_free(struct rule_words *words);
-/* Adds one alternative to says: compiled, or, when it is a pattern alone, expanded to own, which
- * says_join ends. The set's arena and words serve it. */
-int says_add(struct rule_set *set, struct says *says, struct str item, struct buf *own,
-	     struct err *err) NODISCARD;
-/* Compiles all of own as one item of says, and empties it: one search instead of one for each. */
-int says_join(struct rule_set *set, struct says *says, struct buf *own, struct err *err) NODISCARD;
+/* Adds one alternative; when it is a pattern alone it waits in own, which says_join ends. */
+int says_add(struct says_reader *reader, struct str item, struct err *err) NODISCARD;
+/* Makes all of own one item, and empties it: one search instead of one for each. */
+int says_join(struct says_reader *reader, struct err *err) NODISCARD;
 void says_free(const struct says *says);
+void says_warm(const struct says *says);
 /* Is one of the items found in the plain text of scratch? */
 bool says_match(const struct says *says, struct rule_scratch *scratch);
-/* One pattern compiled for matching; NULL and err when it is wrong. */
-pcre2_code *pattern_code(struct str text, struct err *err) NODISCARD;
 /* Is the pattern right? */
 int pattern_check(struct str text, struct err *err) NODISCARD;
-/* The memory that pattern_code's result is matched with. */
+/* The memory that patterns are matched with. */
 pcre2_match_data *scratch_block(struct rule_scratch *scratch);
 
 /* ---- rules_lint.c ---- */
 
 /* Refuses a rule that is wrong in itself. */
 int rule_lint(const struct rule *rule, struct err *err) NODISCARD;
-/* Refuses a set in which a sample is not won by its rule, or an id stands twice. */
+/* rule_set_lint of the overrides alone. Nothing that comes before or goes away can make a built-in
+ * rule lose a sample to another built-in one, and to an override it may. */
+int rule_set_lint_overrides(const struct rule_set *set, struct err *err) NODISCARD;
 
 #endif

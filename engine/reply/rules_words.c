@@ -60,7 +60,7 @@ static int expand(const struct rule_words *words, struct str pattern, struct buf
 			return err_set(err, ERR_CONFIG, "no word <%.*s> is in words.json",
 				       STR_ARG(name));
 		if (word != NULL)
-			buf_append_str(out, word->pattern);
+			buf_append_str(out, word->code->text);
 		else if (pattern.ptr[0] == '*' && is_letter(last) && before != '\\')
 			buf_append_cstr(out, "\\w*");
 		else
@@ -116,15 +116,12 @@ static int load_word(struct rule_set *set, const char *name, const json_t *entri
 		return err_set(err, ERR_CONFIG, "must be a list of patterns");
 	buf_init(&pattern, RULE_EXPANDED_MAX);
 	int rc = join_entries(words, entries, &pattern, err);
-	struct rule_word word = {.name = arena_cstr(&set->arena, str_from(name)),
-				 .pattern = arena_str(&set->arena, buf_str(&pattern))};
-	buf_done(&pattern);
 	if (rc == 0)
-		word.code = pattern_code(word.pattern, err);
-	if (word.code == NULL)
-		return -1;
-	words->words[words->count++] = word;
-	return 0;
+		words->words[words->count++] =
+			(struct rule_word){.name = arena_cstr(&set->arena, str_from(name)),
+					   .code = lazy_code_new(&set->arena, buf_str(&pattern))};
+	buf_done(&pattern);
+	return rc;
 }
 
 int rule_words_load(struct rule_set *set, struct err *err)
@@ -152,27 +149,35 @@ int rule_words_load(struct rule_set *set, struct err *err)
 void rule_words_free(struct rule_words *words)
 {
 	for (size_t i = 0; i < words->count; i++)
-		pcre2_code_free(words->words[i].code);
+		lazy_code_done(words->words[i].code);
 }
 
 /* ------------------------------------------------------------------------------- one condition */
 
+/* A pattern of an item, seen to be right unless it is shipped. */
+static int keep(struct says_reader *r, struct str pattern, struct says_part *out, struct err *err)
+{
+	out->own = lazy_code_new(&r->set->arena, pattern);
+	return r->is_shipped || lazy_code_compile(out->own, err) != NULL ? 0 : -1;
+}
+
 /* A part that is one word alone needs no code of its own. */
-static int load_part(struct rule_set *set, struct str text, struct says_part *out, struct err *err)
+static int load_part(struct says_reader *r, struct str text, struct says_part *out, struct err *err)
 {
 	struct buf pattern;
 	text = str_trim(text);
 	if (text.len == 0)
 		return err_set(err, ERR_CONFIG, "has an empty pattern");
 	if (word_length(text) == text.len)
-		out->word = find_word(&set->words, str_slice(text, 1, text.len - 1));
+		out->word = find_word(&r->set->words, str_slice(text, 1, text.len - 1));
 	if (out->word != NULL)
 		return 0;
 	buf_init(&pattern, RULE_EXPANDED_MAX);
-	if (expand_whole(&set->words, text, &pattern, err) == 0)
-		out->own = pattern_code(buf_str(&pattern), err);
+	int rc = expand_whole(&r->set->words, text, &pattern, err);
+	if (rc == 0)
+		rc = keep(r, buf_str(&pattern), out, err);
 	buf_done(&pattern);
-	return out->own != NULL ? 0 : -1;
+	return rc;
 }
 
 static void grow(struct rule_set *set, struct says *says)
@@ -185,30 +190,30 @@ static void grow(struct rule_set *set, struct says *says)
 	says->room = room;
 }
 
-static struct says_item *add_item(struct rule_set *set, struct says *says)
+static struct says_item *add_item(struct says_reader *r)
 {
+	struct says *says = r->says;
 	if (says->count == says->room)
-		grow(set, says);
+		grow(r->set, says);
 	/* The item counts at once, so that says_free finds what was compiled. */
 	struct says_item *item = &says->items[says->count++];
 	*item = (struct says_item){.count = 1};
 	return item;
 }
 
-int says_join(struct rule_set *set, struct says *says, struct buf *own, struct err *err)
+int says_join(struct says_reader *r, struct err *err)
 {
 	struct buf whole;
-	if (own->len == 0)
+	if (r->own.len == 0)
 		return 0;
-	buf_init(&whole, own->len + sizeof(WORD_BEGIN WORD_END));
+	buf_init(&whole, r->own.len + sizeof(WORD_BEGIN WORD_END));
 	buf_append_cstr(&whole, WORD_BEGIN);
-	buf_append_str(&whole, buf_str(own));
+	buf_append_str(&whole, buf_str(&r->own));
 	buf_append_cstr(&whole, WORD_END);
-	buf_clear(own);
-	struct says_item *item = add_item(set, says);
-	item->parts[0].own = pattern_code(buf_str(&whole), err);
+	buf_clear(&r->own);
+	int rc = keep(r, buf_str(&whole), &add_item(r)->parts[0], err);
 	buf_done(&whole);
-	return item->parts[0].own != NULL ? 0 : -1;
+	return rc;
 }
 
 /* Whether names, references or verbs of its own would mean something else beside other patterns. */
@@ -231,50 +236,56 @@ static bool is_for_itself(struct str text)
 }
 
 /* A pattern that stands alone: seen to be right by itself, compiled with the others. */
-static int add_own(struct rule_set *set, struct says *says, struct str text, struct buf *own,
-		   struct err *err)
+static int add_own(struct says_reader *r, struct str text, struct err *err)
 {
 	struct buf pattern;
 	int rc = -1;
 	buf_init(&pattern, RULE_EXPANDED_MAX);
-	if (expand_whole(&set->words, text, &pattern, err) != 0 ||
-	    pattern_check(buf_str(&pattern), err) != 0)
+	if (expand_whole(&r->set->words, text, &pattern, err) != 0)
 		goto done;
-	if (own->len > 0 && own->len + pattern.len > JOINED_MAX &&
-	    says_join(set, says, own, err) != 0)
+	if (!r->is_shipped && pattern_check(buf_str(&pattern), err) != 0)
 		goto done;
-	if (is_for_itself(text) && says_join(set, says, own, err) != 0)
+	if (r->own.len > 0 && r->own.len + pattern.len > JOINED_MAX && says_join(r, err) != 0)
+		goto done;
+	if (is_for_itself(text) && says_join(r, err) != 0)
 		goto done;
 	struct str inside = str_slice(buf_str(&pattern), sizeof(WORD_BEGIN) - 1,
 				      pattern.len - (sizeof(WORD_END) - 1));
-	buf_appendf(own, "%s(?:%.*s)", own->len > 0 ? "|" : "", STR_ARG(inside));
-	rc = is_for_itself(text) ? says_join(set, says, own, err) : 0;
+	buf_appendf(&r->own, "%s(?:%.*s)", r->own.len > 0 ? "|" : "", STR_ARG(inside));
+	rc = is_for_itself(text) ? says_join(r, err) : 0;
 done:
 	buf_done(&pattern);
 	return rc;
 }
 
-int says_add(struct rule_set *set, struct says *says, struct str text, struct buf *own,
-	     struct err *err)
+int says_add(struct says_reader *r, struct str text, struct err *err)
 {
 	ptrdiff_t at = str_find(text, STR(" ~ "));
 	struct str alone = at < 0 ? str_trim(text) : (struct str){0};
 	if (alone.len > 0 && word_length(alone) < alone.len)
-		return add_own(set, says, alone, own, err);
-	struct says_item *item = add_item(set, says);
+		return add_own(r, alone, err);
+	struct says_item *item = add_item(r);
 	if (at < 0)
-		return load_part(set, text, &item->parts[0], err);
+		return load_part(r, text, &item->parts[0], err);
 	item->count = 2;
-	if (load_part(set, str_slice(text, 0, (size_t)at), &item->parts[0], err) != 0)
+	if (load_part(r, str_slice(text, 0, (size_t)at), &item->parts[0], err) != 0)
 		return -1;
-	return load_part(set, str_slice(text, (size_t)at + 3, text.len), &item->parts[1], err);
+	return load_part(r, str_slice(text, (size_t)at + 3, text.len), &item->parts[1], err);
 }
 
 void says_free(const struct says *says)
 {
 	for (size_t i = 0; i < says->count; i++)
 		for (size_t k = 0; k < ARRAY_LEN(says->items[i].parts); k++)
-			pcre2_code_free(says->items[i].parts[k].own);
+			lazy_code_done(says->items[i].parts[k].own);
+}
+
+void says_warm(const struct says *says)
+{
+	for (size_t i = 0; i < says->count; i++)
+		for (size_t k = 0; k < says->items[i].count; k++)
+			if (says->items[i].parts[k].own != NULL)
+				(void)lazy_code_get(says->items[i].parts[k].own);
 }
 
 /* ------------------------------------------------------------------------------------ matching */
@@ -289,8 +300,9 @@ static struct str plain_of(struct rule_scratch *scratch)
 	return buf_str(&scratch->plain);
 }
 
-static void find_spans(const pcre2_code *code, struct rule_scratch *scratch, struct rule_spans *out)
+static void find_spans(struct lazy_code *lazy, struct rule_scratch *scratch, struct rule_spans *out)
 {
+	const pcre2_code *code = lazy_code_get(lazy);
 	struct str text = plain_of(scratch);
 	pcre2_match_data *block = scratch_block(scratch);
 	const PCRE2_SIZE *pair = pcre2_get_ovector_pointer(block);
@@ -341,8 +353,9 @@ static bool has_pair(const struct rule_spans *a, const struct rule_spans *b, str
 static bool has_own(const struct says_part *part, struct rule_scratch *scratch)
 {
 	struct str text = plain_of(scratch);
-	return pcre2_match(part->own, (PCRE2_SPTR)(text.ptr ? text.ptr : ""), text.len, 0,
-			   PCRE2_NO_UTF_CHECK, scratch_block(scratch), scratch->limits) > 0;
+	return pcre2_match(lazy_code_get(part->own), (PCRE2_SPTR)(text.ptr ? text.ptr : ""),
+			   text.len, 0, PCRE2_NO_UTF_CHECK, scratch_block(scratch),
+			   scratch->limits) > 0;
 }
 
 static bool has_item(const struct says_item *item, struct rule_scratch *scratch)

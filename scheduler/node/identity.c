@@ -84,6 +84,8 @@ static void on_rules(void *owner, const struct pg_reply *reply)
 		return;
 	}
 	load->rules = rule_set_load(pg_text(reply->rows, 0, 0), &err);
+	if (load->rules != NULL)
+		rule_set_warm(load->rules);
 	(void)malloc_trim(0); /* what reading them took: some MiB */
 	if (load->rules == NULL) {
 		finish(load, NULL, &err);

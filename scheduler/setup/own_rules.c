@@ -274,7 +274,7 @@ json_t *own_rules_diff(struct pg_blocking *db, struct err *err)
 	for (int i = 0; i < pg_rows_count(rows); i++)
 		json_array_append_new(list, diff_of(rows, i));
 	if (json_array_size(list) > 0)
-		rule_set_overlaps(set, note_taken, list);
+		rule_set_overlaps(set, true, note_taken, list);
 	pg_rows_free(rows);
 	rule_set_free(set);
 	return json_pack("{s:o}", "rules", list);

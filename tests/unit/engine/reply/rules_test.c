@@ -540,16 +540,19 @@ static void count_overlap(void *owner, const struct rule_overlap *overlap)
 static void what_the_order_decides_is_told(void **state)
 {
 	(void)state;
-	struct overlaps before = {0}, after = {0};
-	rule_set_overlaps(builtin, count_overlap, &before);
+	struct overlaps before = {0}, after = {0}, mine = {0};
+	rule_set_overlaps(builtin, false, count_overlap, &before);
 	assert_int_equal(before.by_mine, 0);
 	/* It takes a sample of its own from a built-in rule. */
 	struct rule_set *set =
 		with(FILE_OF(RULE("mine", "\"provider\": \"qq\", \"text\": \"^Mailbox not found\",",
 				  DEFER, "\"550 Mailbox not found\"")));
-	rule_set_overlaps(set, count_overlap, &after);
+	rule_set_overlaps(set, false, count_overlap, &after);
 	assert_true(after.by_mine > 0 && after.other != NULL);
 	assert_int_equal(after.count, before.count + after.by_mine);
+	rule_set_overlaps(set, true, count_overlap, &mine);
+	assert_int_equal(mine.by_mine, after.by_mine);
+	assert_int_equal(mine.count, mine.by_mine);
 	rule_set_free(set);
 }
 
