@@ -5,9 +5,12 @@
 #include "scheduler/campaign/trial.h"
 #include "scheduler/cli/campaign_private.h"
 #include "scheduler/cli/table_private.h"
+#include "scheduler/ledger/roster.h"
 #include "scheduler/report/format.h"
 
 #define LOOK_MS 300
+/* How long one may wait for a node to come back: a supervisor starts it again in a few seconds. */
+#define NODE_BACK_MS 10000
 #define REPLY_MAX (64u << 10)
 
 static int print_json(struct cli *cli, const struct trial_outcome *o, const char *class_name,
@@ -52,15 +55,74 @@ static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 	return 0;
 }
 
+/* The node that was heard of last, of those that did not stop in order. */
+static const struct roster_node *last_gone(const struct roster *r)
+{
+	const struct roster_node *last = NULL;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct roster_node *n = &r->nodes[i];
+		if (!n->has_left && (last == NULL || n->last_beat_ago_ms < last->last_beat_ago_ms))
+			last = n;
+	}
+	return last;
+}
+
+/* Fills err: there is nobody who could send it. */
+static int say_gone(struct cli *cli, struct err *err)
+{
+	struct roster r;
+	if (roster_load(cli->db, &r, err) != 0)
+		return -1;
+	const struct roster_node *n = last_gone(&r);
+	if (n != NULL)
+		err_set(err, ERR_REFUSED,
+			"no node is running any more (%.*s was last heard of %lld s ago), so "
+			"nothing "
+			"can be sent: start one with edm run",
+			STR_ARG(n->name), (long long)(n->last_beat_ago_ms / 1000));
+	else
+		err_set(err, ERR_REFUSED,
+			"no node is running any more, so nothing can be sent: start one with edm "
+			"run");
+	roster_done(&r);
+	return -1;
+}
+
+/* Is there still a node? gone_ms: since when there is none, 0 = there was one. Says it when it
+ * finds the last one gone, and fails when none comes back. */
+static int watch_nodes(struct cli *cli, int64_t *gone_ms, struct err *err)
+{
+	int64_t nodes, now_ms = clock_now_ms();
+	struct err gone;
+	if (campaign_count_nodes(cli->db, &nodes, err) != 0)
+		return -1;
+	if (nodes > 0 && *gone_ms != 0)
+		fprintf(stderr, "note: a node is running again; the test goes on\n");
+	if (nodes > 0) {
+		*gone_ms = 0;
+		return 0;
+	}
+	if (*gone_ms != 0)
+		return now_ms - *gone_ms < NODE_BACK_MS ? 0 : say_gone(cli, err);
+	(void)say_gone(cli, &gone);
+	*gone_ms = now_ms;
+	fprintf(stderr, "note: %s; waiting %d s for it\n", gone.text, NODE_BACK_MS / 1000);
+	return 0;
+}
+
 /* Waits for the first outcome; 1 when it came, 0 when time is up. */
 static int wait_outcome(struct cli *cli, const struct trial *trial, int64_t timeout_s,
 			struct trial_outcome *out, struct err *err)
 {
-	int64_t until_ms = clock_now_ms() + timeout_s * 1000;
+	int64_t until_ms = clock_now_ms() + timeout_s * 1000, gone_ms = 0;
 	for (;;) {
 		int found = trial_look(cli->db, trial, out, err);
-		if (found != 0 || clock_now_ms() >= until_ms)
+		if (found != 0)
 			return found;
+		if (watch_nodes(cli, &gone_ms, err) != 0)
+			return -1;
+		if (clock_now_ms() >= until_ms)
+			return gone_ms != 0 ? say_gone(cli, err) : 0;
 		if (campaign_wait_news(cli->db, LOOK_MS, err) != 0)
 			return -1;
 	}

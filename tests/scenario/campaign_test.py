@@ -570,6 +570,41 @@ def test_a_test_message_needs_a_node(spring, source, database):
     assert database.value("SELECT count(*) FROM list WHERE hidden") == 0
 
 
+def node_until(database, lease):
+    database.query("DELETE FROM node")
+    database.query(
+        "INSERT INTO node(name, journal, lease_until)"
+        f" VALUES ('n', gen_random_uuid(), clock_timestamp() + '{lease}')"
+    )
+
+
+def test_a_test_message_whose_node_is_gone_is_given_up(spring, source, database):
+    """As after kill -9: the lease runs out, and nobody comes back."""
+    node_until(database, "1 s")
+    told = spring.run("campaign", "test", "spring", "me@example.org", "--timeout", "50")
+    assert told.code == 4, told.err
+    note, said = told.err.splitlines()
+    assert note.startswith("note: no node is running any more (n was last heard of ")
+    assert note.endswith("start one with edm run; waiting 10 s for it")
+    assert said.startswith("edm: no node is running any more (n was last heard of ")
+    assert said.endswith(" s ago), so nothing can be sent: start one with edm run")
+    assert database.value("SELECT state FROM campaign WHERE hidden") == 6
+
+
+def test_a_test_message_goes_on_when_a_node_comes_back(spring, source, database):
+    node_until(database, "1 s")
+    command = ["campaign", "test", "spring", "me@example.org", "--timeout", "6"]
+    waiting = subprocess.Popen(
+        list(map(str, [spring.path, *command, "--data", spring.data, "--database", spring.url])),
+        stderr=subprocess.PIPE, text=True,
+    )
+    assert waiting.stderr.readline().startswith("note: no node is running any more")
+    node_until(database, "1 h")
+    assert waiting.stderr.readline() == "note: a node is running again; the test goes on\n"
+    assert waiting.stderr.readline().startswith("edm: no reply within 6 s")
+    assert waiting.wait() == 1
+
+
 def test_a_test_message_leaves_nothing_behind(spring, source, database):
     database.query(
         "INSERT INTO node(name, journal, lease_until)"
