@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Judging the past again; see reclassify.h. */
-#include "scheduler/ledger/reclassify.h"
-
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "engine/reply/normalise.h"
 #include "ip-pool/spike.h"
 #include "scheduler/ledger/flush.h"
+#include "scheduler/ledger/reclassify_private.h"
 
 #define TEXT_MAX 16384u
 #define FOLD_MAX 5000
-#define DETAIL_MAX 512u
-
-/* Outcomes that are alike in everything the rules look at, and in what was made of them. */
-struct group {
-	int64_t template;
-	int32_t stage, code, enhanced, klass, cause, scope, state;
-	struct str provider, rule; /* in the rows of the plan */
-	int64_t n;
-	struct verdict now;
-	enum recipient_state new_state;
-	bool is_kept, is_changed, suppresses;
-};
-
-struct reclassify {
-	struct pg_blocking *db;
-	int64_t since_us, until_us;
-	struct pg_rows *rows;
-	struct group *groups;
-	size_t count;
-	struct reclassify_counts counts;
-	const struct change *change; /* while it is carried out */
-};
 
 static bool is_final_state(int32_t state)
 {
@@ -143,8 +119,7 @@ static void count(struct reclassify *r)
 
 /* --------------------------------------------------------------------------------- suppressions */
 
-/* What flushes found stands in the table, too. */
-static int fold(struct pg_blocking *db, struct err *err)
+int reclassify_fold(struct pg_blocking *db, struct err *err)
 {
 	int64_t folded = FOLD_MAX;
 	while (folded == FOLD_MAX) {
@@ -162,9 +137,7 @@ static int fold(struct pg_blocking *db, struct err *err)
 	return 0;
 }
 
-enum key_array { KEY_TEMPLATE, KEY_STAGE, KEY_CODE, KEY_ENHANCED, KEY_PROVIDER, KEY_ARRAYS };
-
-static void init_keys(struct pg_array keys[KEY_ARRAYS])
+void kinds_init(struct pg_array keys[KEY_ARRAYS])
 {
 	pg_array_init(&keys[KEY_TEMPLATE], PG_INT8);
 	pg_array_init(&keys[KEY_STAGE], PG_INT2);
@@ -173,7 +146,7 @@ static void init_keys(struct pg_array keys[KEY_ARRAYS])
 	pg_array_init(&keys[KEY_PROVIDER], PG_TEXT);
 }
 
-static void append_key(struct pg_array keys[KEY_ARRAYS], const struct group *g)
+void kinds_append(struct pg_array keys[KEY_ARRAYS], const struct group *g)
 {
 	pg_array_int(&keys[KEY_TEMPLATE], g->template);
 	pg_array_int(&keys[KEY_STAGE], g->stage);
@@ -182,7 +155,7 @@ static void append_key(struct pg_array keys[KEY_ARRAYS], const struct group *g)
 	pg_array_text(&keys[KEY_PROVIDER], g->provider);
 }
 
-static void add_arrays(struct pg_params *p, struct pg_array *arrays, size_t n)
+void params_add_arrays(struct pg_params *p, struct pg_array *arrays, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		pg_add_array(p, &arrays[i]);
@@ -190,6 +163,7 @@ static void add_arrays(struct pg_params *p, struct pg_array *arrays, size_t n)
 	}
 }
 
+/* Runs a statement that returns one number, and is done with its parameters. */
 static int run_count(struct pg_blocking *db, const char *statement, struct pg_params *p,
 		     int64_t *out, struct err *err)
 {
@@ -202,21 +176,14 @@ static int run_count(struct pg_blocking *db, const char *statement, struct pg_pa
 	return result;
 }
 
-/* Takes back, or only counts, what was suppressed for replies that do not suppress any more. */
-static int lift(struct reclassify *r, bool only_count, struct err *err)
+static void add_harmless(struct pg_params *p, const struct reclassify *r)
 {
-	struct pg_params p;
 	struct pg_array keys[KEY_ARRAYS];
-	init_keys(keys);
+	kinds_init(keys);
 	for (size_t i = 0; i < r->count; i++)
 		if ((r->groups[i].now.actions & ACTION_SUPPRESS) == 0)
-			append_key(keys, &r->groups[i]);
-	pg_params_init(&p);
-	pg_add_time(&p, r->since_us);
-	pg_add_time(&p, r->until_us);
-	add_arrays(&p, keys, KEY_ARRAYS);
-	pg_add_bool(&p, only_count);
-	return run_count(r->db, "lists/lift_misjudged", &p, &r->counts.lifted, err);
+			kinds_append(keys, &r->groups[i]);
+	params_add_arrays(p, keys, KEY_ARRAYS);
 }
 
 enum was_array { BY_CLASS, BY_CAUSE, BY_SCOPE, BY_STATE, BY_RULE, WAS_ARRAYS };
@@ -230,30 +197,54 @@ static void append_was(struct pg_array was[WAS_ARRAYS], const struct group *g)
 	pg_array_text(&was[BY_RULE], g->rule);
 }
 
+void reclassify_add_suppressing(struct pg_params *p, const struct reclassify *r)
+{
+	struct pg_array keys[KEY_ARRAYS], was[WAS_ARRAYS];
+	kinds_init(keys);
+	for (size_t i = 0; i < WAS_ARRAYS; i++)
+		pg_array_init(&was[i], i == BY_RULE ? PG_TEXT : PG_INT2);
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->groups[i].is_changed || !r->groups[i].suppresses)
+			continue;
+		kinds_append(keys, &r->groups[i]);
+		append_was(was, &r->groups[i]);
+	}
+	params_add_arrays(p, keys, KEY_ARRAYS);
+	params_add_arrays(p, was, WAS_ARRAYS);
+}
+
+/* What was suppressed for replies that do not suppress any more. */
+static int load_misjudged(struct reclassify *r, struct err *err)
+{
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&p);
+	pg_add_time(&p, r->since_us);
+	pg_add_time(&p, r->until_us);
+	add_harmless(&p, r);
+	int result = pg_run(r->db, "lists/misjudged", &p, &rows, err);
+	size_t count = result == 0 ? (size_t)pg_rows_count(rows) : 0;
+	r->misjudged = xcalloc(count + 1, sizeof(r->misjudged[0]));
+	for (size_t i = 0; i < count; i++)
+		r->misjudged[i] = (struct misjudged){.rid = pg_int(rows, (int)i, 0),
+						     .campaign = pg_int32(rows, (int)i, 1),
+						     .at_us = pg_time(rows, (int)i, 2)};
+	r->misjudged_count = count;
+	r->counts.lifted = (int64_t)count;
+	pg_rows_free(rows);
+	pg_params_done(&p);
+	return result;
+}
+
 /* Addresses: one may have been refused in many campaigns, or be suppressed already. */
 static int count_suppressed(struct reclassify *r, struct err *err)
 {
 	struct pg_params p;
-	struct pg_array keys[KEY_ARRAYS], harmless[KEY_ARRAYS], was[WAS_ARRAYS];
-	init_keys(keys);
-	init_keys(harmless);
-	for (size_t i = 0; i < WAS_ARRAYS; i++)
-		pg_array_init(&was[i], i == BY_RULE ? PG_TEXT : PG_INT2);
-	for (size_t i = 0; i < r->count; i++) {
-		const struct group *g = &r->groups[i];
-		if ((g->now.actions & ACTION_SUPPRESS) == 0)
-			append_key(harmless, g);
-		if (!g->is_changed || !g->suppresses)
-			continue;
-		append_key(keys, g);
-		append_was(was, g);
-	}
 	pg_params_init(&p);
 	pg_add_time(&p, r->since_us);
 	pg_add_time(&p, r->until_us);
-	add_arrays(&p, keys, KEY_ARRAYS);
-	add_arrays(&p, was, WAS_ARRAYS);
-	add_arrays(&p, harmless, KEY_ARRAYS);
+	reclassify_add_suppressing(&p, r);
+	add_harmless(&p, r);
 	return run_count(r->db, "ledger/newly_suppressed", &p, &r->counts.suppressed, err);
 }
 
@@ -294,12 +285,14 @@ struct reclassify *reclassify_plan(struct pg_blocking *db, const struct rule_set
 {
 	struct reclassify *r = xcalloc(1, sizeof(*r));
 	*r = (struct reclassify){.db = db, .since_us = since_us};
-	if (ask_time(r, err) == 0 && load(r, provider, err) == 0) {
-		judge(r, rules);
-		count(r);
-		if (fold(db, err) == 0 && lift(r, true, err) == 0 && count_suppressed(r, err) == 0)
-			return r;
-	}
+	if (ask_time(r, err) != 0 || load(r, provider, err) != 0)
+		goto failed;
+	judge(r, rules);
+	count(r);
+	if (reclassify_fold(db, err) == 0 && load_misjudged(r, err) == 0 &&
+	    count_suppressed(r, err) == 0)
+		return r;
+failed:
 	reclassify_free(r);
 	return NULL;
 }
@@ -313,105 +306,6 @@ void reclassify_free(struct reclassify *r)
 {
 	pg_rows_free(r->rows);
 	free(r->groups);
+	free(r->misjudged);
 	free(r);
-}
-
-/* ---------------------------------------------------------------------------------------- apply */
-
-/* What it was and what it becomes, beside the key. */
-enum verdict_array {
-	WAS_CLASS,
-	WAS_CAUSE,
-	WAS_SCOPE,
-	WAS_STATE,
-	NOW_CLASS,
-	NOW_CAUSE,
-	NOW_SCOPE,
-	NOW_STATE,
-	SMALL_ARRAYS,
-	WAS_RULE = SMALL_ARRAYS,
-	NOW_RULE,
-	SUPPRESS,
-	VERDICT_ARRAYS
-};
-
-static void append_verdict(struct pg_array arrays[VERDICT_ARRAYS], const struct group *g)
-{
-	const int64_t small[SMALL_ARRAYS] = {
-		[WAS_CLASS] = g->klass,	    [WAS_CAUSE] = g->cause,	[WAS_SCOPE] = g->scope,
-		[WAS_STATE] = g->state,	    [NOW_CLASS] = g->now.klass, [NOW_CAUSE] = g->now.cause,
-		[NOW_SCOPE] = g->now.scope, [NOW_STATE] = g->new_state,
-	};
-	for (size_t i = 0; i < SMALL_ARRAYS; i++)
-		pg_array_int(&arrays[i], small[i]);
-	pg_array_text(&arrays[WAS_RULE], g->rule);
-	pg_array_text(&arrays[NOW_RULE], str_from(g->now.rule));
-	pg_array_bool(&arrays[SUPPRESS], g->suppresses);
-}
-
-static int rewrite(struct reclassify *r, struct err *err)
-{
-	struct pg_params p;
-	struct pg_array keys[KEY_ARRAYS], verdicts[VERDICT_ARRAYS];
-	init_keys(keys);
-	for (size_t i = 0; i < SMALL_ARRAYS; i++)
-		pg_array_init(&verdicts[i], PG_INT2);
-	pg_array_init(&verdicts[WAS_RULE], PG_TEXT);
-	pg_array_init(&verdicts[NOW_RULE], PG_TEXT);
-	pg_array_init(&verdicts[SUPPRESS], PG_BOOL);
-	for (size_t i = 0; i < r->count; i++) {
-		if (!r->groups[i].is_changed)
-			continue;
-		append_key(keys, &r->groups[i]);
-		append_verdict(verdicts, &r->groups[i]);
-	}
-	pg_params_init(&p);
-	pg_add_time(&p, r->since_us);
-	pg_add_time(&p, r->until_us);
-	add_arrays(&p, keys, KEY_ARRAYS);
-	add_arrays(&p, verdicts, VERDICT_ARRAYS);
-	struct pg_rows *rows = NULL;
-	int result = pg_run(r->db, "ledger/reclassify", &p, &rows, err);
-	if (result == 0) {
-		r->counts.changed = pg_int(rows, 0, 0);
-		r->counts.suppressed = pg_int(rows, 0, 1);
-	}
-	pg_rows_free(rows);
-	pg_params_done(&p);
-	return result;
-}
-
-static int note(struct reclassify *r, struct err *err)
-{
-	struct pg_params p;
-	char detail[DETAIL_MAX];
-	const struct reclassify_counts *c = &r->counts;
-	snprintf(detail, sizeof(detail),
-		 "{\"since_us\": %" PRId64 ", \"changed\": %" PRId64 ", \"suppressed\": %" PRId64
-		 ", \"lifted\": %" PRId64 "}",
-		 r->since_us, c->changed, c->suppressed, c->lifted);
-	pg_params_init(&p);
-	pg_add_text(&p, r->change->actor);
-	pg_add_text(&p, STR("rules apply"));
-	pg_add_text(&p, STR("rules"));
-	pg_add_text(&p, r->change->because);
-	pg_add_text(&p, str_from(detail));
-	int result = pg_run(r->db, "setup/event_add", &p, NULL, err);
-	pg_params_done(&p);
-	return result;
-}
-
-static int carry_out(void *owner, struct err *err)
-{
-	struct reclassify *r = owner;
-	if (pg_run(r->db, "lists/lock_fold", NULL, NULL, err) != 0 || fold(r->db, err) != 0 ||
-	    lift(r, false, err) != 0 || rewrite(r, err) != 0)
-		return -1;
-	return note(r, err);
-}
-
-int reclassify_apply(struct reclassify *r, const struct change *change, struct err *err)
-{
-	r->change = change;
-	return pg_transaction(r->db, carry_out, r, err);
 }

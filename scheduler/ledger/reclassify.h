@@ -10,7 +10,10 @@
  * a bounce that was none before suppresses, if its rule says so: one address once, however many
  * campaigns it was refused in.
  *
- * Doing it twice changes nothing the second time. Blocking; for the command line.
+ * It is carried out in transactions of a bounded size, so that nothing is held for long: a small
+ * past in one, a large one in many. Whatever ends it between two of them leaves counters that add
+ * up and nobody suppressed twice or, for a while, not at all; the same again does the rest. Doing
+ * it twice changes nothing the second time. Blocking; for the command line.
  */
 #ifndef EDM_SCHEDULER_LEDGER_RECLASSIFY_H
 #define EDM_SCHEDULER_LEDGER_RECLASSIFY_H
@@ -39,8 +42,8 @@ struct reclassify; /* a judgement, made and not carried out */
 struct reclassify *reclassify_plan(struct pg_blocking *db, const struct rule_set *rules,
 				   int64_t since_us, struct str provider, struct err *err);
 const struct reclassify_counts *reclassify_counts(const struct reclassify *r);
-/* Carries it out, all or nothing, and notes the event; the counts are then those of what was
- * done. */
+/* Carries it out and notes the event (in many transactions: with the first what is to be done, with
+ * the last what was); the counts are then those of what was done, if only in part. */
 int reclassify_apply(struct reclassify *r, const struct change *change, struct err *err) NODISCARD;
 void reclassify_free(struct reclassify *r);
 

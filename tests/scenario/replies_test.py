@@ -424,3 +424,73 @@ def test_flushes_of_two_campaigns_are_one_suppression(edm, database):
             " VALUES (%s, 1, false, 'corp.full', now() - %s * interval '1 min')", person, minutes)
     (found,) = edm("suppress", "check", "ann@example.org", "--json").json["entries"]
     assert (found["cause"], found["rule"]) == ("bounced", "corp.full")
+
+
+def much_was_said(database):
+    """20,000 addresses refused twice, at length, and 45,000, some of them among those, that were
+    suppressed for other words, as if over a quarter of an hour."""
+    rows = LedgerRows(database, "spring", state=5)
+    rows.chunk(0, "tail", ["ann@example.org", "bob@example.org"])
+    for name, said in (("ann", "my own words"), ("bob", "other words")):
+        rows.settle(f"{name}@example.org", "bounced", "bounced", "unclassified", code=550,
+                    template=said)
+    names = [name for name, in database.query(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'edm.outcome'::regclass"
+        " AND attnum > 0 ORDER BY attnum")]
+    new = {"at": "at - i * interval '20 ms'", "rid": "first + mod(i, people)",
+           "vars": "repeat('x', long)"}
+    for of in (("my own words", 100000, 20000, 40000, 400),
+               ("other words", 115000, 45000, 45000, 0)):
+        database.query(
+            f"INSERT INTO outcome SELECT {', '.join(new.get(name, name) for name in names)}"
+            " FROM outcome o JOIN (VALUES (%s, %s, %s, %s, %s)) x(said, first, people, n, long)"
+            " ON o.template = (SELECT hash FROM reply_template t WHERE t.template = said),"
+            " generate_series(1, n) i", *of)
+    database.query("DELETE FROM outcome WHERE rid NOT BETWEEN 100000 AND 159999")
+    database.query("TRUNCATE attempts_delta, moves_delta, attempts, moves")
+    database.query("INSERT INTO moves_delta SELECT campaign_id, state, count(*) FROM outcome"
+                   " GROUP BY 1, 2")
+    database.query("INSERT INTO attempts_delta(campaign_id, minute, source_id, class, cause, n,"
+                   " provider) SELECT campaign_id, date_bin('1 min', at, 'epoch'), source_id,"
+                   " class, cause, count(*), provider FROM outcome GROUP BY 1, 2, 3, 4, 5, 7")
+    database.query("INSERT INTO suppression(rid, cause, campaign_id, at)"
+                   " SELECT rid, 1, campaign_id, at FROM outcome o JOIN reply_template t"
+                   " ON hash = o.template WHERE t.template = 'other words'")
+
+
+def test_a_large_past_is_judged_in_many_steps_and_each_may_be_the_last(edm, database, rules):
+    """kill -9 at one call of the database after the other: what is there adds up each time, nobody
+    who is suppressed before and after is written to in between, and the next run goes on."""
+    much_was_said(database)
+    adds_up(database)
+    mine = {**RULE, "code": "550", "cause": "user-unknown", "samples": ["550 my own words"]}
+    rules({**mine, "class": "bounced", "actions": ["suppress"]},
+          {**mine, "id": "corp.other", "class": "blocked", "cause": "reputation", "scope": "source",
+           "text": "other words", "samples": ["550 other words"]})
+    apply = ("rules", "apply", "--since", "2020-01-01 00:00", "--yes", "--json")
+    told = edm(*apply[:-2], "--dry-run", "--json").json
+    assert (told["changed"], told["suppressed"], told["lifted"]) == (85000, 20000, 45000)
+    exposed = ("SELECT count(*) FROM generate_series(115000, 119999) rid"
+               " WHERE NOT EXISTS (SELECT FROM suppression s WHERE s.rid = rid.rid)"
+               " AND NOT EXISTS (SELECT FROM suppression_feed f WHERE f.rid = rid.rid"
+               " AND NOT f.lifted AND NOT f.folded)")
+    seen, writes, code = set(), 15, -9
+    while code == -9:
+        code = edm.run(*apply, EDM_CRASH_AT=f"database_write:{writes}").code
+        changed = database.value("SELECT count(*) FROM outcome WHERE rule <> ''")
+        seen.add((changed, database.value(SUPPRESSED)))
+        adds_up(database)
+        assert database.value(exposed) == 0
+        writes += 4
+    assert code == 0 and writes > 30
+    assert len({changed for changed, _ in seen} - {0, 85000}) >= 2, seen
+    assert len({there for changed, there in seen if changed == 85000}) >= 2, seen
+    assert edm(*apply).json["done"] is False
+    assert database.value(SUPPRESSED) == 20000
+    assert database.value("SELECT count(DISTINCT rid) FROM suppression") == 20000
+    rest = "SELECT DISTINCT class, rule FROM outcome ORDER BY 1"
+    assert database.query(rest) == [(4, "corp.other"), (5, "corp.full")]
+    first, *_, last = [detail for detail, in database.query(
+        "SELECT detail FROM event WHERE verb = 'rules apply' ORDER BY event_id")]
+    assert (first["to_change"], first["to_suppress"], first["to_lift"]) == (85000, 20000, 45000)
+    assert "changed" in last

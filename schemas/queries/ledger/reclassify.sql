@@ -1,13 +1,14 @@
--- Gives outcomes another meaning, and moves the counters with them. $1 from, $2 before (wall time).
--- Kinds: $3 template, $4 stage, $5 code, $6 enhanced, $7 provider; what it was: $8 class, $9 cause,
--- $10 scope, $11 state; what it becomes: $12 class, $13 cause, $14 scope, $15 state; $16 the rule
--- it was by, $17 the rule it is by, $18 suppress. Returns how many outcomes, and how many addresses
--- it suppressed: each once, whoever refused it how often.
+-- Gives outcomes of a stretch another meaning, and moves the counters with them. $1 from, $2 before
+-- (wall time), $3 from, $4 before (blocks of the day's partition). Kinds: $5 template, $6 stage,
+-- $7 code, $8 enhanced, $9 provider; what it was: $10 class, $11 cause, $12 scope, $13 state; what
+-- it becomes: $14 class, $15 cause, $16 scope, $17 state; $18 the rule it was by, $19 the rule it
+-- is by, $20 suppress. Returns how many outcomes, and how many addresses it suppressed: each once,
+-- whoever refused it how often.
 WITH kind AS MATERIALIZED (
-	SELECT * FROM unnest($3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::text[],
-	                     $8::smallint[], $9::smallint[], $10::smallint[], $11::smallint[],
-	                     $12::smallint[], $13::smallint[], $14::smallint[], $15::smallint[],
-	                     $16::text[], $17::text[], $18::bool[])
+	SELECT * FROM unnest($5::bigint[], $6::smallint[], $7::smallint[], $8::int[], $9::text[],
+	                     $10::smallint[], $11::smallint[], $12::smallint[], $13::smallint[],
+	                     $14::smallint[], $15::smallint[], $16::smallint[], $17::smallint[],
+	                     $18::text[], $19::text[], $20::bool[])
 	         k(template, stage, code, enhanced, provider, was_class, was_cause, was_scope,
 	           was_state, class, cause, scope, state, was_rule, rule, suppress)
 ), changed AS (
@@ -15,6 +16,8 @@ WITH kind AS MATERIALIZED (
 	                     rule = k.rule
 	  FROM kind k
 	 WHERE o.at >= $1::timestamptz AND o.at < $2::timestamptz AND o.words = 1
+	   AND o.ctid >= ('(' || $3::bigint || ',0)')::tid
+	   AND o.ctid < ('(' || $4::bigint || ',0)')::tid
 	   AND o.template = k.template AND o.stage = k.stage AND o.code = k.code
 	   AND o.enhanced = k.enhanced AND o.provider = k.provider AND o.class = k.was_class
 	   AND o.cause = k.was_cause AND o.scope = k.was_scope AND o.state = k.was_state
