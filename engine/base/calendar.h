@@ -60,4 +60,14 @@ struct calendar_state calendar_look(const struct calendar *const *items, size_t 
 int64_t calendar_open_us(const struct calendar *const *items, size_t count, int64_t from_us,
 			 int64_t to_us);
 
+/* Of two times of one clock, or two spans, in one unit. */
+static inline int64_t later_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+static inline int64_t sooner_of(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 #endif

@@ -541,16 +541,6 @@ static void play_all(struct play *p, struct forecast_span *campaigns)
 	}
 }
 
-static int64_t later_of(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t sooner_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* What ends by the clock is known to the minute. */
 static bool is_dated(enum forecast_bind_kind kind)
 {

@@ -12,16 +12,6 @@ static bool is_pause(const struct forecast_over *over)
 	return limit_values_are_empty(&over->rule.values);
 }
 
-static int64_t later_of(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t sooner_of(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* For how long of a minute it held. */
 static int64_t overlap_ms(const struct forecast_facts *f, const struct forecast_over *over, int i)
 {
