@@ -64,7 +64,7 @@ struct import_result {
 	uint64_t added;
 	uint64_t updated;
 	uint64_t unchanged;
-	uint64_t duplicates; /* the address stood in another row, which counted */
+	uint64_t duplicates; /* the address stood in another row, whose filled cells counted */
 	uint64_t refused;    /* in the refused file, with reasons */
 	uint64_t kept_out;   /* unsubscribed, complained or erased */
 	uint64_t suppressed; /* of the members: suppressed for another cause, get nothing now */

@@ -81,7 +81,9 @@ static int print_import(struct cli *cli, const struct import_result *r,
 		cli,
 		REPORT_SAY(cli, plural((int64_t)r->duplicates, "duplicate", "duplicates"), "重复"),
 		r->duplicates,
-		REPORT_SAY(cli, " (the address stood in another row)", "（地址在另一行出现过）"));
+		REPORT_SAY(cli,
+			   " (the address stood in another row; empty cells took nothing away)",
+			   "（地址在另一行出现过；空单元格不会清除已有的值）"));
 	print_count(cli, REPORT_SAY(cli, "refused", "拒绝"), r->refused, "");
 	print_count(cli, REPORT_SAY(cli, "kept out", "未加入"), r->kept_out,
 		    REPORT_SAY(cli, " (unsubscribed, complained or erased)",

@@ -56,6 +56,39 @@ static void a_file_becomes_a_list_and_a_second_time_nothing(void **state)
 			    "3\n");
 }
 
+/* Whoever stands twice in a file loses nothing by the row that knows less. */
+static void an_empty_cell_of_a_duplicate_takes_nothing_away(void **state)
+{
+	struct fixture *f = *state;
+	static const char file[] = "email,name,city,level\n"
+				   "wang@qq.com,王伟,北京,\n"
+				   "li@qq.com,李娜,,\n"
+				   "WANG@qq.com,,上海,gold\n"
+				   "wang@qq.com,,,\n"
+				   "li@qq.com,,,\n"
+				   "mei@qq.com,,,\n"
+				   "mei@qq.com,,,\n";
+	struct import_result r = fixture_import(f, file, NULL);
+	assert_int_equal(r.rows, 7);
+	assert_int_equal(r.added, 3);
+	assert_int_equal(r.duplicates, 4);
+	/* The last filled cell of each column. */
+	assert_string_equal(
+		fixture_members(f),
+		"li@qq.com 1 {\"name\": \"李娜\"} -\n"
+		"mei@qq.com 1 {} -\n"
+		"wang@qq.com 1 {\"city\": \"上海\", \"name\": \"王伟\", \"level\": \"gold\"} -\n");
+	r = fixture_import(f, file, NULL);
+	assert_int_equal(r.unchanged, 3);
+	/* Where the first counts, its filled cells do. */
+	const struct import_request keep = {
+		.list = "other", .file = "keep.csv", .mode = IMPORT_KEEP, .actor = actor};
+	fixture_run(f, "TRUNCATE list_member, list_domain_count, recipient");
+	r = fixture_import(f, "email,x,y\nk@b.cn,1,\nk@b.cn,2,3\n", &keep);
+	assert_int_equal(r.duplicates, 1);
+	assert_string_equal(fixture_members(f), "k@b.cn 1 {\"x\": \"1\", \"y\": \"3\"} -\n");
+}
+
 static void modes_differ_in_what_they_overwrite(void **state)
 {
 	struct fixture *f = *state;
@@ -412,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_becomes_a_list_and_a_second_time_nothing),
+		TEST(an_empty_cell_of_a_duplicate_takes_nothing_away),
 		TEST(modes_differ_in_what_they_overwrite),
 		TEST(who_left_stays_out_and_is_counted),
 		TEST(a_dry_run_counts_and_changes_nothing),

@@ -1,12 +1,26 @@
 -- The staged rows become members of list $2 under import $1, and the import is written down. Of
--- rows with the same address the last one counts (update mode $3 = 3, keep: the first). Runs under
--- the import lock, which is why a plain INSERT is enough.
+-- rows with the same address the last one counts (update mode $3 = 3, keep: the first), and where a
+-- cell of it is empty, the nearest one that is filled. Runs under the import lock, which is why a
+-- plain INSERT is enough.
 -- $4 consent or NULL · $5 attribute names of the file · $6 file · $7 encoding · $8 mapping (JSON) ·
 -- $9 rows of the file · $10 refused rows · $11 by whom
 WITH picked AS MATERIALIZED (
-	SELECT DISTINCT ON (rid) rid, address, domain, attributes
-	  FROM import_staging
-	 ORDER BY rid, CASE WHEN $3 = 3 THEN line ELSE -line END
+	SELECT rid, address, domain, attributes, has_others
+	  FROM (SELECT rid, address, domain, attributes, row_number() OVER of AS place,
+		       lead(rid) OVER of IS NOT NULL AS has_others
+		  FROM import_staging
+		WINDOW of AS (PARTITION BY rid
+			      ORDER BY CASE WHEN $3 = 3 THEN line ELSE -line END)) o
+	 WHERE place = 1
+),
+-- Empty cells are no attributes. Of a key that stands twice the one aggregated last stays.
+filled AS (
+	SELECT s.rid, jsonb_object_agg(a.key, a.value
+				       ORDER BY CASE WHEN $3 = 3 THEN -s.line ELSE s.line END)
+		      AS attributes
+	  FROM picked p JOIN import_staging s USING (rid), jsonb_each(s.attributes) a
+	 WHERE p.has_others
+	 GROUP BY s.rid
 ),
 -- Causes of suppression here: 2 unsubscribed, 3 complained, 6 erased keep a person out of the
 -- list; the others do not send, but may be lifted, so they may be members.
@@ -19,6 +33,10 @@ suppressed AS MATERIALIZED (
 		 WHERE scope IN (0, $2) AND NOT folded AND NOT lifted) s
 	 GROUP BY rid
 ),
+whole AS (
+	SELECT p.rid, p.address, p.domain, coalesce(f.attributes, p.attributes) AS attributes
+	  FROM picked p LEFT JOIN filled f USING (rid)
+),
 compared AS (
 	SELECT p.rid, d.domain_id, p.address, r.rid IS NULL AS is_new_person,
 	       m.rid IS NOT NULL AS is_member,
@@ -30,7 +48,7 @@ compared AS (
 					FROM jsonb_each(m.attributes) WHERE key = ANY ($5::text[]))
 				     || p.attributes
 		    ELSE m.attributes || p.attributes END AS attributes
-	  FROM picked p
+	  FROM whole p
 	  JOIN recipient_domain d ON d.name = p.domain
 	  LEFT JOIN recipient r ON r.rid = p.rid
 	  LEFT JOIN list_member m ON m.list_id = $2 AND m.domain_id = d.domain_id AND m.rid = p.rid
