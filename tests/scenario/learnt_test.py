@@ -311,3 +311,27 @@ def test_lanes_of_all_nodes_forget(fleet):
         first = min(fleet.wait(tries, f"a try of {name}", 10))
         print(name, "tried", round(first - forgot_at, 3), "s after it was told to forget")
         assert first < forgot_at + 1
+
+
+def test_a_source_that_is_removed_and_added_again_is_one(edm, database):
+    """What its namesake learnt, and where that was on its warm-up, stay with the namesake."""
+    def begin(address):
+        edm("source", "add", address, "--name", "mx1", "--ehlo", "mx1.example.com")
+        edm("warmup", "plan", "mx1", "--target", 50000)
+        edm("limit", "set", "--source", "mx1", "connections=5")
+        database.query("INSERT INTO lane_state(source_id, target, learnt, warmup)"
+                       " SELECT source_id, 'qq', %s, '{}' FROM source WHERE state <> 3",
+                       json.dumps({"connections": 3, "windows": HOUR_LEARNT}))
+
+    begin("127.0.0.10")
+    for address in ("127.0.0.10", "127.0.0.11"):
+        edm("source", "remove", "mx1", "--yes")
+        begin(address)
+    (source,) = edm("source", "show", "--json").json["sources"]
+    assert source["address"] == "127.0.0.11"
+    (lane,) = edm("warmup", "show", "--json").json["warmup"]
+    assert (lane["source"], lane["target"]) == ("mx1", "qq")
+    limits = edm("limit", "show", "--json").json
+    assert [limit["source"] for limit in limits["limits"]] == ["mx1"]
+    assert [entry["lane"] for entry in limits["learnt"]] == ["mx1/qq"]
+    assert database.value("SELECT count(*) FROM source") == 3, "history keeps its rows"
