@@ -15,8 +15,8 @@ WITH fresh AS (
 	 WHERE campaign_id = ANY ($1::int[]) AND state = 3
 	 GROUP BY 1 HAVING sum(n) > 100000
 ), many AS MATERIALIZED (
-	SELECT coalesce(array_agg(campaign_id ORDER BY array_position($1::int[], campaign_id)), '{}')
-	       AS ids,
+	SELECT coalesce(array_agg(campaign_id ORDER BY array_position($1::int[], campaign_id)),
+	                '{}') AS ids,
 	       least(1, 250000.0 / greatest(sum(n), 1))::float8 AS part
 	  FROM size
 ), other AS MATERIALIZED (
