@@ -2,6 +2,8 @@
 """A campaign of which too much comes back stops by itself, says why, and goes on when told to."""
 import json
 
+import pytest
+
 BOUNCE = {"rcpt": [{"reply": "550 5.1.1 no such user"}]}
 PEOPLE = 4000
 
@@ -84,3 +86,26 @@ def test_an_ordinary_share_of_bounces_stops_nothing(mailing):
     mailing.launch(campaign)
     mailing.finished(campaign)
     assert mailing.states(campaign) == {"delivered": 150, "bounced": 15}
+
+
+@pytest.mark.parametrize("kind, setting, reply", [
+    ("blocked", "brake.blocked_percent", "554 5.7.1 Message rejected as spam"),
+    ("unauthenticated", "brake.unauthenticated_percent",
+     "550 5.7.26 Unauthenticated email from news.test is not accepted due to domain's DMARC policy"),
+])
+def test_refused_content_and_failed_authentication_stop_it_too(mailing, kind, setting, reply):
+    mailing.provider("good")
+    mailing.provider("bad", profile={"dot": [{"reply": reply}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("spring", {"good": 400, "bad": PEOPLE})
+    mailing.limit(provider="bad", rate=(100, "s"))
+    mailing.start()
+    mailing.launch(campaign)
+    shown = braked(mailing, "spring")
+    assert shown["reason"] == "brake" and setting in shown["reason_text"]
+    figures = mailing.db.value("SELECT settings -> 'braked' FROM campaign WHERE campaign_id = %s",
+                               campaign)
+    assert (figures["kind"], figures["provider"]) == (kind, "bad")
+    assert 100 <= figures["of"] < PEOPLE
+    assert "bounced" not in mailing.states(campaign)
+    assert mailing.db.value("SELECT count(*) FROM suppression") == 0

@@ -109,7 +109,7 @@ void play_rate(uint64_t seed, struct bars *out)
 	bar_note(out, "of R after 5 min", then.accepted / rate, 0.85, 1.005);
 	bar_note(out, "refused after 5 min", then.refused_share, 0, 0.02);
 	bar_note(out, "of a doubled R after 10 min", doubled.accepted / (2 * rate), 0.90, 1.03);
-	bar_note(out, "of a tenth of R after 5 s", fallen.offered / (0.2 * rate), 0, 1.5);
+	bar_note(out, "of a tenth of R after 5 s", fallen.offered / (0.2 * rate), 0.4, 1.5);
 }
 
 /* --------------------------------------------------------------------- a campaign that is limited
