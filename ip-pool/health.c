@@ -18,25 +18,40 @@ void health_init(struct health *h)
 	*h = (struct health){.rest_began_ms = INT64_MIN, .probe_wait_ms = PROBE_FIRST_MS};
 }
 
+static int64_t rest_of(int64_t delay_ms, int64_t times)
+{
+	if (delay_ms <= 0)
+		delay_ms = REST_DEFAULT_MS;
+	return delay_ms > REST_MAX_MS / times ? REST_MAX_MS : delay_ms * times;
+}
+
+static void rest(struct health *h, bool is_blocked, int64_t rest_ms, int64_t now)
+{
+	h->rest_began_ms = now;
+	h->rests_until_ms = now + rest_ms;
+	h->is_blocked = is_blocked;
+}
+
 bool health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms, int64_t now)
 {
+	const unsigned rungs = (unsigned)ARRAY_LEN(ladder);
 	if (begun_ms <= h->rest_began_ms)
 		return false;
 	if (h->rests > 0 && now - h->rests_until_ms > LADDER_FORGETS_MS)
 		h->rests = 0;
-	if (delay_ms <= 0)
-		delay_ms = REST_DEFAULT_MS;
-	if (delay_ms > REST_MAX_MS)
-		delay_ms = REST_MAX_MS;
-	unsigned rungs = (unsigned)ARRAY_LEN(ladder);
-	int64_t rest_ms = delay_ms * ladder[h->rests < rungs ? h->rests : rungs - 1];
-	if (rest_ms > REST_MAX_MS)
-		rest_ms = REST_MAX_MS;
+	rest(h, is_blocked, rest_of(delay_ms, ladder[h->rests < rungs ? h->rests : rungs - 1]),
+	     now);
 	if (h->rests < rungs)
 		h->rests++;
-	h->rest_began_ms = now;
-	h->rests_until_ms = now + rest_ms;
-	h->is_blocked = is_blocked;
+	return true;
+}
+
+bool health_rest_once(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms,
+		      int64_t now)
+{
+	if (begun_ms <= h->rest_began_ms)
+		return false;
+	rest(h, is_blocked, rest_of(delay_ms, 1), now);
 	return true;
 }
 

@@ -4,6 +4,7 @@
  *
  * Block or pause: the lane rests for the time the rule asks; when it happens again soon after, the
  * rest climbs a ladder (×1, ×12, ×48; at most a day). It never suppresses anybody.
+ * Refused the only connection: the lane rests for the time the rule asks, before it connects again.
  * Dead site: connections fail without one success. Each failure weighs 1/N with N connections in
  * use; above one whole cohort the site is dead, and one connection probes it, after 30 s doubling
  * to 15 min. The first connection that is greeted makes it alive. Times are monotonic milliseconds.
@@ -43,6 +44,9 @@ void health_init(struct health *h);
  */
 bool health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms,
 		 int64_t now);
+/* The same, of just that long: no rung is climbed, none is asked. */
+bool health_rest_once(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms,
+		      int64_t now);
 /* An operator lifts the rest. */
 void health_resume(struct health *h, int64_t now);
 /* A connection begun at begun_ms failed before a greeting, with open connections in use; true if it

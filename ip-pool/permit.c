@@ -337,7 +337,10 @@ static struct lane_reaction react(struct lane_limits *l, const struct outcome *o
 	if (!(verdict->actions & ACTION_PAUSE_LANE))
 		return reaction;
 	bool is_blocked = verdict->klass == OUTCOME_BLOCKED;
-	if (!health_rest(&l->health, is_blocked, verdict->delay_ms, begun_ms, now))
+	/* Where the end is said, coming again soon after is no reason to wait longer. */
+	if (verdict->until_day
+		    ? !health_rest_once(&l->health, is_blocked, verdict->delay_ms, begun_ms, now)
+		    : !health_rest(&l->health, is_blocked, verdict->delay_ms, begun_ms, now))
 		return reaction;
 	keep_reply(outcome, l->replies[LESSON_REST]);
 	controller_restart(&l->controller, now);
@@ -350,6 +353,26 @@ static struct lane_reaction react(struct lane_limits *l, const struct outcome *o
 	return reaction;
 }
 
+/* The receiver wants no connection of ours, and no pause is asked for. What is the host's or the
+ * site's to mend has its own waits. */
+static bool is_refused(const struct outcome *outcome)
+{
+	const struct verdict *verdict = &outcome->verdict;
+	return outcome->words == OUTCOME_WORDS_REMOTE && verdict->klass != OUTCOME_UNREACHED &&
+	       (verdict->actions & ACTION_PAUSE_LANE) == 0 && verdict->scope != SCOPE_HOST &&
+	       verdict->scope != SCOPE_SITE;
+}
+
+/* With none left, no message and no cut keeps the lane from trying again at once. */
+static void wait_to_connect(struct lane_limits *l, const struct outcome *outcome, int64_t begun_ms,
+			    int64_t now, struct lane_reaction *io)
+{
+	if (!health_rest_once(&l->health, false, outcome->verdict.delay_ms, begun_ms, now))
+		return;
+	keep_reply(outcome, l->replies[LESSON_REST]);
+	io->rests_until_ms = l->health.rests_until_ms;
+}
+
 struct lane_reaction lane_failed(const struct permit_path *path, const struct outcome *outcome,
 				 bool is_alone, int64_t begun_ms, int64_t now)
 {
@@ -357,7 +380,10 @@ struct lane_reaction lane_failed(const struct permit_path *path, const struct ou
 	each_connection_limiter(path, limiter_settle_connection, now);
 	if (outcome->verdict.klass == OUTCOME_UNREACHED && is_alone)
 		(void)health_on_failure(&l->health, l->limiter.open, begun_ms, now);
-	return react(l, outcome, begun_ms, now);
+	struct lane_reaction reaction = react(l, outcome, begun_ms, now);
+	if (is_refused(outcome) && l->limiter.open <= 1)
+		wait_to_connect(l, outcome, begun_ms, now, &reaction);
+	return reaction;
 }
 
 void lane_leave_connection(const struct permit_path *path)

@@ -40,6 +40,18 @@ static int number_in(const struct named *table, size_t count, struct str name, u
 	return -1;
 }
 
+#define DAY_MS INT64_C(86400000)
+#define HOUR_MS INT64_C(3600000)
+#define MINUTE_MS INT64_C(60000)
+
+void verdict_end_of_day(struct verdict *io, int64_t wall_us)
+{
+	if (!io->until_day)
+		return;
+	int64_t of_day_ms = (wall_us / 1000 + io->day_zone * HOUR_MS) % DAY_MS;
+	io->delay_ms = DAY_MS - of_day_ms + MINUTE_MS;
+}
+
 const char *outcome_words_name(enum outcome_words words)
 {
 	return NAME_IN(words_names, words);

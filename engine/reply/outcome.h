@@ -166,8 +166,14 @@ struct verdict {
 	enum outcome_scope scope;
 	unsigned actions; /* ACTION_* bits */
 	int64_t delay_ms; /* retry or pause; 0 = by the schedule */
+	bool until_day;	  /* it ends when the receiver's day does: verdict_end_of_day */
+	int8_t day_zone;  /* the receiver's clock, hours east of UTC */
 	const char *rule; /* id of the rule, lives as long as the rule set; "" = no rule matched */
 };
+
+/* Makes delay_ms of what ends with the receiver's day so long, from wall_us on; a minute is added,
+ * for clocks that differ. Leaves every other verdict as it is. */
+void verdict_end_of_day(struct verdict *io, int64_t wall_us);
 
 struct outcome {
 	enum outcome_words words;

@@ -19,7 +19,8 @@ struct fallback {
 
 #define VERDICT(class_, cause_, scope_, actions_, delay_)                                          \
 	{                                                                                          \
-		OUTCOME_##class_, CAUSE_##cause_, SCOPE_##scope_, (actions_), (delay_), ""         \
+		.klass = OUTCOME_##class_, .cause = CAUSE_##cause_, .scope = SCOPE_##scope_,       \
+		.actions = (actions_), .delay_ms = (delay_), .rule = ""                            \
 	}
 #define LOST_HOST (ACTION_CLOSE | ACTION_NEXT_HOST)
 
@@ -140,6 +141,8 @@ void rules_apply(const struct rule_set *set, struct str provider, struct outcome
 					       .scope = rule->scope,
 					       .actions = rule->actions,
 					       .delay_ms = asked_ms ? asked_ms : rule->delay_ms,
+					       .until_day = rule->until_day && asked_ms == 0,
+					       .day_zone = rule->day_zone,
 					       .rule = rule->id};
 	}
 	if (io->words == OUTCOME_WORDS_REMOTE && io->code == 421) /* RFC 5321 3.8 */
@@ -200,6 +203,11 @@ const char *rule_persistence_name(enum rule_persistence persistence)
 #undef X
 	};
 	return (size_t)persistence < ARRAY_LEN(names) ? names[persistence] : "?";
+}
+
+const struct rule_left_out *rule_set_left_out(const struct rule_set *set)
+{
+	return set->left_out;
 }
 
 void rule_set_warm(const struct rule_set *set)

@@ -24,7 +24,8 @@
  *   "class" "cause" "scope"  names of outcome.h
  *   "persistence"            "permanent", "temporary" or "rate-signal"; default by class
  *   "actions"                list of names of outcome.h
- *   "delay"                  "90s", "15m", "4h", "1d"; absent = by the retry schedule. A named
+ *   "delay"                  "90s", "15m", "4h", "1d", or "day+8": until the day is over on the
+ * receiver's clock, in UTC+8; absent = by the retry schedule. A named
  * group seconds, minutes or hours of the text overrides it (1 min to 1 h). "en" "zh" one sentence
  * each for the operator "samples"                at least one whole reply, lines separated by \n
  * ("550-a\n550 b"); for rules that are not about remote words, the text alone
@@ -68,7 +69,9 @@ struct rule {
 	enum outcome_scope scope;
 	enum rule_persistence persistence;
 	unsigned actions; /* ACTION_* */
-	int64_t delay_ms; /* 0 = by the retry schedule */
+	int64_t delay_ms; /* 0 = by the retry schedule; of until_day the most */
+	bool until_day;	  /* … as in struct verdict */
+	int8_t day_zone;
 	bool is_override;
 	const struct rule_pattern *pattern;
 };
@@ -89,6 +92,12 @@ struct rule_file {
  * patterns compiled: the first text that is held against one does it (some 0.1 ms, 70 ms in all).
  */
 struct rule_set *rule_set_load(struct str overrides, struct err *err) NODISCARD;
+/*
+ * The same for what runs: an override that is refused (an upgrade has renamed what it names, say)
+ * is left out, and rule_set_left_out tells of it; where it stood in the place of a built-in rule,
+ * that one is in force. NULL and err only when overrides are no rule file at all.
+ */
+struct rule_set *rule_set_load_sound(struct str overrides, struct err *err) NODISCARD;
 /* The same with the rules of a file before them. */
 struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err) NODISCARD;
 /* The same from the caller's files alone, in their order. They may go away afterwards. */
@@ -99,6 +108,16 @@ int rule_set_lint(const struct rule_set *set, struct err *err) NODISCARD;
 /* Compiles every pattern that is not yet, for those whose threads must not stop for it later. Any
  * thread. */
 void rule_set_warm(const struct rule_set *set);
+
+/* An override that is not in the set. */
+struct rule_left_out {
+	const char *id;	 /* "(no id)" if it has none */
+	const char *why; /* what is wrong with it */
+	const struct rule_left_out *next;
+};
+
+/* The overrides that were left out, in their order; NULL: none. Lives as long as the set. */
+const struct rule_left_out *rule_set_left_out(const struct rule_set *set);
 /* One more owner; returns set. Each owner frees once. Any thread. */
 struct rule_set *rule_set_ref(struct rule_set *set);
 void rule_set_free(struct rule_set *set);
@@ -175,5 +194,21 @@ const char *rule_miss_phrase(enum rule_miss miss);
 const struct rule *rules_explain(const struct rule_set *set, struct str provider,
 				 const struct outcome *outcome,
 				 struct rule_near_miss near_out[RULE_NEAR_MAX], size_t *count_out);
+
+struct rule_far_miss {
+	const struct rule *rule;
+	unsigned misses; /* 1 << MISS_x for each condition that failed; 0: an earlier rule wins */
+	bool is_akin;	 /* it is about the provider by name, or has the cause of the verdict */
+	size_t at;	 /* its place in the set */
+};
+
+/*
+ * Why those that rules_explain does not tell of did not win; outcome has its verdict. The akin come
+ * first, then who missed by fewer conditions, then who stands earlier. out has room
+ * for rule_set_count(set); returns how many there are, *akin_out how many of them are akin.
+ */
+size_t rules_explain_rest(const struct rule_set *set, struct str provider,
+			  const struct outcome *outcome, struct rule_far_miss *out,
+			  size_t *akin_out);
 
 #endif

@@ -157,16 +157,22 @@ static int lint_id(const struct rule_set *set, size_t at, struct err *err)
 	return 0;
 }
 
+int rule_lint_at(const struct rule_set *set, size_t at, struct err *err)
+{
+	const struct rule *rule = set->rules[at];
+	int rc = lint_id(set, at, err);
+	for (size_t i = 0; i < rule->pattern->sample_count && rc == 0; i++)
+		rc = lint_sample(set, rule, rule->pattern->samples[i], err);
+	return rc;
+}
+
 static int lint_rules(const struct rule_set *set, bool only_overrides, struct err *err)
 {
 	for (size_t at = 0; at < set->count; at++) {
 		const struct rule *rule = set->rules[at];
 		if (only_overrides && !rule->is_override)
 			continue;
-		int rc = lint_id(set, at, err);
-		for (size_t i = 0; i < rule->pattern->sample_count && rc == 0; i++)
-			rc = lint_sample(set, rule, rule->pattern->samples[i], err);
-		if (rc != 0)
+		if (rule_lint_at(set, at, err) != 0)
 			return err_prefix(err, "%s: rule %s", rule->file, rule->id);
 	}
 	return 0;

@@ -12,6 +12,7 @@
 #define MATCH_LIMIT 20000u /* PCRE2's own measure of work; our patterns need some hundreds */
 #define HEAP_LIMIT_KIB 256u
 #define TEXT_PATTERN_MAX 4096u
+#define DAY_MS INT64_C(86400000)
 #define PROVIDERS_FILE "schemas/rules/providers.json"
 #define RULES_FOLDER "schemas/rules/"
 
@@ -22,6 +23,7 @@ struct loader {
 	struct rule *rule; /* being read */
 	struct rule_pattern *pattern;
 	bool has_persistence; /* the rule names one */
+	bool leaves_out;      /* an override that is refused, instead of all */
 	struct buf text;      /* scratch: its alternatives joined */
 	struct says_reader says;
 	bool has_shipped; /* files that are no overrides are those that were tested and shipped */
@@ -274,17 +276,33 @@ static int load_actions(struct loader *l, const json_t *value)
 	return each_string(l, value, take_action);
 }
 
-/* 1*DIGIT ("s" / "m" / "h" / "d") */
+/* "day" ("+" / "-") 1*DIGIT, hours east of UTC */
+static int load_day(struct loader *l, struct str s)
+{
+	uint64_t hours;
+	char sign = s.len > 3 ? s.ptr[3] : 0;
+	if ((sign != '+' && sign != '-') || str_to_u64(str_slice(s, 4, s.len), &hours) != 0 ||
+	    hours > 14)
+		return err_set(l->err, ERR_CONFIG, "must be like day+8");
+	l->rule->until_day = true;
+	l->rule->day_zone = (int8_t)(sign == '-' ? -(int)hours : (int)hours);
+	l->rule->delay_ms = DAY_MS;
+	return 0;
+}
+
+/* 1*DIGIT ("s" / "m" / "h" / "d"), or until the day is over */
 static int load_delay(struct loader *l, const json_t *value)
 {
 	static const char units[] = "smhd";
 	static const uint64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
 	struct str s = str_of_json(value);
 	uint64_t number;
+	if (str_starts_with(s, STR("day")))
+		return load_day(l, s);
 	ptrdiff_t unit = s.len > 1 ? str_find_char(STR(units), s.ptr[s.len - 1]) : -1;
 	if (unit < 0 || str_to_u64(str_slice(s, 0, s.len - 1), &number) != 0 || number == 0 ||
 	    number > 1000)
-		return err_set(l->err, ERR_CONFIG, "must be like 90s, 15m, 4h or 1d");
+		return err_set(l->err, ERR_CONFIG, "must be like 90s, 15m, 4h, 1d or day+8");
 	l->rule->delay_ms = (int64_t)(number * unit_ms[unit]);
 	return 0;
 }
@@ -404,6 +422,22 @@ static void drop_rule(struct loader *l)
 	l->set->count--;
 }
 
+/* The same for an override that was refused; the set tells of it. */
+static void leave_out(struct loader *l)
+{
+	struct rule_set *set = l->set;
+	struct rule_left_out *out = arena_alloc(&set->arena, sizeof(*out));
+	*out = (struct rule_left_out){.id = l->rule->id,
+				      .why = arena_cstr(&set->arena, str_from(l->err->text))};
+	if (set->left_out_last != NULL)
+		set->left_out_last->next = out;
+	else
+		set->left_out = out;
+	set->left_out_last = out;
+	drop_rule(l);
+	err_clear(l->err);
+}
+
 static int load_rule(struct loader *l, const json_t *object)
 {
 	begin_rule(l);
@@ -414,6 +448,10 @@ static int load_rule(struct loader *l, const json_t *object)
 	if (!l->has_persistence)
 		l->rule->persistence = default_persistence(l->rule->klass);
 	if (rule_lint(l->rule, l->err) != 0)
+		return -1;
+	/* Only overrides before it can win its samples, and those that are there stay. */
+	if (l->leaves_out && l->rule->is_override &&
+	    rule_lint_at(l->set, l->set->count - 1, l->err) != 0)
 		return -1;
 	if (!l->rule->is_override && is_replaced(l->set, str_from(l->rule->id)))
 		drop_rule(l);
@@ -471,10 +509,14 @@ static int load_rules(struct loader *l, const json_t *root)
 		return -1;
 	if (load_without(l, without) != 0)
 		return -1;
-	for (size_t i = 0; i < json_array_size(rules); i++)
-		if (load_rule(l, json_array_get(rules, i)) != 0)
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		if (load_rule(l, json_array_get(rules, i)) == 0)
+			continue;
+		if (!l->leaves_out || !l->file->is_override)
 			return err_prefix(l->err, "%s: rule %zu, %s", l->file->name, i + 1,
 					  l->rule->id);
+		leave_out(l);
+	}
 	return 0;
 }
 
@@ -513,12 +555,22 @@ static struct rule_set *new_set(void)
 	return set;
 }
 
+/* What is done about a rule that is wrong; what is shipped was tested. */
+enum check {
+	CHECK_ALL, /* refuse the set; nothing of it is shipped */
+	CHECK_OWN, /* refuse the set for an override */
+	LEAVE_OUT, /* refuse the override */
+};
+
 static int load_files(struct rule_set *set, const struct rule_file *files, size_t count,
-		      bool has_shipped, struct err *err)
+		      enum check check, struct err *err)
 {
 	const struct embedded_file *profiles = embedded_find(PROVIDERS_FILE);
-	struct loader l = {
-		.set = set, .says = {.set = set}, .has_shipped = has_shipped, .err = err};
+	struct loader l = {.set = set,
+			   .says = {.set = set},
+			   .has_shipped = check != CHECK_ALL,
+			   .leaves_out = check == LEAVE_OUT,
+			   .err = err};
 	int rc = 0;
 	must(profiles != NULL);
 	json_t *root = parse_json(PROVIDERS_FILE, str_of(profiles->data, profiles->size), err);
@@ -536,14 +588,18 @@ static int load_files(struct rule_set *set, const struct rule_file *files, size_
 	return rc;
 }
 
-static struct rule_set *read_files(const struct rule_file *files, size_t count, bool has_shipped,
+static int check_read(const struct rule_set *set, enum check check, struct err *err)
+{
+	if (check == LEAVE_OUT)
+		return 0;
+	return check == CHECK_OWN ? rule_set_lint_overrides(set, err) : rule_set_lint(set, err);
+}
+
+static struct rule_set *read_files(const struct rule_file *files, size_t count, enum check check,
 				   struct err *err)
 {
 	struct rule_set *set = new_set();
-	int rc = load_files(set, files, count, has_shipped, err);
-	if (rc == 0)
-		rc = has_shipped ? rule_set_lint_overrides(set, err) : rule_set_lint(set, err);
-	if (rc == 0)
+	if (load_files(set, files, count, check, err) == 0 && check_read(set, check, err) == 0)
 		return set;
 	rule_set_free(set);
 	return NULL;
@@ -551,7 +607,7 @@ static struct rule_set *read_files(const struct rule_file *files, size_t count, 
 
 struct rule_set *rule_set_parse(const struct rule_file *files, size_t count, struct err *err)
 {
-	return read_files(files, count, false, err);
+	return read_files(files, count, CHECK_ALL, err);
 }
 
 static bool is_rule_file(const char *name)
@@ -560,13 +616,9 @@ static bool is_rule_file(const char *name)
 	       strcmp(name, PROVIDERS_FILE) != 0 && strcmp(name, RULE_WORDS_FILE) != 0;
 }
 
-struct rule_set *rule_set_load(struct str overrides, struct err *err)
-{
-	struct rule_file file = {"overrides", overrides, true};
-	return rule_set_try(str_is_empty(str_trim(overrides)) ? NULL : &file, err);
-}
-
-struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err)
+/* What is shipped, after overrides or, with NULL, alone. */
+static struct rule_set *read_shipped(const struct rule_file *overrides, enum check check,
+				     struct err *err)
 {
 	size_t embedded_count, count = 0;
 	const struct embedded_file *embedded = embedded_files(&embedded_count);
@@ -579,7 +631,28 @@ struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err
 			files[count++] = (struct rule_file){file->name,
 							    str_of(file->data, file->size), false};
 	}
-	struct rule_set *set = read_files(files, count, true, err);
+	struct rule_set *set = read_files(files, count, check, err);
 	free(files);
 	return set;
+}
+
+struct rule_set *rule_set_try(const struct rule_file *overrides, struct err *err)
+{
+	return read_shipped(overrides, CHECK_OWN, err);
+}
+
+static struct rule_set *load(struct str overrides, enum check check, struct err *err)
+{
+	struct rule_file file = {"overrides", overrides, true};
+	return read_shipped(str_is_empty(str_trim(overrides)) ? NULL : &file, check, err);
+}
+
+struct rule_set *rule_set_load(struct str overrides, struct err *err)
+{
+	return load(overrides, CHECK_OWN, err);
+}
+
+struct rule_set *rule_set_load_sound(struct str overrides, struct err *err)
+{
+	return load(overrides, LEAVE_OUT, err);
 }

@@ -291,6 +291,16 @@ unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
 	return misses | (says_match(&pattern->unless, scratch) ? 1u << MISS_UNLESS : 0);
 }
 
+unsigned pattern_all_misses(const struct rule_pattern *pattern, struct str provider,
+			    const struct outcome *outcome, struct rule_scratch *scratch)
+{
+	int64_t ignored;
+	bool has_words = has_text(pattern, scratch, &ignored) && has_said(pattern, scratch);
+	bool is_unwanted = says_match(&pattern->unless, scratch);
+	return misses_beside_text(pattern, provider, outcome) | (has_words ? 0 : 1u << MISS_TEXT) |
+	       (is_unwanted ? 1u << MISS_UNLESS : 0);
+}
+
 void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text)
 {
 	*scratch = (struct rule_scratch){

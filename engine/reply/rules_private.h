@@ -93,6 +93,7 @@ struct rule_set {
 	size_t count, room;
 	struct str *without; /* ids of built-in rules that are left out */
 	size_t without_count;
+	struct rule_left_out *left_out, *left_out_last;
 	pcre2_match_context *limits; /* never changed after the load */
 	struct rule_words words;
 };
@@ -153,6 +154,9 @@ enum rule_miss pattern_test(const struct rule_pattern *pattern, struct str provi
  * where two others fail already, nor "unless" where the text does. */
 unsigned pattern_misses(const struct rule_pattern *pattern, struct str provider,
 			const struct outcome *outcome, struct rule_scratch *scratch);
+/* Really all of them: every pattern is tried. */
+unsigned pattern_all_misses(const struct rule_pattern *pattern, struct str provider,
+			    const struct outcome *outcome, struct rule_scratch *scratch);
 void scratch_init(struct rule_scratch *scratch, const struct rule_set *set, struct str text);
 void scratch_done(struct rule_scratch *scratch);
 /* Can a rule speak here at all, or is the verdict beyond the rules (see rules_apply)? */
@@ -193,6 +197,8 @@ pcre2_match_data *scratch_block(struct rule_scratch *scratch);
 
 /* Refuses a rule that is wrong in itself. */
 int rule_lint(const struct rule *rule, struct err *err) NODISCARD;
+/* Refuses rule `at` of the set when a sample of it is not won by it, or its id stands before. */
+int rule_lint_at(const struct rule_set *set, size_t at, struct err *err) NODISCARD;
 /* rule_set_lint of the overrides alone. Nothing that comes before or goes away can make a built-in
  * rule lose a sample to another built-in one, and to an override it may. */
 int rule_set_lint_overrides(const struct rule_set *set, struct err *err) NODISCARD;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about reply rules: whether they are sound, and what a reply means by them. */
+#include <stdlib.h>
+
 #include "engine/reply/plain.h"
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/rules_private.h"
@@ -65,6 +67,25 @@ static void print_check(struct cli *cli, size_t count, size_t overrides, const j
 			   json_string_value(json_object_get(one, "sample")));
 }
 
+/* Names each of the operators' rules that is not in force; the last one as the error. */
+static int check_left_out(struct cli *cli, const struct rule_set *set, struct err *err)
+{
+	size_t i;
+	json_t *one, *list = rules_left_out(cli, set);
+	json_array_foreach(list, i, one)
+	{
+		if (i + 1 < json_array_size(list))
+			fprintf(stderr, "edm: %s\n",
+				json_string_value(json_object_get(one, "text")));
+		else
+			err_set(err, ERR_CONFIG, "%s",
+				json_string_value(json_object_get(one, "text")));
+	}
+	int result = json_array_size(list) > 0 ? -1 : 0;
+	json_decref(list);
+	return result;
+}
+
 static int run_check(struct cli *cli, struct err *err)
 {
 	const char *path = cli_arg(cli, 0);
@@ -74,7 +95,8 @@ static int run_check(struct cli *cli, struct err *err)
 		return -1;
 	struct rule_set *set = path ? reply_rules_try(path, err) : reply_rules_load(db, err);
 	/* What is shipped was tested, and the rules of a file are checked as they are read. */
-	if (set == NULL || (path == NULL && rule_set_lint(set, err) != 0)) {
+	if (set == NULL || check_left_out(cli, set, err) != 0 ||
+	    (path == NULL && rule_set_lint(set, err) != 0)) {
 		rule_set_free(set);
 		return -1;
 	}
@@ -110,7 +132,13 @@ struct trial {
 	const struct rule *rule;
 	struct rule_near_miss near[RULE_NEAR_MAX];
 	size_t near_count;
+	struct rule_far_miss *far; /* all the others, the akin and nearest first */
+	size_t far_count, akin_count;
+	size_t shown; /* of far */
 };
+
+/* So many of those that are akin are told unasked. */
+#define FAR_SHOWN 8
 
 static int words_of(const struct cli *cli, enum outcome_words *out, struct err *err)
 {
@@ -190,6 +218,32 @@ static const char *plain_of(const struct trial *t)
 	return t->plain.data != NULL ? t->plain.data : "";
 }
 
+/* "is for another stage, wants another text" */
+static void say_misses(unsigned misses, struct buf *out)
+{
+	if (misses == 0)
+		buf_append_cstr(out, rule_miss_phrase(MISS_LATER));
+	for (unsigned rest = misses; rest != 0; rest &= rest - 1)
+		buf_appendf(out, "%s%s", rest == misses ? "" : ", ",
+			    rule_miss_phrase((enum rule_miss)__builtin_ctz(rest)));
+}
+
+static json_t *far_json(const struct cli *cli, const struct trial *t)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < t->shown; i++) {
+		const struct rule_far_miss *far = &t->far[i];
+		struct buf text;
+		buf_init(&text, 512);
+		say_misses(far->misses, &text);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "rule", far->rule->id,
+						      "miss", text.data, "akin", far->is_akin,
+						      "says", gloss_of(cli, far->rule)));
+		buf_done(&text);
+	}
+	return list;
+}
+
 static json_t *trial_json(const struct cli *cli, const struct trial *t)
 {
 	const struct verdict *v = &t->outcome.verdict;
@@ -199,7 +253,8 @@ static json_t *trial_json(const struct cli *cli, const struct trial *t)
 				      json_pack("{s:s, s:s, s:s}", "rule", t->near[i].rule->id,
 						"miss", rule_miss_phrase(t->near[i].miss), "says",
 						gloss_of(cli, t->near[i].rule)));
-	return json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:b, s:o}",
+	return json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:b, s:o, s:o, "
+			 "s:I}",
 			 "rule", t->rule ? json_string(t->rule->id) : json_null(), "file",
 			 t->rule ? t->rule->file : NULL, "says", gloss_of(cli, t->rule), "plain",
 			 plain_of(t), "stage", outcome_stage_name(t->outcome.stage), "class",
@@ -207,7 +262,8 @@ static json_t *trial_json(const struct cli *cli, const struct trial *t)
 			 "scope", outcome_scope_name(v->scope), "persistence",
 			 t->rule ? rule_persistence_name(t->rule->persistence) : NULL, "actions",
 			 actions_json(v->actions), "delay_ms", (json_int_t)v->delay_ms, "override",
-			 t->rule != NULL && t->rule->is_override, "near", near);
+			 t->rule != NULL && t->rule->is_override, "near", near, "far",
+			 far_json(cli, t), "others", (json_int_t)(t->far_count - t->shown));
 }
 
 static void print_actions(struct cli *cli, const struct verdict *v)
@@ -215,12 +271,50 @@ static void print_actions(struct cli *cli, const struct verdict *v)
 	struct buf text;
 	buf_init(&text, 512);
 	rules_say_actions(cli, v->actions, &text);
-	if (v->delay_ms > 0) {
+	if (v->until_day) {
+		buf_appendf(&text,
+			    REPORT_SAY(cli, "; until the day is over in UTC%+d",
+				       "；直到 UTC%+d 的当日结束"),
+			    v->day_zone);
+	} else if (v->delay_ms > 0) {
 		buf_append_cstr(&text, REPORT_SAY(cli, "; for ", "；持续 "));
 		steer_span(cli, v->delay_ms, &text);
 	}
 	cli_printf(cli, REPORT_SAY(cli, "actions: %s\n", "动作：%s\n"), text.data);
 	buf_done(&text);
+}
+
+static void append_misses(const struct cli *cli, unsigned misses, struct buf *out)
+{
+	if (misses == 0)
+		buf_append_cstr(out, rules_miss_words(cli, MISS_LATER));
+	for (unsigned rest = misses; rest != 0; rest &= rest - 1)
+		buf_appendf(out, "%s%s", rest == misses ? "" : REPORT_SAY(cli, ", ", "，"),
+			    rules_miss_words(cli, (enum rule_miss)__builtin_ctz(rest)));
+}
+
+/* Those that missed by more: what of the akin, and how many others. */
+static void print_far(struct cli *cli, const struct trial *t)
+{
+	for (size_t i = 0; i < t->shown; i++) {
+		struct buf text;
+		buf_init(&text, 512);
+		append_misses(cli, t->far[i].misses, &text);
+		cli_printf(cli, REPORT_SAY(cli, "far: %s %s: %s\n", "较远：%s %s：%s\n"),
+			   t->far[i].rule->id, text.data, gloss_of(cli, t->far[i].rule));
+		buf_done(&text);
+	}
+	size_t akin = t->akin_count > t->shown ? t->akin_count - t->shown : 0;
+	size_t left = t->far_count - t->shown;
+	if (left > 0)
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "others: %zu %s missed, %zu of them about this provider or "
+				      "cause; --all says what each wants\n",
+				      "其余：%zu 条%s不匹配，其中 %zu 条与该服务商或原因有关；"
+				      "--all 列出各自的条件\n"),
+			   left, REPORT_SAY(cli, plural((int64_t)left, "rule", "rules"), "规则"),
+			   akin);
 }
 
 static void print_trial(struct cli *cli, const struct trial *t)
@@ -245,6 +339,18 @@ static void print_trial(struct cli *cli, const struct trial *t)
 		cli_printf(cli, REPORT_SAY(cli, "near: %s %s: %s\n", "相近：%s %s：%s\n"),
 			   t->near[i].rule->id, rules_miss_words(cli, t->near[i].miss),
 			   gloss_of(cli, t->near[i].rule));
+	print_far(cli, t);
+}
+
+static void explain(const struct cli *cli, struct trial *t, const struct rule_set *set)
+{
+	t->rule = rules_explain(set, t->provider, &t->outcome, t->near, &t->near_count);
+	rules_apply(set, t->provider, &t->outcome);
+	t->far = xcalloc(rule_set_count(set), sizeof(*t->far));
+	t->far_count = rules_explain_rest(set, t->provider, &t->outcome, t->far, &t->akin_count);
+	t->shown = t->akin_count < FAR_SHOWN ? t->akin_count : FAR_SHOWN;
+	if (cli_flag(cli, "all"))
+		t->shown = t->far_count;
 }
 
 static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *set, struct err *err)
@@ -253,12 +359,20 @@ static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *se
 		return -1;
 	buf_init(&t->plain, t->outcome.text.len * 6 + 1);
 	plain_append(t->outcome.text, &t->plain);
-	t->rule = rules_explain(set, t->provider, &t->outcome, t->near, &t->near_count);
-	rules_apply(set, t->provider, &t->outcome);
+	explain(cli, t, set);
 	if (cli->wants_json)
 		return cli_print_json(cli, trial_json(cli, t));
 	print_trial(cli, t);
 	return 0;
+}
+
+static void note_left_out(struct cli *cli, const struct rule_set *set)
+{
+	size_t i;
+	json_t *one, *list = rules_left_out(cli, set);
+	json_array_foreach(list, i, one)
+		fprintf(stderr, "note: %s\n", json_string_value(json_object_get(one, "text")));
+	json_decref(list);
 }
 
 static int run_test(struct cli *cli, struct err *err)
@@ -270,10 +384,12 @@ static int run_test(struct cli *cli, struct err *err)
 	struct rule_set *set = reply_rules_load(db, err);
 	if (set == NULL)
 		return -1;
+	note_left_out(cli, set);
 	buf_init(&t.text, 1u << 16);
 	int result = run_trial(cli, &t, set, err);
 	buf_done(&t.text);
 	buf_done(&t.plain);
+	free(t.far);
 	rule_set_free(set);
 	return result;
 }
@@ -282,6 +398,7 @@ static const struct arg_option test_options[] = {
 	{"provider", "P", "as if this provider had said it"},
 	{"stage", "STAGE", "in reply to what: banner, ehlo, mail, rcpt (default), data, dot …"},
 	{"words", "WHOSE", "remote (default), dns, tcp, tls or local"},
+	{"all", NULL, "say of every rule why it did not win"},
 	{NULL, NULL, NULL},
 };
 
@@ -305,7 +422,8 @@ const struct cli_verb rules_verbs[] = {
 	 .options = test_options,
 	 .summary = "Say what a reply means, by which rule, and which rules nearly matched",
 	 .examples = "    edm rules test '550 Ip frequency limited' --provider qq --stage dot\n"
-		     "    edm rules test '452 4.2.2 mailbox full' --lang zh --json",
+		     "    edm rules test '452 4.2.2 mailbox full' --lang zh --json\n"
+		     "    edm rules test '550 Ip frequency limited' --all",
 	 .takes_json = true,
 	 .run = run_test},
 	{.noun = "rules",

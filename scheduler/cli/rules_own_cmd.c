@@ -62,12 +62,29 @@ static void add_row(struct cli *cli, struct table *t, const struct rule *rule)
 	table_cell(t, "%s", cli->is_chinese ? rule->zh : rule->en);
 }
 
+json_t *rules_left_out(struct cli *cli, const struct rule_set *set)
+{
+	json_t *list = json_array();
+	const struct rule_left_out *rule = rule_set_left_out(set);
+	for (; rule != NULL; rule = rule->next) {
+		struct buf text;
+		buf_init(&text, 2048);
+		reply_rules_say_left_out(rule, cli->is_chinese, &text);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", rule->id, "why",
+						      rule->why, "text", text.data));
+		buf_done(&text);
+	}
+	return list;
+}
+
 int rules_run_list(struct cli *cli, struct err *err)
 {
 	struct table t;
 	struct str provider = steer_option(cli, "provider");
 	struct ip_pool_snapshot *pool = NULL;
 	struct rule_set *set = NULL;
+	size_t i;
+	json_t *one;
 	if (steer_load(cli, &pool, err) != 0)
 		return -1;
 	if (steer_check_provider(pool, provider, err) == 0)
@@ -78,20 +95,25 @@ int rules_run_list(struct cli *cli, struct err *err)
 	json_t *list = json_array();
 	table_init(&t,
 		   REPORT_SAY(cli, "RULE|PROVIDER|CLASS|CAUSE|SAYS", "规则|服务商|分类|原因|含义"));
-	for (size_t i = 0; i < rule_set_count(set); i++) {
+	for (i = 0; i < rule_set_count(set); i++) {
 		const struct rule *rule = rule_set_at(set, i);
 		if (!is_about(rule, provider) || (cli_flag(cli, "own") && !rule->is_override))
 			continue;
 		json_array_append_new(list, rule_json(rule));
 		add_row(cli, &t, rule);
 	}
+	json_t *left_out = rules_left_out(cli, set);
 	rule_set_free(set);
 	if (cli->wants_json) {
 		table_done(&t);
-		return cli_print_json(cli, json_pack("{s:o}", "rules", list));
+		return cli_print_json(cli,
+				      json_pack("{s:o, s:o}", "rules", list, "left_out", left_out));
 	}
 	json_decref(list);
 	table_print(&t, cli, REPORT_SAY(cli, "No such rules.", "没有这样的规则。"));
+	json_array_foreach(left_out, i, one)
+		cli_printf(cli, "%s\n", json_string_value(json_object_get(one, "text")));
+	json_decref(left_out);
 	return 0;
 }
 

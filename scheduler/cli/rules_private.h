@@ -14,6 +14,9 @@ int rules_run_restore(struct cli *cli, struct err *err);
 int rules_run_diff(struct cli *cli, struct err *err);
 int rules_run_apply(struct cli *cli, struct err *err);
 
+/* [{"id", "why", "text"}] of the operators' rules that are not in force; a new reference. */
+json_t *rules_left_out(struct cli *cli, const struct rule_set *set);
+
 extern const struct arg_option rules_list_options[], rules_learn_options[], rules_apply_options[];
 
 /* ---- rules_words.c: what is told of a rule, in the language in force; constants */

@@ -162,6 +162,25 @@ void alert_lane_blocked(struct node *n, const struct work_blocked *b)
 	give(n, source, target, &json);
 }
 
+void alert_rule_left_out(struct node *n, const struct rule_left_out *rule)
+{
+	struct str id = str_from(rule->id), why = str_from(rule->why);
+	struct log_line l;
+	struct buf json;
+	if (log_begin(&l, LOG_ERROR, "alert")) {
+		log_cstr(&l, "what", "rule_left_out");
+		log_str(&l, "rule", id);
+		log_str(&l, "why", why);
+		log_cstr(&l, "todo", "edm rules check");
+		log_end(&l);
+	}
+	begin_json(n, "rule_left_out", &json);
+	append_json(&json, "rule", id);
+	append_json(&json, "why", why);
+	buf_append_cstr(&json, "}\n");
+	give(n, id, why, &json);
+}
+
 void alert_source_standing(struct node *n, struct str source, struct str why)
 {
 	struct log_line l;

@@ -83,7 +83,7 @@ static void on_rules(void *owner, const struct pg_reply *reply)
 		finish(load, NULL, &err);
 		return;
 	}
-	load->rules = rule_set_load(pg_text(reply->rows, 0, 0), &err);
+	load->rules = rule_set_load_sound(pg_text(reply->rows, 0, 0), &err);
 	if (load->rules != NULL)
 		rule_set_warm(load->rules);
 	(void)malloc_trim(0); /* what reading them took: some MiB */

@@ -33,8 +33,9 @@ struct identity_want {
 };
 
 /*
- * Loading. identity: one reference, the callee's; NULL with err when it cannot be loaded (an
- * operator's rule does not pass the lint, say): what was in force stays. Thread of pg.
+ * Loading. identity: one reference, the callee's; NULL with err when it cannot be loaded (no limit
+ * makes sense, say): what was in force stays. An operator's reply rule that is unsound is left out
+ * (rule_set_left_out) and stops nothing. Thread of pg.
  */
 struct identity_load;
 typedef void (*identity_on_loaded)(void *owner, struct identity *identity, const struct err *err);

@@ -219,7 +219,8 @@ static void put_back(struct worker_queue *q, struct lane_slot *slot)
 }
 
 /* What we gave up ourselves says nothing about the receiver: no rule is asked. */
-static void judge(struct lane_session *ls, const struct lane_slot *slot, struct outcome *outcome)
+static void judge(struct lane_session *ls, const struct lane_slot *slot, struct outcome *outcome,
+		  int64_t now)
 {
 	const struct worker_queue *q = ls->lane->queue;
 	if (slot->is_given_up && outcome->words == OUTCOME_WORDS_LOCAL)
@@ -227,6 +228,7 @@ static void judge(struct lane_session *ls, const struct lane_slot *slot, struct 
 			(struct verdict){.klass = OUTCOME_UNREACHED, .scope = SCOPE_SESSION};
 	else
 		rules_apply(q->worker->identity->rules, q->provider, outcome);
+	verdict_end_of_day(&outcome->verdict, worker_wall_us(q->worker, now));
 }
 
 static void tell_spike(const struct worker_queue *q)
@@ -271,7 +273,7 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	struct work_job *job = slot->job;
 	struct outcome outcome = *facts;
 	int64_t now = loop_now_ms(w->loop);
-	judge(ls, slot, &outcome);
+	judge(ls, slot, &outcome, now);
 	doubt(q, job, &outcome, now);
 	worker_aim(lane, slot, &outcome);
 	bool was_away = windows_are_away(&lane->limits.windows);
@@ -328,6 +330,7 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 	if (outcome.words == OUTCOME_WORDS_LOCAL && outcome.stage == STAGE_QUIT)
 		return; /* we gave it up ourselves */
 	rules_apply(w->identity->rules, lane->queue->provider, &outcome);
+	verdict_end_of_day(&outcome.verdict, worker_wall_us(w, now));
 	struct session_facts facts = session_facts(ls->session);
 	if (is_hosts_fault(ls, &outcome, &facts))
 		worker_queue_site_failed(ls, &outcome);

@@ -324,6 +324,7 @@ void lanes_blocked(struct node *n, struct work_blocked *blocked);
 
 /* ---- alert.c */
 void alert_lane_blocked(struct node *n, const struct work_blocked *b);
+void alert_rule_left_out(struct node *n, const struct rule_left_out *rule);
 void alert_source_standing(struct node *n, struct str source, struct str why);
 void alert_campaign_braked(struct node *n, struct str campaign, struct str why);
 

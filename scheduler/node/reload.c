@@ -70,6 +70,16 @@ static void try_again(struct node *n, const struct err *err, enum node_change ki
 /* ------------------------------------------------------------------------------------------
  * identity */
 
+/* Whoever made a rule that is not in force is told each time the rules are read. */
+static void tell_left_out(struct node *n, const struct identity *old)
+{
+	if (old != NULL && old->rules == n->identity->rules)
+		return;
+	const struct rule_left_out *rule = rule_set_left_out(n->identity->rules);
+	for (; rule != NULL; rule = rule->next)
+		alert_rule_left_out(n, rule);
+}
+
 static void on_identity(void *owner, struct identity *identity, const struct err *err)
 {
 	struct node *n = owner;
@@ -83,6 +93,7 @@ static void on_identity(void *owner, struct identity *identity, const struct err
 		return;
 	}
 	n->identity = identity;
+	tell_left_out(n, old);
 	for (int kind = CHANGE_LIMITS; kind <= CHANGE_RULES; kind++)
 		if (n->reload.brings[kind])
 			note_reloaded(n, (enum node_change)kind);

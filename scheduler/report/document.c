@@ -147,15 +147,13 @@ struct rule_set *document_rules(struct pg_blocking *db, struct err *err)
 	json_t *file = document_load(db, "report/rules", NULL, err);
 	if (file == NULL)
 		return NULL;
-	struct rule_set *set = NULL;
-	struct err unsound;
-	if (json_array_size(json_object_get(file, "rules")) > 0) {
-		char *text = json_dumps(file, JSON_COMPACT);
-		set = rule_set_load(str_from(text), &unsound);
-		free(text);
-	}
+	char *text = NULL;
+	if (json_array_size(json_object_get(file, "rules")) > 0)
+		text = json_dumps(file, JSON_COMPACT);
+	struct rule_set *set = rule_set_load_sound(str_from(text), err);
+	free(text);
 	json_decref(file);
-	return set != NULL ? set : rule_set_load(STR(""), err);
+	return set;
 }
 
 /* "5.1.1"; empty for none. */

@@ -19,6 +19,7 @@
 #include "scheduler/setup/doctor_private.h"
 #include "scheduler/setup/migrate.h"
 #include "scheduler/setup/private_pg.h"
+#include "scheduler/setup/reply_rules.h"
 #include "scheduler/setup/secrets.h"
 
 /* Files of a node besides its connections: journal, database, DNS, libraries. */
@@ -230,6 +231,29 @@ static void check_strays(const struct doctor_options *o, struct pg_blocking *db,
 	pg_rows_free(rows);
 }
 
+/* A rule that is left out is missed when its reply comes: addresses may be suppressed that it was
+ * made to keep. */
+static void check_rules(struct pg_blocking *db, struct doctor_report *report)
+{
+	struct err err;
+	struct rule_set *set = reply_rules_load(db, &err);
+	if (set == NULL) {
+		doctor_add(report, DOCTOR_FAIL, "reply rules", "%s", err.text);
+		return;
+	}
+	const struct rule_left_out *rule = rule_set_left_out(set);
+	if (rule == NULL)
+		doctor_add(report, DOCTOR_OK, "reply rules", "are sound");
+	for (; rule != NULL; rule = rule->next) {
+		struct buf text;
+		buf_init(&text, 2048);
+		reply_rules_say_left_out(rule, false, &text);
+		doctor_add(report, DOCTOR_FAIL, "reply rules", "%s", text.data);
+		buf_done(&text);
+	}
+	rule_set_free(set);
+}
+
 static void check_bind(const struct doctor_source *source, struct doctor_report *report)
 {
 	char check[96], text[IP_TEXT_SIZE];
@@ -267,6 +291,7 @@ void doctor_run(const struct doctor_options *options, struct doctor_report *out)
 	if (db != NULL) {
 		count = load_sources(options, db, sources, out);
 		check_strays(options, db, out);
+		check_rules(db, out);
 	}
 	pg_close_blocking(db);
 	for (size_t i = 0; i < count; i++)

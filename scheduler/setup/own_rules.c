@@ -87,6 +87,38 @@ static void lay_over(json_t *rules, json_t *rule)
 	json_array_append(rules, rule);
 }
 
+static bool is_left_out(const struct rule_set *set, const char *id)
+{
+	const struct rule_left_out *rule = rule_set_left_out(set);
+	while (rule != NULL && strcmp(rule->id, id) != 0)
+		rule = rule->next;
+	return rule != NULL;
+}
+
+static bool is_given(const struct addition *a, const char *id)
+{
+	size_t i;
+	json_t *rule;
+	json_array_foreach(a->rules, i, rule)
+	{
+		if (str_equals(text_of(rule, "id"), str_from(id)))
+			return true;
+	}
+	return false;
+}
+
+/* What was unsound before keeps nobody from adding others. */
+static int compare_left_out(const struct addition *a, const struct rule_set *before,
+			    const struct rule_set *after, struct err *err)
+{
+	const struct rule_left_out *rule = rule_set_left_out(after);
+	for (; rule != NULL; rule = rule->next)
+		if (is_given(a, rule->id) || !is_left_out(before, rule->id))
+			return err_set(err, ERR_CONFIG, "%s: rule %s: %s", a->name, rule->id,
+				       rule->why);
+	return 0;
+}
+
 /* Would all own rules stand the lint with the new ones over them? */
 static int check_all(const struct addition *a, struct str present, struct err *err)
 {
@@ -98,12 +130,14 @@ static int check_all(const struct addition *a, struct str present, struct err *e
 	json_array_foreach(a->rules, i, rule) lay_over(json_object_get(all, "rules"), rule);
 	json_object_del(all, "without");
 	char *text = json_dumps(all, JSON_COMPACT);
-	struct rule_file file = {a->name, str_from(text), true};
-	struct rule_set *set = rule_set_try(&file, err);
-	rule_set_free(set);
+	struct rule_set *before = rule_set_load_sound(present, err);
+	struct rule_set *after = before ? rule_set_load_sound(str_from(text), err) : NULL;
+	int result = after ? compare_left_out(a, before, after, err) : -1;
+	rule_set_free(before);
+	rule_set_free(after);
 	free(text);
 	json_decref(all);
-	return set != NULL ? 0 : -1;
+	return result;
 }
 
 static int write_all(const struct addition *a, struct err *err)

@@ -16,9 +16,19 @@ struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err)
 		return rule_set_load((struct str){0}, err);
 	if (pg_run(db, "node/reply_rules", NULL, &rows, err) != 0)
 		return NULL;
-	struct rule_set *set = rule_set_load(pg_text(rows, 0, 0), err);
+	struct rule_set *set = rule_set_load_sound(pg_text(rows, 0, 0), err);
 	pg_rows_free(rows);
 	return set;
+}
+
+void reply_rules_say_left_out(const struct rule_left_out *rule, bool is_chinese, struct buf *out)
+{
+	buf_appendf(out,
+		    is_chinese ? "自建规则 %s 未生效：%s；请修正（edm rules add FILE）或删除（edm "
+				 "rules remove %s）"
+			       : "rule %s is left out: %s; mend it (edm rules add FILE) or take it "
+				 "away (edm rules remove %s)",
+		    rule->id, rule->why, rule->id);
 }
 
 int reply_rules_read(const char *path, struct buf *out, struct err *err)

@@ -13,8 +13,16 @@
  * are given the right class by a rule; UNKNOWN_MIN of those taken for "no such user" are that;
  * nobody is suppressed by a reply that is not about a bad address; no line is a sample of a rule;
  * all lines could be read (one that could not is named). --list names the lines that were missed.
- * --every asks for more and for less: each line must be of its class and cause, samples or not; it
- * is for tables of replies that the rules were written from.
+ *
+ * --every asks for more and for less: each line must be of its class and cause, samples or not, and
+ * what is to be done about it must be what the line asks for. It is for tables of replies that the
+ * rules were written from, whose lines have three fields more before the reply:
+ *
+ *   scope    who is at fault, alternatives separated by /; * = not said
+ *   actions  separated by commas: NAME must be there, A/B one of them, (NAME) may; - = none. None
+ *            but alert, close and next-host may be there unasked. ~WORDS is what the table asks for
+ *            and no rule can say yet: it is listed, so that it is not forgotten
+ *   delay    "1h", "1h..4h", "1h..", "day+8" as in a rule; - = by the retry schedule; * = not said
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +31,7 @@
 #include "engine/base/buf.h"
 #include "engine/reply/reply.h"
 #include "engine/reply/rules.h"
+#include "tests/replies/reaction.h"
 
 #define CLASSIFIED_MIN 0.95
 #define UNKNOWN_MIN 0.99
@@ -31,6 +40,7 @@
 struct line {
 	struct str provider, classes, cause, reply; /* reply with its \n in place */
 	enum outcome_stage stage;
+	struct reaction reaction; /* --every */
 };
 
 struct figures {
@@ -43,7 +53,8 @@ struct figures {
 	unsigned unknown;      /* "no such user" by the file */
 	unsigned harmed;       /* suppressed by a reply that is not about a bad address */
 	unsigned samples;      /* is a sample of a rule */
-	unsigned missed;       /* another class or another cause than the file's */
+	unsigned missed;       /* --every: not all as the file has it */
+	unsigned beyond;       /* --every: lines that ask for more than rules can say */
 	unsigned unread;       /* lines that are none */
 };
 
@@ -85,22 +96,35 @@ static struct str unescape(char *text)
 	return str_of(text, (size_t)(to - text));
 }
 
-static int parse_line(char *text, struct line *out)
+enum mode { MODE_PLAIN, MODE_LIST, MODE_EVERY };
+
+#define FIELDS 6
+#define FIELDS_EVERY 9
+
+static int parse_line(char *text, enum mode mode, struct line *out)
 {
-	char *field[6];
-	for (size_t i = 0; i < ARRAY_LEN(field); i++) {
+	char *field[FIELDS_EVERY];
+	size_t count = mode == MODE_EVERY ? FIELDS_EVERY : FIELDS;
+	for (size_t i = 0; i < count; i++) {
 		field[i] = text;
 		text += strcspn(text, "\t\n");
-		if ((*text == '\t') != (i + 1 < ARRAY_LEN(field)))
+		if ((*text == '\t') != (i + 1 < count))
 			return -1;
 		*text++ = 0;
 	}
+	char *reply = field[count - 1];
 	out->provider = str_from(strcmp(field[0], "-") == 0 ? "" : field[0]);
 	out->classes = str_from(field[2]);
 	out->cause = str_from(field[3]);
-	out->reply = unescape(field[5]);
-	field[5][out->reply.len] = 0;
-	take_apart(field[5]);
+	if (mode == MODE_EVERY) {
+		out->reaction = (struct reaction){str_from(field[5]), str_from(field[6]),
+						  str_from(field[7])};
+		if (!reaction_is_sound(&out->reaction))
+			return -1;
+	}
+	out->reply = unescape(reply);
+	reply[out->reply.len] = 0;
+	take_apart(reply);
 	return outcome_stage_parse(str_from(field[1]), &out->stage);
 }
 
@@ -161,29 +185,45 @@ static void count(const struct line *line, const struct verdict *verdict, struct
 	f->said_unknown += says_unknown;
 	f->were_unknown += says_unknown && is_unknown;
 	f->harmed += is_harmed;
-	f->missed +=
-		!is_right || !str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
 	if (is_harmed)
 		list("HARM", line, verdict);
 	else if (says_unknown && !is_unknown)
 		list("false", line, verdict);
 }
 
-enum mode { MODE_PLAIN, MODE_LIST, MODE_EVERY };
+/* --every: class, cause, and what is done. */
+static void judge_all(const struct line *line, const struct verdict *verdict, struct figures *f)
+{
+	struct buf differs, beyond;
+	buf_init(&differs, 1024);
+	buf_init(&beyond, 1024);
+	if (!is_one_of(str_from(outcome_class_name(verdict->klass)), line->classes) ||
+	    !str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause))
+		buf_append_cstr(&differs, "class or cause; ");
+	reaction_compare(&line->reaction, verdict, &differs);
+	reaction_beyond(&line->reaction, &beyond);
+	f->missed += differs.len > 0;
+	f->beyond += beyond.len > 0;
+	if (differs.len > 0) {
+		list("missed", line, verdict);
+		printf("           %s\n", differs.data);
+	}
+	if (beyond.len > 0)
+		printf("beyond     %s: %.*s\n", beyond.data + 2, STR_ARG(line->reply));
+	buf_done(&differs);
+	buf_done(&beyond);
+}
 
 static void list_miss(const struct rule_set *set, const struct line *line,
 		      const struct verdict *verdict, enum mode mode)
 {
 	bool is_class = is_one_of(str_from(outcome_class_name(verdict->klass)), line->classes);
-	bool is_cause = str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
-	if (mode != MODE_EVERY && is_sample(set, line->reply))
+	if (is_sample(set, line->reply))
 		list("sample", line, verdict);
 	else if (mode == MODE_LIST && verdict->rule[0] == 0)
 		list("unmatched", line, verdict);
 	else if (mode == MODE_LIST && !is_class)
 		list("wrong", line, verdict);
-	else if (mode == MODE_EVERY && (!is_class || !is_cause))
-		list("missed", line, verdict);
 }
 
 static void run(const struct rule_set *set, FILE *file, enum mode mode, struct figures *f)
@@ -196,14 +236,17 @@ static void run(const struct rule_set *set, FILE *file, enum mode mode, struct f
 		number++;
 		if (text[0] == '#')
 			continue;
-		if (parse_line(text, &line) != 0 || judge(set, &line, &verdict) != 0) {
+		if (parse_line(text, mode, &line) != 0 || judge(set, &line, &verdict) != 0) {
 			fprintf(stderr, "line %u cannot be read\n", number);
 			f->unread++;
 			continue;
 		}
 		count(&line, &verdict, f);
 		f->samples += is_sample(set, line.reply);
-		list_miss(set, &line, &verdict, mode);
+		if (mode == MODE_EVERY)
+			judge_all(&line, &verdict, f);
+		else
+			list_miss(set, &line, &verdict, mode);
 	}
 }
 
@@ -221,7 +264,7 @@ static double percent(unsigned part, unsigned whole)
 	return whole == 0 ? 100.0 : 100.0 * part / whole;
 }
 
-static void print(const struct figures *f)
+static void print(const struct figures *f, enum mode mode)
 {
 	printf("%u replies: %.1f %% given the right class by a rule, %.1f %% matched by none, "
 	       "%.1f %% with the cause of the file\n",
@@ -232,6 +275,9 @@ static void print(const struct figures *f)
 	       percent(f->were_unknown, f->unknown), f->unknown);
 	printf("suppressed by a reply that is not about a bad address: %u; samples of rules: %u\n",
 	       f->harmed, f->samples);
+	if (mode == MODE_EVERY)
+		printf("not all as the table has it: %u; asking for what no rule can say: %u\n",
+		       f->missed, f->beyond);
 }
 
 static enum mode mode_of(const char *argument)
@@ -256,6 +302,6 @@ int main(int argc, char **argv)
 	run(set, file, mode_of(argv[2]), &figures);
 	fclose(file);
 	rule_set_free(set);
-	print(&figures);
+	print(&figures, mode_of(argv[2]));
 	return has_passed(&figures, mode_of(argv[2])) ? 0 : 1;
 }

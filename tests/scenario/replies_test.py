@@ -231,6 +231,88 @@ def test_a_running_node_takes_new_rules(mailing, tmp_path):
     assert wait_s > 3 * 3600
 
 
+def test_a_rule_that_an_upgrade_made_unsound_is_left_out(mailing, tmp_path):
+    """Its cause has another name by now, say. The node starts and reloads with the others, and says
+    which it left out and why; so do doctor and the commands about rules."""
+    mailing.provider("big", profile={"rcpt": [{"reply": "451 my own words"}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("a", {"big": 1})
+    mine = {**RULE, "code": "451", "samples": ["451 my own words"], "delay": "4h"}
+    stale = {**mine, "id": "corp.stale", "cause": "box-full"}
+    insert = "INSERT INTO reply_rule(rule_id, body) VALUES (%s, %s)"
+    mailing.db.query(insert, "corp.full", json.dumps(mine))
+    mailing.db.query(insert, "corp.stale", json.dumps(stale))
+    mailing.start()
+    mailing.launch(campaign)
+    due = "SELECT extract(epoch FROM max(due_at) - now()) FROM retry HAVING count(*) > 0"
+    ((wait_s,),) = mailing.wait(lambda: mailing.db.query(due), "it is deferred")
+    assert wait_s > 3 * 3600
+    lines = mailing.node_log.read_text().splitlines()
+    (told,) = [line for line in lines if "rule_left_out" in line]
+    assert "level=error" in told and "rule=corp.stale" in told and "box-full" in told
+    mailing.db.query(insert, "corp.torn", json.dumps({**stale, "id": "corp.torn", "text": "("}))
+    mailing.wait(lambda: "rule=corp.torn" in mailing.node_log.read_text(), "it is left out, too")
+    assert "identity_not_loaded" not in mailing.node_log.read_text()
+
+    listed = mailing.edm("rules", "list", "--own", "--json").json
+    assert [rule["id"] for rule in listed["rules"]] == ["corp.full"]
+    out = {one["id"]: one["why"] for one in listed["left_out"]}
+    assert "box-full" in out["corp.stale"] and set(out) == {"corp.stale", "corp.torn"}
+    assert "corp.stale is left out" in mailing.edm("rules", "list").out
+    said = mailing.edm.fails(1, "rules", "check")
+    assert "corp.stale" in said and "corp.torn" in said and "edm rules remove" in said
+    assert "corp.stale is left out" in mailing.edm("rules", "test", "451 my own words").err
+    found = [f for f in json.loads(mailing.edm.run("doctor", "--json").out)["findings"]
+             if f["check"] == "reply rules"]
+    assert [f["level"] for f in found] == ["fail", "fail"]
+    assert "corp.stale is left out" in found[0]["text"]
+
+    # What is wrong already keeps nobody from adding, mending and removing.
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"rules": [
+        {**mine, "id": "corp.stale", "text": "other words", "samples": ["451 other words"]}]}))
+    mailing.edm("rules", "add", file)
+    mailing.edm("rules", "remove", "corp.torn")
+    listed = mailing.edm("rules", "list", "--own", "--json").json
+    assert listed["left_out"] == [] and len(listed["rules"]) == 2
+    assert mailing.edm("rules", "check").out.startswith("sound: ")
+
+
+@pytest.mark.parametrize("reply", ["421 HL:ICC too many", "553 5.7.4 HELOIP REJECT of yours"])
+def test_who_refuses_the_only_connection_is_not_asked_again_at_once(mailing, reply):
+    """The rule says when; others are sent to meanwhile."""
+    mailing.provider("big", profile={"banner": [{"reply": reply}]})
+    mailing.provider("fine")
+    mailing.source("s1")
+    refused, other = mailing.campaign("a", {"big": 50}), mailing.campaign("b", {"fine": 500})
+    mailing.start()
+    mailing.launch(refused)
+    mailing.wait(lambda: "lane_slowed" in mailing.node_log.read_text(), "it rests")
+    mailing.launch(other)
+    mailing.finished(other)
+    assert mailing.states(other) == {"delivered": 500}
+    log = mailing.node_log.read_text().splitlines()
+    assert 1 <= sum("connection_failed" in line for line in log) <= 20
+    states = mailing.states(refused)
+    assert sum(states.values()) == 50 and set(states) <= {"leased", "deferred"}
+
+
+def test_what_ends_with_the_receivers_day_ends_at_its_midnight(mailing):
+    """NetEase counts what a sender sent today until midnight in China."""
+    mailing.provider("big", profile={"rcpt": [{"reply": "550 MI:STC x"}]})
+    mailing.source("s1")
+    campaign = mailing.campaign("a", {"big": 5})
+    mailing.start()
+    mailing.launch(campaign)
+    left = ("SELECT extract(epoch FROM due_at - now())::float, extract(epoch FROM date_trunc('day',"
+            " now() AT TIME ZONE 'Asia/Shanghai') + interval '1 day 1 min'"
+            " - now() AT TIME ZONE 'Asia/Shanghai')::float FROM retry")
+    rows = mailing.wait(lambda: mailing.db.query(left), "they wait")
+    assert all(abs(due_s - day_s) <= 0.15 * day_s + 30 for due_s, day_s in rows)
+    said = mailing.edm("rules", "test", "550 MI:STC x", "--stage", "mail").out
+    assert "until the day is over in UTC+8" in said
+
+
 OUTCOMES = "SELECT class, cause, count(*)::int FROM outcome GROUP BY 1, 2 ORDER BY 1, 2"
 ATTEMPTS = """
 SELECT class, cause, sum(n)::int FROM (SELECT class, cause, n FROM attempts UNION ALL

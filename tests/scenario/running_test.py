@@ -317,6 +317,16 @@ def test_a_reply_is_explained(edm):
     assert {"rule": "qq.ip-frequency", "miss": "is for another provider"}.items() <= next(
         near for near in elsewhere["near"] if near["rule"] == "qq.ip-frequency"
     ).items()
+    # Who missed by more than one condition: those of the provider or the cause, or all.
+    assert told["far"] and all(far["akin"] for far in told["far"]) and len(told["far"]) <= 8
+    assert any("," in far["miss"] for far in elsewhere["far"]) and told["others"] > 200
+    everyone = edm("rules", "test", "550 Ip frequency limited", "--provider", "qq", "--stage",
+                   "dot", "--all", "--json").json
+    rules = edm("rules", "list", "--json").json["rules"]
+    said = [one["rule"] for one in everyone["near"] + everyone["far"]] + [everyone["rule"]]
+    assert sorted(said) == sorted(rule["id"] for rule in rules) and everyone["others"] == 0
+    assert f"others: {told['others']} rules missed" in edm(
+        "rules", "test", "550 Ip frequency limited", "--provider", "qq", "--stage", "dot").out
     unknown = edm("rules", "test", "599 qwertz", "--json").json
     assert unknown["rule"] is None and "suppress" not in unknown["actions"]
     many = edm("rules", "test", "550-5.1.1 The account does\n550 5.1.1 not exist", "--json").json

@@ -241,6 +241,74 @@ static void a_burst_that_fails_is_one_failure(void **state)
 	assert_in_range(lane_take_connection(&f.path, NOW + 200).at_ms, NOW + 30100, NOW + 30120);
 }
 
+/* "Too many connections" to the only one there is: the next comes when the rule says, not at once.
+ * Who has others open goes on with those, and nothing climbs a ladder. */
+static void who_is_refused_the_only_connection_waits(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	static const struct {
+		enum outcome_class klass;
+		enum outcome_scope scope;
+		unsigned actions;
+		int64_t delay_ms, want_ms;
+	} cases[] = {
+		{OUTCOME_THROTTLED, SCOPE_SOURCE, ACTION_CUT_CONNECTIONS, 600000, 600000},
+		{OUTCOME_THROTTLED, SCOPE_SOURCE, ACTION_CUT_RATE, 60000, 60000},
+		{OUTCOME_HELD, SCOPE_SOURCE, ACTION_HOLD, 0, 300000},
+		{OUTCOME_DEFERRED, SCOPE_RECIPIENT, 0, 60000, 60000},
+		{OUTCOME_DEFERRED, SCOPE_HOST, 0, 60000, 0}, /* the site's own wait sees to it */
+		{OUTCOME_UNREACHED, SCOPE_HOST, 0, 60000, 0},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct outcome refused = reply(cases[i].klass, cases[i].actions, cases[i].delay_ms);
+		refused.stage = STAGE_BANNER;
+		refused.verdict.scope = cases[i].scope;
+		init(&f);
+		int64_t now = NOW;
+		for (int n = 0; n < 3; n++) {
+			assert_true(lane_take_connection(&f.path, now).is_granted);
+			(void)lane_failed(&f.path, &refused, false, now, now + 10);
+			lane_end_connection(&f.path, false);
+			now += 10;
+			struct limiter_wait wait;
+			int64_t at = lane_connection_ready_at(&f.path, now, &wait);
+			if (at != now + cases[i].want_ms)
+				fail_msg("case %zu, time %d: %lld ms", i, n, (long long)(at - now));
+			now = at + 1;
+		}
+	}
+	struct outcome refused = reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS, 600000);
+	refused.verdict.scope = SCOPE_SOURCE;
+	init(&f);
+	f.lane.controller.connections.level = 2;
+	assert_true(lane_take_connection(&f.path, NOW).is_granted);
+	assert_true(lane_take_connection(&f.path, NOW).is_granted);
+	(void)lane_failed(&f.path, &refused, false, NOW, NOW + 10);
+	lane_end_connection(&f.path, false);
+	assert_int_equal(health_message_at(&f.lane.health, NOW + 20), NOW + 20);
+}
+
+/* A day's count is over when the day is, every time. */
+static void what_ends_with_the_day_climbs_no_ladder(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	int64_t now = NOW;
+	struct outcome refused =
+		reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS | ACTION_PAUSE_LANE, 7200000);
+	refused.verdict.scope = SCOPE_SOURCE;
+	refused.verdict.until_day = true;
+	init(&f);
+	for (int i = 0; i < 3; i++) {
+		assert_true(lane_take_connection(&f.path, now).is_granted);
+		(void)lane_failed(&f.path, &refused, false, now, now + 10);
+		lane_end_connection(&f.path, false);
+		assert_int_equal(health_message_at(&f.lane.health, now + 10), now + 10 + 7200000);
+		now += 7200011;
+	}
+}
+
 /* One of the hosts failed and others are there: the lane goes on as before. */
 static void a_failure_of_one_host_is_not_the_lanes(void **state)
 {
@@ -635,6 +703,8 @@ int main(void)
 		cmocka_unit_test(a_block_rests_the_lane_and_climbs),
 		cmocka_unit_test(a_dead_site_is_probed_by_one_connection),
 		cmocka_unit_test(a_burst_that_fails_is_one_failure),
+		cmocka_unit_test(who_is_refused_the_only_connection_waits),
+		cmocka_unit_test(what_ends_with_the_day_climbs_no_ladder),
 		cmocka_unit_test(a_failure_of_one_host_is_not_the_lanes),
 		cmocka_unit_test(a_pause_holds_until_it_ends),
 		cmocka_unit_test(a_lane_is_kept_while_it_counts_or_rests),
