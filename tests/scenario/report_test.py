@@ -280,6 +280,9 @@ def test_operators_rules_say_what_a_reply_means(edm, spring, database):
     database.query("UPDATE edm.outcome SET rule = 'ours' WHERE code = 554")
     assert "Ask Mr Li." in edm("report", "bounces").out
     assert "请找李先生。" in edm("report", "bounces", "--lang", "zh").out
+    # One that is unsound costs none of the others its words.
+    database.query("INSERT INTO edm.reply_rule(rule_id, body) VALUES ('torn', '{}')")
+    assert "Ask Mr Li." in edm("report", "bounces").out
 
 
 def test_every_command_shows_times_as_reports_do(edm, database, tmp_path):
