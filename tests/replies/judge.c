@@ -5,9 +5,10 @@
  *     replies_judge FILE [--list | --every]
  *
  * FILE has a reply a line: provider (or -) TAB stage TAB class TAB cause TAB kind of source TAB
- * reply. class is what the engine should make of it, alternatives separated by / where the words
- * allow more than one; "\n" in a reply separates its lines; lines beginning with # are comments. A
- * reply of several lines that a log has put into one ("550-a 550 b") is taken apart again.
+ * reply. class is what the engine should make of it and cause why, alternatives separated by /
+ * where the words allow more than one; "\n" in a reply separates its lines; lines beginning with #
+ * are comments. A reply of several lines that a log has put into one ("550-a 550 b") is taken apart
+ * again.
  *
  * Prints the figures and fails when one of the bars does not hold: CLASSIFIED_MIN of the replies
  * are given the right class by a rule; UNKNOWN_MIN of those taken for "no such user" are that;
@@ -45,17 +46,18 @@ struct line {
 
 struct figures {
 	unsigned replies;
-	unsigned classified;   /* by a rule, to the right class */
-	unsigned unmatched;    /* by no rule */
-	unsigned same_cause;   /* and the cause is that of the file, too */
-	unsigned said_unknown; /* the verdict is "no such user" */
-	unsigned were_unknown; /* and it is true */
-	unsigned unknown;      /* "no such user" by the file */
-	unsigned harmed;       /* suppressed by a reply that is not about a bad address */
-	unsigned samples;      /* is a sample of a rule */
-	unsigned missed;       /* --every: not all as the file has it */
-	unsigned beyond;       /* --every: lines that ask for more than rules can say */
-	unsigned unread;       /* lines that are none */
+	unsigned classified;	/* by a rule, to the right class */
+	unsigned unmatched;	/* by no rule */
+	unsigned same_cause;	/* and the cause is that of the file, too */
+	unsigned said_unknown;	/* the verdict is "no such user" */
+	unsigned were_unknown;	/* and it is true, or the words allow it */
+	unsigned found_unknown; /* and the file knows nothing else */
+	unsigned unknown;	/* "no such user" by the file */
+	unsigned harmed;	/* suppressed by a reply that is not about a bad address */
+	unsigned samples;	/* is a sample of a rule */
+	unsigned missed;	/* --every: not all as the file has it */
+	unsigned beyond;	/* --every: lines that ask for more than rules can say */
+	unsigned unread;	/* lines that are none */
 };
 
 static bool is_one_of(struct str name, struct str names)
@@ -171,8 +173,11 @@ static void count(const struct line *line, const struct verdict *verdict, struct
 {
 	bool is_right = is_one_of(str_from(outcome_class_name(verdict->klass)), line->classes);
 	bool has_rule = verdict->rule[0] != 0;
+	struct str cause = str_from(outcome_cause_name(verdict->cause));
 	bool is_unknown = str_equals(line->cause, STR("user-unknown")) &&
 			  str_equals(line->classes, STR("bounced"));
+	bool may_be_unknown = is_one_of(STR("user-unknown"), line->cause) &&
+			      is_one_of(STR("bounced"), line->classes);
 	bool says_unknown =
 		verdict->klass == OUTCOME_BOUNCED && verdict->cause == CAUSE_USER_UNKNOWN;
 	bool is_harmed =
@@ -180,14 +185,15 @@ static void count(const struct line *line, const struct verdict *verdict, struct
 	f->replies++;
 	f->classified += is_right && has_rule;
 	f->unmatched += !has_rule;
-	f->same_cause += str_equals(str_from(outcome_cause_name(verdict->cause)), line->cause);
+	f->same_cause += is_one_of(cause, line->cause);
 	f->unknown += is_unknown;
 	f->said_unknown += says_unknown;
-	f->were_unknown += says_unknown && is_unknown;
+	f->were_unknown += says_unknown && may_be_unknown;
+	f->found_unknown += says_unknown && is_unknown;
 	f->harmed += is_harmed;
 	if (is_harmed)
 		list("HARM", line, verdict);
-	else if (says_unknown && !is_unknown)
+	else if (says_unknown && !may_be_unknown)
 		list("false", line, verdict);
 }
 
@@ -272,7 +278,7 @@ static void print(const struct figures *f, enum mode mode)
 	       percent(f->same_cause, f->replies));
 	printf("no such user: precision %.1f %% (%u of %u), recall %.1f %% (of %u)\n",
 	       percent(f->were_unknown, f->said_unknown), f->were_unknown, f->said_unknown,
-	       percent(f->were_unknown, f->unknown), f->unknown);
+	       percent(f->found_unknown, f->unknown), f->unknown);
 	printf("suppressed by a reply that is not about a bad address: %u; samples of rules: %u\n",
 	       f->harmed, f->samples);
 	if (mode == MODE_EVERY)
