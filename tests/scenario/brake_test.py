@@ -91,7 +91,7 @@ def test_an_ordinary_share_of_bounces_stops_nothing(mailing):
 @pytest.mark.parametrize("kind, setting, reply", [
     ("blocked", "brake.blocked_percent", "554 5.7.1 Message rejected as spam"),
     ("unauthenticated", "brake.unauthenticated_percent",
-     "550 5.7.26 Unauthenticated email from news.test is not accepted due to domain's DMARC policy"),
+     "550 5.7.26 Unauthenticated email from news.test is not accepted due to its DMARC policy"),
 ])
 def test_refused_content_and_failed_authentication_stop_it_too(mailing, kind, setting, reply):
     mailing.provider("good")

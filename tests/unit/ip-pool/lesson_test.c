@@ -117,12 +117,33 @@ static void who_crawls_after_a_rest_grows_again(void **state)
 	assert_true(controller_rate(&f.lane.controller) > 100.0 / 60);
 }
 
+/* A day's count is over when the day is, every time. */
+static void what_ends_with_the_day_climbs_no_ladder(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	int64_t now = NOW;
+	struct outcome refused =
+		reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS | ACTION_PAUSE_LANE, 7200000);
+	refused.verdict.scope = SCOPE_SOURCE;
+	refused.verdict.until_day = true;
+	init(&f);
+	for (int i = 0; i < 3; i++) {
+		assert_true(lane_take_connection(&f.path, now).is_granted);
+		(void)lane_failed(&f.path, &refused, false, now, now + 10);
+		lane_end_connection(&f.path, false);
+		assert_int_equal(health_message_at(&f.lane.health, now + 10), now + 10 + 7200000);
+		now += 7200011;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_of_a_connection_are_learnt_for_a_day),
 		cmocka_unit_test(a_messages_cap_survives_and_is_forgotten),
 		cmocka_unit_test(who_crawls_after_a_rest_grows_again),
+		cmocka_unit_test(what_ends_with_the_day_climbs_no_ladder),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,26 +289,6 @@ static void who_is_refused_the_only_connection_waits(void **state)
 	assert_int_equal(health_message_at(&f.lane.health, NOW + 20), NOW + 20);
 }
 
-/* A day's count is over when the day is, every time. */
-static void what_ends_with_the_day_climbs_no_ladder(void **state)
-{
-	(void)state;
-	static struct fixture f;
-	int64_t now = NOW;
-	struct outcome refused =
-		reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS | ACTION_PAUSE_LANE, 7200000);
-	refused.verdict.scope = SCOPE_SOURCE;
-	refused.verdict.until_day = true;
-	init(&f);
-	for (int i = 0; i < 3; i++) {
-		assert_true(lane_take_connection(&f.path, now).is_granted);
-		(void)lane_failed(&f.path, &refused, false, now, now + 10);
-		lane_end_connection(&f.path, false);
-		assert_int_equal(health_message_at(&f.lane.health, now + 10), now + 10 + 7200000);
-		now += 7200011;
-	}
-}
-
 /* One of the hosts failed and others are there: the lane goes on as before. */
 static void a_failure_of_one_host_is_not_the_lanes(void **state)
 {
@@ -704,7 +684,6 @@ int main(void)
 		cmocka_unit_test(a_dead_site_is_probed_by_one_connection),
 		cmocka_unit_test(a_burst_that_fails_is_one_failure),
 		cmocka_unit_test(who_is_refused_the_only_connection_waits),
-		cmocka_unit_test(what_ends_with_the_day_climbs_no_ladder),
 		cmocka_unit_test(a_failure_of_one_host_is_not_the_lanes),
 		cmocka_unit_test(a_pause_holds_until_it_ends),
 		cmocka_unit_test(a_lane_is_kept_while_it_counts_or_rests),
