@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ip-pool/limit.h"
 #include "scheduler/campaign/hours.h"
 
 static void add_offsets(struct calendar *c, const json_t *offsets)
@@ -104,12 +105,27 @@ static bool fits(const char *selector, const char *value)
 	return selector[0] == '\0' || (value != NULL && strcmp(selector, value) == 0);
 }
 
+/* A provider's name has neither a dot nor a port, a site has one. */
+static bool is_site(const char *target)
+{
+	return strpbrk(target, ".:") != NULL;
+}
+
+static bool fits_target(const char *selector, const char *target)
+{
+	if (selector[0] == '\0' || target == NULL || strcmp(selector, target) == 0)
+		return fits(selector, target);
+	const struct limit_scope scope = {.provider = str_from(is_site(target) ? "" : target),
+					  .site = str_from(is_site(target) ? target : "")};
+	return limit_names_target(str_from(selector), &scope);
+}
+
 static bool stops(const json_t *pause, const struct live_scope *scope)
 {
 	return fits(document_text(pause, "campaign"), scope->campaign) &&
 	       fits(document_text(pause, "source"), scope->source) &&
-	       fits(document_text(pause, "provider"), scope->target) &&
-	       fits(document_text(pause, "site"), scope->target);
+	       fits_target(document_text(pause, "provider"), scope->target) &&
+	       fits_target(document_text(pause, "site"), scope->target);
 }
 
 static int64_t end_of(const json_t *pause)
@@ -143,13 +159,37 @@ static bool has_text(const json_t *array, const char *text)
 	return false;
 }
 
+/* The entry of a list that has this text there. */
+static const json_t *entry_with(const json_t *list, const char *key, const char *text)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach(list, i, entry)
+	{
+		if (strcmp(document_text(entry, key), text) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static bool is_in_pool(const json_t *live, const json_t *lane, const char *campaign)
+{
+	const json_t *of = live_campaign(live, campaign);
+	const json_t *source = entry_with(json_object_get(live, "sources"), "source",
+					  document_text(lane, "source"));
+	return of == NULL || source == NULL ||
+	       strcmp(document_text(of, "pool"), document_text(source, "pool")) == 0;
+}
+
 /* The tail is made of sites and of providers with few people: of every lane with mail of the
  * campaign, as far as the node says whose it is. */
-static bool serves(const json_t *lane, const char *campaign, const char *group)
+static bool serves(const json_t *live, const json_t *lane, const char *campaign, const char *target)
 {
 	const json_t *campaigns = json_object_get(lane, "campaigns");
-	if (strcmp(group, "tail") != 0)
-		return strcmp(document_text(lane, "queue"), group) == 0;
+	if (!is_in_pool(live, lane, campaign))
+		return false;
+	if (strcmp(target, "tail") != 0)
+		return strcmp(document_text(lane, "queue"), target) == 0;
 	return document_int(lane, "queued") + document_int(lane, "ready") > 0 &&
 	       (campaigns == NULL || has_text(campaigns, campaign));
 }
@@ -163,7 +203,7 @@ static int64_t wait_ms(const json_t *lane)
 	return document_int(lane, "sessions") > 0 ? 0 : INT64_MAX;
 }
 
-const json_t *live_open_lane(const json_t *live, const char *campaign, const char *group,
+const json_t *live_open_lane(const json_t *live, const char *campaign, const char *target,
 			     const json_t **waiting_out)
 {
 	size_t i;
@@ -171,7 +211,7 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 	*waiting_out = NULL;
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
-		if (!serves(lane, campaign, group))
+		if (!serves(live, lane, campaign, target))
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;
@@ -218,12 +258,5 @@ const json_t *live_waiting(const json_t *live, const char *campaign, const char 
 
 const json_t *live_campaign(const json_t *live, const char *name)
 {
-	size_t i;
-	json_t *campaign;
-	json_array_foreach(json_object_get(live, "campaigns"), i, campaign)
-	{
-		if (strcmp(document_text(campaign, "campaign"), name) == 0)
-			return campaign;
-	}
-	return NULL;
+	return entry_with(json_object_get(live, "campaigns"), "campaign", name);
 }

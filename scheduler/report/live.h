@@ -22,14 +22,15 @@ const char *live_trouble(const json_t *live, const char *name, const char *key);
 struct live_scope {
 	const char *campaign;
 	const char *source;
-	const char *target; /* provider or site; a group */
+	const char *target; /* provider or site; "tail": of any site without a provider */
 };
 
 /* The pause that stops all of the scope and ends last, or NULL. */
 const json_t *live_pause(const json_t *live, const struct live_scope *scope);
-/* A lane of the group, for people of the campaign, that can send now, or NULL; then *waiting_out is
- * the one that waits for the shortest time, if any does. */
-const json_t *live_open_lane(const json_t *live, const char *campaign, const char *group,
+/* A lane to the target ("tail": to any site with mail of the campaign), of a source the campaign
+ * goes by, that can send now, or NULL; then *waiting_out is the one that waits for the shortest
+ * time, if any does. */
+const json_t *live_open_lane(const json_t *live, const char *campaign, const char *target,
 			     const json_t **waiting_out);
 /* A campaign (NULL = any) that waits for a limit of its own or of its sending domain, among the
  * people of this queue (NULL: among all its people); NULL if none does. */

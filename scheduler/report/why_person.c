@@ -14,6 +14,7 @@
 
 #define SENTENCE_MAX (64u << 10)
 #define HISTORY_MAX 50
+#define SITE_MAX 1024
 
 /* Columns of report/campaigns_of. */
 enum {
@@ -58,7 +59,8 @@ struct why_person {
 	struct pg_blocking *db;
 	int64_t rid;
 	enum language language;
-	json_t *names; /* of sources and nodes, by id */
+	struct buf queue; /* where mail goes for it: of report/home */
+	json_t *names;	  /* of sources and nodes, by id */
 	json_t *live;
 	struct rule_set *rules;
 };
@@ -176,6 +178,7 @@ static json_t *entry_of(const struct why_person *p, const struct whereabouts *wh
 			    json_integer(is_deferred ? where->due_at_us : where->doubt_until_us));
 	add_who(entry, where, rows, row);
 	document_set_text(entry, "group", str_from(where->group));
+	document_set_text(entry, "queue", buf_str(&p->queue));
 	document_set_text(entry, "node", str_from(name_of(p, "nodes", where->node)));
 	json_object_set_new(entry, "in_doubt", json_boolean(where->is_in_doubt));
 	if (is_deferred)
@@ -325,6 +328,20 @@ static int add_left_out(const struct why_person *p, const char *campaign, json_t
 	return rc;
 }
 
+static int find_home(struct why_person *p, struct err *err)
+{
+	struct pg_params params;
+	struct pg_rows *rows = NULL;
+	pg_params_init(&params);
+	pg_add_int8(&params, p->rid);
+	int rc = pg_run(p->db, "report/home", &params, &rows, err);
+	pg_params_done(&params);
+	if (rc == 0 && pg_rows_count(rows) > 0)
+		buf_append_str(&p->queue, pg_text(rows, 0, 0));
+	pg_rows_free(rows);
+	return rc;
+}
+
 static int fill(struct why_person *p, const struct address *address, const char *campaign,
 		json_t *document, struct err *err)
 {
@@ -332,7 +349,7 @@ static int fill(struct why_person *p, const struct address *address, const char 
 	p->names = document_load(p->db, "report/names", NULL, err);
 	p->live = p->names ? live_load(p->db, err) : NULL;
 	p->rules = p->live ? document_rules(p->db, err) : NULL;
-	if (p->rules == NULL ||
+	if (p->rules == NULL || find_home(p, err) != 0 ||
 	    add_suppressions(p->db, address_mailbox(address), document, err) != 0)
 		return -1;
 	return add_campaigns(p, campaign, document, err) == 0
@@ -397,9 +414,11 @@ json_t *why_address(struct pg_blocking *db, const char *text, const char *campai
 		return NULL;
 	struct why_person p = {.db = db, .rid = person_rid(&address, &key), .language = language};
 	json_t *document = json_object();
+	buf_init(&p.queue, SITE_MAX);
 	int rc = fill(&p, &address, campaign, document, err);
 	if (rc == 0)
 		rc = conclude(document, campaign, language, err);
+	buf_done(&p.queue);
 	json_decref(p.names);
 	json_decref(p.live);
 	rule_set_free(p.rules);

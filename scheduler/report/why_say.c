@@ -7,6 +7,7 @@
 #include "scheduler/report/format.h"
 #include "scheduler/report/lane_say.h"
 
+#define HOLD_MAX 8192
 #define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
 
 static void put(struct buf *out, const char *text)
@@ -195,10 +196,10 @@ void why_say_waiting(const struct why_context *w, const json_t *waiting, struct 
 	}
 }
 
-bool why_say_hold(const struct why_context *w, const char *group, struct buf *out)
+/* What holds them whatever their lanes do. */
+static bool say_wide_hold(const struct why_context *w, const char *target, struct buf *out)
 {
-	const struct live_scope scope = {.campaign = w->campaign, .target = group};
-	const json_t *waiting = NULL;
+	const struct live_scope scope = {.campaign = w->campaign, .target = target};
 	if (say_campaign_hold(w, out))
 		return true;
 	const json_t *pause = live_pause(w->live, &scope);
@@ -219,12 +220,19 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 	const json_t *campaign = live_campaign(w->live, w->campaign);
 	if (why_say_closed(w, campaign, out) || say_campaign_stop(w, campaign, out))
 		return true;
-	const json_t *limited = live_waiting(w->live, w->campaign, group);
-	if (limited != NULL) {
-		why_say_waiting(w, limited, out);
+	const json_t *limited = live_waiting(w->live, w->campaign, target);
+	if (limited == NULL)
+		return false;
+	why_say_waiting(w, limited, out);
+	return true;
+}
+
+bool why_say_hold(const struct why_context *w, const char *target, struct buf *out)
+{
+	const json_t *waiting = NULL;
+	if (say_wide_hold(w, target, out))
 		return true;
-	}
-	if (group == NULL || live_open_lane(w->live, w->campaign, group, &waiting) != NULL ||
+	if (target == NULL || live_open_lane(w->live, w->campaign, target, &waiting) != NULL ||
 	    waiting == NULL)
 		return false;
 	put_wait(w, waiting, out);
@@ -233,11 +241,22 @@ bool why_say_hold(const struct why_context *w, const char *group, struct buf *ou
 
 /* -------------------------------------------------------------------------------------- people */
 
+/* Appends what holds somebody. Of whom nobody knows the site yet no lane of the tail is named: it
+ * would be one of others. */
+static bool say_hold_of(const struct why_context *w, const json_t *person, struct buf *out)
+{
+	const char *group = document_text(person, "group"), *queue = document_text(person, "queue");
+	if (queue[0] != '\0')
+		return why_say_hold(w, queue, out);
+	return strcmp(group, "tail") == 0 ? say_wide_hold(w, group, out)
+					  : why_say_hold(w, group, out);
+}
+
 static void say_waiting(const struct why_context *w, const json_t *person, struct buf *out)
 {
 	const char *group = document_text(person, "group");
 	put(out, SAY(w, "waiting: ", "等待中："));
-	if (!why_say_hold(w, group, out))
+	if (!say_hold_of(w, person, out))
 		buf_appendf(out,
 			    SAY(w, "its turn among the people of group %s has not come yet",
 				"在分组 %s 中排队，尚未轮到"),
@@ -258,7 +277,7 @@ static void put_refusal(const struct why_context *w, const char *node, struct bu
 static void say_leased(const struct why_context *w, const json_t *person, struct buf *out)
 {
 	const char *node = document_text(person, "node");
-	const json_t *waiting = NULL;
+	struct buf hold;
 	if (json_is_true(json_object_get(person, "in_doubt"))) {
 		put(out, SAY(w, "sending: its node is gone, and its journal is awaited ",
 			     "发送中：所在节点已失联，等待其日志"));
@@ -272,16 +291,10 @@ static void say_leased(const struct why_context *w, const json_t *person, struct
 		SAY(w, "sending: node %s has had it in hand since ", "发送中：节点 %s 处理中，自 "),
 		node);
 	put_time(w, document_int(person, "since"), out);
-	const json_t *limited = live_waiting(w->live, w->campaign, document_text(person, "group"));
-	if (limited != NULL) {
-		put(out, SAY(w, "; ", "；"));
-		why_say_waiting(w, limited, out);
-	} else if (live_open_lane(w->live, w->campaign, document_text(person, "group"), &waiting) ==
-			   NULL &&
-		   waiting != NULL) {
-		put(out, SAY(w, "; ", "；"));
-		put_wait(w, waiting, out);
-	}
+	buf_init(&hold, HOLD_MAX);
+	if (say_hold_of(w, person, &hold))
+		buf_appendf(out, "%s%s", SAY(w, "; ", "；"), hold.data);
+	buf_done(&hold);
 	put_refusal(w, node, out);
 }
 

@@ -22,10 +22,11 @@ struct why_context {
 };
 
 /*
- * Appends what keeps the campaign's people of group (NULL = of any) from being sent to, as a
- * clause; false and nothing appended if nothing stands in their way.
+ * Appends what keeps the campaign's people from being sent to whose mail goes to target, as a
+ * clause: a provider, a site, "tail" (any site of the tail), NULL (whoever); false and nothing
+ * appended if nothing stands in their way.
  */
-bool why_say_hold(const struct why_context *w, const char *group, struct buf *out);
+bool why_say_hold(const struct why_context *w, const char *target, struct buf *out);
 /* Appends "outside its sending hours until …" of an entry of live's campaigns; false and nothing
  * appended if it is within them. */
 bool why_say_closed(const struct why_context *w, const json_t *campaign, struct buf *out);

@@ -120,3 +120,42 @@ def test_the_tail_names_lanes_of_the_campaign(mailing):
     of_a, of_b = mailing.edm("why", "a").out, mailing.edm("why", "b").out
     assert "s1/mx.gone.test waits" in of_a and "mx.some.test" not in of_a
     assert "s1/mx.some.test waits" in of_b and "mx.gone.test" not in of_b
+
+
+def write_to(mailing, name, people):
+    """A campaign by the commands: people as {domain: how many}, u0@domain and so on."""
+    audience, letter = mailing.directory / "people.csv", mailing.directory / "letter.txt"
+    rows = [f"u{i}@{domain}" for domain, count in people.items() for i in range(count)]
+    audience.write_text("\n".join(["email", *rows, ""]))
+    letter.write_text("Hello")
+    mailing.edm("list", "import", audience, "--list", "people", "--yes")
+    mailing.edm("domain", "add", "news.test")
+    mailing.edm("campaign", "create", name, "--list", "people", "--from", "news@news.test",
+                "--subject", "Hello", "--text", letter, "--unsigned")
+
+
+def test_each_of_the_tail_is_told_of_his_own_site(mailing):
+    """Three sites of the tail, one campaign: one refuses, one is limited, one takes it slowly."""
+    mailing.provider("big", profile={"delay_ms": {"dot": 300}})
+    for name, address in (("gone", "127.1.0.200"), ("some", mailing.addresses["big"]),
+                          ("slow", mailing.addresses["big"])):
+        mailing.dns.domain(f"{name}.test", mx=[(10, f"mx.{name}.test", address)])
+    mailing.source("s1")
+    mailing.limit(provider="mx.some.test", rate=(1, "min"))
+    mailing.limit(provider="mx.slow.test", connections=1)
+    write_to(mailing, "c", {"gone.test": 20, "some.test": 20, "slow.test": 60})
+    mailing.start(park_ms="10min")
+    mailing.edm("campaign", "start", "c", "--yes")
+    mailing.accepted(3)
+
+    def cause_of(name):
+        (entry,) = mailing.edm("why", f"u19@{name}.test", "--json").json["campaigns"]
+        assert entry["group"] == "tail" and entry["queue"] == f"mx.{name}.test"
+        return entry["sentence"]
+
+    for lane in ("s1/mx.gone.test", "s1/mx.some.test"):
+        says(mailing, "why", lane, "waits ")
+    assert "s1/mx.gone.test waits" in cause_of("gone")
+    assert "mx.gone.test cannot be connected to" in cause_of("gone")
+    assert "has its 1 message/min by operator" in cause_of("some")
+    assert "mx.some" not in cause_of("slow") and "mx.gone" not in cause_of("slow")

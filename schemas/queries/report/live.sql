@@ -34,7 +34,8 @@ SELECT jsonb_build_object(
 	              LEFT JOIN limit_rule r ON r.limit_id = (v.wait ->> 'limit_id')::bigint
 	             WHERE l.at > now() - interval '10 s' AND n.lease_until > now()),
 	'sources', (SELECT jsonb_agg(jsonb_build_object('source', s.name, 'source_state', s.state,
-	                                                'node', s.node_name) ORDER BY s.name)
+	                                                'pool', s.pool, 'node', s.node_name)
+	                             ORDER BY s.name)
 	              FROM source s WHERE s.state <> 3),
 	'pauses', (SELECT jsonb_agg(jsonb_build_object(
 			'pause_id', p.pause_id, 'pause_scope', p.scope, 'provider', p.provider,

@@ -27,6 +27,21 @@ static const char tail_of_both[] =
 	" \"campaigns\": [\"autumn\", \"spring\"], \"waits\": \"waits 5 s: y\"},"
 	"{\"source\": \"mx1\", \"queue\": \"mx.c.test\", \"queued\": 1,"
 	" \"campaigns\": [\"autumn\"]}]}";
+/* Lanes of one pool, and of another that can send. */
+static const char of_pools[] =
+	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"bulk\", \"sources\": 1}], \"sources\": ["
+	"{\"source\": \"mx1\", \"pool\": \"bulk\"}, {\"source\": \"mx2\", \"pool\": \"vip\"}],"
+	" \"lanes\": [{\"source\": \"mx1\", \"queue\": \"qq\", \"waits\": \"waits 9 s: x\"},"
+	"{\"source\": \"mx2\", \"queue\": \"qq\"}]}";
+static const char tail_paused[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": ["
+	"{\"provider\": \"tail\", \"who\": \"li\", \"why\": \"\", \"since\": 1795305483000000,"
+	" \"until\": 1795305783000000}]}";
+static const char site_paused[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": ["
+	"{\"site\": \"mx.a.test\", \"who\": \"li\", \"why\": \"\", \"since\": 1795305483000000,"
+	" \"until\": 1795305783000000}]}";
 static const char stopped[] =
 	"{\"nodes\": [{\"alive\": true, \"gauges\": {\"stopped\": \"no room\"}}], \"pauses\": [], "
 	"\"lanes\": []}";
@@ -36,6 +51,8 @@ static const char paused[] =
 	" \"until\": 1795305783000000},"
 	"{\"provider\": \"qq\", \"source\": \"mx1\", \"who\": \"wu\", \"why\": \"\"}]}";
 
+#define PAUSED_BY_LI                                                                               \
+	"it was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 min)"
 static const char without_source[] =
 	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
 	"{\"campaign\": \"spring\", \"pool\": \"bulk\", \"sources\": 0, \"spent\": null}]}";
@@ -152,14 +169,34 @@ static void test_what_holds(void **state)
 		/* Another campaign's site waits, or goes. */
 		{tail_of_another, CAMPAIGN_RUNNING, "tail", ""},
 		{tail_of_both, CAMPAIGN_RUNNING, "tail", "mx1/mx.b.test waits 5 s: y"},
-		{paused, CAMPAIGN_RUNNING, "qq",
-		 "it was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 "
-		 "min)"},
-		{paused, CAMPAIGN_RUNNING, "gmail", ""},
-		{paused, CAMPAIGN_RUNNING, NULL, ""},
+		/* Of one site: its own lanes, whatever the others do. */
+		{tail_of_both, CAMPAIGN_RUNNING, "mx.a.test", "mx1/mx.a.test waits 9 s: x"},
+		{tail_of_both, CAMPAIGN_RUNNING, "mx.c.test", ""},
+		{of_pools, CAMPAIGN_RUNNING, "qq", "mx1/qq waits 9 s: x"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
+}
+
+static void test_what_is_paused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *live, *group, *want;
+	} cases[] = {
+		{paused, "qq", PAUSED_BY_LI},
+		{paused, "gmail", ""},
+		{tail_paused, "tail", PAUSED_BY_LI},
+		{tail_paused, "mx.b.test", PAUSED_BY_LI},
+		{tail_paused, "qq", ""},
+		{site_paused, "mx.a.test", PAUSED_BY_LI},
+		{site_paused, "mx.a.test:2525", PAUSED_BY_LI},
+		{site_paused, "mx.b.test", ""},
+		{site_paused, "tail", ""},
+		{paused, NULL, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_hold(cases[i].live, CAMPAIGN_RUNNING, cases[i].group, cases[i].want);
 }
 
 /* Learnt of a campaign or its domain at one provider: it holds the people of that group only. */
@@ -203,7 +240,45 @@ static void test_what_a_node_cannot_write(void **state)
 		 "In spring: sending: node n2 has had it in hand since 2026-11-21 23:58 UTC"},
 	};
 	json_t *live = json_loads(live_text, 0, NULL);
-	const struct why_context w = {.now_us = NOW, .live = live, .campaign = "spring"};
+	const struct why_context w = {.now_us = NOW,
+				      .live = live,
+				      .campaign = "spring",
+				      .campaign_state = CAMPAIGN_RUNNING};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf text;
+		json_t *person = json_loads(cases[i].person, 0, NULL);
+		buf_init(&text, 4096);
+		why_say_person(&w, person, &text);
+		assert_string_equal(text.data, cases[i].want);
+		buf_done(&text);
+		json_decref(person);
+	}
+	json_decref(live);
+}
+
+/* Told by the site his mail goes to; of a site that nobody has looked up yet no lane is known. */
+static void test_a_person_of_the_tail(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *person, *want;
+	} cases[] = {
+		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.a.test\"}",
+		 "In autumn: waiting: mx1/mx.a.test waits 9 s: x"},
+		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.c.test\"}",
+		 "In autumn: waiting: its turn among the people of group tail has not come yet"},
+		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"\"}",
+		 "In autumn: waiting: its turn among the people of group tail has not come yet"},
+		{"{\"state\": 2, \"node\": \"n1\", \"group\": \"tail\", \"queue\": \"mx.a.test\","
+		 " \"since\": 1795305483000000}",
+		 "In autumn: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; "
+		 "mx1/mx.a.test waits 9 s: x"},
+	};
+	json_t *live = json_loads(tail_of_both, 0, NULL);
+	const struct why_context w = {.now_us = NOW,
+				      .live = live,
+				      .campaign = "autumn",
+				      .campaign_state = CAMPAIGN_RUNNING};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct buf text;
 		json_t *person = json_loads(cases[i].person, 0, NULL);
@@ -223,7 +298,10 @@ static void test_a_limit_holds_who_is_in_hand(void **state)
 	json_t *live = json_loads(limited, 0, NULL);
 	json_t *person = json_pack("{s:i, s:s, s:s, s:I}", "state", 2, "node", "n1", "group", "qq",
 				   "since", (json_int_t)NOW);
-	const struct why_context w = {.now_us = NOW, .live = live, .campaign = "spring"};
+	const struct why_context w = {.now_us = NOW,
+				      .live = live,
+				      .campaign = "spring",
+				      .campaign_state = CAMPAIGN_RUNNING};
 	buf_init(&text, 4096);
 	why_say_person(&w, person, &text);
 	assert_string_equal(
@@ -239,8 +317,10 @@ static void test_a_limit_holds_who_is_in_hand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
+					   cmocka_unit_test(test_what_is_paused),
 					   cmocka_unit_test(test_what_a_receiver_limits),
 					   cmocka_unit_test(test_what_a_node_cannot_write),
+					   cmocka_unit_test(test_a_person_of_the_tail),
 					   cmocka_unit_test(test_a_limit_holds_who_is_in_hand)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
