@@ -27,7 +27,7 @@ static int64_t rest_of(int64_t delay_ms, int64_t times)
 
 static void rest(struct health *h, bool is_blocked, int64_t rest_ms, int64_t now)
 {
-	h->rest_began_ms = now;
+	h->rest_began_ms = h->rest_since_ms = now;
 	h->rests_until_ms = now + rest_ms;
 	h->is_blocked = is_blocked;
 }
@@ -124,6 +124,7 @@ void health_save(const struct health *h, int64_t now, struct health_state *state
 {
 	*state_out = (struct health_state){
 		.rest_left_ms = h->rests_until_ms > now ? h->rests_until_ms - now : 0,
+		.rest_age_ms = h->rest_since_ms != 0 ? now - h->rest_since_ms : 0,
 		.rests = h->rests,
 		.is_blocked = h->is_blocked,
 		.dead_for_ms = h->dead_since_ms != 0 ? now - h->dead_since_ms : -1,
@@ -140,6 +141,8 @@ void health_load(struct health *h, const struct health_state *state, int64_t age
 	h->rests_until_ms = now - age_ms + state->rest_left_ms;
 	if (h->rests_until_ms > now)
 		h->rest_began_ms = now;
+	if (state->rest_age_ms > 0)
+		h->rest_since_ms = now - age_ms - state->rest_age_ms;
 	if (state->dead_for_ms < 0)
 		return;
 	h->dead_since_ms = now - age_ms - state->dead_for_ms;

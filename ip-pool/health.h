@@ -18,6 +18,7 @@
 
 struct health {
 	int64_t rest_began_ms;	/* what was begun before asks for nothing new */
+	int64_t rest_since_ms;	/* the last rest began then; 0 = not known */
 	int64_t rests_until_ms; /* no new message before; 0 = none */
 	unsigned rests;		/* rungs climbed */
 	bool is_blocked;	/* the rest is because of a block, not of a throttle */
@@ -30,6 +31,7 @@ struct health {
 /* What survives a restart. */
 struct health_state {
 	int64_t rest_left_ms; /* 0 = none */
+	int64_t rest_age_ms;  /* since it began; 0 = not known */
 	unsigned rests;
 	bool is_blocked;
 	int64_t dead_for_ms;   /* -1 = alive */

@@ -154,10 +154,10 @@ void lane_state_render(const struct lane_state *state, struct buf *out)
 		    (long long)state->forgotten);
 	render_windows(&state->windows, out);
 	buf_appendf(out,
-		    ",\"rest_left_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,\"dead_for_ms\":%lld,"
-		    "\"dead_probe_left_ms\":%lld}",
-		    (long long)state->health.rest_left_ms, state->health.rests,
-		    state->health.is_blocked ? "true" : "false",
+		    ",\"rest_left_ms\":%lld,\"rest_age_ms\":%lld,\"rests\":%u,\"is_blocked\":%s,"
+		    "\"dead_for_ms\":%lld,\"dead_probe_left_ms\":%lld}",
+		    (long long)state->health.rest_left_ms, (long long)state->health.rest_age_ms,
+		    state->health.rests, state->health.is_blocked ? "true" : "false",
 		    (long long)state->health.dead_for_ms, (long long)state->health.probe_left_ms);
 }
 
@@ -233,6 +233,7 @@ int lane_state_parse(struct str json, struct lane_state *state_out)
 	read_controller(root, &state.controller);
 	read_windows(json_object_get(root, "windows"), &state.windows);
 	read_int(root, "rest_left_ms", 0, &state.health.rest_left_ms);
+	read_int(root, "rest_age_ms", 0, &state.health.rest_age_ms);
 	read_int(root, "dead_for_ms", -1, &state.health.dead_for_ms);
 	read_int(root, "dead_probe_left_ms", 0, &state.health.probe_left_ms);
 	read_int(root, "rests", 0, &rests);

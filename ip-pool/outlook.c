@@ -242,6 +242,53 @@ bool lane_binding(const struct permit_path *path, int64_t now, struct limiter_wa
 	return l->limiter.open > 0 && lane_connection_ready_at(path, now, out) > now;
 }
 
+/* ----------------------------------------------------------------------------------------- causes
+ */
+
+static struct wait_cause cause_of_rest(const struct lane_limits *l, int64_t now)
+{
+	const struct windows *w = &l->windows;
+	bool is_away = windows_are_away(w) &&
+		       windows_message_at(w, now) > health_message_at(&l->health, now);
+	return is_away ? (struct wait_cause){w->away_since_ms, w->reply}
+		       : (struct wait_cause){l->health.rest_since_ms, l->replies[LESSON_REST]};
+}
+
+static struct wait_cause cause_of_cut(const struct lane_limits *l, const struct control *k,
+				      enum lane_lesson lesson)
+{
+	return k->has_signal ? (struct wait_cause){k->cut_ms, l->replies[lesson]}
+			     : (struct wait_cause){.reply = ""};
+}
+
+/* A window that was learnt, or the rate of the controller. */
+static struct wait_cause cause_of_rate(const struct lane_limits *l, const struct limiter_wait *wait)
+{
+	for (int i = 0; i < WINDOW_COUNT; i++) {
+		const struct window_cap *cap = &l->windows.caps[i];
+		if (period_of[i] == wait->period && cap->count == wait->cap.count)
+			return (struct wait_cause){cap->learnt_ms, cap->reply};
+	}
+	return cause_of_cut(l, &l->controller.rate, LESSON_RATE);
+}
+
+struct wait_cause lane_wait_cause(const struct lane_limits *l, const struct limiter_wait *wait,
+				  int64_t now)
+{
+	enum limit_origin origin = wait->cap.origin;
+	if (wait->level != LEVEL_LANE)
+		return (struct wait_cause){.reply = ""};
+	if (origin == ORIGIN_DEAD)
+		return (struct wait_cause){l->health.dead_since_ms, ""};
+	if (origin != ORIGIN_BACKOFF && origin != ORIGIN_LEARNT)
+		return (struct wait_cause){.reply = ""};
+	if (wait->cap.count == 0)
+		return cause_of_rest(l, now);
+	if (wait->kind == LIMIT_CONNECTIONS)
+		return cause_of_cut(l, &l->controller.connections, LESSON_CONNECTIONS);
+	return cause_of_rate(l, wait);
+}
+
 /* -------------------------------------------------------------------------------------- sentences
  */
 

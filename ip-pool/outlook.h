@@ -57,4 +57,13 @@ const struct limit_scope *path_scope(const struct permit_path *path, enum limit_
  * up. False: nothing does. */
 bool lane_binding(const struct permit_path *path, int64_t now, struct limiter_wait *out);
 
+/* What taught the lane to wait. */
+struct wait_cause {
+	int64_t since_ms;  /* the rest, the cut, the death began then; 0 = not known */
+	const char *reply; /* of the receiver, borrowed of the lane; "" = none, or not known */
+};
+/* Of a wait that is the lane's own and no operator's, profile's or warm-up's; of others nothing. */
+struct wait_cause lane_wait_cause(const struct lane_limits *l, const struct limiter_wait *wait,
+				  int64_t now);
+
 #endif

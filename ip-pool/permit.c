@@ -277,8 +277,7 @@ static bool is_turned_away(const struct verdict *verdict)
 	       (verdict->actions & both) == both && (verdict->actions & ACTION_CRAWL) == 0;
 }
 
-/* "550 5.7.1 Ip frequency limited", as far as it is kept. */
-static void keep_reply(const struct outcome *outcome, char out[LANE_REPLY_MAX])
+void lane_keep_reply(const struct outcome *outcome, char out[LANE_REPLY_MAX])
 {
 	struct buf text;
 	const struct enhanced_code *e = &outcome->enhanced;
@@ -305,7 +304,7 @@ static struct lane_reaction be_turned_away(struct lane_limits *l, const struct o
 	reaction.was_cut = windows_on_refusal(&l->windows, sent, verdict->delay_ms, begun_ms, now);
 	if (!reaction.was_cut)
 		return reaction;
-	keep_reply(outcome, reply);
+	lane_keep_reply(outcome, reply);
 	windows_keep_reply(&l->windows, str_from(reply));
 	reaction.rests_until_ms = l->windows.probe_at_ms;
 	return reaction;
@@ -315,7 +314,7 @@ static bool note_cut(struct lane_limits *l, enum lane_lesson lesson, const struc
 		     bool was_cut)
 {
 	if (was_cut)
-		keep_reply(outcome, l->replies[lesson]);
+		lane_keep_reply(outcome, l->replies[lesson]);
 	return was_cut;
 }
 
@@ -342,11 +341,11 @@ static struct lane_reaction react(struct lane_limits *l, const struct outcome *o
 		    ? !health_rest_once(&l->health, is_blocked, verdict->delay_ms, begun_ms, now)
 		    : !health_rest(&l->health, is_blocked, verdict->delay_ms, begun_ms, now))
 		return reaction;
-	keep_reply(outcome, l->replies[LESSON_REST]);
+	lane_keep_reply(outcome, l->replies[LESSON_REST]);
 	controller_restart(&l->controller, now);
 	if (verdict->actions & ACTION_CRAWL) {
 		controller_crawl(&l->controller, now);
-		keep_reply(outcome, l->replies[LESSON_RATE]);
+		lane_keep_reply(outcome, l->replies[LESSON_RATE]);
 	}
 	reaction.was_blocked = is_blocked;
 	reaction.rests_until_ms = l->health.rests_until_ms;

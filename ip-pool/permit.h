@@ -65,6 +65,9 @@ struct permit {
 	struct limiter_wait wait; /* filled when not granted */
 };
 
+/* "550 5.7.1 Ip frequency limited", as far as it is kept. */
+void lane_keep_reply(const struct outcome *outcome, char out[LANE_REPLY_MAX]);
+
 /* What a feedback asks of the worker. */
 struct lane_reaction {
 	bool was_cut;		/* the lane is allowed less than before */

@@ -309,7 +309,7 @@ static void print_campaigns(const struct telling *t)
 	json_array_foreach(json_object_get(t->answer, "campaigns"), i, waiting)
 	{
 		buf_clear(&text);
-		why_say_waiting(&w, waiting, &text);
+		hold_say_waiting(&w, waiting, &text);
 		cli_printf(t->cli, REPORT_SAY(t->cli, "campaign %s: %.*s\n", "任务 %s：%.*s\n"),
 			   document_text(waiting, "campaign"), STR_ARG(buf_str(&text)));
 	}

@@ -67,7 +67,7 @@ static void wait_cell(struct table *t, struct cli *cli, const json_t *live, cons
 		say_waits(&w, lane, &text);
 	} else if (waiting != NULL) {
 		buf_appendf(&text, "%s: ", document_text(waiting, "campaign"));
-		why_say_waiting(&w, waiting, &text);
+		hold_say_waiting(&w, waiting, &text);
 	}
 	table_str_or_dash(t, buf_str(&text));
 	buf_done(&text);
@@ -117,7 +117,9 @@ static void print_campaigns(struct cli *cli, const json_t *live)
 					      .campaign_state = CAMPAIGN_RUNNING};
 		struct buf text;
 		buf_init(&text, WAIT_MAX);
-		why_say_hold(&w, NULL, &text);
+		struct hold hold;
+		if (hold_find(&w, NULL, &hold))
+			hold_say(&w, &hold, &text);
 		table_str(&t, str_from(w.campaign));
 		table_cell(&t, "%.1f", json_number_value(json_object_get(campaign, "rate")));
 		table_str_or_dash(&t, buf_str(&text));

@@ -356,6 +356,7 @@ static void become_greeted(struct lane_session *ls)
 	struct worker_queue *q = ls->lane->queue;
 	ls->is_greeted = true;
 	ls->lane->greeted++;
+	ls->lane->failed_since_ms = 0;
 	end_opening(ls);
 	lane_greeted(&ls->path, loop_now_ms(q->worker->loop));
 	if (site_greeted(ls->site, str_from(ls->host_name)))

@@ -87,6 +87,11 @@ static void log_party(const struct lane *lane, const struct party *party)
 	log_end(&l);
 }
 
+static void keep_party_reply(struct party *party, const struct outcome *outcome)
+{
+	lane_keep_reply(outcome, CONTAINER_OF(party, struct queue_party, party)->reply);
+}
+
 /* The lane rests: whoever waits for it only may go elsewhere meanwhile. */
 static void react(struct lane *lane, const struct outcome *outcome,
 		  const struct lane_reaction *reaction)
@@ -283,6 +288,8 @@ void lane_on_outcome(struct lane_session *ls, struct lane_slot *slot, const stru
 	slot->permit.is_granted = false;
 	if (reaction.was_blocked)
 		keep_block(ls, &outcome);
+	if (reaction.cut_party != NULL)
+		keep_party_reply(slot->path.parties[reaction.cut_party->kind], &outcome);
 	react(lane, &outcome, &reaction);
 	worker_message_ended(w, &slot->path);
 	ls->has_answered |= outcome.words == OUTCOME_WORDS_REMOTE;
@@ -321,6 +328,16 @@ static bool is_hosts_fault(const struct lane_session *ls, const struct outcome *
 	return !(facts->dialog.tls_failed && ls->site->access.tls == TLS_OPPORTUNISTIC);
 }
 
+/* For those who ask why: until a host of the lane greets. */
+static void keep_failure(const struct lane_session *ls, const struct outcome *outcome, int64_t now)
+{
+	struct lane *lane = ls->lane;
+	if (lane->failed_since_ms == 0)
+		lane->failed_since_ms = now;
+	snprintf(lane->failed_host, sizeof(lane->failed_host), "%s", ls->host_name);
+	lane_keep_reply(outcome, lane->failed_text);
+}
+
 void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 {
 	struct lane *lane = ls->lane;
@@ -331,6 +348,7 @@ void lane_on_failed(struct lane_session *ls, const struct outcome *why)
 		return; /* we gave it up ourselves */
 	rules_apply(w->identity->rules, lane->queue->provider, &outcome);
 	verdict_end_of_day(&outcome.verdict, worker_wall_us(w, now));
+	keep_failure(ls, &outcome, now);
 	struct session_facts facts = session_facts(ls->session);
 	if (is_hosts_fault(ls, &outcome, &facts))
 		worker_queue_site_failed(ls, &outcome);

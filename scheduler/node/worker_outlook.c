@@ -13,8 +13,23 @@ static void append_says(const struct buf *says, struct buf *out)
 	buf_append_json(out, buf_str(says));
 }
 
-void worker_append_wait(const struct worker *w, const struct limiter_wait *wait, struct buf *out)
+static void append_cause(const struct lane *lane, const struct limiter_wait *wait, struct buf *out)
 {
+	const struct worker *w = lane->queue->worker;
+	struct wait_cause cause = lane_wait_cause(&lane->limits, wait, loop_now_ms(w->loop));
+	if (wait->cap.origin == ORIGIN_DEAD && lane->failed_since_ms != 0)
+		cause.reply = lane->failed_text;
+	if (cause.since_ms != 0)
+		buf_appendf(out, ",\"since\":%lld", (long long)worker_wall_us(w, cause.since_ms));
+	if (cause.reply[0] == '\0')
+		return;
+	buf_append_cstr(out, ",\"reply\":");
+	buf_append_json(out, str_from(cause.reply));
+}
+
+void worker_append_wait(const struct lane *lane, const struct limiter_wait *wait, struct buf *out)
+{
+	const struct worker *w = lane->queue->worker;
 	bool has_period = wait->kind == LIMIT_MESSAGES || wait->kind == LIMIT_NEW_CONNECTIONS;
 	buf_appendf(out, "\"level\":\"%s\",\"kind\":\"%s\"", limit_level_name(wait->level),
 		    limit_kind_name(wait->kind));
@@ -26,11 +41,12 @@ void worker_append_wait(const struct worker *w, const struct limiter_wait *wait,
 		buf_appendf(out, ",\"limit_id\":%lld", (long long)wait->cap.rule);
 	if (wait->at_ms > loop_now_ms(w->loop) && wait->at_ms != LIMITER_ON_EVENT)
 		buf_appendf(out, ",\"until\":%lld", (long long)worker_wall_us(w, wait->at_ms));
+	append_cause(lane, wait, out);
 }
 
-static void append_binding(const struct worker *w, const struct permit_path *path, struct buf *out)
+static void append_binding(const struct lane *lane, const struct permit_path *path, struct buf *out)
 {
-	int64_t now = loop_now_ms(w->loop);
+	int64_t now = loop_now_ms(lane->queue->worker->loop);
 	struct limiter_wait wait;
 	struct buf says;
 	if (!lane_binding(path, now, &wait))
@@ -38,7 +54,7 @@ static void append_binding(const struct worker *w, const struct permit_path *pat
 	buf_init(&says, SAYS_MAX);
 	explain_wait(&wait, path_scope(path, wait.level), now, &says);
 	buf_append_cstr(out, ",\"binds\":{");
-	worker_append_wait(w, &wait, out);
+	worker_append_wait(lane, &wait, out);
 	buf_append_char(out, ',');
 	append_says(&says, out);
 	buf_append_char(out, '}');
@@ -81,7 +97,7 @@ void worker_append_outlook(struct lane *lane, struct buf *out)
 	buf_appendf(out, ",\"sent_per_s\":%.2f,\"learnt_connections\":%lld",
 		    controller_sent_rate(&lane->limits.controller, now),
 		    (long long)controller_connections(&lane->limits.controller));
-	append_binding(q->worker, &path, out);
+	append_binding(lane, &path, out);
 	size_t count = lane_outlook(&path, now, changes);
 	buf_append_cstr(out, ",\"next\":[");
 	for (size_t i = 0; i < count; i++) {

@@ -378,6 +378,11 @@ static void append_party(const struct worker_queue *q, const struct queue_party 
 	buf_append_json(out, q->name);
 	if (cap.until_ms != LIMIT_FOREVER)
 		buf_appendf(out, ",\"until\":%lld", (long long)worker_wall_us(w, cap.until_ms));
+	buf_appendf(out, ",\"since\":%lld", (long long)worker_wall_us(w, p->party.refused_ms));
+	if (p->reply[0] == '\0')
+		return;
+	buf_append_cstr(out, ",\"reply\":");
+	buf_append_json(out, str_from(p->reply));
 }
 
 void worker_append_parties(const struct worker_queue *q, struct buf *out)

@@ -36,9 +36,10 @@ struct worker_queue;
 struct queue_party {
 	struct list node; /* worker_queue.parties */
 	struct party party;
-	struct str name;   /* the domain, or the campaign's name; owned */
-	int32_t campaign;  /* 0: a domain */
-	int64_t waited_ms; /* somebody last had to wait for it */
+	struct str name;	    /* the domain, or the campaign's name; owned */
+	int32_t campaign;	    /* 0: a domain */
+	int64_t waited_ms;	    /* somebody last had to wait for it */
+	char reply[LANE_REPLY_MAX]; /* what last slowed it down; "" = not known */
 };
 
 struct lane {
@@ -57,6 +58,9 @@ struct lane {
 	struct list opening, busy, ending; /* struct lane_session */
 	size_t sessions;		   /* on any list */
 	size_t greeted;			   /* of them, those whose host has greeted */
+	int64_t failed_since_ms;	   /* since then no host has greeted; 0 = one did */
+	char failed_host[256];		   /* which was the last not to … */
+	char failed_text[LANE_REPLY_MAX];  /* … and what it said or did */
 	bool gives_up;			   /* one of them, to a queue that has less */
 	struct spare spare;
 	uint64_t delivered, settled;
@@ -383,8 +387,9 @@ void worker_append_party_waits(struct worker_queue *q, struct buf *out);
 /* Keys of a lane's object: what it sends, what binds it, and what changes next; while it has a
  * connection or its queue mail. */
 void worker_append_outlook(struct lane *lane, struct buf *out);
-/* Keys of an object that says what is waited for, and until when if that is known. */
-void worker_append_wait(const struct worker *w, const struct limiter_wait *wait, struct buf *out);
+/* Keys of an object that says what the lane waits for, until when, and since when and because of
+ * which reply, as far as these are known. */
+void worker_append_wait(const struct lane *lane, const struct limiter_wait *wait, struct buf *out);
 
 /* ---- worker_waits.c */
 /* A message over this path has to wait: kept if the limit is one of the campaign. */
@@ -396,6 +401,9 @@ void worker_append_campaign_waits(struct worker *w, struct buf *out);
 void worker_append_campaigns(const struct worker_queue *q, struct buf *out);
 /* Keys of a lane's object whose host cannot be connected to; false: nothing, it can. */
 bool worker_append_refused(struct lane *lane, struct buf *out);
+/* The same of a lane that goes on trying while its host turns every connection away; false: one was
+ * greeted, or none was tried. */
+bool worker_append_turned_away(struct lane *lane, struct buf *out);
 
 /* ---- worker_park.c */
 /* Jobs that waited too long for a lane or a site that will not go leave the queue. */

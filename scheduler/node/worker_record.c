@@ -77,6 +77,14 @@ static void append_json_str(struct buf *out, const char *key, struct str value)
 	buf_append_char(out, '"');
 }
 
+/* Is it connections that it waits for, its own, or nothing just now? */
+static bool is_connecting(const struct limiter_wait *wait, int64_t until_ms, int64_t now)
+{
+	bool is_own = wait->level == LEVEL_LANE && until_ms == LIMITER_ON_EVENT;
+	return until_ms <= now || wait->cap.origin == ORIGIN_UNSAVED ||
+	       (is_own && wait->kind == LIMIT_CONNECTIONS && wait->cap.origin != ORIGIN_PAUSE);
+}
+
 static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 {
 	struct buf sentence;
@@ -90,6 +98,8 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 		wait = worker_save_wait(lane, now);
 		until_ms = wait.at_ms;
 	}
+	if (has_mail && is_connecting(&wait, until_ms, now) && worker_append_turned_away(lane, out))
+		return;
 	/* Who has no mail asks for no share or connection, and waits for none. */
 	enum limit_origin origin = wait.cap.origin;
 	if (until_ms <= now || (!has_mail && (origin == ORIGIN_SLICE || origin == ORIGIN_UNSAVED)))
@@ -102,7 +112,7 @@ static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 	if (until_ms != LIMITER_ON_EVENT)
 		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(until_ms - now));
 	buf_append_cstr(out, ",\"wait\":{");
-	worker_append_wait(q->worker, &wait, out);
+	worker_append_wait(lane, &wait, out);
 	buf_append_char(out, '}');
 	buf_done(&sentence);
 }
@@ -127,8 +137,7 @@ static void append_lane(struct buf *out, struct lane *lane, int64_t now)
 	double learnt = controller_rate(&lane->limits.controller);
 	if (learnt > 0)
 		buf_appendf(out, ",\"learnt_per_s\":%.2f", learnt);
-	if (q->provider.len == 0)
-		worker_append_campaigns(q, out);
+	worker_append_campaigns(q, out);
 	if (q->told != 0)
 		buf_appendf(out, ",\"limit_about\":\"%s\"", outcome_scope_name(q->told));
 	worker_append_parties(q, out);

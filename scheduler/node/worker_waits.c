@@ -137,18 +137,44 @@ static const struct site *refusing_site(const struct worker_queue *q)
 	return NULL;
 }
 
-static void say_refused(const struct site *site, int64_t next_ms, int64_t now, struct buf *out)
+/* A host that takes no connection. */
+struct refusal {
+	const char *host, *said;
+	int64_t since_ms, next_ms; /* next: INT64_MAX = a try is under way */
+};
+
+static void say_refused(const struct refusal *r, int64_t now, struct buf *out)
 {
-	if (next_ms == INT64_MAX) {
+	if (r->next_ms == INT64_MAX) {
 		buf_append_cstr(out, "waits for a try under way");
 	} else {
 		buf_append_cstr(out, "waits ");
-		explain_duration(next_ms > now ? next_ms - now : 0, out);
+		explain_duration(r->next_ms > now ? r->next_ms - now : 0, out);
 	}
-	buf_appendf(out, ": %s cannot be connected to (%s), for ", site->last_host,
-		    site->last_text);
-	explain_duration(now - site->dead_since_ms, out);
+	buf_appendf(out, ": %s cannot be connected to (%s), for ", r->host, r->said);
+	explain_duration(now - r->since_ms, out);
 	buf_append_cstr(out, " now");
+}
+
+static void append_refusal(const struct worker *w, const struct refusal *r, struct buf *out)
+{
+	int64_t now = loop_now_ms(w->loop);
+	struct buf sentence;
+	buf_init(&sentence, 1024);
+	say_refused(r, now, &sentence);
+	buf_append_cstr(out, ",\"waits\":");
+	buf_append_json(out, buf_str(&sentence));
+	buf_done(&sentence);
+	if (r->next_ms != INT64_MAX)
+		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(r->next_ms - now));
+	buf_append_cstr(out, ",\"refused\":{\"host\":");
+	buf_append_json(out, str_from(r->host));
+	buf_append_cstr(out, ",\"said\":");
+	buf_append_json(out, str_from(r->said));
+	buf_appendf(out, ",\"since\":%lld", (long long)worker_wall_us(w, r->since_ms));
+	if (r->next_ms != INT64_MAX)
+		buf_appendf(out, ",\"next_at\":%lld", (long long)worker_wall_us(w, r->next_ms));
+	buf_append_char(out, '}');
 }
 
 bool worker_append_refused(struct lane *lane, struct buf *out)
@@ -157,25 +183,21 @@ bool worker_append_refused(struct lane *lane, struct buf *out)
 	int64_t now = loop_now_ms(w->loop);
 	const struct site *site = refusing_site(lane->queue);
 	int64_t next_ms = site != NULL ? site_opens_at(site, now) : lane->queue->parked_until_ms;
-	struct buf sentence;
 	if (site == NULL)
 		site = worker_queue_parked_of(lane->queue, now);
 	if (site == NULL || lane->greeted > 0)
 		return false;
-	buf_init(&sentence, 1024);
-	say_refused(site, next_ms, now, &sentence);
-	buf_append_cstr(out, ",\"waits\":");
-	buf_append_json(out, buf_str(&sentence));
-	buf_done(&sentence);
-	if (next_ms != INT64_MAX)
-		buf_appendf(out, ",\"waits_ms\":%lld", (long long)(next_ms - now));
-	buf_append_cstr(out, ",\"refused\":{\"host\":");
-	buf_append_json(out, str_from(site->last_host));
-	buf_append_cstr(out, ",\"said\":");
-	buf_append_json(out, str_from(site->last_text));
-	buf_appendf(out, ",\"since\":%lld", (long long)worker_wall_us(w, site->dead_since_ms));
-	if (next_ms != INT64_MAX)
-		buf_appendf(out, ",\"next_at\":%lld", (long long)worker_wall_us(w, next_ms));
-	buf_append_char(out, '}');
+	const struct refusal r = {site->last_host, site->last_text, site->dead_since_ms, next_ms};
+	append_refusal(w, &r, out);
+	return true;
+}
+
+bool worker_append_turned_away(struct lane *lane, struct buf *out)
+{
+	const struct refusal r = {lane->failed_host, lane->failed_text, lane->failed_since_ms,
+				  INT64_MAX};
+	if (lane->failed_since_ms == 0 || lane->greeted > 0)
+		return false;
+	append_refusal(lane->queue->worker, &r, out);
 	return true;
 }

@@ -181,17 +181,11 @@ static bool is_in_pool(const json_t *live, const json_t *lane, const char *campa
 	       strcmp(document_text(of, "pool"), document_text(source, "pool")) == 0;
 }
 
-/* The tail is made of sites and of providers with few people: of every lane with mail of the
- * campaign, as far as the node says whose it is. */
-static bool serves(const json_t *live, const json_t *lane, const char *campaign, const char *target)
+bool live_lane_is_of(const json_t *lane, const char *campaign)
 {
 	const json_t *campaigns = json_object_get(lane, "campaigns");
-	if (!is_in_pool(live, lane, campaign))
-		return false;
-	if (strcmp(target, "tail") != 0)
-		return strcmp(document_text(lane, "queue"), target) == 0;
-	return document_int(lane, "queued") + document_int(lane, "ready") > 0 &&
-	       (campaigns == NULL || has_text(campaigns, campaign));
+	return campaigns == NULL ? json_is_true(json_object_get(lane, "tail"))
+				 : has_text(campaigns, campaign);
 }
 
 /* Milliseconds until a waiting lane goes on. One that names no end waits for what its own sessions
@@ -211,7 +205,8 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 	*waiting_out = NULL;
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
-		if (!serves(live, lane, campaign, target))
+		if (strcmp(document_text(lane, "queue"), target) != 0 ||
+		    !is_in_pool(live, lane, campaign))
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;

@@ -27,11 +27,12 @@ struct live_scope {
 
 /* The pause that stops all of the scope and ends last, or NULL. */
 const json_t *live_pause(const json_t *live, const struct live_scope *scope);
-/* A lane to the target ("tail": to any site with mail of the campaign), of a source the campaign
- * goes by, that can send now, or NULL; then *waiting_out is the one that waits for the shortest
- * time, if any does. */
+/* A lane to the target (a provider or a site), of a source the campaign goes by, that can send now,
+ * or NULL; then *waiting_out is the one that waits for the shortest time, if any does. */
 const json_t *live_open_lane(const json_t *live, const char *campaign, const char *target,
 			     const json_t **waiting_out);
+/* Has a lane's queue mail of the campaign? Of who says not whose it has, only if of the tail. */
+bool live_lane_is_of(const json_t *lane, const char *campaign);
 /* A campaign (NULL = any) that waits for a limit of its own or of its sending domain, among the
  * people of this queue (NULL: among all its people); NULL if none does. */
 const json_t *live_waiting(const json_t *live, const char *campaign, const char *queue);

@@ -7,6 +7,7 @@
 #include "ip-pool/explain.h"
 #include "ip-pool/source.h"
 #include "scheduler/report/counts.h"
+#include "scheduler/report/places.h"
 #include "scheduler/report/why_say.h"
 
 #define SENTENCE_MAX (64u << 10)
@@ -24,36 +25,79 @@ static void set_sentence(const struct why_context *w, json_t *document, why_say 
 
 /* ------------------------------------------------------------------------------------ campaign */
 
-static json_t *load_work(struct pg_blocking *db, const char *name, struct err *err)
+static json_t *load_of(struct pg_blocking *db, const char *statement, int32_t id, struct err *err)
 {
 	struct pg_params params;
-	int32_t id;
-	if (counts_find_campaign(db, name, &id, err) != 0)
-		return NULL;
 	pg_params_init(&params);
 	pg_add_int4(&params, id);
-	json_t *work = document_load(db, "report/campaign_work", &params, err);
+	json_t *rows = document_load(db, statement, &params, err);
 	pg_params_done(&params);
-	return work;
+	return rows;
+}
+
+/* Puts "groups" and "parked" into the campaign. */
+static int load_work(struct pg_blocking *db, json_t *campaign, struct err *err)
+{
+	int32_t id;
+	if (counts_find_campaign(db, document_text(campaign, "name"), &id, err) != 0)
+		return -1;
+	json_t *groups = load_of(db, "report/campaign_work", id, err);
+	json_t *parked = groups ? load_of(db, "report/campaign_parked", id, err) : NULL;
+	json_object_set_new(campaign, "groups", groups ? groups : json_array());
+	json_object_set_new(campaign, "parked", parked ? parked : json_array());
+	return parked != NULL ? 0 : -1;
+}
+
+/* The place of most people in the tail, where no group has its name; NULL: none is held. */
+static const json_t *place_in_tail(const json_t *places, const json_t *groups)
+{
+	size_t i, j;
+	json_t *place, *group;
+	json_array_foreach(places, i, place)
+	{
+		bool is_group = false;
+		json_array_foreach(groups, j, group) is_group |=
+			strcmp(document_text(group, "name"), document_text(place, "queue")) == 0;
+		if (!is_group || strcmp(document_text(place, "queue"), "tail") == 0)
+			return place;
+	}
+	return NULL;
+}
+
+/* A group of the tail is held where most of it waits, if that is in hand. */
+static void add_hold(const struct why_context *w, const json_t *campaign, json_t *group)
+{
+	const json_t *groups = json_object_get(campaign, "groups");
+	const char *name = document_text(group, "name");
+	const json_t *place = NULL;
+	struct hold hold;
+	struct buf says;
+	bool is_held = hold_find(w, name, &hold);
+	buf_init(&says, SENTENCE_MAX);
+	if (!is_held && strcmp(name, "tail") == 0)
+		place = place_in_tail(json_object_get(campaign, "places"), groups);
+	if (is_held)
+		hold_say(w, &hold, &says);
+	else if (place != NULL)
+		why_say_place(w, place,
+			      document_int(group, "waiting") + document_int(group, "leased"),
+			      &says);
+	json_t *held = place ? json_incref(json_object_get(place, "held")) : json_null();
+	json_object_set_new(group, "held", is_held ? hold_json(w, &hold) : held);
+	json_object_set_new(group, "hold", says.len > 0 ? json_string(says.data) : json_null());
+	buf_done(&says);
 }
 
 /* What keeps each group, and when the next of the deferred is due. */
-static void add_work(const struct why_context *w, json_t *campaign, json_t *groups)
+static void add_work(const struct why_context *w, json_t *campaign)
 {
+	json_t *groups = json_object_get(campaign, "groups"), *entry;
 	size_t i;
-	json_t *entry;
 	int64_t due = 0;
-	json_array_foreach(groups, i, entry)
-	{
-		struct buf hold;
-		buf_init(&hold, SENTENCE_MAX);
-		if (why_say_hold(w, document_text(entry, "name"), &hold))
-			document_set_text(entry, "hold", buf_str(&hold));
-		else
-			json_object_set_new(entry, "hold", json_null());
-		buf_done(&hold);
-	}
-	json_object_set_new(campaign, "groups", groups);
+	json_object_set_new(campaign, "places",
+			    places_held(w, groups, json_object_get(campaign, "parked")));
+	json_object_del(campaign, "parked");
+	json_array_foreach(groups, i, entry) add_hold(w, campaign, entry);
 	json_array_foreach(json_object_get(campaign, "deferrals"), i, entry)
 	{
 		int64_t at = document_int(entry, "next_due_at");
@@ -88,14 +132,13 @@ json_t *why_campaign(struct pg_blocking *db, const char *name, enum language lan
 	static const char *const elsewhere[] = {"providers", "sources", "bounces"};
 	json_t *campaign = counts_campaign(db, name, language, err);
 	json_t *live = campaign ? live_load(db, err) : NULL;
-	json_t *groups = live ? load_work(db, name, err) : NULL;
-	if (groups == NULL) {
+	if (live == NULL || load_work(db, campaign, err) != 0) {
 		json_decref(live);
 		json_decref(campaign);
 		return NULL;
 	}
 	struct why_context w = context_of(campaign, live, language);
-	add_work(&w, campaign, groups);
+	add_work(&w, campaign);
 	set_sentence(&w, campaign, why_say_campaign);
 	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
 		json_object_del(campaign, elsewhere[i]);
@@ -220,6 +263,9 @@ json_t *why_lane(struct pg_blocking *db, const char *lane, const struct ip_pool_
 	const struct why_context w = {
 		.language = language, .now_us = document_int(live, "now_at"), .live = live};
 	set_sentence(&w, document, why_say_lane);
+	struct hold hold;
+	bool is_held = why_find_lane_hold(&w, document, &hold);
+	json_object_set_new(document, "held", is_held ? hold_json(&w, &hold) : json_null());
 	json_decref(live);
 	return document;
 }

@@ -226,6 +226,12 @@ static void set_sentence(const struct why_person *p, json_t *entry, const struct
 	buf_init(&text, SENTENCE_MAX);
 	why_say_person(&w, entry, &text);
 	document_set_text(entry, "sentence", buf_str(&text));
+	struct hold hold;
+	enum recipient_state state = (enum recipient_state)document_int(entry, "state");
+	bool is_held = (state == RECIPIENT_WAITING || state == RECIPIENT_LEASED ||
+			state == RECIPIENT_DEFERRED) &&
+		       why_find_hold(&w, entry, &hold);
+	json_object_set_new(entry, "held", is_held ? hold_json(&w, &hold) : json_null());
 	buf_done(&text);
 	buf_done(&reason);
 }

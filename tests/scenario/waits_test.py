@@ -159,3 +159,77 @@ def test_each_of_the_tail_is_told_of_his_own_site(mailing):
     assert "mx.gone.test cannot be connected to" in cause_of("gone")
     assert "has its 1 message/min by operator" in cause_of("some")
     assert "mx.some" not in cause_of("slow") and "mx.gone" not in cause_of("slow")
+
+
+AWAY = "550 5.7.1 Ip frequency limited [MHtS4]."
+BUSY = "421 4.7.0 Too many connections, please try later"
+
+
+def test_the_reply_that_a_lane_rests_for_is_told(mailing):
+    """With since when, until when, and what ends it: of the lane, the campaign, the person."""
+    mailing.provider("qq", profile={"mail": [{"reply": AWAY, "then": "close"}]}, mx="mx3.qq.com",
+                     domain="qq.com")
+    mailing.source("s1")
+    write_to(mailing, "c", {"qq.com": 20})
+    mailing.start(park_ms="10min")
+    mailing.edm("campaign", "start", "c", "--yes")
+    wanted = f', after "{AWAY}" (edm limit forget s1/qq has it start again at once)'
+    text = says(mailing, "why", "s1/qq", wanted)
+    assert "s1/qq waits 5 min: " in text and ", since 20" in text and ", until 20" in text
+    assert f"对方回复“{AWAY}”" in mailing.edm("why", "s1/qq", "--lang", "zh").out
+    says(mailing, "why", "c", wanted)
+    people = [mailing.edm("why", f"u{i}@qq.com", "--json").json for i in range(20)]
+    untried = next(one for one in people if not one["campaigns"][0]["history"])
+    assert wanted in untried["sentence"]
+    (entry,) = untried["campaigns"]
+    (group,) = mailing.edm("why", "c", "--json").json["groups"]
+    for held in (mailing.edm("why", "s1/qq", "--json").json["held"], group["held"], entry["held"]):
+        assert (held["by"], held["reply"]) == ("lane", AWAY)
+        assert held["change"] == "edm limit forget s1/qq"
+        assert held["since"] < held["until"] and held["until"].endswith("Z")
+
+
+def test_a_host_that_turns_every_connection_away_is_named(mailing):
+    """Its greeting says why; that the database is behind with counting tries is no cause."""
+    mailing.profiles["rest"] = {"banner": [{"reply": BUSY, "then": "close"}]}
+    mailing.listeners.append({"listen": f"127.1.0.77:{mailing.port}", "profile": "rest"})
+    mailing.dns.domain("rest.test", mx=[(10, "mx.rest.test", "127.1.0.77")])
+    mailing.source("s1")
+    write_to(mailing, "c", {"rest.test": 20})
+    mailing.start(park_ms="10min")
+    mailing.edm("campaign", "start", "c", "--yes")
+    wanted = f"mx.rest.test cannot be connected to ({BUSY})"
+    says(mailing, "why", "s1/mx.rest.test", wanted)
+    later = mailing.db.value("SELECT now() + interval '4 s'")
+
+    def says_so_for_long():
+        for who in ("s1/mx.rest.test", "u7@rest.test"):
+            assert wanted in mailing.edm("why", who).out
+        held = mailing.edm("why", "s1/mx.rest.test", "--json").json["held"]
+        assert held["reply"] == BUSY and held["since"].endswith("Z")
+        return mailing.db.value("SELECT now()") > later
+
+    mailing.wait(says_so_for_long, "it says so for four seconds")
+
+
+def test_what_holds_most_people_of_a_campaign_is_named(mailing):
+    """Those behind a lane that rests for minutes were put off; a few others go one by one."""
+    mailing.provider("qq", profile={"mail": [{"reply": AWAY, "then": "close"}]}, mx="mx3.qq.com",
+                     domain="qq.com")
+    mailing.provider("big")
+    mailing.source("s1")
+    mailing.limit(provider="big", rate=(2, "min"))
+    write_to(mailing, "c", {"qq.com": 50, "big.test": 30})
+    mailing.start()
+    mailing.edm("campaign", "start", "c", "--yes")
+    mailing.accepted(1)
+    mailing.wait(lambda: sum(place["people"] for place in
+                             mailing.edm("why", "c", "--json").json["places"]) > 70,
+                 "all of them are held")
+    answer = mailing.edm("why", "c", "--json").json
+    assert answer["sentence"].startswith("c is running: 50 of 7"), answer["sentence"]
+    assert f'after "{AWAY}"' in answer["sentence"]
+    assert "8 of 7" in answer["sentence"] or "9 of 7" in answer["sentence"]
+    assert answer["sentence"].index("s1/qq") < answer["sentence"].index("s1/big")
+    assert [place["queue"] for place in answer["places"]] == ["qq", "big"]
+    assert "人中 50 人：s1/qq" in mailing.edm("why", "c", "--lang", "zh").out

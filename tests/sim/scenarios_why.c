@@ -96,7 +96,10 @@ static void ask(struct asking *a, size_t i, const json_t *live, const struct wor
 	struct buf sentence;
 	buf_init(&sentence, 4096);
 	a->asked++;
-	bool has_cause = why_say_hold(&context, name, &sentence) && sentence.len > 0;
+	struct hold hold;
+	bool has_cause = hold_find(&context, name, &hold);
+	if (has_cause)
+		hold_say(&context, &hold, &sentence);
 	if (has_cause)
 		a->moved_ms[i] = context.now_us / 1000; /* the minute begins when it ends */
 	else if (live_open_lane(live, context.campaign, name, &waiting) == NULL && !is_going)

@@ -26,7 +26,10 @@ SELECT jsonb_build_object(
 	           CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'lanes') v(lane)
 	           WHERE l.at > now() - interval '10 s' AND n.lease_until > now()),
 	'waiting', (SELECT jsonb_agg(v.wait - 'campaign_id' || jsonb_build_object(
-			'node', n.name, 'campaign', c.name, 'set_by', r.set_by)
+			'node', n.name, 'campaign', c.name, 'set_by', r.set_by,
+			'set_at', time_us(r.set_at), 'provider', r.provider,
+			'domain', r.sending_domain,
+			'limit_of', CASE WHEN r.campaign_id IS NOT NULL THEN c.name END)
 			ORDER BY c.name, n.name)
 	              FROM node n JOIN node_live l USING (node_id, incarnation)
 	             CROSS JOIN LATERAL jsonb_array_elements(l.live -> 'waiting') v(wait)
@@ -48,7 +51,8 @@ SELECT jsonb_build_object(
 	'limits', (SELECT jsonb_agg(jsonb_build_object(
 			'limit_id', r.limit_id, 'provider', r.provider, 'source', r.source_name,
 			'kind', r.kind, 'value', r.n, 'period_ms', r.period_ms,
-			'each_source', r.spread = 1, 'set_by', r.set_by,
+			'each_source', r.spread = 1, 'limit_node', r.node_name,
+			'set_by', r.set_by, 'set_at', time_us(r.set_at),
 			'because', r.because, 'until', time_us(r.until))
 			ORDER BY r.kind, r.limit_id)
 	             FROM limit_rule r
@@ -65,7 +69,8 @@ SELECT jsonb_build_object(
 			'sources', (SELECT count(*) FROM source s
 			             WHERE s.state = 1 AND s.pool = p.pool),
 			'spent', (SELECT jsonb_build_object('limit_id', r.limit_id, 'value', r.n,
-			                 'period_ms', r.period_ms, 'set_by', r.set_by)
+			                 'period_ms', r.period_ms, 'set_by', r.set_by,
+			                 'set_at', time_us(r.set_at), 'limit_of', c.name)
 			            FROM limit_rule r, LATERAL (
 			                 SELECT coalesce(sum(n), 0) AS messages FROM (
 			                     SELECT max(messages) AS n FROM limit_usage

@@ -310,9 +310,63 @@ static void the_soonest_changes_are_kept(void **state)
 	assert_true(f.changes[OUTLOOK_MAX - 1].at_ms == NOW + 3 * HOUR);
 }
 
+/* -- what a wait comes of -- */
+
+#define AWAY "Ip frequency limited"
+
+static struct outcome throttled(unsigned actions, const char *text)
+{
+	struct outcome o = refusal(OUTCOME_THROTTLED, SCOPE_SOURCE, actions);
+	o.code = 550;
+	o.text = str_from(text);
+	return o;
+}
+
+static void check_cause(struct fixture *f, int64_t now, const char *reply, int64_t since_ms)
+{
+	struct limiter_wait wait;
+	assert_true(lane_message_ready_at(&f->path, now, &wait) > now);
+	struct wait_cause cause = lane_wait_cause(&f->lane, &wait, now);
+	assert_string_equal(cause.reply, reply);
+	assert_int_equal(cause.since_ms, since_ms);
+}
+
+static void a_wait_knows_the_reply_it_comes_of(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned actions;
+		const char *reply;
+	} cases[] = {{ACTION_PAUSE_LANE, "550 rest"},
+		     {ACTION_PAUSE_LANE | ACTION_CUT_RATE, "550 " AWAY},
+		     {ACTION_CUT_RATE, "550 slower"}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+		init(&f);
+		struct outcome o = throttled(cases[i].actions, cases[i].reply + 4);
+		(void)answer(&f, &o, NOW + 100);
+		if (cases[i].actions == ACTION_CUT_RATE)
+			(void)lane_take_message(&f.path, NOW + 120);
+		check_cause(&f, NOW + 120, cases[i].reply, NOW + 110);
+	}
+}
+
+static void an_operators_limit_comes_of_no_reply(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct outcome o = throttled(ACTION_CUT_CONNECTIONS, "too many");
+	init(&f);
+	(void)answer(&f, &o, NOW + 100);
+	limit(&f, "qq", "rate=1/h", LIMIT_FOREVER);
+	check_cause(&f, NOW + 200, "", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_wait_knows_the_reply_it_comes_of),
+		cmocka_unit_test(an_operators_limit_comes_of_no_reply),
 		cmocka_unit_test(connections_grow_after_a_clean_cohort),
 		cmocka_unit_test(a_back_off_ends_before_it_grows),
 		cmocka_unit_test(a_learnt_rate_grows_step_by_step),
