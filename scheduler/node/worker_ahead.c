@@ -36,10 +36,16 @@ static size_t window_of(const struct worker_queue *q, int64_t period_ms, size_t 
 
 /* ------------------------------------------------------------------------------------- credits */
 
+/* What is held is counted now and then: it may have been more. */
+static size_t less(size_t all, size_t held)
+{
+	return all > held ? all - held : 0;
+}
+
 /* Who waits for a source takes nobody's place. */
 static struct ahead_room room_ahead(const struct worker_queue *q)
 {
-	size_t preferring = q->jobs.preferring_count;
+	size_t preferring = less(q->jobs.preferring_count, q->jobs.held_preferring);
 	size_t taken = preferring + q->jobs.held_ahead;
 	size_t all = q->jobs.ahead_count + q->jobs.ready_count;
 	size_t others = all > taken ? all - taken : 0;
@@ -74,7 +80,7 @@ static bool preferred_goes_soon(const struct job *plan, void *context)
 
 static struct compose_room room_to_compose(struct worker_queue *q)
 {
-	size_t preferring = q->jobs.preferring_drafts;
+	size_t preferring = less(q->jobs.preferring_drafts, q->jobs.held_preferring_drafts);
 	size_t taken = preferring + q->jobs.held_drafts;
 	size_t others = q->jobs.draft_count > taken ? q->jobs.draft_count - taken : 0;
 	size_t window = window_of(q, COMPOSE_MS, DRAFTS_MIN);

@@ -190,12 +190,29 @@ static struct job *earlier(struct list *any, struct list *patient)
 	return other->queued_at_ms < first->queued_at_ms ? other : first;
 }
 
-/* The queued job of the share to go next into room. */
+/* One more or less that is ahead or ready; one more or less that takes memory. */
+static void count_preferring(struct provider_queue *q, const struct job *job, int change)
+{
+	size_t more = job->preferred_source != 0 ? (size_t)change : 0;
+	q->preferring_count += more;
+	job->share->preferring_count += more;
+}
+
+static void count_preferring_drafts(struct provider_queue *q, const struct job *job, int change)
+{
+	size_t more = job->preferred_source != 0 ? (size_t)change : 0;
+	q->preferring_drafts += more;
+	job->share->preferring_drafts += more;
+}
+
+/* The queued job of the share to go next into room. Those of one that is held have a room of their
+ * own, whoever they prefer, or they would take the place of others for as long as it is. */
 static struct job *first_queued(const struct share *share, const struct ahead_room *room)
 {
 	bool any = share->is_held ? room->held : room->any;
+	bool preferring = share->is_held ? room->held : room->preferring;
 	return earlier(any ? list_first(&share->queued) : NULL,
-		       room->preferring ? list_first(&share->patient) : NULL);
+		       preferring ? list_first(&share->patient) : NULL);
 }
 
 const struct job *provider_queue_sample(const struct share *share)
@@ -217,6 +234,7 @@ void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *conte
 {
 	size_t sharing = 0;
 	q->held_ahead = q->held_drafts = 0;
+	q->held_preferring = q->held_preferring_drafts = 0;
 	LIST_EACH (it, &q->shares)
 		sharing += share_total(LIST_ITEM(it, struct share, node)) > 0;
 	LIST_EACH (it, &q->shares) {
@@ -225,6 +243,8 @@ void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *conte
 		share->is_held = job != NULL && !goes(job, context);
 		q->held_ahead += share->is_held ? share->ahead_count + share->ready_count : 0;
 		q->held_drafts += share->is_held ? share->draft_count : 0;
+		q->held_preferring += share->is_held ? share->preferring_count : 0;
+		q->held_preferring_drafts += share->is_held ? share->preferring_drafts : 0;
 	}
 }
 
@@ -252,8 +272,9 @@ struct job *provider_queue_ahead(struct provider_queue *q, struct ahead_room roo
 	share->ahead_count++;
 	q->queued_count--;
 	q->ahead_count++;
-	q->preferring_count += job->preferred_source != 0;
+	count_preferring(q, job, 1);
 	q->held_ahead += share->is_held;
+	q->held_preferring += share->is_held && job->preferred_source != 0;
 	/* What is ahead counts as sent, or a fast queue would fill the window with one campaign. */
 	share->sent++;
 	return job;
@@ -281,8 +302,9 @@ static struct list *first_that_goes(const struct list *patient, const struct com
 static struct job *first_credited(const struct share *share, const struct compose_room *room)
 {
 	bool any = share->is_held ? room->held : room->any;
+	bool preferring = share->is_held ? room->held : room->preferring;
 	return earlier(any ? list_first(&share->credited) : NULL,
-		       room->preferring ? first_that_goes(&share->credited_patient, room) : NULL);
+		       preferring ? first_that_goes(&share->credited_patient, room) : NULL);
 }
 
 static bool has_credited(const struct share *share, const struct pick *p)
@@ -304,7 +326,8 @@ struct job *provider_queue_compose(struct provider_queue *q, struct compose_room
 	q->draft_count++;
 	q->held_drafts += share->is_held;
 	share->draft_count++;
-	q->preferring_drafts += job->preferred_source != 0;
+	count_preferring_drafts(q, job, 1);
+	q->held_preferring_drafts += share->is_held && job->preferred_source != 0;
 	return job;
 }
 
@@ -374,20 +397,20 @@ static void enter_ready(struct provider_queue *q, struct job *job, bool at_head)
 	job->step = JOB_READY;
 	job->share->ready_count++;
 	q->ready_count++;
-	q->preferring_count += flow->source != 0;
 	q->draft_count++;
 	job->share->draft_count++;
-	q->preferring_drafts += flow->source != 0;
+	count_preferring(q, job, 1);
+	count_preferring_drafts(q, job, 1);
 }
 
 static void leave_ready(struct provider_queue *q, struct job *job)
 {
 	struct flow *flow = flow_find(job->share, job->site, job->preferred_source);
 	must(flow != NULL);
-	q->preferring_count -= flow->source != 0;
 	q->draft_count--;
 	job->share->draft_count--;
-	q->preferring_drafts -= flow->source != 0;
+	count_preferring(q, job, -1);
+	count_preferring_drafts(q, job, -1);
 	list_remove(&job->node);
 	flow_shrink(job->share, flow);
 	job->share->ready_count--;
@@ -402,10 +425,10 @@ static void leave_ahead(struct provider_queue *q, struct job *job)
 	q->credited_count -= job->step == JOB_CREDITED;
 	q->draft_count -= has_draft;
 	job->share->draft_count -= has_draft;
-	q->preferring_drafts -= has_draft && job->preferred_source != 0;
+	count_preferring_drafts(q, job, has_draft ? -1 : 0);
 	job->share->ahead_count--;
 	q->ahead_count--;
-	q->preferring_count -= job->preferred_source != 0;
+	count_preferring(q, job, -1);
 }
 
 void provider_queue_ready(struct provider_queue *q, struct job *job, bool keeps_preference)

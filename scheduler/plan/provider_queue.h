@@ -50,9 +50,11 @@ struct share {
 	struct map by_flow;	      /* struct flow by site pointer and preferred source */
 	size_t queued_count, ahead_count, ready_count, taken_count; /* ahead: until it is ready */
 	size_t draft_count;					    /* composing and ready */
-	uint64_t sent; /* jobs let ahead here, the measure of "has sent least" */
-	bool is_over;  /* goes with its last job */
-	bool is_held;  /* as provider_queue_hold found it */
+	size_t preferring_count;  /* of those ahead and ready, who prefers a source */
+	size_t preferring_drafts; /* of the drafts likewise */
+	uint64_t sent;		  /* jobs let ahead here, the measure of "has sent least" */
+	bool is_over;		  /* goes with its last job */
+	bool is_held;		  /* as provider_queue_hold found it */
 };
 
 struct provider_queue {
@@ -62,13 +64,15 @@ struct provider_queue {
 	struct list ahead;     /* struct job, waiting for its credit */
 	struct list composing; /* struct job */
 	size_t queued_count, ahead_count, ready_count, taken_count;
-	size_t credited_count;	  /* of those ahead: to be composed */
-	size_t preferring_count;  /* of those ahead and ready, who prefers a source */
-	size_t draft_count;	  /* composing and ready: messages that take memory */
-	size_t preferring_drafts; /* of them, those that prefer a source */
-	size_t held_ahead;	  /* ahead and ready of shares that are held */
-	size_t held_drafts;	  /* of them, composing and ready */
-	unsigned turn;		  /* counts picks, for the one in four */
+	size_t credited_count;	       /* of those ahead: to be composed */
+	size_t preferring_count;       /* of those ahead and ready, who prefers a source */
+	size_t draft_count;	       /* composing and ready: messages that take memory */
+	size_t preferring_drafts;      /* of them, those that prefer a source */
+	size_t held_ahead;	       /* ahead and ready of shares that are held */
+	size_t held_drafts;	       /* of them, composing and ready */
+	size_t held_preferring;	       /* of held_ahead, who prefers a source */
+	size_t held_preferring_drafts; /* of held_drafts likewise */
+	unsigned turn;		       /* counts picks, for the one in four */
 };
 
 /* May the campaign of this job send over this source now? Asked with one job for all of its share:
@@ -97,7 +101,7 @@ void provider_queue_offer(struct provider_queue *q, struct share_owner owner, st
 /* Which are wanted: jobs that any source may take, and jobs that prefer one. */
 struct ahead_room {
 	bool any, preferring;
-	bool held; /* of shares that are held, too */
+	bool held; /* of shares that are held, whoever they prefer */
 };
 /* Asks once for each share with jobs whether it goes; when it is the only one, it does. */
 void provider_queue_hold(struct provider_queue *q, pick_allows goes, void *context);

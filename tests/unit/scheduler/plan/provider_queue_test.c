@@ -452,6 +452,36 @@ static void recall_takes_what_the_filter_wants_and_not_what_is_taken(void **stat
 	drain(&q);
 }
 
+static bool is_of_another(const struct job *job, void *context)
+{
+	(void)context;
+	return job->share->owner.campaign != 1;
+}
+
+/* Campaign 1 is held, and all of it prefers a source. */
+static void who_is_held_takes_no_room_of_those_that_prefer_a_source(void **state)
+{
+	(void)state;
+	struct provider_queue q;
+	const struct ahead_room not_held = {.any = true, .preferring = true, .held = false};
+	provider_queue_init(&q);
+	for (size_t i = 0; i < 3; i++)
+		offer_preferring(&q, i, 7);
+	offer(&q, 2, 0, 3, 4);
+	prepare(&q, ahead(&q), true);
+	provider_queue_hold(&q, is_of_another, NULL);
+	assert_int_equal(q.preferring_count, 1);
+	assert_int_equal(q.held_preferring, 1);
+	assert_int_equal(q.held_preferring_drafts, 1);
+	assert_ptr_equal(provider_queue_ahead(&q, not_held), &jobs[3]);
+	assert_null(provider_queue_ahead(&q, not_held));
+	assert_ptr_equal(ahead(&q), &jobs[1]);
+	assert_int_equal(q.held_preferring, 2);
+	drain(&q);
+	assert_int_equal(q.preferring_count, 0);
+	assert_int_equal(q.preferring_drafts, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +498,7 @@ int main(void)
 		cmocka_unit_test(who_is_overdue_goes_and_nobody_else_is_looked_at),
 		cmocka_unit_test(a_campaign_that_leaves_takes_its_share_along),
 		cmocka_unit_test(recall_takes_what_the_filter_wants_and_not_what_is_taken),
+		cmocka_unit_test(who_is_held_takes_no_room_of_those_that_prefer_a_source),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
