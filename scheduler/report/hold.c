@@ -319,6 +319,13 @@ bool hold_find(const struct why_context *w, const char *target, struct hold *out
 	return hold_find_lane(w, waiting, out);
 }
 
+bool hold_find_turn(const struct why_context *w, const char *target, struct hold *out)
+{
+	const json_t *lane = live_sending_lane(w->live, w->campaign, target);
+	*out = (struct hold){.kind = HOLD_TURN, .of = lane, .reply = ""};
+	return lane != NULL;
+}
+
 json_t *hold_json(const struct why_context *w, const struct hold *hold)
 {
 	struct buf says;

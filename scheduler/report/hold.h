@@ -35,7 +35,8 @@ struct why_context {
 	X(SPENT, "spent")	  /* likewise: its limit of hours or days is used up */            \
 	X(LIMITED, "limit")	  /* of: the entry of waiting */                                   \
 	X(LANE, "lane")		  /* of: the lane, which waits */                                  \
-	X(BINDING, "binds")	  /* of: the lane, which sends as fast as that lets it */
+	X(BINDING, "binds")	  /* of: the lane, which sends as fast as that lets it */          \
+	X(TURN, "turn")		  /* of: a lane that sends, to others first */
 
 #define X(suffix, name) HOLD_##suffix,
 enum hold_kind { HOLD_KINDS(X) };
@@ -69,6 +70,8 @@ const char *hold_kind_name(enum hold_kind kind);
  * does.
  */
 bool hold_find(const struct why_context *w, const char *target, struct hold *out);
+/* A lane to the target that sends, while nothing holds its people; false: none does. */
+bool hold_find_turn(const struct why_context *w, const char *target, struct hold *out);
 /* What a lane of live waits for, or a pause of it; false: it can send. */
 bool hold_find_lane(const struct why_context *w, const json_t *lane, struct hold *out);
 /* What binds a lane of live that sends; false: nothing, or it is not known. */

@@ -249,6 +249,16 @@ void hold_say_waiting(const struct why_context *w, const json_t *waiting, struct
 	}
 }
 
+static void say_turn(const struct why_context *w, const json_t *lane, struct buf *out)
+{
+	buf_appendf(out,
+		    SAY(w, "%s/%s sends %.1f a second and has %lld in its queue",
+			"%s/%s 每秒发送 %.1f 封，队列中 %lld 人"),
+		    document_text(lane, "source"), document_text(lane, "queue"),
+		    json_number_value(json_object_get(lane, "rate")),
+		    (long long)document_int(lane, "queued"));
+}
+
 void hold_say(const struct why_context *w, const struct hold *h, struct buf *out)
 {
 	switch (h->kind) {
@@ -279,6 +289,9 @@ void hold_say(const struct why_context *w, const struct hold *h, struct buf *out
 		say_since(w, h, out);
 		say_reply(w, h, out);
 		say_change(w, h, out);
+		return;
+	case HOLD_TURN:
+		say_turn(w, h->of, out);
 		return;
 	case HOLD_LANE:
 	case HOLD_BINDING:

@@ -181,6 +181,12 @@ static bool is_in_pool(const json_t *live, const json_t *lane, const char *campa
 	       strcmp(document_text(of, "pool"), document_text(source, "pool")) == 0;
 }
 
+static bool serves(const json_t *live, const json_t *lane, const char *campaign, const char *target)
+{
+	return strcmp(document_text(lane, "queue"), target) == 0 &&
+	       is_in_pool(live, lane, campaign);
+}
+
 bool live_lane_is_of(const json_t *lane, const char *campaign)
 {
 	const json_t *campaigns = json_object_get(lane, "campaigns");
@@ -205,8 +211,7 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 	*waiting_out = NULL;
 	json_array_foreach(json_object_get(live, "lanes"), i, lane)
 	{
-		if (strcmp(document_text(lane, "queue"), target) != 0 ||
-		    !is_in_pool(live, lane, campaign))
+		if (!serves(live, lane, campaign, target))
 			continue;
 		if (document_text(lane, "waits")[0] == '\0')
 			return lane;
@@ -214,6 +219,20 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 			*waiting_out = lane;
 	}
 	return NULL;
+}
+
+const json_t *live_sending_lane(const json_t *live, const char *campaign, const char *target)
+{
+	const json_t *best = NULL;
+	size_t i;
+	json_t *lane;
+	json_array_foreach(json_object_get(live, "lanes"), i, lane)
+	{
+		if (serves(live, lane, campaign, target) &&
+		    document_int(lane, "sessions") > document_int(best, "sessions"))
+			best = lane;
+	}
+	return best;
 }
 
 const json_t *live_lane(const json_t *live, const char *source, const char *queue)

@@ -31,6 +31,8 @@ const json_t *live_pause(const json_t *live, const struct live_scope *scope);
  * or NULL; then *waiting_out is the one that waits for the shortest time, if any does. */
 const json_t *live_open_lane(const json_t *live, const char *campaign, const char *target,
 			     const json_t **waiting_out);
+/* The one of those lanes with the most connections, or NULL: none has any. */
+const json_t *live_sending_lane(const json_t *live, const char *campaign, const char *target);
 /* Has a lane's queue mail of the campaign? Of who says not whose it has, only if of the tail. */
 bool live_lane_is_of(const json_t *lane, const char *campaign);
 /* A campaign (NULL = any) that waits for a limit of its own or of its sending domain, among the

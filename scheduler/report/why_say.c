@@ -31,7 +31,10 @@ static void put_number(const struct why_context *w, int64_t n, struct buf *out)
 bool why_find_hold(const struct why_context *w, const json_t *person, struct hold *out)
 {
 	const char *group = document_text(person, "group"), *queue = document_text(person, "queue");
-	return hold_find(w, queue[0] != '\0' ? queue : group, out);
+	const char *target = queue[0] != '\0' ? queue : group;
+	bool is_to_wait = document_int(person, "state") == RECIPIENT_DEFERRED &&
+			  document_int(person, "until") > w->now_us;
+	return hold_find(w, target, out) || (!is_to_wait && hold_find_turn(w, target, out));
 }
 
 static bool say_hold_of(const struct why_context *w, const json_t *person, struct buf *out)
@@ -46,12 +49,16 @@ static bool say_hold_of(const struct why_context *w, const json_t *person, struc
 static void say_waiting(const struct why_context *w, const json_t *person, struct buf *out)
 {
 	const char *group = document_text(person, "group");
+	struct hold hold;
+	bool is_held = why_find_hold(w, person, &hold);
 	put(out, SAY(w, "waiting: ", "等待中："));
-	if (!say_hold_of(w, person, out))
+	if (!is_held || hold.kind == HOLD_TURN)
 		buf_appendf(out,
-			    SAY(w, "its turn among the people of group %s has not come yet",
-				"在分组 %s 中排队，尚未轮到"),
-			    group);
+			    SAY(w, "its turn among the people of group %s has not come yet%s",
+				"在分组 %s 中排队，尚未轮到%s"),
+			    group, is_held ? SAY(w, ": ", "：") : "");
+	if (is_held)
+		hold_say(w, &hold, out);
 }
 
 /* The node says that the database does not take what became of people. */
@@ -118,12 +125,22 @@ static void say_untried(const struct why_context *w, const json_t *person, struc
 
 static void say_deferred(const struct why_context *w, const json_t *person, struct buf *out)
 {
-	put(out, SAY(w, "deferred ", "延迟重试，"));
-	hold_say_until(w, document_int(person, "until"), out);
+	bool is_due = document_int(person, "until") <= w->now_us;
+	put(out, is_due ? SAY(w, "deferred, due since ", "延迟重试，已到期，自 ")
+			: SAY(w, "deferred ", "延迟重试，"));
+	if (is_due)
+		put_time(w, document_int(person, "until"), out);
+	else
+		hold_say_until(w, document_int(person, "until"), out);
 	if (document_int(person, "class") == 0)
 		say_untried(w, person, out);
 	else
 		say_attempts(w, person, out);
+	struct hold hold;
+	if (!is_due || document_int(person, "class") == 0 || !why_find_hold(w, person, &hold))
+		return;
+	put(out, SAY(w, "; ", "；"));
+	hold_say(w, &hold, out);
 }
 
 static void say_delivered(const struct why_context *w, const json_t *person, struct buf *out)

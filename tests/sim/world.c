@@ -241,6 +241,9 @@ static struct identity *identity_of(const struct world *w)
 	pool->past_limits = (struct limit_history){.items = past, .count = w->past_limit_count};
 	int status = provider_table_builtin(NULL, 0, &pool->providers, &err);
 	must(status == 0);
+	pool->pauses = arena_alloc(&pool->arena, sizeof(w->pauses));
+	memcpy(pool->pauses, w->pauses, sizeof(w->pauses));
+	pool->pause_count = w->pause_count;
 	add_lanes(w, pool);
 	add_parties(w, pool);
 	identity->node = STR("n1");
@@ -390,6 +393,21 @@ void world_limit(struct world *w, const struct limit_rule *rule)
 	w->limits[w->limit_count] = *rule;
 	w->limits[w->limit_count].id = ++w->limit_id;
 	keep_past(w, &w->limits[w->limit_count++]);
+	world_reload(w);
+}
+
+void world_pause(struct world *w, const struct pause *pause)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < w->pause_count; i++)
+		if (w->pauses[i].until_ms > world_now(w))
+			w->pauses[kept++] = w->pauses[i];
+	w->pause_count = kept;
+	if (kept < WORLD_PAUSES) {
+		w->pauses[w->pause_count] = *pause;
+		w->pauses[w->pause_count].since_us = world_now(w) * 1000;
+		w->pauses[w->pause_count++].id = ++w->pause_id;
+	}
 	world_reload(w);
 }
 

@@ -12,7 +12,7 @@
 #ifndef EDM_TESTS_SIM_WORLD_H
 #define EDM_TESTS_SIM_WORLD_H
 
-#include "ip-pool/limit.h"
+#include "ip-pool/pause.h"
 #include "ip-pool/store/lane_store.h"
 #include "scheduler/campaign/snapshot.h"
 #include "scheduler/ledger/record.h"
@@ -27,6 +27,8 @@
 #define WORLD_STOPS 64
 #define WORLD_RULES 512
 #define WORLD_PAST 256
+#define WORLD_PAUSES 8
+#define WORLD_REPLY 80	/* what is kept of the words that put somebody off, with a NUL */
 #define WORLD_STATES 16 /* enum recipient_state */
 
 #define SECOND INT64_C(1000)
@@ -81,7 +83,11 @@ struct world {
 	size_t source_count;
 	struct limit_rule limits[WORLD_RULES];
 	size_t limit_count;
-	int64_t limit_id;			   /* of the newest */
+	int64_t limit_id;		   /* of the newest */
+	struct pause pauses[WORLD_PAUSES]; /* those that are over are left out as time goes by */
+	size_t pause_count;
+	int64_t pause_id;		 /* of the newest */
+	bool is_closed[WORLD_CAMPAIGNS]; /* nobody of it is claimed: hours, a pause, a brake */
 	struct limit_past past_limits[WORLD_PAST]; /* of connections, open and new */
 	size_t past_limit_count;
 	struct receiver *receivers[WORLD_RECEIVERS];
@@ -136,6 +142,8 @@ int64_t world_now(const struct world *w);
 void world_limit(struct world *w, const struct limit_rule *rule);
 /* Ends all rules of the scope with numbers of the same kinds and periods as the rule's. */
 void world_unset(struct world *w, const struct limit_rule *rule);
+/* Something stands still from now on, until pause->until_ms. */
+void world_pause(struct world *w, const struct pause *pause);
 /* Puts sources, plans and rules as they are now in force. */
 void world_reload(struct world *w);
 /* The process ends, politely or killed, and another begins after down_ms. */
@@ -148,6 +156,15 @@ struct identity *world_identity(const struct world *w);
 /* Calls each for everybody who waits for another try. */
 void crowd_retries(const struct crowd *c, void (*each)(void *owner, int64_t due_ms, int attempts),
 		   void *owner);
+/* Somebody who waits for another try, and what put him off. */
+struct crowd_retry {
+	int64_t due_ms;
+	int attempts;
+	unsigned klass, cause; /* numbers of outcome.h */
+	const char *reply;     /* "451 slower"; "" = nobody said anything */
+};
+/* One of them by any number; false: there are none. */
+bool crowd_pick_retry(const struct crowd *c, uint64_t number, struct crowd_retry *out);
 /* People of a crowd not through yet. */
 int64_t crowd_left(const struct crowd *c);
 

@@ -28,6 +28,8 @@ struct someone {
 	uint16_t attempts;
 	uint32_t source;
 	int64_t prefer_until_us;
+	unsigned klass, cause;
+	char reply[WORLD_REPLY];
 };
 
 /* A claimed chunk. */
@@ -51,6 +53,20 @@ void crowd_retries(const struct crowd *c, void (*each)(void *owner, int64_t due_
 		const struct heap_node *node = c->retries.nodes[i];
 		each(owner, node->key, CONTAINER_OF(node, struct someone, due)->attempts);
 	}
+}
+
+bool crowd_pick_retry(const struct crowd *c, uint64_t number, struct crowd_retry *out)
+{
+	if (c->retries.count == 0)
+		return false;
+	const struct heap_node *node = c->retries.nodes[number % c->retries.count];
+	const struct someone *p = CONTAINER_OF(node, struct someone, due);
+	*out = (struct crowd_retry){.due_ms = node->key,
+				    .attempts = p->attempts,
+				    .klass = p->klass,
+				    .cause = p->cause,
+				    .reply = p->reply};
+	return true;
 }
 
 /* -------------------------------------------------------------------------------------- people */
@@ -194,10 +210,11 @@ static void on_plan(struct timer *timer)
 	bool is_any = false;
 	for (size_t i = 0; i < w->crowd_count; i++) {
 		struct crowd *c = &w->crowds[i];
+		bool is_open = !w->is_closed[c->campaign];
 		needs[i] = (struct plan_need){.campaign = c->campaign,
 					      .held = c->held,
 					      .room = plan_pace_room(&c->pace, HORIZON_MS, now),
-					      .ready_chunks = ready_chunks(c, now)};
+					      .ready_chunks = is_open ? ready_chunks(c, now) : 0};
 		is_any |= needs[i].ready_chunks > 0 && needs[i].room > c->held;
 	}
 	if (is_any && w->held < BUDGET_LEASED &&
@@ -275,6 +292,15 @@ static void count_try(struct crowd *c, const struct settlement *s)
 	c->throttled_ms += (s->retry.due_at_us - s->at_us) / 1000;
 }
 
+static void keep_reply(struct someone *p, const struct settlement *s)
+{
+	int length = s->code != 0 ? snprintf(p->reply, sizeof(p->reply), "%d ", s->code) : 0;
+	p->klass = s->klass;
+	p->cause = s->cause;
+	snprintf(p->reply + length, sizeof(p->reply) - (size_t)length, "%.*s",
+		 STR_ARG(s->template_text));
+}
+
 static void go_on(struct crowd *c, struct someone *p, const struct settlement *s)
 {
 	count_try(c, s);
@@ -284,6 +310,7 @@ static void go_on(struct crowd *c, struct someone *p, const struct settlement *s
 		free(p);
 		return;
 	}
+	keep_reply(p, s);
 	p->attempts = (uint16_t)s->retry.attempts;
 	p->age_s = s->retry.age_s;
 	p->flags = s->retry.flags;

@@ -27,7 +27,9 @@ static const char tail_of_both[] =
 	"{\"source\": \"mx1\", \"queue\": \"mx.b.test\", \"queued\": 1,"
 	" \"campaigns\": [\"autumn\", \"spring\"], \"waits\": \"waits 5 s: y\"},"
 	"{\"source\": \"mx1\", \"queue\": \"mx.c.test\", \"queued\": 1,"
-	" \"campaigns\": [\"autumn\"]}]}";
+	" \"campaigns\": [\"autumn\"]},"
+	"{\"source\": \"mx1\", \"queue\": \"mx.d.test\", \"sessions\": 2, \"rate\": 3.5,"
+	" \"queued\": 40}]}";
 /* Lanes of one pool, and of another that can send. */
 static const char of_pools[] =
 	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"campaigns\": ["
@@ -467,6 +469,18 @@ static void test_a_person_of_the_tail(void **state)
 		 "In autumn: waiting: mx1/mx.a.test waits 9 s: x"},
 		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.c.test\"}",
 		 "In autumn: waiting: its turn among the people of group tail has not come yet"},
+		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.d.test\"}",
+		 "In autumn: waiting: its turn among the people of group tail has not come yet: "
+		 "mx1/mx.d.test sends 3.5 a second and has 40 in its queue"},
+		{"{\"state\": 3, \"group\": \"tail\", \"queue\": \"mx.d.test\", \"class\": 2,"
+		 " \"attempts\": 1, \"meaning\": \"Later.\", \"reply\": \"451 later\","
+		 " \"until\": 1795305423000000}",
+		 "In autumn: deferred, due since 2026-11-21 23:57 UTC after 1 attempt: Later. "
+		 "(\"451 later\"); mx1/mx.d.test sends 3.5 a second and has 40 in its queue"},
+		{"{\"state\": 3, \"group\": \"tail\", \"queue\": \"mx.a.test\", \"class\": 0,"
+		 " \"until\": 1795305783000000}",
+		 "In autumn: deferred until 2026-11-22 00:03 UTC (in 5 min): its lane had no room, "
+		 "no attempt was made; mx1/mx.a.test waits 9 s: x"},
 		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"\"}",
 		 "In autumn: waiting: its turn among the people of group tail has not come yet"},
 		{"{\"state\": 2, \"node\": \"n1\", \"group\": \"tail\", \"queue\": \"mx.a.test\","
