@@ -368,7 +368,7 @@ static void wait_to_connect(struct lane_limits *l, const struct outcome *outcome
 {
 	if (!health_rest_once(&l->health, false, outcome->verdict.delay_ms, begun_ms, now))
 		return;
-	keep_reply(outcome, l->replies[LESSON_REST]);
+	lane_keep_reply(outcome, l->replies[LESSON_REST]);
 	io->rests_until_ms = l->health.rests_until_ms;
 }
 
