@@ -403,6 +403,11 @@ static const struct sentence_pair pairs[] = {
 	{"disk", "磁盘"},
 	{"journal", "流水日志"},
 	{"key file", "密钥文件"},
+	{"reply rules", "回复规则"},
+	{"are sound", "正常"},
+	{"rule %s is left out: %s; mend it (edm rules add FILE) or take it away (edm rules remove "
+	 "%s)",
+	 "自建规则 %1 未生效：%~2；请修正（edm rules add FILE）或删除（edm rules remove %3）"},
 	{"settings", "设置"},
 	{"sources", "发信源"},
 	{"source %s", "源 %1"},

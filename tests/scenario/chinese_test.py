@@ -241,7 +241,7 @@ def test_refusals_questions_and_warnings_are_chinese(everything):
     ):
         refused = everything.run(*command, "--lang", "zh")
         assert refused.code != 0 and refused.err.startswith(f"edm: {want}"), refused.err
-    assert everything.run("pauses", "--what", LANG="zh_CN.UTF-8").err.startswith("edm: 没有选项")
+    assert everything.run("pauses", "--what", LC_ALL="zh_CN.UTF-8").err.startswith("edm: 没有选项")
     warned = everything("limit", "set", "--node", "n9", "rate=1/s", "--lang", "zh").err
     assert warned == "警告：没有节点 'n9'（edm node list）；同名节点运行时才生效\n"
 

@@ -391,7 +391,8 @@ def test_who_is_parked_is_sent_when_the_limit_allows_it(mailing):
     mailing.wait(lambda: "deferred" in mailing.states(campaign), "nobody is parked")
     mails = mailing.finished(campaign, seconds=50).mails()
     gaps = [later - before for before, later in zip(mails, mails[1:])]
-    assert len(gaps) == 2 and min(gaps) >= 15 and max(gaps) < 18, gaps
+    # As the receiver sees them: the first may be a moment longer on its way.
+    assert len(gaps) == 2 and min(gaps) >= 14.9 and max(gaps) < 18, gaps
 
 
 def test_nobody_is_claimed_for_a_big_domain_whose_lane_rests(mailing):
