@@ -5,7 +5,7 @@
 #define US_PER_S 1000000
 #define JITTER_PERCENT 15
 
-/* The delay before jitter, in microseconds. */
+/* The delay before jitter, in microseconds; at least what was asked. */
 static int64_t base_delay_us(const struct retry_schedule *schedule, const struct retry_question *q)
 {
 	size_t step = 0;
@@ -28,8 +28,8 @@ enum recipient_state retry_decide(const struct retry_schedule *schedule,
 		return q->klass == OUTCOME_BLOCKED ? RECIPIENT_BLOCKED : RECIPIENT_EXPIRED;
 	int64_t delay = base_delay_us(schedule, q);
 	int64_t spread = delay * JITTER_PERCENT / 100;
-	if (spread > 0)
-		delay += (int64_t)(q->random % (uint64_t)(2 * spread + 1)) - spread;
+	int64_t least = delay - spread > q->asked_ms * 1000 ? delay - spread : q->asked_ms * 1000;
+	delay = least + (int64_t)(q->random % (uint64_t)(delay + spread - least + 1));
 	*due_at_us_out = q->now_us + (delay < left_us ? delay : left_us);
 	return RECIPIENT_DEFERRED;
 }

@@ -41,6 +41,9 @@ static void delays_follow_the_schedule(void **state)
 			int64_t due = 0;
 			assert_int_equal(retry_decide(&schedule, &q, &due), RECIPIENT_DEFERRED);
 			int64_t wait = due - q.now_us;
+			if (wait < cases[i].asked_ms * 1000)
+				fail_msg("%s: sooner than asked: %lld us", cases[i].what,
+					 (long long)wait);
 			if (wait * 100 < cases[i].want_s * S * 85 ||
 			    wait * 100 > cases[i].want_s * S * 115)
 				fail_msg("%s: waits %lld us", cases[i].what, (long long)wait);
