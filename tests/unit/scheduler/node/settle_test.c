@@ -170,17 +170,17 @@ static void who_is_limited_himself_waits_longer_each_time(void **state)
 	f.person.flags = RETRY_AFTER_UNKNOWN;
 	f.outcome.verdict.scope = SCOPE_RECIPIENT;
 	f.facts.asked_us = NOW_US + 3600 * SECOND_US;
-	f.facts.random = 0; /* 15 % less */
+	f.facts.random = 0; /* nothing more */
 	for (size_t i = 0; i < sizeof(want_h) / sizeof(want_h[0]); i++) {
 		decide(&f);
-		assert_true(f.got.retry.due_at_us == NOW_US + want_h[i] * 3060 * SECOND_US);
+		assert_true(f.got.retry.due_at_us == NOW_US + want_h[i] * 3600 * SECOND_US);
 		assert_true((f.got.retry.flags & RETRY_AFTER_UNKNOWN) != 0);
 		assert_int_equal(f.got.retry.attempts, 1);
 		f.person.flags = f.got.retry.flags;
 	}
 	f.outcome.verdict.scope = SCOPE_SOURCE;
 	decide(&f);
-	assert_true(f.got.retry.due_at_us == NOW_US + 3060 * SECOND_US);
+	assert_true(f.got.retry.due_at_us == NOW_US + 3600 * SECOND_US);
 	assert_int_equal(f.got.retry.flags, f.person.flags);
 	settle_strings_done(&f.strings);
 }
