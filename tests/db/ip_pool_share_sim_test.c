@@ -2,7 +2,7 @@
 /*
  * Shares of limits over all nodes, dealt by the database: nodes with limiters of their own in
  * simulated time that ask, lose answers, sleep, die and come back, and a receiver that counts them
- * all.
+ * all. Where the limit is changed each node hears of it at a time of its own, within a second.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +22,8 @@
 #define LEASE_MS 10000
 #define MARGIN_MS 2000
 #define RULE 5
+#define EDITS_MAX 400
+#define HEARD_MS 1000 /* a change is in force everywhere */
 
 enum condition { AWAKE, ASLEEP, DEAD };
 
@@ -37,6 +39,9 @@ struct sim_node {
 	int64_t lease_ms; /* as it sees it */
 	int32_t version;
 	bool has_work;
+	struct limit_rule rule; /* as it knows it */
+	struct limit_rules rules;
+	int64_t hears_ms; /* of the last change; INT64_MAX: it knows */
 	struct limiter limiter;
 	struct message in_flight[IN_FLIGHT_MAX];
 	int in_flight_count;
@@ -51,13 +56,19 @@ struct story {
 	int64_t latency_ms; /* at most, of a message; how long a connection lasts */
 	int64_t sleep_ms;   /* at most */
 	double least;	    /* of what the limit allows */
+	int64_t edit_steps; /* the limit changes once in so many; 0: it stays */
+};
+
+/* A limit in force from then on. */
+struct edit {
+	int64_t at_ms, limit;
 };
 
 struct world {
 	struct pg_blocking *conn;
 	const struct story *story;
-	struct limit_rule rule;
-	struct limit_rules rules;
+	struct edit edits[EDITS_MAX];
+	size_t edit_count;
 	uint64_t prng;
 	int64_t now;
 	struct sim_node nodes[NODES];
@@ -94,13 +105,50 @@ static void set_node(struct world *w, const struct sim_node *s, const char *sql)
 	pg_rows_free(share_fixture_query(w->conn, sql, &p));
 }
 
+static int64_t limit_now(const struct world *w)
+{
+	return w->edits[w->edit_count - 1].limit;
+}
+
+/* The node has loaded the limits. */
+static void learn(struct world *w, struct sim_node *s)
+{
+	s->rule = (struct limit_rule){
+		.id = RULE, .provider = STR("qq"), .is_total = true, .until_ms = LIMIT_FOREVER};
+	limit_values_init(&s->rule.values);
+	if (counts_connections(w))
+		s->rule.values.connections = limit_now(w);
+	else
+		s->rule.values.messages[w->story->period] = limit_now(w);
+	s->rules = (struct limit_rules){&s->rule, 1};
+	s->hears_ms = INT64_MAX;
+	limiter_bind(&s->limiter, &s->rules, NULL, w->now);
+}
+
+/* Somebody sets another limit, from a third to twice what the story begins with. */
+static void edit(struct world *w)
+{
+	int64_t limit = w->story->limit / 3 + below(w, w->story->limit * 5 / 3);
+	if (w->edit_count == EDITS_MAX)
+		return;
+	w->edits[w->edit_count++] = (struct edit){w->now, limit};
+	for (int i = 0; i < NODES; i++)
+		w->nodes[i].hears_ms = w->now + below(w, HEARD_MS);
+}
+
+static int64_t limit_known(const struct world *w, const struct sim_node *s)
+{
+	return counts_connections(w) ? s->rule.values.connections
+				     : s->rule.values.messages[w->story->period];
+}
+
 static void make_limiter(struct world *w, struct sim_node *s)
 {
 	static const struct limit_scope scope = {
 		.level = LEVEL_PROVIDER, .provider = STR_INIT("qq"), .site = STR_INIT("qq")};
 	limiter_init(&s->limiter, &scope, w->now);
 	limiter_divide(&s->limiter, 0);
-	limiter_bind(&s->limiter, &w->rules, NULL, w->now);
+	learn(w, s);
 	s->version = 0;
 	s->lease_ms = 0;
 	s->asks_ms = w->now;
@@ -205,7 +253,7 @@ static void ask(struct world *w, struct sim_node *s)
 	pg_add_int2(&p, (int16_t)meter);
 	pg_add_int8(&p, counts_connections(w) ? SHARE_CONNECTION_GRACE_MS
 					      : limit_period_ms(w->story->period));
-	pg_add_int8(&p, w->story->limit);
+	pg_add_int8(&p, limit_known(w, s));
 	pg_add_int8(&p, wanted);
 	pg_add_int8(&p, counted > part ? counted : part);
 	pg_add_int4(&p, s->version);
@@ -305,6 +353,8 @@ static void step_node(struct world *w, struct sim_node *s)
 			wake_up(w, s);
 		return;
 	}
+	if (w->now >= s->hears_ms)
+		learn(w, s);
 	end_due(w, s);
 	if (w->now >= s->asks_ms) {
 		/* Now and then the answer to a beat is late: it asks under the old lease. */
@@ -323,27 +373,48 @@ static int by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int64_t fullest_window(struct world *w)
+/* The highest limit that was in force between the two times. */
+static int64_t highest_limit(const struct world *w, int64_t from, int64_t to)
 {
-	int64_t most = 0, period_ms = limit_period_ms(w->story->period);
-	size_t first = 0;
-	qsort(w->counted, w->count, sizeof(w->counted[0]), by_time);
-	for (size_t i = 0; i < w->count; i++) {
-		while (w->counted[first].begun <= w->counted[i].begun - period_ms)
-			first++;
-		most = (int64_t)(i - first + 1) > most ? (int64_t)(i - first + 1) : most;
+	int64_t most = 0;
+	for (size_t i = 0; i < w->edit_count; i++) {
+		bool is_last = i + 1 == w->edit_count;
+		if (w->edits[i].at_ms <= to && (is_last || w->edits[i + 1].at_ms >= from) &&
+		    w->edits[i].limit > most)
+			most = w->edits[i].limit;
 	}
 	return most;
 }
 
-static int64_t most_open(struct world *w)
+/* The most that any window saw beyond what was allowed while it lasted; ≤ 0. */
+static int64_t worst_window(struct world *w)
 {
-	int64_t most = 0;
+	int64_t most = INT64_MIN, period_ms = limit_period_ms(w->story->period);
+	int64_t late_ms = HEARD_MS + w->story->ask_ms + w->story->latency_ms;
+	size_t first = 0;
+	qsort(w->counted, w->count, sizeof(w->counted[0]), by_time);
+	for (size_t i = 0; i < w->count; i++) {
+		int64_t at = w->counted[i].begun;
+		while (w->counted[first].begun <= at - period_ms)
+			first++;
+		int64_t allowed = highest_limit(w, at - period_ms - late_ms, at);
+		int64_t beyond = (int64_t)(i - first + 1) - allowed;
+		most = beyond > most ? beyond : most;
+	}
+	return most;
+}
+
+/* Who sleeps keeps what he has open. */
+static int64_t worst_open(const struct world *w)
+{
+	int64_t most = INT64_MIN;
+	int64_t late_ms = HEARD_MS + w->story->ask_ms + w->story->sleep_ms;
 	for (size_t i = 0; i < w->count; i++) {
 		int64_t open = 0, at = w->counted[i].begun;
 		for (size_t j = 0; j < w->count; j++)
 			open += w->counted[j].begun <= at && at < w->counted[j].ends;
-		most = open > most ? open : most;
+		int64_t beyond = open - highest_limit(w, at - late_ms, at);
+		most = beyond > most ? beyond : most;
 	}
 	return most;
 }
@@ -361,14 +432,7 @@ static double used(const struct world *w, int64_t ms)
 static void world_init(struct world *w, const struct story *story, uint64_t seed)
 {
 	*w = (struct world){.story = story, .prng = seed, .now = 1000000};
-	w->rule = (struct limit_rule){
-		.id = RULE, .provider = STR("qq"), .is_total = true, .until_ms = LIMIT_FOREVER};
-	limit_values_init(&w->rule.values);
-	if (counts_connections(w))
-		w->rule.values.connections = story->limit;
-	else
-		w->rule.values.messages[story->period] = story->limit;
-	w->rules = (struct limit_rules){&w->rule, 1};
+	w->edits[w->edit_count++] = (struct edit){0, story->limit};
 	w->conn = share_fixture_open(share_fixture_database());
 	share_fixture_run(
 		w->conn,
@@ -394,14 +458,16 @@ static void tell(const struct story *story, uint64_t seed)
 			step_node(&w, &w.nodes[i]);
 		if (one_in(&w, 500))
 			reap(&w);
+		if (story->edit_steps > 0 && one_in(&w, story->edit_steps))
+			edit(&w);
 	}
 	for (int i = 0; i < NODES; i++)
 		die(&w, &w.nodes[i], 0);
-	int64_t most = counts_connections(&w) ? most_open(&w) : fullest_window(&w);
-	print_message("%s, seed %d: %zu, at most %lld of %lld, used %.0f %%\n", story->name,
-		      (int)seed, w.count, (long long)most, (long long)story->limit,
-		      100.0 * used(&w, w.now - began));
-	assert_true(most <= story->limit);
+	int64_t beyond = counts_connections(&w) ? worst_open(&w) : worst_window(&w);
+	print_message("%s, seed %d: %zu, %lld beyond the limit of %lld (%zu edits), used %.0f %%\n",
+		      story->name, (int)seed, w.count, (long long)beyond, (long long)story->limit,
+		      w.edit_count - 1, 100.0 * used(&w, w.now - began));
+	assert_true(beyond <= 0);
 	assert_true(used(&w, w.now - began) >= story->least);
 	pg_close_blocking(w.conn);
 }
@@ -471,6 +537,28 @@ static void connections_never_pass_the_limit(void **state)
 	tell(&story, 2);
 }
 
+/* While operators change the limit, up and down. */
+static void edits_never_let_more_pass(void **state)
+{
+	(void)state;
+	static const struct story stories[] = {
+		{"edited seconds", LIMIT_MESSAGES, LIMIT_SECOND, 30, 20, 1500, 6000, 300, 30000,
+		 0.1, 150},
+		{"edited minutes", LIMIT_MESSAGES, LIMIT_MINUTE, 60, 60, 1500, 6000, 2000, 30000,
+		 0.1, 300},
+		{"edited hours", LIMIT_MESSAGES, LIMIT_HOUR, 200, 3000, 7000, 6000, 20000, 60000,
+		 0.1, 400},
+		{"edited days", LIMIT_MESSAGES, LIMIT_DAY, 400, 60000, 60000, 6000, 20000, 60000,
+		 0.1, 400},
+		{"edited connections", LIMIT_CONNECTIONS, 0, 10, 40, 1500, 6000, 20000, 60000, 0.2,
+		 150},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
+		tell(&stories[i], 1);
+		tell(&stories[i], 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +566,7 @@ int main(void)
 		cmocka_unit_test(minutes_never_pass_the_limit),
 		cmocka_unit_test(hours_never_pass_the_limit),
 		cmocka_unit_test(connections_never_pass_the_limit),
+		cmocka_unit_test(edits_never_let_more_pass),
 	};
 	return cmocka_run_group_tests(tests, share_fixture_start, share_fixture_stop);
 }
