@@ -361,7 +361,7 @@ static void print_forgotten(struct cli *cli, const json_t *learnt, int lanes)
 			   REPORT_SAY(cli, "%d %s had learnt nothing that was saved\n",
 				      "%d 个%s没有已保存的所学\n"),
 			   lanes, REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"));
-	else
+	else if (lanes > 0)
 		cli_printf(cli,
 			   REPORT_SAY(cli, "%d %s again from what is configured\n",
 				      "%d 个%s从配置值重新开始\n"),

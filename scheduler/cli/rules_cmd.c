@@ -67,23 +67,16 @@ static void print_check(struct cli *cli, size_t count, size_t overrides, const j
 			   json_string_value(json_object_get(one, "sample")));
 }
 
-/* Names each of the operators' rules that is not in force; the last one as the error. */
+/* Names each of the operators' rules that is not in force. */
 static int check_left_out(struct cli *cli, const struct rule_set *set, struct err *err)
 {
-	size_t i;
-	json_t *one, *list = rules_left_out(cli, set);
-	json_array_foreach(list, i, one)
-	{
-		if (i + 1 < json_array_size(list))
-			fprintf(stderr, "edm: %s\n",
-				json_string_value(json_object_get(one, "text")));
-		else
-			err_set(err, ERR_CONFIG, "%s",
-				json_string_value(json_object_get(one, "text")));
-	}
-	int result = json_array_size(list) > 0 ? -1 : 0;
+	json_t *list = rules_left_out(set);
+	size_t count = json_array_size(list);
+	rules_tell_left_out(cli, list, "edm: ", stderr);
 	json_decref(list);
-	return result;
+	return count == 0 ? 0
+			  : err_set(err, ERR_CONFIG, "%zu of the operators' rules cannot be used",
+				    count);
 }
 
 static int run_check(struct cli *cli, struct err *err)
@@ -368,10 +361,8 @@ static int run_trial(struct cli *cli, struct trial *t, const struct rule_set *se
 
 static void note_left_out(struct cli *cli, const struct rule_set *set)
 {
-	size_t i;
-	json_t *one, *list = rules_left_out(cli, set);
-	json_array_foreach(list, i, one)
-		fprintf(stderr, "note: %s\n", json_string_value(json_object_get(one, "text")));
+	json_t *list = rules_left_out(set);
+	rules_tell_left_out(cli, list, REPORT_SAY(cli, "note: ", "注意："), stderr);
 	json_decref(list);
 }
 

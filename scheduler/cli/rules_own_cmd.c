@@ -62,19 +62,34 @@ static void add_row(struct cli *cli, struct table *t, const struct rule *rule)
 	table_cell(t, "%s", cli->is_chinese ? rule->zh : rule->en);
 }
 
-json_t *rules_left_out(struct cli *cli, const struct rule_set *set)
+json_t *rules_left_out(const struct rule_set *set)
 {
 	json_t *list = json_array();
 	const struct rule_left_out *rule = rule_set_left_out(set);
 	for (; rule != NULL; rule = rule->next) {
 		struct buf text;
 		buf_init(&text, 2048);
-		reply_rules_say_left_out(rule, cli->is_chinese, &text);
+		reply_rules_say_left_out(rule, &text);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", rule->id, "why",
 						      rule->why, "text", text.data));
 		buf_done(&text);
 	}
 	return list;
+}
+
+void rules_tell_left_out(const struct cli *cli, const json_t *list, const char *before, FILE *to)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one)
+	{
+		struct buf text;
+		buf_init(&text, REPORT_SENTENCE_MAX);
+		fprintf(to, "%s%s\n", before,
+			report_sentence(cli, json_string_value(json_object_get(one, "text")),
+					&text));
+		buf_done(&text);
+	}
 }
 
 int rules_run_list(struct cli *cli, struct err *err)
@@ -84,7 +99,6 @@ int rules_run_list(struct cli *cli, struct err *err)
 	struct ip_pool_snapshot *pool = NULL;
 	struct rule_set *set = NULL;
 	size_t i;
-	json_t *one;
 	if (steer_load(cli, &pool, err) != 0)
 		return -1;
 	if (steer_check_provider(pool, provider, err) == 0)
@@ -102,7 +116,7 @@ int rules_run_list(struct cli *cli, struct err *err)
 		json_array_append_new(list, rule_json(rule));
 		add_row(cli, &t, rule);
 	}
-	json_t *left_out = rules_left_out(cli, set);
+	json_t *left_out = rules_left_out(set);
 	rule_set_free(set);
 	if (cli->wants_json) {
 		table_done(&t);
@@ -111,8 +125,7 @@ int rules_run_list(struct cli *cli, struct err *err)
 	}
 	json_decref(list);
 	table_print(&t, cli, REPORT_SAY(cli, "No such rules.", "没有这样的规则。"));
-	json_array_foreach(left_out, i, one)
-		cli_printf(cli, "%s\n", json_string_value(json_object_get(one, "text")));
+	rules_tell_left_out(cli, left_out, "", cli->out);
 	json_decref(left_out);
 	return 0;
 }

@@ -15,7 +15,9 @@ int rules_run_diff(struct cli *cli, struct err *err);
 int rules_run_apply(struct cli *cli, struct err *err);
 
 /* [{"id", "why", "text"}] of the operators' rules that are not in force; a new reference. */
-json_t *rules_left_out(struct cli *cli, const struct rule_set *set);
+json_t *rules_left_out(const struct rule_set *set);
+/* Says each of that list, in the language in force. */
+void rules_tell_left_out(const struct cli *cli, const json_t *list, const char *before, FILE *to);
 
 extern const struct arg_option rules_list_options[], rules_learn_options[], rules_apply_options[];
 

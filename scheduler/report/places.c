@@ -36,8 +36,10 @@ static bool is_group(const json_t *groups, const char *queue)
 	return false;
 }
 
-/* What nodes have of the tail for the campaign: sites, and providers with few people. */
-static int64_t add_tail(const struct why_context *w, const json_t *groups, json_t *people)
+/* What nodes have of the tail for the campaign: sites, and providers with few people. A queue may
+ * have others' mail, too: of all together no more than it has people there. */
+static int64_t add_tail(const struct why_context *w, const json_t *groups, int64_t left,
+			json_t *people)
 {
 	json_t *seen = json_object(), *lane;
 	int64_t sum = 0;
@@ -48,6 +50,7 @@ static int64_t add_tail(const struct why_context *w, const json_t *groups, json_
 		if (is_group(groups, document_text(lane, "queue")) ||
 		    !live_lane_is_of(lane, w->campaign) || !is_first(seen, lane))
 			continue;
+		n = n < left - sum ? n : left - sum;
 		add(people, document_text(lane, "queue"), n);
 		sum += n;
 	}
@@ -64,7 +67,7 @@ static json_t *count_people(const struct why_context *w, const json_t *groups, c
 		const char *name = document_text(entry, "name");
 		int64_t n = document_int(entry, "waiting") + document_int(entry, "leased");
 		if (strcmp(name, tail) == 0)
-			n -= add_tail(w, groups, people);
+			n -= add_tail(w, groups, n, people);
 		add(people, name, n);
 	}
 	json_array_foreach(parked, i, entry)

@@ -405,6 +405,7 @@ static const struct sentence_pair pairs[] = {
 	{"key file", "密钥文件"},
 	{"reply rules", "回复规则"},
 	{"are sound", "正常"},
+	{"%s of the operators' rules cannot be used", "有 %1 条自建规则不可用"},
 	{"rule %s is left out: %s; mend it (edm rules add FILE) or take it away (edm rules remove "
 	 "%s)",
 	 "自建规则 %1 未生效：%~2；请修正（edm rules add FILE）或删除（edm rules remove %3）"},

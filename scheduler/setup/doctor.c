@@ -247,8 +247,8 @@ static void check_rules(struct pg_blocking *db, struct doctor_report *report)
 	for (; rule != NULL; rule = rule->next) {
 		struct buf text;
 		buf_init(&text, 2048);
-		reply_rules_say_left_out(rule, false, &text);
-		doctor_add(report, DOCTOR_FAIL, "reply rules", "%s", text.data);
+		reply_rules_say_left_out(rule, &text);
+		doctor_add(report, DOCTOR_WARN, "reply rules", "%s", text.data);
 		buf_done(&text);
 	}
 	rule_set_free(set);

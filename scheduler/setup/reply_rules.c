@@ -21,13 +21,11 @@ struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err)
 	return set;
 }
 
-void reply_rules_say_left_out(const struct rule_left_out *rule, bool is_chinese, struct buf *out)
+void reply_rules_say_left_out(const struct rule_left_out *rule, struct buf *out)
 {
 	buf_appendf(out,
-		    is_chinese ? "自建规则 %s 未生效：%s；请修正（edm rules add FILE）或删除（edm "
-				 "rules remove %s）"
-			       : "rule %s is left out: %s; mend it (edm rules add FILE) or take it "
-				 "away (edm rules remove %s)",
+		    "rule %s is left out: %s; mend it (edm rules add FILE) or take it away (edm "
+		    "rules remove %s)",
 		    rule->id, rule->why, rule->id);
 }
 

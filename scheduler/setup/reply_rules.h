@@ -10,7 +10,7 @@
  * the built-in ones alone. NULL and err when they cannot be read. */
 struct rule_set *reply_rules_load(struct pg_blocking *db, struct err *err);
 /* A sentence: which rule, what is wrong with it, and what to do. No full stop. */
-void reply_rules_say_left_out(const struct rule_left_out *rule, bool is_chinese, struct buf *out);
+void reply_rules_say_left_out(const struct rule_left_out *rule, struct buf *out);
 /* The built-in rules with those of the file at path before them, as a trial. */
 struct rule_set *reply_rules_try(const char *path, struct err *err);
 /* The bytes of the file at path (up to what *out takes, initialised by the caller); no empty one.

@@ -63,7 +63,8 @@ class Node:
         self.begun = len(self.log)
         self.process = subprocess.Popen(
             self._command(), stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**os.environ, "EDM_ACTOR": "tester", **self.env}, preexec_fn=_die_with_parent)
+            preexec_fn=_die_with_parent,
+            env={**os.environ, "EDM_ACTOR": "tester", "LC_ALL": "C.UTF-8", **self.env})
         self.reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self.reader.start()
         return self

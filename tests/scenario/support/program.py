@@ -35,7 +35,7 @@ class Program:
             capture_output=True,
             text=True,
             timeout=60,
-            env={**os.environ, "EDM_ACTOR": "tester", "LANG": "C.UTF-8", **env},
+            env={**os.environ, "EDM_ACTOR": "tester", "LANG": "C.UTF-8", "LC_ALL": "", **env},
         )
         return Result(process)
 
