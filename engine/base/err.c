@@ -6,6 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/utf8.h"
+
+/* A text that did not fit ends with a whole character. */
+static int finish(struct err *err)
+{
+	size_t len = strlen(err->text);
+	if (len + 1 == sizeof(err->text))
+		err->text[utf8_clip(str_of(err->text, len), len - 1).len] = '\0';
+	return -1;
+}
+
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
 	if (err == NULL)
@@ -16,7 +27,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 	err->code = 0;
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	return -1;
+	return finish(err);
 }
 
 int err_errno(struct err *err, int code, const char *fmt, ...)
@@ -31,7 +42,7 @@ int err_errno(struct err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	size_t len = strlen(err->text);
 	snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(code));
-	return -1;
+	return finish(err);
 }
 
 int err_prefix(struct err *err, const char *fmt, ...)
@@ -46,7 +57,7 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	va_end(ap);
 	size_t len = strlen(err->text);
 	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
-	return -1;
+	return finish(err);
 }
 
 void err_clear(struct err *err)
