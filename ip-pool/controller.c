@@ -425,7 +425,8 @@ void controller_restart(struct controller *c, int64_t now)
 
 void controller_crawl(struct controller *c, int64_t now)
 {
-	control_cut(&c->rate, 0, rate_floor, now);
+	double sent = meter_rate(&c->sent, now);
+	control_cut(&c->rate, c->rate.level > sent ? c->rate.level : sent, rate_floor, now);
 }
 
 void controller_forget(struct controller *c, int64_t now)

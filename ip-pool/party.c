@@ -130,7 +130,8 @@ bool party_forget(struct party *p, int64_t forgotten, int64_t now)
 int party_of_verdict(const struct verdict *verdict)
 {
 	const unsigned asks = ACTION_CUT_RATE | ACTION_PAUSE_LANE | ACTION_PAUSE_CAMPAIGN;
-	if (verdict->klass != OUTCOME_THROTTLED || (verdict->actions & asks) == 0)
+	bool is_refusal = verdict->klass == OUTCOME_THROTTLED || verdict->klass == OUTCOME_BLOCKED;
+	if (!is_refusal || (verdict->actions & asks) == 0)
 		return -1;
 	if (verdict->scope == SCOPE_DOMAIN)
 		return PARTY_DOMAIN;
@@ -154,5 +155,7 @@ bool party_refused(struct party *p, const struct verdict *verdict, int64_t begun
 		was_cut |= controller_cut_rate(&p->controller, begun_ms, now);
 	if (verdict->actions & (ACTION_PAUSE_LANE | ACTION_PAUSE_CAMPAIGN))
 		was_cut |= rest(p, verdict->delay_ms, begun_ms, now);
+	if (was_cut && (verdict->actions & ACTION_CRAWL))
+		controller_crawl(&p->controller, now);
 	return was_cut;
 }

@@ -90,12 +90,11 @@ int64_t lane_messages_per_connection(struct lane_limits *l, int64_t now)
 	return cap.count;
 }
 
-/* A connection that carried nth messages was to carry no more. The first on a connection says
- * nothing about how many it takes. */
+/* A connection that carried nth messages was to carry no more. */
 static bool learn_messages_cap(struct lane_limits *l, int64_t nth, int64_t now)
 {
 	struct cap known = lane_learnt_messages_cap(l, now);
-	if (nth == 0 || (known.count != LIMIT_NONE && nth > known.count))
+	if (known.count != LIMIT_NONE && nth > known.count)
 		return false;
 	bool is_less = known.count == LIMIT_NONE || nth < known.count;
 	l->messages_cap = nth;
@@ -380,7 +379,7 @@ struct lane_reaction lane_failed(const struct permit_path *path, const struct ou
 	if (outcome->verdict.klass == OUTCOME_UNREACHED && is_alone)
 		(void)health_on_failure(&l->health, l->limiter.open, begun_ms, now);
 	struct lane_reaction reaction = react(l, outcome, begun_ms, now);
-	if (is_refused(outcome) && l->limiter.open <= 1)
+	if (is_refused(outcome) && l->limiter.open - l->limiter.leaving <= 1)
 		wait_to_connect(l, outcome, begun_ms, now, &reaction);
 	return reaction;
 }
@@ -425,10 +424,24 @@ bool lane_forget(struct lane_limits *l, int64_t forgotten, int64_t now)
 	return true;
 }
 
+/* A learnt rate lasts so long without mail. */
+#define LEARNT_RATE_MS INT64_C(3600000)
+
+static bool has_learnt_rate(const struct lane_limits *l, int64_t now)
+{
+	const struct controller *c = &l->controller;
+	int64_t used_ms = c->last_send_ms;
+	if (l->health.rests_until_ms > used_ms)
+		used_ms = l->health.rests_until_ms;
+	return controller_rate(c) > 0 && now - used_ms < LEARNT_RATE_MS;
+}
+
 bool lane_remembers(struct lane_limits *l, int64_t now)
 {
 	refresh_warmup(l, now);
 	refresh_windows(l);
+	if (has_learnt_rate(l, now) || lane_learnt_messages_cap(l, now).count != LIMIT_NONE)
+		return true;
 	return l->health.rests_until_ms > now || windows_are_away(&l->windows) ||
 	       controller_held_until(&l->controller, now) > now ||
 	       limiter_remembers(&l->limiter, now);
@@ -493,11 +506,23 @@ static struct lane_reaction react_to(const struct permit_path *path, const struc
 	struct outcome others = *outcome;
 	if (party == NULL)
 		return react(path->lane, outcome, begun_ms, now);
-	others.verdict.actions &= (unsigned)~(ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+	others.verdict.actions &= (unsigned)~(ACTION_CUT_RATE | ACTION_PAUSE_LANE | ACTION_CRAWL);
 	reaction = react(path->lane, &others, begun_ms, now);
 	if (party_refused(party, verdict, begun_ms, now))
 		reaction.cut_party = party;
 	return reaction;
+}
+
+/* The first message of a connection says nothing about how many it takes: then they are too many
+ * connections. */
+static bool cap_messages(struct lane_limits *l, const struct outcome *outcome,
+			 const struct permit *permit, int64_t now)
+{
+	if (permit->nth == 0)
+		return note_cut(l, LESSON_CONNECTIONS, outcome,
+				controller_cut_connections(&l->controller, permit->at_ms,
+							   l->limiter.open, now));
+	return note_cut(l, LESSON_MESSAGES, outcome, learn_messages_cap(l, permit->nth, now));
 }
 
 struct lane_reaction lane_end_message(const struct permit_path *path, const struct permit *permit,
@@ -512,10 +537,11 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 			limiter_end_message(path->shared[i], now);
 	if (l->warmup != NULL)
 		warmup_on_answer(l->warmup, is_deferral(verdict),
-				 verdict->klass == OUTCOME_BLOCKED);
-	bool is_signal =
-		party_of_verdict(verdict) >= 0 ||
-		verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE | ACTION_PAUSE_LANE);
+				 verdict->klass == OUTCOME_BLOCKED &&
+					 party_of_verdict(verdict) < 0);
+	bool is_signal = party_of_verdict(verdict) >= 0 ||
+			 verdict->actions & (ACTION_CUT_CONNECTIONS | ACTION_CUT_RATE |
+					     ACTION_PAUSE_LANE | ACTION_CAP_MESSAGES);
 	bool was_answered = outcome->words == OUTCOME_WORDS_REMOTE && !is_signal;
 	if (was_answered)
 		controller_on_answer(&l->controller, verdict->klass == OUTCOME_DELIVERED,
@@ -526,8 +552,7 @@ struct lane_reaction lane_end_message(const struct permit_path *path, const stru
 	tell_windows(l, outcome, permit->at_ms, now);
 	struct lane_reaction reaction = react_to(path, outcome, permit->at_ms, now);
 	if (verdict->actions & ACTION_CAP_MESSAGES)
-		reaction.was_cut |= note_cut(l, LESSON_MESSAGES, outcome,
-					     learn_messages_cap(l, permit->nth, now));
+		reaction.was_cut |= cap_messages(l, outcome, permit, now);
 	return reaction;
 }
 

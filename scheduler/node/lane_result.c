@@ -103,7 +103,9 @@ static void react(struct lane *lane, const struct outcome *outcome,
 	if (!reaction->was_cut && !reaction->was_blocked && reaction->rests_until_ms == 0)
 		return;
 	int64_t rests_ms = reaction->rests_until_ms - loop_now_ms(lane->queue->worker->loop);
-	lane->queue->worker->has_news = true;
+	/* Refused connections of the tail are too many to save each. */
+	if (reaction->was_cut || (outcome->verdict.actions & ACTION_PAUSE_LANE))
+		lane->queue->worker->has_news = true;
 	worker_queue_unprefer(lane->queue);
 	if (reaction->was_blocked)
 		tell_block(lane, outcome, rests_ms);
@@ -332,6 +334,8 @@ static bool is_hosts_fault(const struct lane_session *ls, const struct outcome *
 static void keep_failure(const struct lane_session *ls, const struct outcome *outcome, int64_t now)
 {
 	struct lane *lane = ls->lane;
+	if (lane->greeted > 0)
+		return;
 	if (lane->failed_since_ms == 0)
 		lane->failed_since_ms = now;
 	snprintf(lane->failed_host, sizeof(lane->failed_host), "%s", ls->host_name);

@@ -328,12 +328,14 @@ void worker_aim(struct lane *lane, struct lane_slot *slot, struct outcome *outco
 				    .recipient = job->rid,
 				    .is_throttled = outcome->verdict.klass == OUTCOME_THROTTLED,
 				    .is_again = (flags & RETRY_THROTTLED) != 0};
-	if (outcome->words != OUTCOME_WORDS_REMOTE || (q->watch == NULL && !event.is_throttled))
+	bool is_about_party = party_of_verdict(&outcome->verdict) >= 0;
+	if (outcome->words != OUTCOME_WORDS_REMOTE ||
+	    (q->watch == NULL && !event.is_throttled && !is_about_party))
 		return;
 	if (q->watch == NULL)
 		watch(q, now);
 	scope_watch_note(q->watch, &event, now);
-	if (!event.is_throttled) {
+	if (!event.is_throttled && !is_about_party) {
 		lane->passes++;
 		return;
 	}

@@ -549,6 +549,16 @@ static void parties_are_kept_and_forget(void **state)
 	assert_int_equal(ask(f, "SELECT count(*) FROM edm.event WHERE verb = 'limit forget'"
 				" AND object = 'provider:qq' AND detail->>'of' = 'news.test'"),
 			 1);
+	/* One that has heard of it and comes back after its row was dropped hears of the next. */
+	WORKS(pg_run_text(f->conn, "DELETE FROM edm.party_state WHERE node_id = 1", &err));
+	parties[0].state.forgotten = 1;
+	save_parties(f, 1, parties, 1);
+	assert_int_equal(lane_store_forget(f->conn, STR(""), STR("qq"), &by_test, &err), 2);
+	s = load(f);
+	assert_int_equal(ip_pool_parties(s, STR("n1"), STR("qq"), &r), 1);
+	assert_int_equal(r[0].forgotten, 2);
+	assert_false(party_state_holds(&r[0].state, 0));
+	ip_pool_snapshot_drop(s);
 	/* A day later they are gone with the next that is saved. */
 	WORKS(pg_run_text(f->conn, "UPDATE edm.party_state SET saved_at = now() - interval '25 h'",
 			  &err));

@@ -25,6 +25,7 @@ WITH lane AS (
 	SELECT node_id, target, domain, campaign_id
 	  FROM party_state
 	 WHERE $1 IS NULL AND ($2 IS NULL OR target = $2)
+	   AND saved_at > now() - interval '1 day'
 	 ORDER BY 1, 2, 3, 4 FOR UPDATE
 ), party AS (
 	UPDATE party_state p SET forgotten = p.forgotten + 1

@@ -42,6 +42,12 @@ WITH kind AS MATERIALIZED (
 	 WHERE suppress
 	   AND NOT EXISTS (SELECT FROM suppression s
 	                    WHERE s.rid = c.rid AND s.scope = 0 AND s.cause = 1)
+	   AND NOT EXISTS (SELECT FROM suppression_feed f
+	                    WHERE f.rid = c.rid AND NOT f.folded AND f.scope = 0 AND f.cause = 1
+	                      AND NOT f.lifted
+	                      AND NOT EXISTS (SELECT FROM suppression_feed l
+	                                       WHERE l.rid = f.rid AND NOT l.folded AND l.lifted
+	                                         AND l.cause = 1 AND l.seq > f.seq))
 	 ORDER BY rid, at
 	RETURNING rid
 )

@@ -36,7 +36,8 @@ WITH fresh AS (
 	UNION ALL
 	SELECT campaign_id, domain_id, attempt, due_at, (SELECT part FROM many)
 	  FROM retry TABLESAMPLE SYSTEM (100 * (SELECT part FROM many))
-	 WHERE campaign_id = ANY ((SELECT ids FROM many)::int[])
+	 WHERE (SELECT ids <> '{}' FROM many)
+	   AND campaign_id = ANY ((SELECT ids FROM many)::int[])
 ), sums AS (
 	SELECT r.campaign_id, coalesce(d.no, 0) AS no, r.attempt, r.part,
 	       greatest(0, ceil(extract(epoch FROM r.due_at - now()) / 60))::int AS minutes,

@@ -48,8 +48,11 @@ static void messages_of_a_connection_are_learnt_for_a_day(void **state)
 	struct outcome full = reply(OUTCOME_THROTTLED, ACTION_CAP_MESSAGES | ACTION_CLOSE, 0);
 	init(&f);
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW), LIMIT_NONE);
-	assert_false(ends(&f, 0, &full, NOW + 1)); /* of the first that is no answer */
+	/* Of the first it does not say how many: there are too many connections. */
+	f.lane.controller.connections.level = 8;
+	assert_true(ends(&f, 0, &full, NOW + 1));
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 2), LIMIT_NONE);
+	assert_true(controller_connections(&f.lane.controller) < 8);
 	assert_true(ends(&f, 5, &full, NOW + 10));
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 12), 5);
 	/* Others had gone further when that was learnt. */
@@ -58,6 +61,7 @@ static void messages_of_a_connection_are_learnt_for_a_day(void **state)
 	assert_true(ends(&f, 4, &full, NOW + 30));
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 32), 4);
 	assert_true(controller_rate(&f.lane.controller) == 0);
+	assert_true(lane_remembers(&f.lane, NOW + 30 + DAY));
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 30 + DAY), 4);
 	assert_int_equal(lane_messages_per_connection(&f.lane, NOW + 31 + DAY), LIMIT_NONE);
 	/* What is set and tighter binds. */
@@ -117,6 +121,42 @@ static void who_crawls_after_a_rest_grows_again(void **state)
 	assert_true(controller_rate(&f.lane.controller) > 100.0 / 60);
 }
 
+/* Between two messages a minute apart its queue may be dropped: it is not, or each would be the
+ * first again. */
+static void who_crawls_is_remembered_for_an_hour(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct outcome blocked = reply(OUTCOME_BLOCKED, ACTION_PAUSE_LANE | ACTION_CRAWL, 600000);
+	init(&f);
+	(void)ends(&f, 0, &blocked, NOW);
+	int64_t over = NOW + 1 + 600000;
+	assert_true(lane_remembers(&f.lane, over + 60000));
+	assert_true(lane_remembers(&f.lane, over + 3599000));
+	assert_false(lane_remembers(&f.lane, over + 3601000));
+}
+
+/* It grows by one a minute each ten seconds at first, and never as fast as it fell. */
+static void who_crawls_does_not_jump(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	struct outcome blocked = reply(OUTCOME_BLOCKED, ACTION_PAUSE_LANE | ACTION_CRAWL, 600000);
+	struct outcome fine = reply(OUTCOME_DELIVERED, 0, 0);
+	int64_t now = NOW;
+	init(&f);
+	for (int i = 0; i < 1000; i++, now += 10)
+		(void)ends(&f, i, &fine, now);
+	(void)ends(&f, 0, &blocked, now);
+	struct limiter_wait wait;
+	now = lane_message_ready_at(&f.path, now + 1, &wait);
+	for (int64_t end = now + 600000; now < end;) {
+		(void)ends(&f, 0, &fine, now);
+		now = lane_message_ready_at(&f.path, now + 1, &wait);
+	}
+	assert_in_range((int)(60.0 * controller_rate(&f.lane.controller)), 30, 400);
+}
+
 /* A day's count is over when the day is, every time. */
 static void what_ends_with_the_day_climbs_no_ladder(void **state)
 {
@@ -143,6 +183,8 @@ int main(void)
 		cmocka_unit_test(messages_of_a_connection_are_learnt_for_a_day),
 		cmocka_unit_test(a_messages_cap_survives_and_is_forgotten),
 		cmocka_unit_test(who_crawls_after_a_rest_grows_again),
+		cmocka_unit_test(who_crawls_is_remembered_for_an_hour),
+		cmocka_unit_test(who_crawls_does_not_jump),
 		cmocka_unit_test(what_ends_with_the_day_climbs_no_ladder),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

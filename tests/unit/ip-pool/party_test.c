@@ -224,6 +224,25 @@ static void cuts_in_doubt_are_taken_back_or_stand(void **state)
 	}
 }
 
+/* "Our sending domain has a bad reputation": it rests and crawls, other domains go on. */
+static void a_blocked_domain_costs_the_lane_nothing(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int64_t now = NOW;
+	init(&f);
+	struct outcome o = refusal(SCOPE_DOMAIN, ACTION_PAUSE_LANE | ACTION_CRAWL);
+	o.verdict.klass = OUTCOME_BLOCKED;
+	struct lane_reaction reaction = send(&f, 300, &o, &now);
+	const struct party *p = &f.parties[PARTY_DOMAIN];
+	assert_ptr_equal(reaction.cut_party, p);
+	assert_false(reaction.was_blocked);
+	assert_true(health_message_at(&f.lane.health, now) == now);
+	assert_true(controller_rate(&f.lane.controller) == 0);
+	assert_true(p->rests_until_ms > now + HOUR / 2);
+	assert_true(controller_rate(&p->controller) == 1.0 / 60);
+}
+
 /* Saved and read again age_ms later, which nobody lived through. */
 static struct party restarted(const struct party *p, int64_t age_ms, int64_t now)
 {
@@ -308,6 +327,7 @@ int main(void)
 		cmocka_unit_test(a_long_rest_is_kept_to_its_end),
 		cmocka_unit_test(it_is_remembered_while_it_is_limited_or_used),
 		cmocka_unit_test(its_first_cut_is_from_what_was_sent),
+		cmocka_unit_test(a_blocked_domain_costs_the_lane_nothing),
 		cmocka_unit_test(what_it_learnt_outlives_the_process),
 		cmocka_unit_test(operators_have_it_forget),
 		cmocka_unit_test(a_spoilt_state_is_none),
