@@ -258,9 +258,12 @@ void party_state_render(const struct party_state *state, struct buf *out)
 {
 	buf_append_char(out, '{');
 	render_controller(&state->controller, out);
-	buf_appendf(out, "\"rest_left_ms\":%lld,\"refused_age_ms\":%lld,\"forgotten\":%lld}",
+	buf_appendf(out, "\"rest_left_ms\":%lld,\"refused_age_ms\":%lld,\"forgotten\":%lld,",
 		    (long long)state->rest_left_ms, (long long)state->refused_age_ms,
 		    (long long)state->forgotten);
+	buf_append_cstr(out, "\"reply\":");
+	buf_append_json(out, str_from(state->reply));
+	buf_append_char(out, '}');
 }
 
 int party_state_parse(struct str json, struct party_state *state_out)
@@ -273,6 +276,7 @@ int party_state_parse(struct str json, struct party_state *state_out)
 	read_int(root, "rest_left_ms", 0, &state.rest_left_ms);
 	read_int(root, "refused_age_ms", 0, &state.refused_age_ms);
 	read_int(root, "forgotten", 0, &state.forgotten);
+	read_reply(json_object_get(root, "reply"), state.reply);
 	json_decref(root);
 	*state_out = state;
 	return 0;

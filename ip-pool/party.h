@@ -17,6 +17,7 @@
 #include "engine/reply/outcome.h"
 #include "ip-pool/controller.h"
 #include "ip-pool/limiter.h"
+#include "ip-pool/windows.h"
 
 /* A message has two. */
 enum party_kind { PARTY_DOMAIN, PARTY_CAMPAIGN };
@@ -39,6 +40,7 @@ struct party_state {
 	int64_t rest_left_ms;		    /* 0: it does not rest */
 	int64_t refused_age_ms;
 	int64_t forgotten; /* of the times it was told to forget, those it has heard of */
+	char reply[WINDOWS_REPLY_MAX]; /* what last slowed it down; "" = not known */
 };
 
 void party_init(struct party *p, enum party_kind kind, int64_t now);
@@ -62,6 +64,7 @@ void party_on_join(struct party *p, int64_t now);
 /* Its outcome is there; was_answered: by the receiver, and not to slow anybody down. */
 void party_on_end(struct party *p, bool was_answered, int64_t begun_ms, int64_t now);
 
+/* All but the reply, which the owner keeps. */
 void party_save(const struct party *p, int64_t now, struct party_state *state_out);
 /* p must be initialised; age_ms: how long ago it was saved. */
 void party_load(struct party *p, const struct party_state *state, int64_t age_ms, int64_t now);

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/hash.h"
 #include "scheduler/node/worker_private.h"
@@ -47,9 +48,11 @@ static void remember(const struct worker_queue *q, struct queue_party *p)
 	size_t count = ip_pool_parties(pool, q->worker->identity->node, q->name, &r);
 	int64_t now = loop_now_ms(q->worker->loop);
 	for (size_t i = 0; i < count; i++)
-		if (is_record_of(&r[i], p))
+		if (is_record_of(&r[i], p)) {
 			party_load(&p->party, &r[i].state, r[i].age_ms + now - pool->loaded_ms,
 				   now);
+			memcpy(p->reply, r[i].state.reply, sizeof(p->reply));
+		}
 }
 
 static struct party *party_at(struct worker_queue *q, enum party_kind kind,
@@ -152,6 +155,7 @@ static void keep_limited(const struct worker_queue *q, int64_t now, struct work_
 		if (p->campaign == 0)
 			snprintf(saved->domain, sizeof(saved->domain), "%.*s", STR_ARG(p->name));
 		party_save(&p->party, now, &saved->state);
+		memcpy(saved->state.reply, p->reply, sizeof(p->reply));
 	}
 }
 

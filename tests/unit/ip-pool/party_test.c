@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "ip-pool/lane_state.h"
@@ -250,10 +251,12 @@ static struct party restarted(const struct party *p, int64_t age_ms, int64_t now
 	struct party after;
 	struct buf json;
 	party_save(p, now, &saved);
+	memcpy(saved.reply, "451 \"slow\"", 11);
 	buf_init(&json, 4096);
 	party_state_render(&saved, &json);
 	assert_int_equal(party_state_parse(buf_str(&json), &back), 0);
 	buf_done(&json);
+	assert_string_equal(back.reply, "451 \"slow\"");
 	party_init(&after, p->kind, now + age_ms);
 	party_load(&after, &back, age_ms, now + age_ms);
 	return after;
