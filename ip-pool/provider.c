@@ -17,6 +17,8 @@
 
 #define BUILTIN "schemas/rules/providers.json"
 #define CONNECTIONS_MAX 10000
+/* A key of a merged profile whose "tls" is an operator's. */
+#define OPERATORS_TLS "tls_is_operators"
 
 /* A name that belongs to a provider: an MX suffix or a recipient domain. */
 struct entry {
@@ -24,6 +26,28 @@ struct entry {
 	struct str name;
 	const struct provider *provider;
 };
+
+const struct provider_number provider_numbers[PROVIDER_NUMBERS] = {
+#define AT(member) offsetof(struct limit_values, member)
+	{"connections", "connections=", "", CONNECTIONS_MAX, LIMIT_CONNECTIONS, LIMIT_SECOND,
+	 AT(connections)},
+	{"messages_per_connection", "messages-per-connection=", "", LIMIT_MAX_COUNT,
+	 LIMIT_MESSAGES_PER_CONNECTION, LIMIT_SECOND, AT(messages_per_connection)},
+	{"new_connections_per_min", "new-connections=", "/min", LIMIT_MAX_COUNT,
+	 LIMIT_NEW_CONNECTIONS, LIMIT_MINUTE, AT(new_connections[LIMIT_MINUTE])},
+	{"messages_per_min", "rate=", "/min", LIMIT_MAX_COUNT, LIMIT_MESSAGES, LIMIT_MINUTE,
+	 AT(messages[LIMIT_MINUTE])},
+	{"messages_per_hour", "rate=", "/h", LIMIT_MAX_COUNT, LIMIT_MESSAGES, LIMIT_HOUR,
+	 AT(messages[LIMIT_HOUR])},
+	{"messages_per_day", "rate=", "/day", LIMIT_MAX_COUNT, LIMIT_MESSAGES, LIMIT_DAY,
+	 AT(messages[LIMIT_DAY])},
+#undef AT
+};
+
+int64_t *provider_number_at(struct limit_values *v, size_t i)
+{
+	return (int64_t *)(void *)((char *)v + provider_numbers[i].offset);
+}
 
 struct provider_table {
 	struct arena arena;
@@ -127,21 +151,26 @@ static int read_number(const json_t *object, const char *key, int64_t max, int64
 static int read_limits(const json_t *limits, struct limit_values *v, struct err *err)
 {
 	limit_values_init(v);
-	const struct {
-		const char *key;
-		int64_t max;
-		int64_t *out;
-	} numbers[] = {
-		{"connections", CONNECTIONS_MAX, &v->connections},
-		{"messages_per_connection", LIMIT_MAX_COUNT, &v->messages_per_connection},
-		{"new_connections_per_min", LIMIT_MAX_COUNT, &v->new_connections[LIMIT_MINUTE]},
-		{"messages_per_min", LIMIT_MAX_COUNT, &v->messages[LIMIT_MINUTE]},
-		{"messages_per_hour", LIMIT_MAX_COUNT, &v->messages[LIMIT_HOUR]},
-		{"messages_per_day", LIMIT_MAX_COUNT, &v->messages[LIMIT_DAY]},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		if (read_number(limits, numbers[i].key, numbers[i].max, numbers[i].out, err) != 0)
+	for (size_t i = 0; i < PROVIDER_NUMBERS; i++) {
+		const struct provider_number *n = &provider_numbers[i];
+		if (read_number(limits, n->key, n->max, provider_number_at(v, i), err) != 0)
 			return -1;
+	}
+	return 0;
+}
+
+/* What a profile may say of TLS; absent and null: nothing. */
+static int read_tls(const json_t *object, struct provider_tls *out, struct err *err)
+{
+	const json_t *value = json_object_get(object, "tls");
+	*out = (struct provider_tls){.mode = ROUTE_TLS_OPPORTUNISTIC};
+	if (value == NULL || json_is_null(value))
+		return 0;
+	if (!json_is_string(value) ||
+	    route_tls_parse(str_from(json_string_value(value)), &out->mode) != 0)
+		return bad_value(err, "tls", value, "none, opportunistic, required or verified");
+	out->is_stated = true;
+	out->is_operators = json_is_true(json_object_get(object, OPERATORS_TLS));
 	return 0;
 }
 
@@ -159,6 +188,7 @@ static int read_provider(struct arena *arena, const json_t *object, struct provi
 	    read_names(arena, object, "domains", &domains, err) != 0 ||
 	    read_number(object, "initial_connections", CONNECTIONS_MAX, &p->initial_connections,
 			err) != 0 ||
+	    read_tls(object, &p->tls, err) != 0 ||
 	    read_limits(json_object_get(object, "limits"), &p->limits, err) != 0)
 		return err_prefix(err, "provider \"%.*s\"", STR_ARG(p->name));
 	p->mx_suffixes = suffixes.items;
@@ -270,6 +300,8 @@ static int merge(json_t *root, const struct provider_override *o, struct err *er
 		json_array_append_new(list, target);
 	}
 	int status = json_object_update_recursive(target, patch);
+	if (json_object_get(patch, "tls") != NULL)
+		json_object_set_new(target, OPERATORS_TLS, json_true());
 	json_decref(patch);
 	if (status != 0)
 		return bad(err, o->name, "its override is no JSON object");
@@ -291,6 +323,31 @@ int provider_table_builtin(const struct provider_override *overrides, size_t cou
 		status = make_table(root, table_out, err);
 	json_decref(root);
 	return status;
+}
+
+int provider_table_made(const struct provider_changes *changes, int64_t now,
+			struct provider_table **table_out, struct err *err)
+{
+	struct provider_override *held = xcalloc(changes->count + 1, sizeof(*held));
+	size_t count = 0;
+	for (size_t i = 0; i < changes->count; i++)
+		if (changes->items[i].until_ms > now)
+			held[count++] = changes->items[i].override;
+	int status = provider_table_builtin(held, count, table_out, err);
+	free(held);
+	return status;
+}
+
+int64_t provider_changes_end(const struct provider_changes *changes, struct str name, int64_t now)
+{
+	int64_t first = LIMIT_FOREVER;
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct provider_change *c = &changes->items[i];
+		bool is_meant = str_is_empty(name) || str_equals(name, c->override.name);
+		if (is_meant && c->until_ms > now && c->until_ms < first)
+			first = c->until_ms;
+	}
+	return first;
 }
 
 void provider_table_free(struct provider_table *t)

@@ -10,10 +10,20 @@
 #ifndef EDM_IP_POOL_PROVIDER_H
 #define EDM_IP_POOL_PROVIDER_H
 
+#include <jansson.h>
+
 #include "engine/base/arena.h"
 #include "ip-pool/limit.h"
+#include "ip-pool/route.h"
 
 #define PROVIDER_HOST_MAX 255
+
+/* How encrypted mail to a provider has to be, in the words of routes. */
+struct provider_tls {
+	bool is_stated;	   /* else the setting smtp.tls says */
+	bool is_operators; /* stated by an operator: it wins, also when the setting is stricter */
+	enum route_tls mode;
+};
 
 struct provider {
 	struct str name;
@@ -23,6 +33,7 @@ struct provider {
 	struct str *domains; /* recipient domains known to live there: a guess before DNS */
 	size_t domain_count;
 	bool verp; /* takes an envelope sender that differs from From */
+	struct provider_tls tls;
 	struct limit_values limits;
 	int64_t initial_connections;
 };
@@ -36,6 +47,34 @@ struct provider_override {
 	struct str json; /* {"limits":{"connections":5}, …} */
 };
 
+/* What an operator's command said of a profile, and till when. */
+struct provider_change {
+	struct provider_override override;
+	int64_t number;	  /* of the command */
+	int64_t until_ms; /* LIMIT_FOREVER, or when it ends by itself */
+	struct str set_by, because;
+};
+
+struct provider_changes {
+	struct provider_change *items; /* of those about one provider the later one wins */
+	size_t count;
+};
+
+/* A number of a profile: its key in the profile's JSON, how it is typed (before and after the
+ * number), and the most it may be. */
+struct provider_number {
+	const char *key, *typed, *per;
+	int64_t max;
+	enum limit_kind kind;
+	enum limit_period period; /* of kinds that have one */
+	size_t offset;		  /* in struct limit_values */
+};
+
+#define PROVIDER_NUMBERS 6
+extern const struct provider_number provider_numbers[PROVIDER_NUMBERS];
+/* Where number i stands. */
+int64_t *provider_number_at(struct limit_values *v, size_t i);
+
 /* Parses, checks and lints a table of the shape {"providers":[…]}. -1 with a sentence (ERR_INPUT).
  */
 int provider_table_parse(struct str json, struct provider_table **table_out,
@@ -45,6 +84,13 @@ int provider_table_parse(struct str json, struct provider_table **table_out,
  * when it was made must not keep a newer version, which knows more names, from starting. */
 int provider_table_builtin(const struct provider_override *overrides, size_t count,
 			   struct provider_table **table_out, struct err *err) NODISCARD;
+/* The built-in table with those of the changes in force that have not ended at now (ms, of the
+ * clock of until_ms). */
+int provider_table_made(const struct provider_changes *changes, int64_t now,
+			struct provider_table **table_out, struct err *err) NODISCARD;
+/* When the next of them ends by itself after now; LIMIT_FOREVER: none does. name: of that provider
+ * alone; empty: of any. */
+int64_t provider_changes_end(const struct provider_changes *changes, struct str name, int64_t now);
 void provider_table_free(struct provider_table *t);
 /*
  * Refuses what could never work: a provider without a suffix, two of one name, more connections to
@@ -69,5 +115,21 @@ const struct provider *provider_find(const struct provider_table *t, struct str 
 const struct provider *provider_of_host(const struct provider_table *t, struct str host);
 /* The provider a recipient domain is known to use, before DNS was asked; NULL: not known. */
 const struct provider *provider_of_domain(const struct provider_table *t, struct str domain);
+
+/* What a profile says, in the shape that operators' overrides have, every key; the caller's. NULL:
+ * there is no such provider, an empty object. */
+json_t *provider_profile_json(const struct provider *p);
+/* The change whose word for a number of that provider's profile counts at now; NULL: the embedded
+ * profile's. */
+const struct provider_change *provider_change_of(const struct provider_changes *changes,
+						 struct str provider, enum limit_kind kind,
+						 enum limit_period period, int64_t now);
+/* Keys of a profile as they are typed: "connections=5 rate=100/min verp=off"; "-" is what is not
+ * said. */
+void provider_keys_render(const json_t *keys, struct buf *out);
+/* What a change made of a profile, as {"set": {…}, "was": {…}}: the keys that differ between before
+ * and after, and those of named (NULL: none). What one of them does not say is null. Borrows; the
+ * result is the caller's. */
+json_t *provider_difference(const json_t *before, const json_t *after, const json_t *named);
 
 #endif

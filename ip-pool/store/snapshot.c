@@ -7,14 +7,21 @@
 #include "ip-pool/store/snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ARENA_BLOCK 16384
 
 /* A snapshot in the making. */
 struct builder {
 	struct ip_pool_snapshot *snapshot;
-	struct provider_override *overrides; /* in the snapshot's arena */
-	size_t override_count;
+	struct past_profile *past; /* in the snapshot's arena */
+	size_t past_count;
+};
+
+/* A row of load_past_profiles: what is not said is the embedded profile's. */
+struct past_profile {
+	struct limit_past_profile held;
+	bool is_said, was_there;
 };
 
 /* Reads the rows of one statement into the snapshot. */
@@ -105,14 +112,16 @@ static void read_past_limits(struct builder *b, const struct pg_rows *rows)
 
 static void read_past_profiles(struct builder *b, const struct pg_rows *rows)
 {
-	struct limit_past_profile *items = room_for(b, rows, sizeof(*items));
+	b->past_count = (size_t)pg_rows_count(rows);
+	b->past = room_for(b, rows, sizeof(*b->past));
 	for (int i = 0; i < pg_rows_count(rows); i++)
-		items[i] = (struct limit_past_profile){
-			.provider = copy_text(b, rows, i, 0),
-			.connections = pg_is_null(rows, i, 1) ? LIMIT_NONE : pg_int(rows, i, 1),
-			.until_ms = b->snapshot->loaded_ms - pg_int(rows, i, 2)};
-	b->snapshot->past_limits.profiles = items;
-	b->snapshot->past_limits.profile_count = (size_t)pg_rows_count(rows);
+		b->past[i] = (struct past_profile){
+			.held = {.provider = copy_text(b, rows, i, 0),
+				 .connections =
+					 pg_is_null(rows, i, 1) ? LIMIT_NONE : pg_int(rows, i, 1),
+				 .until_ms = b->snapshot->loaded_ms - pg_int(rows, i, 4)},
+			.is_said = pg_bool(rows, i, 2),
+			.was_there = pg_bool(rows, i, 3)};
 }
 
 static void read_pauses(struct builder *b, const struct pg_rows *rows)
@@ -134,11 +143,16 @@ static void read_pauses(struct builder *b, const struct pg_rows *rows)
 
 static void read_providers(struct builder *b, const struct pg_rows *rows)
 {
-	b->override_count = (size_t)pg_rows_count(rows);
-	b->overrides = room_for(b, rows, sizeof(*b->overrides));
+	struct provider_changes *changes = &b->snapshot->profile_changes;
+	changes->count = (size_t)pg_rows_count(rows);
+	changes->items = room_for(b, rows, sizeof(*changes->items));
 	for (int i = 0; i < pg_rows_count(rows); i++)
-		b->overrides[i] = (struct provider_override){copy_text(b, rows, i, 0),
-							     copy_text(b, rows, i, 1)};
+		changes->items[i] = (struct provider_change){
+			.override = {copy_text(b, rows, i, 0), copy_text(b, rows, i, 1)},
+			.number = pg_int(rows, i, 2),
+			.until_ms = moment(b, rows, i, 3),
+			.set_by = copy_text(b, rows, i, 4),
+			.because = copy_text(b, rows, i, 5)};
 }
 
 static void read_routes(struct builder *b, const struct pg_rows *rows)
@@ -224,11 +238,57 @@ static void builder_init(struct builder *b, int64_t now)
 	b->snapshot->loaded_ms = now;
 }
 
+/* The connections profiles had: where nothing was said, those of the embedded table. */
+static int finish_past(struct builder *b, struct err *err)
+{
+	struct limit_history *history = &b->snapshot->past_limits;
+	struct provider_table *embedded = NULL;
+	if (b->past_count == 0)
+		return 0;
+	if (provider_table_builtin(NULL, 0, &embedded, err) != 0)
+		return -1;
+	struct limit_past_profile *profiles =
+		arena_alloc(&b->snapshot->arena, b->past_count * sizeof(*profiles));
+	for (size_t i = 0; i < b->past_count; i++) {
+		struct past_profile *past = &b->past[i];
+		const struct provider *p = provider_find(embedded, past->held.provider);
+		if (p == NULL && !past->was_there)
+			continue; /* then it began to be */
+		if (p != NULL && !past->is_said)
+			past->held.connections = p->limits.connections;
+		profiles[history->profile_count++] = past->held;
+	}
+	history->profiles = profiles;
+	provider_table_free(embedded);
+	return 0;
+}
+
+static int make_profiles(struct ip_pool_snapshot *s, int64_t now, struct err *err)
+{
+	s->profiles_end_ms = provider_changes_end(&s->profile_changes, STR(""), now);
+	return provider_table_made(&s->profile_changes, now, &s->providers, err);
+}
+
 /* All rows are read: the provider table, and the snapshot is whole. */
 static int builder_finish(struct builder *b, struct err *err)
 {
-	return provider_table_builtin(b->overrides, b->override_count, &b->snapshot->providers,
-				      err);
+	return finish_past(b, err) == 0 ? make_profiles(b->snapshot, b->snapshot->loaded_ms, err)
+					: -1;
+}
+
+struct ip_pool_snapshot *ip_pool_snapshot_at(struct ip_pool_snapshot *s, int64_t now,
+					     struct err *err)
+{
+	struct ip_pool_snapshot *later = xcalloc(1, sizeof(*later));
+	const size_t shared = offsetof(struct ip_pool_snapshot, arena);
+	memcpy((char *)later + shared, (const char *)s + shared, sizeof(*later) - shared);
+	atomic_init(&later->refs, 1);
+	later->base = ip_pool_snapshot_hold(s->base != NULL ? s->base : s);
+	later->providers = NULL;
+	if (make_profiles(later, now, err) == 0)
+		return later;
+	ip_pool_snapshot_drop(later);
+	return NULL;
 }
 
 struct ip_pool_snapshot *ip_pool_snapshot_hold(struct ip_pool_snapshot *s)
@@ -242,7 +302,10 @@ void ip_pool_snapshot_drop(struct ip_pool_snapshot *s)
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	provider_table_free(s->providers);
-	arena_done(&s->arena);
+	if (s->base != NULL)
+		ip_pool_snapshot_drop(s->base);
+	else
+		arena_done(&s->arena);
 	free(s);
 }
 

@@ -45,6 +45,7 @@ struct party_record {
 
 struct ip_pool_snapshot {
 	atomic_int refs;
+	struct ip_pool_snapshot *base; /* whose memory this one shares; a reference, or NULL */
 	struct arena arena;
 	int64_t loaded_ms;	   /* monotonic */
 	struct source *sources;	   /* by id; removed ones are not here */
@@ -60,12 +61,19 @@ struct ip_pool_snapshot {
 	size_t lane_count;
 	struct party_record *parties; /* by (node, target, domain, campaign) */
 	size_t party_count;
+	struct provider_changes profile_changes; /* those in force at loading */
 	struct provider_table *providers;
+	int64_t profiles_end_ms; /* when a change of a profile ends by itself, or LIMIT_FOREVER */
 };
 
 struct ip_pool_snapshot *ip_pool_snapshot_hold(struct ip_pool_snapshot *s);
 /* The last reference frees it. NULL is fine. */
 void ip_pool_snapshot_drop(struct ip_pool_snapshot *s);
+/* The same with the profiles as they are at now, when some have changed by themselves: one
+ * reference, the caller's, which keeps s too. The database need not be asked. NULL with err: what
+ * is left is unsound, which whoever changed it was kept from. */
+struct ip_pool_snapshot *ip_pool_snapshot_at(struct ip_pool_snapshot *s, int64_t now,
+					     struct err *err) NODISCARD;
 /* By name or id; NULL if there is none in use. */
 const struct source *ip_pool_source(const struct ip_pool_snapshot *s, struct str name);
 const struct source *ip_pool_source_by_id(const struct ip_pool_snapshot *s, uint32_t id);

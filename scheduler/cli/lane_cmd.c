@@ -77,17 +77,35 @@ static void say_scope(const struct question *q, const struct limit_scope *scope,
 		buf_appendf(out, "%lld", (long long)scope->campaign);
 }
 
+/* Who set it, why and till when; empty: nobody did. */
+static void find_author(const struct question *q, const struct cap_view *v, struct cap *cap,
+			struct str *set_by, struct str *because)
+{
+	const struct limit_rule *rule = rule_of(q, v->cap->rule);
+	const struct provider_change *change = NULL;
+	*cap = *v->cap;
+	if (cap->origin == ORIGIN_PROFILE)
+		change = provider_change_of(&q->snapshot->profile_changes, q->provider->name,
+					    v->kind, v->period, q->snapshot->loaded_ms);
+	if (change != NULL)
+		cap->until_ms = change->until_ms;
+	*set_by = rule ? rule->set_by : change ? change->set_by : STR("");
+	*because = rule ? rule->because : change ? change->because : STR("");
+}
+
 static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 {
 	int64_t now = q->snapshot->loaded_ms;
 	struct buf scope, says;
+	struct str set_by, because;
+	struct cap cap;
 	if (v->cap->count == LIMIT_NONE)
 		return;
+	find_author(q, v, &cap, &set_by, &because);
 	buf_init(&scope, 1024);
 	buf_init(&says, 1024);
 	say_scope(q, v->scope, &scope);
-	explain_cap(v->cap, v->kind, v->period, now, &says);
-	const struct limit_rule *rule = rule_of(q, v->cap->rule);
+	explain_cap(&cap, v->kind, v->period, now, &says);
 	bool has_period = v->kind == LIMIT_MESSAGES || v->kind == LIMIT_NEW_CONNECTIONS;
 	json_array_append_new(
 		caps,
@@ -95,12 +113,11 @@ static void add_cap(struct question *q, json_t *caps, const struct cap_view *v)
 			  limit_level_name(v->scope->level), "scope", json_of_str(buf_str(&scope)),
 			  "kind", limit_kind_name(v->kind), "per",
 			  has_period ? limit_period_name(v->period) : NULL, "count",
-			  (json_int_t)v->cap->count, "origin", limit_origin_name(v->cap->origin),
-			  "limit_id", v->cap->rule ? json_integer(v->cap->rule) : json_null(),
-			  "left_ms", steer_left_json(v->cap->until_ms, now), "set_by",
-			  rule ? json_of_str(rule->set_by) : json_null(), "because",
-			  rule ? json_of_text_or_null(rule->because) : json_null(), "says",
-			  json_of_str(buf_str(&says))));
+			  (json_int_t)cap.count, "origin", limit_origin_name(cap.origin),
+			  "limit_id", cap.rule ? json_integer(cap.rule) : json_null(), "left_ms",
+			  steer_left_json(cap.until_ms, now), "set_by",
+			  json_of_text_or_null(set_by), "because", json_of_text_or_null(because),
+			  "says", json_of_str(buf_str(&says))));
 	buf_done(&scope);
 	buf_done(&says);
 }

@@ -377,10 +377,8 @@ static int undo(struct cli *cli, int64_t id, struct err *err)
 static int run_undo(struct cli *cli, struct err *err)
 {
 	int64_t id = 0;
-	if (cli_arg(cli, 0) != NULL &&
-	    (str_to_i64(str_from(cli_arg(cli, 0)), &id) != 0 || id < 1 || id > INT32_MAX))
-		return err_set(err, ERR_USAGE, "'%s' is no number of a limit; see: edm limit show",
-			       cli_arg(cli, 0));
+	if (steer_undo_number(cli, "limit; see: edm limit show", &id, err) != 0)
+		return -1;
 	return cli_database(cli, err) == NULL ? -1 : undo(cli, id, err);
 }
 

@@ -8,54 +8,16 @@
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 
-/* A number of a profile: its key in the profile's JSON, and where it stands in limit_values. */
-struct profile_number {
-	const char *key;
-	size_t offset;
-};
-
-static const struct profile_number profile_numbers[] = {
-	{"connections", offsetof(struct limit_values, connections)},
-	{"messages_per_connection", offsetof(struct limit_values, messages_per_connection)},
-	{"new_connections_per_min", offsetof(struct limit_values, new_connections[LIMIT_MINUTE])},
-	{"messages_per_min", offsetof(struct limit_values, messages[LIMIT_MINUTE])},
-	{"messages_per_hour", offsetof(struct limit_values, messages[LIMIT_HOUR])},
-	{"messages_per_day", offsetof(struct limit_values, messages[LIMIT_DAY])},
-};
-
-static int64_t *number_at(struct limit_values *v, size_t i)
-{
-	return (int64_t *)(void *)((char *)v + profile_numbers[i].offset);
-}
-
 /* ------------------------------------------------------------------------------------------ show
  */
 
-static json_t *strings_json(const struct str *items, size_t count)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_of_str(items[i]));
-	return list;
-}
-
-static json_t *limits_json(const struct provider *p)
-{
-	json_t *limits = json_object();
-	struct limit_values values = p->limits;
-	for (size_t i = 0; i < ARRAY_LEN(profile_numbers); i++) {
-		int64_t n = *number_at(&values, i);
-		json_object_set_new(limits, profile_numbers[i].key,
-				    n == LIMIT_NONE ? json_null() : json_integer(n));
-	}
-	return limits;
-}
-
 static bool is_same_profile(const struct provider *a, const struct provider *b)
 {
-	return memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0 && a->verp == b->verp &&
-	       a->initial_connections == b->initial_connections &&
-	       a->mx_suffix_count == b->mx_suffix_count && a->domain_count == b->domain_count;
+	json_t *one = provider_profile_json(a), *other = provider_profile_json(b);
+	bool is_same = json_equal(one, other);
+	json_decref(one);
+	json_decref(other);
+	return is_same;
 }
 
 /* "built-in", "changed" (an operator's keys over it) or "own". */
@@ -77,15 +39,40 @@ static const char *origin_words(const struct cli *cli, const char *origin)
 	return origin;
 }
 
-static json_t *provider_json(const struct provider_table *builtin, const struct provider *p)
+/* What one command said of a profile and still holds. */
+static json_t *change_json(const struct provider_change *c, int64_t now)
 {
-	return json_pack("{s:o, s:{s:o, s:o}, s:s, s:o, s:o, s:b, s:I, s:o}", "name",
-			 json_of_str(p->name), "title", "en", json_of_str(p->title_en), "zh",
-			 json_of_str(p->title_zh), "origin", origin_of(builtin, p), "mx_suffixes",
-			 strings_json(p->mx_suffixes, p->mx_suffix_count), "domains",
-			 strings_json(p->domains, p->domain_count), "verp", p->verp,
-			 "initial_connections", (json_int_t)p->initial_connections, "limits",
-			 limits_json(p));
+	struct str text = c->override.json;
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)c->number, "provider",
+			 json_of_str(c->override.name), "set",
+			 json_loadb(text.ptr, text.len, 0, &(json_error_t){0}), "left_ms",
+			 steer_left_json(c->until_ms, now), "set_by", json_of_str(c->set_by),
+			 "because", json_of_text_or_null(c->because));
+}
+
+/* Those about one provider, or with an empty name about all. */
+static json_t *changes_json(const struct ip_pool_snapshot *s, struct str name)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < s->profile_changes.count; i++) {
+		const struct provider_change *c = &s->profile_changes.items[i];
+		if (str_is_empty(name) || str_equals(c->override.name, name))
+			json_array_append_new(list, change_json(c, s->loaded_ms));
+	}
+	return list;
+}
+
+static json_t *provider_json(const struct provider_table *builtin, const struct ip_pool_snapshot *s,
+			     const struct provider *p)
+{
+	json_t *json =
+		json_pack("{s:o, s:{s:o, s:o}, s:s, s:o}", "name", json_of_str(p->name), "title",
+			  "en", json_of_str(p->title_en), "zh", json_of_str(p->title_zh), "origin",
+			  origin_of(builtin, p), "changes", changes_json(s, p->name));
+	json_t *profile = provider_profile_json(p);
+	json_object_update(json, profile);
+	json_decref(profile);
+	return json;
 }
 
 static void append_list(struct buf *out, const struct str *items, size_t count)
@@ -107,10 +94,60 @@ static void provider_row(struct cli *cli, struct table *t, const struct provider
 	table_str_or_dash(t, buf_str(&limits));
 	table_str(t,
 		  str_from(p->verp ? REPORT_SAY(cli, "yes", "是") : REPORT_SAY(cli, "no", "否")));
+	table_str_or_dash(t,
+			  p->tls.is_stated ? str_from(steer_tls_words(cli, p->tls.mode)) : STR(""));
 	table_str(t, str_from(origin_words(cli, origin_of(builtin, p))));
 	table_str(t, buf_str(&hosts));
 	buf_done(&limits);
 	buf_done(&hosts);
+}
+
+static void say_change(const struct provider_change *c, struct buf *out)
+{
+	struct str text = c->override.json;
+	json_t *keys = json_loadb(text.ptr, text.len, 0, &(json_error_t){0});
+	provider_keys_render(keys, out);
+	json_decref(keys);
+}
+
+static void change_row(const struct cli *cli, struct table *t, const struct provider_change *c,
+		       int64_t now)
+{
+	struct buf says, until;
+	buf_init(&says, 16384);
+	buf_init(&until, 128);
+	say_change(c, &says);
+	steer_until(cli, c->until_ms, now, &until);
+	table_cell(t, "%lld", (long long)c->number);
+	table_str(t, c->override.name);
+	table_str_or_dash(t, buf_str(&says));
+	table_str(t, buf_str(&until));
+	table_str_or_dash(t, c->set_by);
+	table_str_or_dash(t, c->because);
+	buf_done(&says);
+	buf_done(&until);
+}
+
+/* Below the profiles: what commands said of them, and till when. */
+static void print_changes(struct cli *cli, const struct ip_pool_snapshot *s, struct str name)
+{
+	struct table t;
+	size_t shown = 0;
+	table_init(&t, REPORT_SAY(cli, "change|provider|says|until|set by|because",
+				  "改动|服务商|内容|期限|设定|原因"));
+	for (size_t i = 0; i < s->profile_changes.count; i++) {
+		const struct provider_change *c = &s->profile_changes.items[i];
+		if (!str_is_empty(name) && !str_equals(c->override.name, name))
+			continue;
+		change_row(cli, &t, c, s->loaded_ms);
+		shown++;
+	}
+	if (shown == 0) {
+		table_done(&t);
+		return;
+	}
+	cli_printf(cli, "\n");
+	table_print(&t, cli, "");
 }
 
 static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, struct str name,
@@ -124,14 +161,15 @@ static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, st
 		return -1;
 	}
 	table_init(&t,
-		   REPORT_SAY(cli, "provider|title|limits of a lane|verp|profile|mail exchangers",
-			      "服务商|名称|每个通道的限制|VERP|档案|MX 主机"));
+		   REPORT_SAY(cli,
+			      "provider|title|limits of a lane|verp|tls|profile|mail exchangers",
+			      "服务商|名称|每个通道的限制|VERP|TLS|档案|MX 主机"));
 	for (size_t i = 0; i < provider_table_count(s->providers); i++) {
 		const struct provider *p = provider_table_at(s->providers, i);
 		if (!str_is_empty(name) && !str_equals(name, p->name))
 			continue;
 		provider_row(cli, &t, builtin, p);
-		json_array_append_new(list, provider_json(builtin, p));
+		json_array_append_new(list, provider_json(builtin, s, p));
 	}
 	provider_table_free(builtin);
 	if (cli->wants_json) {
@@ -140,6 +178,7 @@ static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, st
 	}
 	json_decref(list);
 	table_print(&t, cli, REPORT_SAY(cli, "there is no provider", "没有服务商"));
+	print_changes(cli, s, name);
 	return 0;
 }
 
@@ -196,25 +235,43 @@ static int refuse_left(const struct limit_values *left, struct err *err)
 	return -1;
 }
 
-/* The limits among the arguments, as a profile states them; what it cannot state is refused. */
-static int profile_limits(const struct cli *cli, json_t *profile, struct err *err)
+/* Moves the numbers that a profile states from v to limits. */
+static void take_numbers(struct limit_values *v, json_t *limits)
 {
-	struct limit_values values, left;
+	for (size_t i = 0; i < PROVIDER_NUMBERS; i++) {
+		int64_t *n = provider_number_at(v, i);
+		if (*n != LIMIT_NONE)
+			json_object_set_new(limits, provider_numbers[i].key, json_integer(*n));
+		*n = LIMIT_NONE;
+	}
+}
+
+/* "tls=MODE", which a profile of what is typed takes; false: it is something else. */
+static bool take_tls(struct str argument, json_t *profile)
+{
+	struct str tls = STR("tls=");
+	if (!str_starts_with(argument, tls))
+		return false;
+	json_object_set_new(profile, "tls",
+			    json_of_str(str_slice(argument, tls.len, argument.len)));
+	return true;
+}
+
+/* What a profile states among the arguments; what it cannot state is refused. */
+static int profile_arguments(const struct cli *cli, json_t *profile, struct err *err)
+{
+	struct limit_values values;
 	json_t *limits = json_object();
 	limit_values_init(&values);
 	json_object_set_new(profile, "limits", limits);
-	for (int i = 1; cli_arg(cli, i) != NULL; i++)
-		if (limit_values_parse(&values, str_from(cli_arg(cli, i)), err) != 0)
+	for (int i = 1; cli_arg(cli, i) != NULL; i++) {
+		struct str argument = str_from(cli_arg(cli, i));
+		if (!take_tls(argument, profile) && limit_values_parse(&values, argument, err) != 0)
 			return -1;
-	left = values;
-	for (size_t i = 0; i < ARRAY_LEN(profile_numbers); i++) {
-		int64_t n = *number_at(&values, i);
-		if (n != LIMIT_NONE)
-			json_object_set_new(limits, profile_numbers[i].key, json_integer(n));
-		*number_at(&left, i) = LIMIT_NONE;
 	}
-	if (!limit_values_are_empty(&left))
-		return refuse_left(&left, err);
+	take_numbers(&values, limits);
+	if (!limit_values_are_empty(&values))
+		return refuse_left(&values, err);
 	if (json_object_size(limits) == 0)
 		json_object_del(profile, "limits");
 	return 0;
@@ -265,7 +322,8 @@ static int lower_initial(struct cli *cli, struct str name, json_t *profile, stru
 	return 0;
 }
 
-static int store_profile(struct cli *cli, struct str name, json_t *profile, struct err *err)
+static int store_profile(struct cli *cli, struct str name, json_t *profile, int64_t for_ms,
+			 struct err *err)
 {
 	struct change change = steer_change(cli);
 	struct pg_blocking *db = cli_database(cli, err);
@@ -277,7 +335,7 @@ static int store_profile(struct cli *cli, struct str name, json_t *profile, stru
 		return -1;
 	char *text = json_dumps(profile, JSON_COMPACT);
 	struct provider_override override = {name, str_from(text)};
-	int result = provider_store_set(db, &override, &change, err);
+	int result = provider_store_set(db, &override, for_ms, &change, err);
 	free(text);
 	return result;
 }
@@ -292,37 +350,141 @@ static int print_now(struct cli *cli, struct str name, struct err *err)
 	const struct provider *p = provider_find(s->providers, name);
 	int result = provider_table_builtin(NULL, 0, &builtin, err);
 	if (result == 0)
-		result =
-			cli_print_json(cli, json_pack("{s:o}", "provider",
-						      p ? provider_json(builtin, p) : json_null()));
+		result = cli_print_json(cli,
+					json_pack("{s:o}", "provider",
+						  p ? provider_json(builtin, s, p) : json_null()));
 	provider_table_free(builtin);
 	ip_pool_snapshot_drop(s);
 	return result;
+}
+
+static int parse_profile(struct cli *cli, json_t *profile, int64_t *for_ms_out, struct err *err)
+{
+	if (profile_arguments(cli, profile, err) != 0 || profile_flags(cli, profile, err) != 0 ||
+	    steer_for(cli, for_ms_out, err) != 0)
+		return -1;
+	bool is_empty = json_object_size(profile) == 0;
+	if (is_empty != cli_flag(cli, "reset"))
+		return err_set(err, ERR_USAGE,
+			       "say what to change (connections=N, --verp, …) or --reset alone; "
+			       "see: edm provider set --help");
+	if (is_empty && *for_ms_out > 0)
+		return err_set(err, ERR_USAGE,
+			       "--reset has no --for: what it ends comes back with edm provider "
+			       "undo");
+	return 0;
+}
+
+static void print_set(struct cli *cli, struct str name, int64_t for_ms)
+{
+	struct buf time;
+	buf_init(&time, 128);
+	if (for_ms > 0) {
+		buf_append_cstr(&time, REPORT_SAY(cli, " for ", "，为期 "));
+		steer_span(cli, for_ms, &time);
+	}
+	cli_printf(cli, REPORT_SAY(cli, "provider %.*s %s%.*s\n", "服务商 %.*s %s%.*s\n"),
+		   STR_ARG(name),
+		   cli_flag(cli, "reset")
+			   ? REPORT_SAY(cli, "is as built in again", "已恢复为内置档案")
+			   : REPORT_SAY(cli, "is changed", "已更改"),
+		   STR_ARG(buf_str(&time)));
+	buf_done(&time);
 }
 
 static int run_set(struct cli *cli, struct err *err)
 {
 	struct str name = str_from(cli_arg(cli, 0));
 	json_t *profile = json_object();
-	int result = profile_limits(cli, profile, err);
+	int64_t for_ms = 0;
+	int result = parse_profile(cli, profile, &for_ms, err);
 	if (result == 0)
-		result = profile_flags(cli, profile, err);
-	bool is_empty = json_object_size(profile) == 0;
-	if (result == 0 && is_empty != cli_flag(cli, "reset"))
-		result = err_set(err, ERR_USAGE,
-				 "say what to change (connections=N, --verp, …) or --reset alone; "
-				 "see: edm provider set --help");
-	if (result == 0)
-		result = store_profile(cli, name, profile, err);
+		result = store_profile(cli, name, profile, for_ms, err);
 	json_decref(profile);
 	if (result != 0)
 		return -1;
 	if (cli->wants_json)
 		return print_now(cli, name, err);
-	cli_printf(cli, REPORT_SAY(cli, "provider %.*s %s\n", "服务商 %.*s %s\n"), STR_ARG(name),
-		   is_empty ? REPORT_SAY(cli, "is as built in again", "已恢复为内置档案")
-			    : REPORT_SAY(cli, "is changed", "已更改"));
+	print_set(cli, name, for_ms);
 	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------ undo
+ */
+
+static bool has_change(const struct ip_pool_snapshot *s, int64_t number)
+{
+	for (size_t i = 0; i < s->profile_changes.count; i++)
+		if (s->profile_changes.items[i].number == number)
+			return true;
+	return false;
+}
+
+/* The changes of one snapshot that the other has not. */
+static json_t *difference_json(const struct ip_pool_snapshot *of,
+			       const struct ip_pool_snapshot *without)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < of->profile_changes.count; i++) {
+		const struct provider_change *c = &of->profile_changes.items[i];
+		if (!has_change(without, c->number))
+			json_array_append_new(list, change_json(c, of->loaded_ms));
+	}
+	return list;
+}
+
+static void print_difference(struct cli *cli, const struct ip_pool_snapshot *of,
+			     const struct ip_pool_snapshot *without, const char *what)
+{
+	struct buf says;
+	buf_init(&says, 16384);
+	for (size_t i = 0; i < of->profile_changes.count; i++) {
+		const struct provider_change *c = &of->profile_changes.items[i];
+		if (has_change(without, c->number))
+			continue;
+		buf_clear(&says);
+		say_change(c, &says);
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%s: change %lld, %.*s: %.*s\n",
+				      "%s：改动 %lld，%.*s：%.*s\n"),
+			   what, (long long)c->number, STR_ARG(c->override.name),
+			   STR_ARG(buf_str(&says)));
+	}
+	buf_done(&says);
+}
+
+static int report_undone(struct cli *cli, const struct ip_pool_snapshot *before, struct err *err)
+{
+	struct ip_pool_snapshot *after = NULL;
+	if (steer_load(cli, &after, err) != 0)
+		return -1;
+	int result = 0;
+	if (cli->wants_json) {
+		result = cli_print_json(
+			cli, json_pack("{s:o, s:o}", "taken_back", difference_json(before, after),
+				       "holds_again", difference_json(after, before)));
+	} else {
+		print_difference(cli, before, after, REPORT_SAY(cli, "taken back", "已撤销"));
+		print_difference(cli, after, before, REPORT_SAY(cli, "holds again", "重新生效"));
+	}
+	ip_pool_snapshot_drop(after);
+	return result;
+}
+
+static int run_undo(struct cli *cli, struct err *err)
+{
+	struct change change = steer_change(cli);
+	struct ip_pool_snapshot *before = NULL;
+	int64_t number = 0;
+	if (steer_undo_number(cli, "change of a profile; see: edm provider show", &number, err) !=
+		    0 ||
+	    steer_load(cli, &before, err) != 0)
+		return -1;
+	int result = provider_store_undo(cli->db, number, &change, &number, err);
+	if (result == 0)
+		result = report_undone(cli, before, err);
+	ip_pool_snapshot_drop(before);
+	return result;
 }
 
 /* ----------------------------------------------------------------------------------------- verbs
@@ -333,6 +495,7 @@ static const struct arg_option set_options[] = {
 	{"initial", "N", "connections a new lane starts with"},
 	{"mx", "SUFFIX …", "its mail exchangers, as in .example.net"},
 	{"domain", "DOMAIN …", "recipient domains known to live there"},
+	{"for", "TIME", "end by itself: 90s, 10min, 2h, 1d"},
 	{"reset", NULL, "back to the built-in profile"},
 	{NULL, NULL, NULL},
 };
@@ -362,16 +525,28 @@ const struct cli_verb provider_verbs[] = {
 	{.noun = "provider",
 	 .verb = "set",
 	 .synopsis = "NAME [connections=N] [rate=N/min|h|day] [new-connections=N/min] "
-		     "[messages-per-connection=N]",
+		     "[messages-per-connection=N] [tls=MODE]",
 	 .min_args = 1,
 	 .max_args = 16,
 	 .options = set_options,
 	 .summary = "Change a provider's profile, or make one of your own",
 	 .examples = "    edm provider set qq connections=5 --because 'their postmaster said so'\n"
 		     "    edm provider set corp --mx .mx.corp.example connections=2\n"
+		     "    edm provider set qq connections=2 --for 2h\n"
+		     "    edm provider set corp tls=verified\n"
 		     "    edm provider set qq --reset",
 	 .changes = true,
 	 .takes_json = true,
 	 .run = run_set},
+	{.noun = "provider",
+	 .verb = "undo",
+	 .synopsis = "[ID]",
+	 .max_args = 1,
+	 .summary = "Take back the last change of a profile, or that of a number",
+	 .examples = "    edm provider undo\n"
+		     "    edm provider undo 7 --because 'that was gmail'",
+	 .changes = true,
+	 .takes_json = true,
+	 .run = run_undo},
 	{0},
 };

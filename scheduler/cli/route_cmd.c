@@ -102,17 +102,6 @@ static int run_remove(struct cli *cli, struct err *err)
 	return 0;
 }
 
-/* In Chinese with the name that route set takes. */
-static const char *tls_words(const struct cli *cli, enum route_tls tls)
-{
-	static const char *const names_zh[] = {[ROUTE_TLS_NONE] = "不加密（none）",
-					       [ROUTE_TLS_OPPORTUNISTIC] =
-						       "尽量加密（opportunistic）",
-					       [ROUTE_TLS_REQUIRED] = "必须加密（required）",
-					       [ROUTE_TLS_VERIFIED] = "必须验证（verified）"};
-	return REPORT_NAMED(cli, route_tls_name(tls), names_zh, tls);
-}
-
 static int run_show(struct cli *cli, struct err *err)
 {
 	struct ip_pool_snapshot *s = NULL;
@@ -126,7 +115,7 @@ static int run_show(struct cli *cli, struct err *err)
 		table_str(&t, r->domain);
 		table_str(&t, r->host);
 		table_cell(&t, "%u", r->port);
-		table_str(&t, str_from(tls_words(cli, r->tls)));
+		table_str(&t, str_from(steer_tls_words(cli, r->tls)));
 		table_str_or_dash(&t, r->auth_user);
 		json_array_append_new(list, route_json(r));
 	}

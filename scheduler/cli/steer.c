@@ -255,6 +255,16 @@ int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err)
 	return 0;
 }
 
+int steer_undo_number(const struct cli *cli, const char *of_what, int64_t *out, struct err *err)
+{
+	const char *text = cli_arg(cli, 0);
+	*out = 0;
+	if (text == NULL ||
+	    (str_to_i64(str_from(text), out) == 0 && *out >= 1 && *out <= INT32_MAX))
+		return 0;
+	return err_set(err, ERR_USAGE, "'%s' is no number of a %s", text, of_what);
+}
+
 void steer_span(const struct cli *cli, int64_t ms, struct buf *out)
 {
 	if (cli->is_chinese)
@@ -276,4 +286,14 @@ void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct bu
 json_t *steer_left_json(int64_t until_ms, int64_t now)
 {
 	return until_ms == LIMIT_FOREVER ? json_null() : json_integer(until_ms - now);
+}
+
+const char *steer_tls_words(const struct cli *cli, enum route_tls tls)
+{
+	static const char *const names_zh[] = {[ROUTE_TLS_NONE] = "不加密（none）",
+					       [ROUTE_TLS_OPPORTUNISTIC] =
+						       "尽量加密（opportunistic）",
+					       [ROUTE_TLS_REQUIRED] = "必须加密（required）",
+					       [ROUTE_TLS_VERIFIED] = "必须验证（verified）"};
+	return REPORT_NAMED(cli, route_tls_name(tls), names_zh, tls);
 }

@@ -63,11 +63,16 @@ bool steer_say_source(const struct cli *cli, struct str source, struct str provi
 
 /* --for in milliseconds, 0 without it; refuses 0 and more than ten years. */
 int steer_for(const struct cli *cli, int64_t *ms_out, struct err *err) NODISCARD;
+/* The number that an undo names, 0 without one: of what? "limit; see: …". */
+int steer_undo_number(const struct cli *cli, const char *of_what, int64_t *out,
+		      struct err *err) NODISCARD;
 /* "2 h 5 min", "2 小时 5 分钟". */
 void steer_span(const struct cli *cli, int64_t ms, struct buf *out);
 /* "for another 2 h 0 min", or "until changed" for LIMIT_FOREVER. */
 void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct buf *out);
 /* Milliseconds left, or JSON null for LIMIT_FOREVER. */
 json_t *steer_left_json(int64_t until_ms, int64_t now);
+/* "required", "必须加密（required）": in Chinese with the name that is typed. */
+const char *steer_tls_words(const struct cli *cli, enum route_tls tls);
 
 #endif

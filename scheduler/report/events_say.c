@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ip-pool/limit.h"
+#include "ip-pool/provider.h"
 #include "scheduler/report/format.h"
 
 struct pair {
@@ -43,6 +44,7 @@ static const struct pair verbs[] = {
 	{STR_INIT("warmup release"), "继续预热"},
 	{STR_INIT("provider set"), "修改服务商"},
 	{STR_INIT("provider unset"), "还原服务商"},
+	{STR_INIT("provider undo"), "撤销服务商改动"},
 	{STR_INIT("route set"), "设置路由"},
 	{STR_INIT("route remove"), "移除路由"},
 	{STR_INIT("node activate"), "启用节点"},
@@ -241,19 +243,23 @@ static void say_time(struct str time, bool is_zh, struct buf *out)
 	format_time(s * 1000000, is_zh ? LANGUAGE_ZH : LANGUAGE_EN, out);
 }
 
+static void say_until(const json_t *until, bool is_zh, struct buf *out)
+{
+	if (!json_is_string(until))
+		return;
+	buf_append_cstr(out, is_zh ? "，至 " : ", until ");
+	say_time(str_from(json_string_value(until)), is_zh, out);
+}
+
 /* What became of it, after its number. */
 static void say_change(struct str verb, const json_t *detail, bool is_zh, struct buf *out)
 {
 	const json_t *was = json_object_get(detail, "was");
-	const json_t *until = json_object_get(detail, "until");
 	long long restored = (long long)number(detail, "restored");
 	if (json_is_integer(was))
 		buf_appendf(out, is_zh ? "，原为 %lld" : ", was %lld",
 			    (long long)number(detail, "was"));
-	if (json_is_string(until)) {
-		buf_append_cstr(out, is_zh ? "，至 " : ", until ");
-		say_time(str_from(json_string_value(until)), is_zh, out);
-	}
+	say_until(json_object_get(detail, "until"), is_zh, out);
 	buf_appendf(out, is_zh ? "，限制 %lld" : ", limit %lld", (long long)number(detail, "id"));
 	if (!str_equals(verb, STR("limit undo")))
 		return;
@@ -373,6 +379,19 @@ static void say_limit_detail(struct str verb, const json_t *detail, bool is_zh, 
 	say_change(verb, detail, is_zh, out);
 }
 
+/* What a profile says now and said before. */
+static void say_profile(const json_t *detail, bool is_zh, struct buf *out)
+{
+	if (number(detail, "undone") != 0)
+		buf_appendf(out, is_zh ? "撤销改动 %lld：" : "undone: change %lld: ",
+			    (long long)number(detail, "undone"));
+	provider_keys_render(json_object_get(detail, "set"), out);
+	buf_append_cstr(out, is_zh ? "，原为 " : ", was ");
+	provider_keys_render(json_object_get(detail, "was"), out);
+	say_until(json_object_get(detail, "until"), is_zh, out);
+	buf_appendf(out, is_zh ? "，改动 %lld" : ", change %lld", (long long)number(detail, "id"));
+}
+
 void events_say_detail(struct str verb, const json_t *detail, enum language language,
 		       struct buf *out)
 {
@@ -381,6 +400,9 @@ void events_say_detail(struct str verb, const json_t *detail, enum language lang
 		return;
 	if (str_starts_with(verb, STR("limit ")) && number(detail, "kind") > 0) {
 		say_limit_detail(verb, detail, is_zh, out);
+	} else if (str_starts_with(verb, STR("provider ")) &&
+		   json_is_object(json_object_get(detail, "was"))) {
+		say_profile(detail, is_zh, out);
 	} else if (str_starts_with(verb, STR("campaign ")) && say_move(detail, is_zh, out)) {
 		return;
 	} else if (str_starts_with(verb, STR("list ")) || str_starts_with(verb, STR("suppress "))) {

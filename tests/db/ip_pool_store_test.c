@@ -9,7 +9,6 @@
 #include "ip-pool/store/lane_store.h"
 #include "ip-pool/store/limit_store.h"
 #include "ip-pool/store/pause_store.h"
-#include "ip-pool/store/provider_store.h"
 #include "ip-pool/store/route_store.h"
 #include "ip-pool/store/snapshot.h"
 #include "ip-pool/store/source_store.h"
@@ -358,30 +357,6 @@ static void routes_are_set_and_removed(void **state)
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
-static void providers_are_overridden(void **state)
-{
-	struct fixture *f = *state;
-	struct err err;
-	struct provider_override qq = {
-		STR("qq"), STR("{\"limits\":{\"connections\":6,\"messages_per_day\":99}}")};
-	struct provider_override again = {STR("qq"), STR("{\"limits\":{\"connections\":8}}")};
-	struct provider_override own = {STR("ours"), STR("{\"mx_suffixes\":[\".ours.example\"]}")};
-	struct provider_override bad = {STR("nowhere"), STR("{\"verp\":false}")};
-	WORKS(provider_store_set(f->conn, &qq, &by_test, &err));
-	WORKS(provider_store_set(f->conn, &again, &by_test, &err));
-	WORKS(provider_store_set(f->conn, &own, &by_test, &err));
-	assert_int_equal(provider_store_set(f->conn, &bad, &by_test, &err), -1);
-	struct ip_pool_snapshot *s = load(f);
-	const struct provider *p = provider_find(s->providers, STR("qq"));
-	assert_int_equal(p->limits.connections, 8);
-	assert_int_equal(p->limits.messages[LIMIT_DAY], 99);
-	assert_true(str_equals(provider_of_host(s->providers, STR("mx1.ours.example."))->name,
-			       STR("ours")));
-	ip_pool_snapshot_drop(s);
-	WORKS(provider_store_unset(f->conn, STR("ours"), &by_test, &err));
-	assert_int_equal(provider_store_unset(f->conn, STR("ours"), &by_test, &err), -1);
-}
-
 static void lanes_and_usage_survive(void **state)
 {
 	struct fixture *f = *state;
@@ -608,42 +583,6 @@ static void a_new_plan_begins_anew(void **state)
 	ip_pool_snapshot_drop(s);
 }
 
-/* What may have been open at a kill goes by the profile of then. */
-static void connections_of_a_profile_are_known_for_a_day(void **state)
-{
-	struct fixture *f = *state;
-	struct err err;
-	static const char *const overrides[] = {"{\"limits\":{\"connections\":60}}",
-						"{\"verp\":false}",
-						"{\"limits\":{\"connections\":6}}"};
-	static const struct limit_scope lane = {
-		.level = LEVEL_LANE, .provider = STR_INIT("qq"), .source = STR_INIT("mx1")};
-	struct ip_pool_snapshot *s = load(f);
-	int64_t builtin = provider_find(s->providers, STR("qq"))->limits.connections;
-	ip_pool_snapshot_drop(s);
-	for (size_t i = 0; i < ARRAY_LEN(overrides); i++) {
-		struct provider_override qq = {STR("qq"), str_from(overrides[i])};
-		WORKS(provider_store_set(f->conn, &qq, &by_test, &err));
-	}
-	s = load(f);
-	const struct limit_values *profile = &provider_find(s->providers, STR("qq"))->limits;
-	assert_int_equal(profile->connections, 6);
-	assert_int_equal(s->past_limits.profile_count, 2);
-	assert_true(s->past_limits.profiles[0].connections == builtin);
-	assert_int_equal(limit_most_connections(&s->past_limits, &lane, profile, NOW - 60000, NOW),
-			 60);
-	ip_pool_snapshot_drop(s);
-	WORKS(provider_store_unset(f->conn, STR("qq"), &by_test, &err));
-	assert_int_equal(ask(f, "SELECT count(*) FROM edm.provider_past WHERE connections = 6"), 1);
-	assert_int_equal(provider_store_unset(f->conn, STR("qq"), &by_test, &err), -1);
-	assert_int_equal(ask(f, "SELECT count(*) FROM edm.provider_past"), 3);
-	WORKS(pg_run_text(f->conn, "UPDATE edm.provider_past SET until = until - interval '27 h'",
-			  &err));
-	s = load(f);
-	assert_int_equal(s->past_limits.profile_count, 0);
-	ip_pool_snapshot_drop(s);
-}
-
 static void on_loaded(void *owner, struct ip_pool_snapshot *snapshot, const struct err *err)
 {
 	struct fixture *f = owner;
@@ -688,13 +627,11 @@ int main(void)
 		TEST(an_undo_is_undone),
 		TEST(pauses_are_made_and_lifted),
 		TEST(routes_are_set_and_removed),
-		TEST(providers_are_overridden),
 		TEST(lanes_and_usage_survive),
 		TEST(a_node_loads_on_its_loop),
 		TEST(a_new_plan_begins_anew),
 		TEST(lanes_forget_what_they_learnt),
 		TEST(parties_are_kept_and_forget),
-		TEST(connections_of_a_profile_are_known_for_a_day),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }

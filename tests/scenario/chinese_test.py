@@ -170,7 +170,8 @@ def everything(edm, database, tmp_path):
     """Something of every kind to show."""
     edm("source", "add", "127.0.0.10", "--name", "mx1", "--ehlo", "mx1.example.com")
     edm("source", "add", "127.0.0.11", "--name", "mx2", "--ehlo", "mx2.example.com")
-    edm("provider", "set", "corp", "--mx", ".mx.corp.example", "connections=2")
+    edm("provider", "set", "corp", "--mx", ".mx.corp.example", "connections=2", "tls=verified")
+    edm("provider", "set", "corp", "rate=9/min", "--for", "2h", "--because", "请慢一点")
     edm("list", "import", "-", "--list", "customers", "--yes",
         stdin="email,姓名\nli@qq.com,李\nan@corp.example,安\n")
     add_campaigns(edm, database)
@@ -236,6 +237,11 @@ def test_refusals_questions_and_warnings_are_chinese(everything):
         ("没有任务 'nobody'；edm campaign show 可列出全部", "campaign", "show", "nobody"),
         ("将移除名单 customers 及其 2 名成员：此处无法询问，请加 --yes", "list", "remove",
          "customers"),
+        ("没有档案改动 77", "provider", "undo", "77"),
+        ("'qq' 不是档案改动的编号；见 edm provider show", "provider", "undo", "qq"),
+        ("'qq' 不是限制编号；见 edm limit show", "limit", "undo", "qq"),
+        ("--reset 不能与 --for 同用：要恢复所取消的内容，请用 edm provider undo", "provider", "set", "qq",
+         "--reset", "--for", "2h"),
         ("没有选项 --what；用法：edm pauses --help", "pauses", "--what"),
         ("任务 winter 状态为已暂停：不能 start；可以：resume, cancel", "campaign", "start", "winter"),
     ):
@@ -260,7 +266,9 @@ def changes(tmp_path):
         warmup plan mx1 --target 5000 | warmup hold mx1/qq | warmup advance mx1/qq
         warmup hold mx1/qq --release | warmup plan mx1 --off
         provider set corp --mx .mx.corp.example connections=2 | provider set qq connections=3
-        provider set qq --reset
+        provider set qq connections=2 tls=required --for 2h | provider undo | provider undo
+        provider set qq --reset | provider undo
+        provider set corp tls=verified | provider undo
         route set a.test 192.0.2.10:25 | route set * 192.0.2.11:25 | route remove a.test
         domain add shop.example | domain set shop.example --feedback-id 7
         domain key shop.example --selector edm1 | domain key shop.example --retire edm1

@@ -146,6 +146,7 @@ def test_a_rest_binds_until_it_ends(edm, lanes):
 
 def test_the_connections_are_those_the_node_has_now(edm, lanes, database):
     """Those saved are those of some time ago, and a start would begin below them."""
+    edm("limit", "set", "--provider", "qq", "connections=10")
     lanes(qq={"connections": 9, "connections_cut_age_ms": HOUR, "connections_hold_ms": MINUTE})
     database.query("INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid())")
     database.query("INSERT INTO node_live(node_id, incarnation, live) VALUES (1, 0, '{}')")
@@ -163,6 +164,7 @@ def test_the_connections_are_those_the_node_has_now(edm, lanes, database):
 
 def test_a_start_is_told_from_what_was_learnt(edm, lanes, database):
     """Nobody has objected to a lane that began with four connections and has eight by now."""
+    edm("limit", "set", "--provider", "gmail", "connections=10")
     lanes(gmail={"connections": 8})
     database.query("INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid())")
     # A node that is older than this command calls it learnt.

@@ -233,6 +233,17 @@ def test_explain_says_where_each_number_comes_from(mx1, database):
     assert "no node shows this lane" in mx1("limit", "explain", "mx1/mx.example.org").out
 
 
+def test_explain_says_who_changed_a_profile_and_till_when(mx1):
+    mx1("provider", "set", "qq", "connections=2", "--for", "2h", "--because", "their postmaster")
+    caps = mx1("limit", "explain", "mx1/qq", "--json").json["caps"]
+    told = {cap["kind"]: cap for cap in caps if cap["origin"] == "profile"}
+    assert told["connections"]["count"] == 2 and told["connections"]["set_by"] == "tester"
+    assert told["connections"]["because"] == "their postmaster"
+    assert 7_100_000 < told["connections"]["left_ms"] <= 7_200_000
+    assert told["messages-per-connection"]["left_ms"] is None
+    assert told["messages-per-connection"]["set_by"] is None
+
+
 def paused(edm):
     return {pause["scope"] for pause in edm("pauses", "--json").json["pauses"]}
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """source, provider, route: what mail leaves from, and what is known of where it goes."""
 
+import re
+
 
 def events(database, verb):
     return database.query(
@@ -187,6 +189,59 @@ def test_a_provider_profile_is_changed_and_reset(edm, database):
     assert "QQ邮箱" in edm("provider", "list", "--lang", "zh").out
 
 
+def test_a_change_of_a_profile_is_taken_back(edm, database):
+    def qq():
+        return edm("provider", "show", "qq", "--json").json["providers"][0]
+
+    builtin = qq()
+    edm("provider", "set", "qq", "connections=3", "tls=verified")
+    edm("provider", "set", "qq", "connections=2", "rate=50/min", "--because", "421s")
+    told = edm("provider", "undo").out.splitlines()
+    assert [line.split(": ", 1)[0] for line in told] == ["taken back"]
+    assert told[0].endswith("qq: connections=2 rate=50/min initial=2")
+    assert qq()["limits"]["connections"] == 3 and qq()["tls"] == "verified"
+    undone = edm("provider", "undo", "--json").json  # of the undo
+    assert undone["taken_back"] == [] and len(undone["holds_again"]) == 1
+    again = undone["holds_again"][0]
+    assert (again["provider"], again["because"], again["left_ms"]) == ("qq", "421s", None)
+    assert again["set"]["limits"] == {"connections": 2, "messages_per_min": 50}
+    assert qq()["limits"]["connections"] == 2
+    edm("provider", "set", "qq", "--reset")
+    assert qq() == builtin
+    assert edm("provider", "undo").out.count("holds again: change") == 2
+    assert qq()["limits"]["connections"] == 2 and qq()["tls"] == "verified"
+    edm("provider", "undo", qq()["changes"][0]["id"], "--because", "all of it")
+    assert qq() == builtin
+    assert events(database, "provider undo")[-1] == ("tester", "provider:qq", "all of it")
+    (was,) = database.query("SELECT detail->'was', detail->'set' FROM event"
+                            " WHERE verb = 'provider set' ORDER BY event_id OFFSET 1")
+    assert was == ({"limits": {"connections": 3, "messages_per_min": None},
+                    "initial_connections": 3},
+                   {"limits": {"connections": 2, "messages_per_min": 50},
+                    "initial_connections": 2})
+    told = edm("events", "--last", "1h").out
+    assert "connections=2 rate=50/min initial=2, was connections=3 rate=-/min initial=3" in told
+
+
+def test_a_change_of_a_profile_for_two_hours(edm, database):
+    edm("provider", "set", "gmail", "rate=60/min")
+    assert edm("provider", "set", "gmail", "connections=2", "--for", "2h").out == (
+        "provider gmail is changed for 2 h 0 min\n")
+    (gmail,) = edm("provider", "show", "gmail", "--json").json["providers"]
+    lasting, passing = gmail["changes"]
+    assert lasting["left_ms"] is None and 7_100_000 < passing["left_ms"] <= 7_200_000
+    assert passing["set"] == {"limits": {"connections": 2}, "initial_connections": 2}
+    text = edm("provider", "show", "gmail").out
+    assert re.search(r"gmail +connections=2 initial=2 +for another (2 h 0 min|120 min)", text)
+    assert "change" in edm("provider", "list").out
+    assert database.value("SELECT detail->>'until' FROM event ORDER BY event_id DESC LIMIT 1")
+    database.query("UPDATE provider SET until = now() WHERE until IS NOT NULL")  # two hours later
+    (gmail,) = edm("provider", "show", "gmail", "--json").json["providers"]
+    assert gmail["limits"]["connections"] == 5 and gmail["limits"]["messages_per_min"] == 60
+    assert [change["id"] for change in gmail["changes"]] == [lasting["id"]]
+    assert "nothing of change" in edm.fails(4, "provider", "undo", passing["id"])
+
+
 def test_bad_profiles_are_refused_and_change_nothing(edm, database):
     for code, words, *args in (
         (2, "say what to change", "qq"),
@@ -204,10 +259,16 @@ def test_bad_profiles_are_refused_and_change_nothing(edm, database):
         (2, '"qq.com" is among the mx_suffixes of "qq"', "corp", "--mx", ".QQ.com."),
         (2, '"*.corp.example" has a "*"', "corp", "--mx", "*.corp.example"),
         (2, "rate=601/h can never bind", "qq", "rate=10/min", "rate=601/h"),
+        (2, "tls is \"always\", not none, opportunistic, required or verified", "qq", "tls=always"),
+        (2, "--for takes a time", "qq", "connections=3", "--for", "soon"),
+        (2, "--reset has no --for", "qq", "--reset", "--for", "2h"),
         (3, "nothing was set", "qq", "--reset"),
     ):
         assert words in edm.fails(code, "provider", "set", *args)
     assert "no provider" in edm.fails(3, "provider", "show", "nobody")
+    assert "no profile was ever changed" in edm.fails(3, "provider", "undo")
+    assert "there is no change 77 of a profile" in edm.fails(3, "provider", "undo", 77)
+    assert "'qq' is no number of a change" in edm.fails(2, "provider", "undo", "qq")
     assert database.value("SELECT count(*) FROM provider") == 0
     assert events(database, "provider set") == []
 

@@ -28,6 +28,11 @@ DROP FUNCTION count_change CASCADE;
 DROP TABLE provider_past;
 DROP TABLE party_state;
 ALTER TABLE lane_state DROP COLUMN forgotten;
+DROP TABLE provider_ended;
+DROP FUNCTION profile_keys;
+ALTER TABLE provider DROP COLUMN patch_id, DROP COLUMN until, DROP COLUMN because,
+	DROP COLUMN begun_at, DROP COLUMN begun_in, ADD PRIMARY KEY (name);
+DROP SEQUENCE provider_change;
 DELETE FROM migration WHERE version >= 8;
 """
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'source'::regclass"

@@ -57,6 +57,7 @@ static void set_stage(struct stage *s, uint64_t seed, const struct cast *cast, i
 		s->crowds[i] =
 			cast->campaigns & (1u << i) ? world_crowd(&s->w, i, s->r, people) : NULL;
 	world_start(&s->w);
+	world_connections(&s->w, "comcast", 25);
 }
 
 static int64_t delivered(const struct crowd *c)

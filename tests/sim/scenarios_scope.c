@@ -63,6 +63,7 @@ void play_scope(uint64_t seed, struct bars *out)
 	w.on_status = on_status;
 	w.observer = &told;
 	world_start(&w);
+	world_connections(&w, "comcast", 25);
 	int64_t began_ms = world_now(&w);
 	/* Mail goes on coming, and the throttled come again. */
 	for (int minute = 0; minute < MINUTES; minute++) {

@@ -411,6 +411,14 @@ void world_pause(struct world *w, const struct pause *pause)
 	world_reload(w);
 }
 
+void world_connections(struct world *w, const char *provider, int64_t connections)
+{
+	struct limit_rule rule = {.provider = str_from(provider), .until_ms = LIMIT_FOREVER};
+	limit_values_init(&rule.values);
+	rule.values.connections = connections;
+	world_limit(w, &rule);
+}
+
 void world_unset(struct world *w, const struct limit_rule *rule)
 {
 	remove_rules(w, rule, true, true);

@@ -140,6 +140,8 @@ int64_t world_now(const struct world *w);
 /* An operator's rule, in force at once, in the place of one of the same scope with the same numbers
  * that lasts (or ends by itself) likewise. */
 void world_limit(struct world *w, const struct limit_rule *rule);
+/* An operator allows each lane to a provider so many connections, whatever its profile says. */
+void world_connections(struct world *w, const char *provider, int64_t connections);
 /* Ends all rules of the scope with numbers of the same kinds and periods as the rule's. */
 void world_unset(struct world *w, const struct limit_rule *rule);
 /* Something stands still from now on, until pause->until_ms. */

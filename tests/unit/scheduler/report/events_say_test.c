@@ -143,12 +143,37 @@ static void details_are_words(void **state)
 	details_are_said(cases, ARRAY_LEN(cases));
 }
 
+static void a_profile_is_told_with_what_it_was(void **state)
+{
+	static const struct detail_case cases[] = {
+		{"provider set",
+		 "{\"id\":3,\"set\":{\"limits\":{\"connections\":2},\"verp\":false},"
+		 "\"was\":{\"limits\":{\"connections\":null},\"verp\":true},"
+		 "\"until\":\"2026-12-01T09:00:00+00:00\"}",
+		 "connections=2 verp=off, was connections=- verp=on, until 2026-12-01 09:00 UTC, "
+		 "change 3",
+		 "connections=2 verp=off，原为 connections=- verp=on，至 2026-12-01 17:00，"
+		 "改动 3"},
+		{"provider undo",
+		 "{\"id\":4,\"undone\":3,\"set\":{\"tls\":null},\"was\":{\"tls\":\"none\"},"
+		 "\"until\":null}",
+		 "undone: change 3: tls=-, was tls=none, change 4",
+		 "撤销改动 3：tls=-，原为 tls=none，改动 4"},
+		/* As written by an older version. */
+		{"provider set", "{\"limits\":{\"connections\":5}}", "limits (connections 5)",
+		 "限制 （connections 5）"},
+	};
+	(void)state;
+	details_are_said(cases, ARRAY_LEN(cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_and_about_have_chinese_words),
 		cmocka_unit_test(a_limit_is_told_as_it_is_typed),
 		cmocka_unit_test(details_are_words),
+		cmocka_unit_test(a_profile_is_told_with_what_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
