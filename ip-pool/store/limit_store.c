@@ -195,7 +195,9 @@ static int undo(void *owner, struct err *err)
 		return -1;
 	int status = 0;
 	if (pg_rows_count(rows) == 0)
-		status = err_set(err, ERR_NOT_FOUND, "no limit was ever set");
+		status = err_set(
+			err, ERR_NOT_FOUND,
+			"no limit was ever set; edm provider undo takes back changes of profiles");
 	for (int i = 0; i < pg_rows_count(rows) && status == 0; i++)
 		status = undo_one(u, pg_int(rows, i, 0), err);
 	pg_rows_free(rows);

@@ -46,14 +46,25 @@ static void finish(struct identity_load *load, struct identity *identity, const 
 }
 
 /* Takes the reference to pool. */
-static void put_together(struct identity_load *load, struct ip_pool_snapshot *pool)
+static struct identity *identity_new(struct str node, struct ip_pool_snapshot *pool,
+				     struct rule_set *rules)
 {
 	struct identity *identity = xcalloc(1, sizeof(*identity));
 	atomic_init(&identity->refs, 1);
-	identity->node = load->want.node;
+	identity->node = node;
 	identity->pool = pool;
-	identity->rules = rule_set_ref(load->rules);
-	finish(load, identity, NULL);
+	identity->rules = rule_set_ref(rules);
+	return identity;
+}
+
+struct identity *identity_with_pool(const struct identity *old, struct ip_pool_snapshot *pool)
+{
+	return identity_new(old->node, pool, old->rules);
+}
+
+static void put_together(struct identity_load *load, struct ip_pool_snapshot *pool)
+{
+	finish(load, identity_new(load->want.node, pool, load->rules), NULL);
 }
 
 static void on_pool(void *owner, struct ip_pool_snapshot *pool, const struct err *err)

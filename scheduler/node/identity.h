@@ -24,6 +24,9 @@ struct identity *identity_hold(struct identity *identity);
 /* The last reference frees it. NULL is fine. */
 void identity_drop(struct identity *identity);
 
+/* What is in force in old but for the pool: one reference, the caller's; takes the one to pool. */
+struct identity *identity_with_pool(const struct identity *old, struct ip_pool_snapshot *pool);
+
 /* What to load; what is not wanted is taken from old. */
 struct identity_want {
 	struct str node;      /* our name */

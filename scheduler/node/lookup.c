@@ -32,14 +32,19 @@ static bool is_site(const struct map_node *node, const void *key)
 	return str_equals(CONTAINER_OF(node, struct site, by_key)->key, *(const struct str *)key);
 }
 
-/* How the site is to be spoken to. A password that does not open leaves the route without AUTH: the
- * receiver will say so, and the reply is everybody's to see. */
+/* How hosts found by DNS are to be spoken to. */
+static struct site_access access_by_dns(const struct node *n, const struct provider *provider)
+{
+	const struct site_access usual = {.port = n->options.settings.smtp_port,
+					  .tls = n->options.settings.tls};
+	return site_access_of_provider(provider, &usual);
+}
+
+/* How the site of a route is to be spoken to. A password that does not open leaves it without AUTH:
+ * the receiver will say so, and the reply is everybody's to see. */
 static struct site_access access_of(struct node *n, const struct route *route, struct buf *password)
 {
 	struct err err = {0};
-	if (route == NULL)
-		return (struct site_access){.port = n->options.settings.smtp_port,
-					    .tls = n->options.settings.tls};
 	struct site_access access = site_access_of(route);
 	if (access.user.len == 0)
 		return access;
@@ -59,10 +64,11 @@ static struct site *make_site(struct node *n, struct str name, const struct mx_a
 {
 	struct buf password;
 	buf_init(&password, PASSWORD_MAX);
-	struct site_access access = access_of(n, route, &password);
 	struct str best = answer->hosts[0].name;
 	const struct provider *provider =
 		route ? NULL : provider_of_host(n->identity->pool->providers, best);
+	struct site_access access =
+		route ? access_of(n, route, &password) : access_by_dns(n, provider);
 	struct str queue = provider ? provider->name : route ? name : best;
 	struct site *site = site_new(name, queue, provider ? provider->name : STR(""), &access);
 	site->takes_verp = provider == NULL || provider->verp;
@@ -270,6 +276,19 @@ void lookups_free(struct node *n)
 	pg_array_done(&n->learnt.names);
 	pg_array_done(&n->learnt.providers);
 	pg_array_done(&n->learnt.hosts);
+}
+
+void sites_renew(struct node *n)
+{
+	const struct provider_table *providers = n->identity->pool->providers;
+	n->site_round++;
+	for (struct map_node *m = map_next(&n->sites, NULL); m; m = map_next(&n->sites, m)) {
+		struct site *site = CONTAINER_OF(m, struct site, by_key);
+		struct site_access access =
+			access_by_dns(n, provider_find(providers, site->provider));
+		if (!site->is_routed && !site_has_access(site, &access))
+			atomic_store(&site->is_past, true);
+	}
 }
 
 void sites_evict(struct node *n)

@@ -105,6 +105,7 @@ struct reload {
 	uv_work_t files;
 	struct err files_err; /* of the reading under way */
 	struct timer timer;
+	struct timer profiles; /* a change of a profile ends by itself */
 	int64_t not_before_ms;
 };
 
@@ -269,6 +270,10 @@ void lookups_init(struct node *n);
 /* The node stops: who waits for DNS goes back. */
 void lookups_give_back(struct node *n);
 void lookups_free(struct node *n);
+/* Routes, profiles or the way to hosts are others now: sites are held against them when they are
+ * next used, and those whose hosts are spoken to in another way are of the past, for jobs in hand
+ * too. */
+void sites_renew(struct node *n);
 /* Forgets sites nobody uses once there are too many. */
 void sites_evict(struct node *n);
 void sites_free(struct node *n);

@@ -80,10 +80,55 @@ static void tell_left_out(struct node *n, const struct identity *old)
 		alert_rule_left_out(n, rule);
 }
 
+/* The end of a change of a profile needs no database: what it was said for is known. */
+static void wait_for_profiles(struct node *n)
+{
+	int64_t end_ms = n->identity->pool->profiles_end_ms;
+	if (end_ms == LIMIT_FOREVER)
+		timer_clear(n->loop, &n->reload.profiles);
+	else
+		timer_set(n->loop, &n->reload.profiles, end_ms);
+}
+
+/* Takes the reference. */
+static void put_in_force(struct node *n, struct identity *identity, bool is_other_way)
+{
+	struct identity *old = n->identity;
+	n->identity = identity;
+	tell_left_out(n, old);
+	/* What was loaded for another reason may be without a change that has just ended. */
+	is_other_way |= old != NULL && old->pool->profiles_end_ms != LIMIT_FOREVER;
+	if (is_other_way)
+		sites_renew(n);
+	wait_for_profiles(n);
+	if (n->phase == NODE_STARTING)
+		node_start_workers(n);
+	else
+		tell_workers(n);
+	slices_deal(n);
+	identity_drop(old);
+	claims_plan(n);
+}
+
+static void on_profiles(struct timer *timer)
+{
+	struct node *n = timer->owner;
+	struct err err = {0};
+	if (n->phase != NODE_RUNNING)
+		return;
+	struct ip_pool_snapshot *pool =
+		ip_pool_snapshot_at(n->identity->pool, loop_now_ms(n->loop), &err);
+	if (pool == NULL) {
+		log_error_event(LOG_ERROR, "profiles_not_renewed", &err);
+		return;
+	}
+	put_in_force(n, identity_with_pool(n->identity, pool), true);
+	note_reloaded(n, CHANGE_ROUTES);
+}
+
 static void on_identity(void *owner, struct identity *identity, const struct err *err)
 {
 	struct node *n = owner;
-	struct identity *old = n->identity;
 	n->reload.identity = NULL;
 	if (identity == NULL) {
 		log_error_event(LOG_ERROR, "identity_not_loaded", err);
@@ -92,20 +137,10 @@ static void on_identity(void *owner, struct identity *identity, const struct err
 		look(n);
 		return;
 	}
-	n->identity = identity;
-	tell_left_out(n, old);
 	for (int kind = CHANGE_LIMITS; kind <= CHANGE_RULES; kind++)
 		if (n->reload.brings[kind])
 			note_reloaded(n, (enum node_change)kind);
-	if (n->reload.brings[CHANGE_ROUTES])
-		n->site_round++;
-	if (n->phase == NODE_STARTING)
-		node_start_workers(n);
-	else
-		tell_workers(n);
-	slices_deal(n);
-	identity_drop(old);
-	claims_plan(n);
+	put_in_force(n, identity, n->reload.brings[CHANGE_ROUTES]);
 	look(n);
 }
 
@@ -161,7 +196,7 @@ static void take_settings(struct node *n, const struct node_settings *fresh)
 	if (is_other_policy)
 		resolver_set_policy(n->resolver, &s->dns.policy);
 	if (is_other_way)
-		n->site_round++;
+		sites_renew(n);
 	tell_workers(n);
 	note_reloaded(n, CHANGE_SETTINGS);
 }
@@ -283,6 +318,7 @@ static void on_timer(struct timer *timer)
 void reload_init(struct node *n)
 {
 	n->reload.timer = (struct timer){.on_due = on_timer, .owner = n};
+	n->reload.profiles = (struct timer){.on_due = on_profiles, .owner = n};
 	for (size_t kind = 0; kind < NODE_CHANGE_COUNT; kind++)
 		n->reload.loaded[kind] = RELOAD_NEVER;
 }
@@ -306,6 +342,7 @@ void reload_all(struct node *n)
 void reload_free(struct node *n)
 {
 	timer_clear(n->loop, &n->reload.timer);
+	timer_clear(n->loop, &n->reload.profiles);
 	while (n->reload.is_reading_files)
 		loop_turn(n->loop, true);
 	identity_load_free(n->reload.identity);

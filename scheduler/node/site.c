@@ -139,6 +139,23 @@ struct site_access site_access_of(const struct route *route)
 				    .sealed = route->sealed_password};
 }
 
+struct site_access site_access_of_provider(const struct provider *p,
+					   const struct site_access *usual)
+{
+	struct site_access access = *usual;
+	if (p == NULL || !p->tls.is_stated)
+		return access;
+	enum tls_mode tls = tls_of_route(p->tls.mode);
+	if (p->tls.is_operators || tls > usual->tls)
+		access.tls = tls;
+	return access;
+}
+
+bool site_has_access(const struct site *s, const struct site_access *access)
+{
+	return is_same_access(&s->access, access);
+}
+
 bool site_fits(const struct site *s, const struct route *route)
 {
 	char name[512];

@@ -20,7 +20,7 @@
 #include "engine/base/map.h"
 #include "engine/dns/mx.h"
 #include "engine/smtp/dialog.h"
-#include "ip-pool/route.h"
+#include "ip-pool/provider.h"
 
 /* One host of a site as its worker sees it: hosts[i] of the answer. */
 struct site_host {
@@ -59,7 +59,8 @@ struct site {
 	bool is_routed; /* named by a static route, not by DNS */
 	size_t worker;	/* index of the owner */
 	struct site_access access;
-	uint64_t round; /* control's: of the routes and profiles it was last held against */
+	uint64_t round;	      /* control's: of the routes and profiles it was last held against */
+	_Atomic bool is_past; /* by DNS, and its hosts are to be spoken to in another way now */
 	_Atomic(struct site_marks *) marks; /* a reference; NULL until there are some */
 
 	/* The owning worker's. */
@@ -80,6 +81,12 @@ struct site {
 
 /* What a static route asks for; the password is not opened yet. Borrows the route's strings. */
 struct site_access site_access_of(const struct route *route);
+/* The same of a provider's hosts, and with NULL of others: usual is what the settings say. The
+ * stricter word of profile and setting counts for TLS, but an operator's of a profile always. */
+struct site_access site_access_of_provider(const struct provider *p,
+					   const struct site_access *usual);
+/* Whether the site, one by DNS, is still spoken to so. */
+bool site_has_access(const struct site *s, const struct site_access *access);
 /* Copies the strings; one reference. */
 struct site *site_new(struct str key, struct str queue, struct str provider,
 		      const struct site_access *access);

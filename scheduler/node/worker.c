@@ -204,7 +204,8 @@ static bool is_rerouted(const struct job *plan, void *context)
 	const struct ip_pool_snapshot *pool = context;
 	const struct work_job *job = CONTAINER_OF(plan, struct work_job, plan);
 	struct str domain = job->lease->people[job->position].domain;
-	return !site_fits(plan->site, route_find(pool->routes, pool->route_count, domain));
+	return atomic_load(&plan->site->is_past) ||
+	       !site_fits(plan->site, route_find(pool->routes, pool->route_count, domain));
 }
 
 static void return_rerouted(struct worker *w)

@@ -145,6 +145,52 @@ def test_a_change_while_mail_flows(mailing):
     assert 30 <= peak(late, 1.0) <= 50
 
 
+def most_open_after(mailing, moment, seconds=2.5):
+    """What the receiver had open at most from one second after the moment on, for a while."""
+    mailing.wait(lambda: time.time() > moment + seconds, "some seconds of mail")
+    return mailing.log().open_peak(since=moment + 1)
+
+
+def test_a_change_of_a_profile_while_mail_flows(mailing):
+    """Kept one second after it was set, and after it was taken back."""
+    mailing.provider("big", connections=12, initial=12, profile={"delay_ms": {"dot": 10}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20_000})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.log().open_peak() == 12, "12 connections")
+    mailing.edm("provider", "set", "big", "connections=4", "--because", "they asked")
+    assert most_open_after(mailing, time.time()) == 4
+    mailing.edm("provider", "set", "big", "connections=7")
+    raised_at = time.time()
+    mailing.wait(lambda: mailing.log().open_peak(since=raised_at) == 7, "7 connections")
+    mailing.edm("provider", "undo")
+    assert most_open_after(mailing, time.time()) == 4
+
+
+def test_a_change_of_a_profile_ends_by_itself(mailing):
+    """By the database's clock, within a second, with nobody doing anything; the node need not ask
+    again, and cannot here."""
+    mailing.provider("big", connections=3, initial=3, profile={"delay_ms": {"dot": 10}})
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 20_000})
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.wait(lambda: mailing.log().open_peak() == 3, "3 connections")
+    mailing.edm("provider", "set", "big", "connections=8", "--initial", 8, "--for", "6s")
+    until = mailing.db.value("SELECT extract(epoch FROM max(until))::float8 FROM provider")
+    mailing.wait(lambda: mailing.log().open_peak() == 8, "8 connections")
+    loads = mailing.node_log.read_text().count("what=routes")
+    locker = mailing.db.server.connect(mailing.db.name)
+    locker.cursor().execute("BEGIN; LOCK TABLE provider IN ACCESS EXCLUSIVE MODE")
+    assert most_open_after(mailing, until) == 3
+    locker.close()
+    assert mailing.log().open_peak() == 8
+    assert mailing.node_log.read_text().count("what=routes") == loads + 1
+    (big,) = mailing.edm("provider", "show", "big", "--json").json["providers"]
+    assert big["limits"]["connections"] == 3
+
+
 @pytest.mark.parametrize("what", [["--all"], ["--provider", "big"], ["--source", "s1"]],
                          ids=["all", "provider", "source"])  # fmt: skip
 def test_pause_and_resume(mailing, what):

@@ -121,7 +121,10 @@ class Mailing:
     def provider(self, name, profile=None, initial=20, domain=None, mx=None, listens=True,
                  **limits):
         """A provider with one MX on an address of its own. mx: the host, if a built-in profile is
-        to apply (mx3.qq.com); else the profile is made of limits."""
+        to apply (mx3.qq.com; the host offers TLS, which that may ask for); else the profile is
+        made of limits."""
+        if mx is not None:
+            profile = {"extensions": ["PIPELINING", "8BITMIME", "STARTTLS"], **(profile or {})}
         domain = domain or f"{name}.test"
         address = f"127.1.0.{len(self.addresses) + 1}"
         self.addresses[name] = address

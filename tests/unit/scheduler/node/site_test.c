@@ -254,6 +254,35 @@ static void what_failed_with_another_access_is_forgotten(void **state)
 	mx_answer_drop(answer);
 }
 
+static void the_stricter_tls_counts_but_for_an_operators(void **state)
+{
+	(void)state;
+	static const struct {
+		bool is_stated, is_operators;
+		enum route_tls profile;
+		enum tls_mode setting, want;
+	} cases[] = {
+		{false, false, ROUTE_TLS_OPPORTUNISTIC, TLS_NONE, TLS_NONE},
+		{false, false, ROUTE_TLS_OPPORTUNISTIC, TLS_VERIFIED, TLS_VERIFIED},
+		{true, false, ROUTE_TLS_REQUIRED, TLS_NONE, TLS_REQUIRED},
+		{true, false, ROUTE_TLS_REQUIRED, TLS_OPPORTUNISTIC, TLS_REQUIRED},
+		{true, false, ROUTE_TLS_REQUIRED, TLS_VERIFIED, TLS_VERIFIED},
+		{true, true, ROUTE_TLS_REQUIRED, TLS_VERIFIED, TLS_REQUIRED},
+		{true, true, ROUTE_TLS_NONE, TLS_VERIFIED, TLS_NONE},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct provider p = {.tls = {.is_stated = cases[i].is_stated,
+						   .is_operators = cases[i].is_operators,
+						   .mode = cases[i].profile}};
+		const struct site_access usual = {.port = 2525, .tls = cases[i].setting};
+		struct site_access access = site_access_of_provider(&p, &usual);
+		assert_int_equal(access.tls, cases[i].want);
+		assert_int_equal(access.port, 2525);
+		access = site_access_of_provider(NULL, &usual);
+		assert_int_equal(access.tls, cases[i].setting);
+	}
+}
+
 static void a_site_fits_the_route_it_was_made_of(void **state)
 {
 	(void)state;
@@ -316,6 +345,7 @@ int main(void)
 		cmocka_unit_test(what_hosts_did_passes_on_to_a_successor),
 		cmocka_unit_test(what_failed_with_another_access_is_forgotten),
 		cmocka_unit_test(a_site_fits_the_route_it_was_made_of),
+		cmocka_unit_test(the_stricter_tls_counts_but_for_an_operators),
 		cmocka_unit_test(sites_are_alike_but_for_their_hosts),
 		cmocka_unit_test(hosts_go_by_preference_and_those_down_are_left_out),
 		cmocka_unit_test(equals_share_the_connections),
