@@ -291,6 +291,29 @@ static const char *nothing_paused(const struct cli *cli)
 	return REPORT_SAY(cli, "nothing is paused", "没有暂停");
 }
 
+/* Receivers' blocks of lanes: --all is not about them. */
+static int count_blocks(const struct ip_pool_snapshot *s)
+{
+	int count = 0;
+	for (size_t i = 0; i < s->pause_count; i++)
+		count += s->pauses[i].origin == PAUSE_HEALTH;
+	return count;
+}
+
+static void print_blocks(struct cli *cli, int count)
+{
+	if (count > 0 && cli_flag(cli, "all"))
+		cli_printf(cli,
+			   REPORT_SAY(cli, "%d %s; edm pauses says how %s lifted\n",
+				      "%d %s；edm pauses 列出%s解除方法\n"),
+			   count,
+			   REPORT_SAY(cli,
+				      plural(count, "block of receivers stays",
+					     "blocks of receivers stay"),
+				      "个收件方拦截保留"),
+			   REPORT_SAY(cli, plural(count, "it is", "they are"), "其"));
+}
+
 static int report_lifted(struct cli *cli, const struct ip_pool_snapshot *before, int lifted,
 			 struct err *err)
 {
@@ -302,11 +325,12 @@ static int report_lifted(struct cli *cli, const struct ip_pool_snapshot *before,
 	if (lifted > 0)
 		cli_printf(cli, REPORT_SAY(cli, "%d %s lifted\n", "已解除 %d 个%s\n"), lifted,
 			   REPORT_SAY(cli, plural(lifted, "pause", "pauses"), "暂停"));
-	else if (before->pause_count > 0)
+	else if (before->pause_count > (size_t)count_blocks(before))
 		cli_printf(cli, REPORT_SAY(cli, "nothing is paused but campaigns (edm pauses)\n",
 					   "除任务外没有暂停（edm pauses）\n"));
 	else
 		cli_printf(cli, "%s\n", nothing_paused(cli));
+	print_blocks(cli, count_blocks(before));
 	return 0;
 }
 

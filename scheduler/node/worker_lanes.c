@@ -13,8 +13,9 @@ static bool is_worth_keeping(const struct lane *lane, int64_t now)
 	const struct lane_limits *l = &lane->limits;
 	if (l->warmup != NULL || health_is_dead(&l->health) || l->health.rests_until_ms > now)
 		return true;
-	if (lane_learnt_messages_cap(l, now).count != LIMIT_NONE || l->controller.connections.has_signal ||
-	    l->controller.rate.has_signal || windows_are_learning(&l->windows))
+	if (lane_learnt_messages_cap(l, now).count != LIMIT_NONE ||
+	    l->controller.connections.has_signal || l->controller.rate.has_signal ||
+	    windows_are_learning(&l->windows))
 		return true;
 	return lane->queue->provider.len > 0 && lane->settled > 0;
 }

@@ -324,6 +324,10 @@ static void pauses_are_made_and_lifted(void **state)
 	ip_pool_snapshot_drop(s);
 	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 1);
 	assert_int_equal(pause_store_lift(f->conn, &on_qq, &by_test, &err), 0);
+	/* A receiver's block goes only by itself. */
+	assert_int_equal(pause_store_lift_all(f->conn, &by_test, &err), 0);
+	assert_int_equal(pause_store_lift(f->conn, &on_site, &by_test, &err), 1);
+	WORKS(pause_store_add(f->conn, &on_qq, 0, &err));
 	assert_int_equal(pause_store_lift_all(f->conn, &by_test, &err), 1);
 }
 

@@ -1,12 +1,13 @@
 -- Lifts pauses: the one with id $1; or, $1 NULL, those of exactly the scope $2 (provider), $3
--- (source), $4 (site), $5 (campaign); or with $6 all of them but campaigns'. $7 actor, $8 because.
+-- (source), $4 (site), $5 (campaign); or with $6 all of them but campaigns' and blocks of receivers
+-- (origin 3, health). $7 actor, $8 because.
 -- What a lane keeps of the block (origin 3, health) that made such a pause goes with it; a node
 -- that has the lane at work hears of it by the pause.
 WITH lifted AS (
 	UPDATE pause SET lifted_at = now(), lifted_by = $7
 	 WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
 	   AND CASE WHEN $1::int IS NOT NULL THEN pause_id = $1
-	            WHEN $6 THEN campaign_id IS NULL
+	            WHEN $6 THEN campaign_id IS NULL AND origin <> 3
 	            ELSE (provider, source_name, site, campaign_id) IS NOT DISTINCT FROM
 	                 ($2::text, $3::text, $4::text, $5::int) END
 	RETURNING pause_id, provider, source_name, site, campaign_id, origin

@@ -12,6 +12,7 @@ WITH told AS (
 	                      AND p.node_id = $1)
 )
 INSERT INTO party_state (node_id, target, domain, campaign_id, learnt, forgotten)
-SELECT $1, t, d, c, l, coalesce((l->>'forgotten')::int, 0) FROM told ORDER BY t COLLATE "C", d COLLATE "C", c
+SELECT $1, t, d, c, l, coalesce((l->>'forgotten')::int, 0)
+  FROM told ORDER BY t COLLATE "C", d COLLATE "C", c
 ON CONFLICT (node_id, target, domain, campaign_id) DO UPDATE
    SET learnt = excluded.learnt, saved_at = now();
