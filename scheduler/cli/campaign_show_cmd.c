@@ -157,12 +157,16 @@ static void print_time(struct cli *cli, const char *what, int64_t us)
 	cli_printf(cli, "%s\n", report_when(cli, us, text));
 }
 
-/* What its brake said of it, or an operator. */
+/* What its brake said of it, or an operator: theirs are told as they are. */
 static void print_reason(struct cli *cli, const struct campaign_row *c)
 {
 	struct buf text;
 	if (c->reason_text.len == 0)
 		return;
+	if (c->reason == PAUSED_OPERATOR) {
+		cli_printf(cli, REPORT_SAY(cli, ": %.*s", "：%.*s"), STR_ARG(c->reason_text));
+		return;
+	}
 	char *en = xstrndup(c->reason_text.ptr, c->reason_text.len);
 	buf_init(&text, REPORT_SENTENCE_MAX);
 	cli_printf(cli, REPORT_SAY(cli, ": %s", "：%s"), report_sentence(cli, en, &text));

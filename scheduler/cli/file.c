@@ -19,6 +19,12 @@ const char *file_name(const struct cli *cli)
 	return slash != NULL ? slash + 1 : path;
 }
 
+const char *file_shown_name(const struct cli *cli)
+{
+	return strcmp(cli_arg(cli, 0), "-") == 0 ? REPORT_SAY(cli, file_name(cli), "标准输入")
+						 : file_name(cli);
+}
+
 struct lists_actor file_actor(const struct cli *cli)
 {
 	return (struct lists_actor){.actor = cli->actor, .because = cli_option(cli, "because")};
@@ -119,15 +125,11 @@ static const char *delimiter_words(const struct cli *cli, char delimiter, const 
 static void print_preview(struct cli *cli, const struct reading_preview *p)
 {
 	const char quoted[] = {'"', p->facts.delimiter, '"', '\0'};
-	struct buf name;
-	buf_init(&name, REPORT_SENTENCE_MAX);
 	cli_printf(cli, REPORT_SAY(cli, "%s: %s, cells between %s, %s\n", "%s：%s，以%s分隔，%s\n"),
-		   report_sentence(cli, file_name(cli), &name),
-		   p->facts.is_ascii ? "ASCII" : p->facts.encoding,
+		   file_shown_name(cli), p->facts.is_ascii ? "ASCII" : p->facts.encoding,
 		   delimiter_words(cli, p->facts.delimiter, quoted),
 		   p->mapping->has_header ? REPORT_SAY(cli, "first row is the header", "首行为表头")
 					  : REPORT_SAY(cli, "no header", "没有表头"));
-	buf_done(&name);
 	print_columns(cli, p->mapping);
 	if (p->sample_count > 0)
 		cli_printf(cli, REPORT_SAY(cli, "rows that show whether the encoding is right:\n",

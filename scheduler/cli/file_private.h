@@ -24,6 +24,8 @@
 int file_open(struct cli *cli, const char *what, struct reading **out, struct err *err) NODISCARD;
 /* The name of the file for the record. */
 const char *file_name(const struct cli *cli);
+/* The same for people to read: "standard input" in their language, a file's name as it is. */
+const char *file_shown_name(const struct cli *cli);
 /* Says what was refused and why to look at it. */
 void file_print_refused(struct cli *cli, const struct reading *reading);
 /* The file of refused rows, null without any. */

@@ -10,7 +10,6 @@
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
-#include "scheduler/report/sentence.h"
 
 #define SHOWN_MAX 20 /* domains and imports of a list */
 
@@ -133,7 +132,7 @@ static int run_import(struct cli *cli, struct err *err)
 	if (update != NULL && import_mode_parse(str_from(update), &mode) != 0)
 		return err_set(err, ERR_USAGE, "--update is merge, replace or keep, not '%s'",
 			       update);
-	snprintf(what, sizeof(what), "Importing %s into list %s", file_name(cli), list);
+	snprintf(what, sizeof(what), "Importing %s into list %s", file_shown_name(cli), list);
 	if (lists_check_name(list, err) != 0 || cli_database(cli, err) == NULL ||
 	    file_open(cli, what, &reading, err) != 0)
 		return -1;
@@ -224,12 +223,8 @@ static void print_lists(struct cli *cli, const struct view *v)
 /* Where it came from: a file, or "standard input". */
 static void file_cell(const struct cli *cli, struct table *t, struct str file)
 {
-	struct buf text;
-	buf_init(&text, 4096);
-	if (!cli->is_chinese || !sentence_zh(file, &text))
-		buf_append_str(&text, file);
-	table_str_or_dash(t, buf_str(&text));
-	buf_done(&text);
+	bool is_input = str_equals(file, STR("standard input"));
+	table_str_or_dash(t, is_input && cli->is_chinese ? STR("标准输入") : file);
 }
 
 static void print_imports(struct cli *cli, const struct view *v)

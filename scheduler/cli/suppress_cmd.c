@@ -226,8 +226,10 @@ static int report_import(struct cli *cli, const struct suppression_import_result
 				  (json_int_t)r->refused, "refused_file",
 				  file_refused_json(reading), "dry_run", cli_flag(cli, "dry-run")));
 	cli_printf(cli,
-		   REPORT_SAY(cli, "%s %s: %s suppressed, %s so already, %llu refused%s\n",
-			      "%s %s：抑制 %s，此前已抑制 %s，拒绝 %llu%s\n"),
+		   REPORT_SAY(cli,
+			      "%s %s: %s suppressed, %s so already or twice in the "
+			      "file, %llu refused%s\n",
+			      "%s %s：抑制 %s，此前已抑制或重复 %s，拒绝 %llu%s\n"),
 		   cli_number((int64_t)r->rows, rows, sizeof(rows)),
 		   REPORT_SAY(cli, plural((int64_t)r->rows, "row", "rows"), "行"),
 		   cli_number((int64_t)r->added, added, sizeof(added)),
@@ -252,7 +254,7 @@ static int run_import(struct cli *cli, struct err *err)
 						     .is_dry_run = cli_flag(cli, "dry-run")};
 	struct suppression_import_result result;
 	char what[256];
-	snprintf(what, sizeof(what), "Suppressing everybody in %s", file_name(cli));
+	snprintf(what, sizeof(what), "Suppressing everybody in %s", file_shown_name(cli));
 	if (read_change(cli, SUPPRESSION_IMPORTED, &request.change, err) != 0 ||
 	    cli_database(cli, err) == NULL || file_open(cli, what, &request.reading, err) != 0)
 		return -1;

@@ -5,6 +5,7 @@
 #include "scheduler/report/format.h"
 #include "scheduler/report/hold.h"
 #include "scheduler/report/lane_say.h"
+#include "scheduler/report/sentence.h"
 
 #define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
 /* Shorter waits are said as they are: times are told in minutes. */
@@ -103,7 +104,7 @@ static void say_pause(const struct why_context *w, const struct hold *h, struct 
 	buf_appendf(out, SAY(w, "it was paused by %s since ", "已被 %s 暂停，自 "),
 		    document_text(pause, "who"));
 	put_time(w, h->since_us, out);
-	put(out, SAY(w, ", ", "，"));
+	put(out, SAY(w, ", ", " 起，"));
 	if (h->until_us != 0)
 		hold_say_until(w, h->until_us, out);
 	else
@@ -120,8 +121,16 @@ static void say_state(const struct why_context *w, const struct hold *h, struct 
 	buf_appendf(out, SAY(w, "its campaign is %s since ", "任务%s，自 "),
 		    words_campaign_state(w->campaign_state, w->language));
 	put_time(w, h->since_us, out);
+	put(out, SAY(w, "", " 起"));
 	hold_say_who(w, w->campaign_by, w->campaign_reason, out);
 	say_change(w, h, out);
+}
+
+/* What the node says of it is English. */
+static void say_stopped(const struct why_context *w, const char *en, struct buf *out)
+{
+	if (w->language != LANGUAGE_ZH || !sentence_zh(str_from(en), out))
+		put(out, en);
 }
 
 /* "mx1/qq waits 12 s: …" */
@@ -273,7 +282,7 @@ void hold_say(const struct why_context *w, const struct hold *h, struct buf *out
 			     "没有运行中的节点（edm run 可启动）"));
 		return;
 	case HOLD_STOPPED:
-		put(out, live_trouble(w->live, NULL, "stopped"));
+		say_stopped(w, live_trouble(w->live, NULL, "stopped"), out);
 		return;
 	case HOLD_HOURS:
 		(void)hold_say_closed(w, h->of, out);

@@ -68,7 +68,7 @@ static size_t count_letters(const char *format)
 	while (*format != '\0') {
 		bool is_hole = is_conversion(format);
 		count += !is_hole;
-		format += is_hole ? conversion_length(format) : 1;
+		format += is_hole ? conversion_length(format) : *format == '%' ? 2 : 1;
 	}
 	return count;
 }
@@ -119,6 +119,7 @@ static void fill(const struct found *f, struct buf *out)
 		}
 		bool is_sentence = zh[1] == '~';
 		zh += is_sentence ? 2 : 1;
+		must(*zh >= '1' && *zh <= '0' + (int)f->holes.count);
 		struct str hole = f->holes.items[*zh - '1'];
 		if (!is_sentence || !sentence_zh(hole, out))
 			buf_append_str(out, hole);

@@ -162,10 +162,9 @@ static const struct sentence_pair pairs[] = {
 	{"removed", "移除"},
 
 	/* ---- lists and suppression */
-	{"standard input", "标准输入"},
 	{"into which list? Give --list L", "导入哪个名单？请给出 --list L"},
-	{"Importing %s into list %s", "将把 %~1 导入名单 %2"},
-	{"Suppressing everybody in %s", "将抑制 %~1 中的所有人"},
+	{"Importing %s into list %s", "将把 %1 导入名单 %2"},
+	{"Suppressing everybody in %s", "将抑制 %1 中的所有人"},
 	{"Giving %s outcomes another meaning", "将重新判断 %1 条结果"},
 	{"not on this node: its own setting is %s (%s)", "本节点除外：其自身设置为 %1（%2）"},
 	{"nothing was taken: all of the file was refused (%s %s; the reasons are in %s); is "
@@ -391,6 +390,9 @@ static const struct sentence_pair pairs[] = {
 	{"key %s of %s is %s already", "密钥 %1（%2）已经是 %3"},
 	{"say what to change: --return-path, --feedback-id or --unsubscribe-base",
 	 "请写明要改什么：--return-path、--feedback-id 或 --unsubscribe-base"},
+
+	/* ---- why nodes send nothing */
+	{"nothing is sent until it can be recorded: %s", "在能够记录结果之前不会发送：%~1"},
 
 	/* ---- why a campaign was paused (brake_say) */
 	{"%s of %s decided attempts at %s (%s %%) %s, above the limit of %s %% (brake.%s_percent)",

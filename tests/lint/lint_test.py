@@ -192,6 +192,9 @@ def test_tables_say_who_writes_them(lint, comment):
     ('{"say which of them", "说明是哪个"}', 'nobody says "say which of them" any more'),
     ('{"there was no %.*s", "没有 %1"}', 'nobody says "there was no" any more'),
     ('{"say which one", "说明是 %1"}', '"say which one" has no %1'),
+    ('{"there is no %s: %s", "没有 %s：%~2"}', '"没有 %s：%~2" has a % without a number'),
+    ('{"there is no %s: %s", "没有 %1（100 %）：%~"}', '"没有 %1（100 %）：%~" has a % without a number'),
+    ('{"there is no %s: %s", "没有 %1（100 %%）：%~2"}', None),
 ])
 def test_sentences(lint, pair, want):
     path = "scheduler/report/sentence_pairs.c"

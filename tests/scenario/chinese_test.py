@@ -252,6 +252,24 @@ def test_refusals_questions_and_warnings_are_chinese(everything):
     assert warned == "警告：没有节点 'n9'（edm node list）；同名节点运行时才生效\n"
 
 
+def test_names_of_files_and_reasons_are_told_as_they_are_given(edm, database, tmp_path):
+    disk = write(tmp_path / "disk", "email\nli@qq.com\n")
+    asked = edm.run("list", "import", disk, "--list", "customers", "--lang", "zh")
+    assert asked.out.startswith("disk：") and "将把 disk 导入名单 customers" in asked.err
+    edm("list", "import", disk, "--list", "customers", "--yes")
+    asked = edm.run("list", "import", "-", "--list", "customers", "--lang", "zh",
+                    stdin="email\nli@qq.com\n")
+    assert asked.out.startswith("标准输入：") and "将把 标准输入 导入名单 customers" in asked.err
+    edm("list", "import", "-", "--list", "customers", "--yes", stdin="email\nan@qq.com\n")
+    shown = edm("list", "show", "customers", "--lang", "zh").out
+    assert " disk " in shown and "标准输入" in shown and "standard input" not in shown
+    edm("campaign", "create", "spring", "--list", "customers", "--from", "li@shop.example",
+        "--subject", "春天", "--text", "-", "--unsigned", stdin="你好")
+    database.query("UPDATE campaign SET state = 4, reason = 1, started_at = now(),"
+                   " reason_text = 'database'")
+    assert "：database" in edm("campaign", "show", "spring", "--lang", "zh").out
+
+
 def changes(tmp_path):
     """A command of each verb that changes something, in an order in which they can be said."""
     rules = write(tmp_path / "rules.json", json.dumps({"rules": [RULE]}))

@@ -48,6 +48,9 @@ static const char site_paused[] = "{\"nodes\": [{\"alive\": true}], \"lanes\": [
 static const char stopped[] =
 	"{\"nodes\": [{\"alive\": true, \"gauges\": {\"stopped\": \"no room\"}}], \"pauses\": [], "
 	"\"lanes\": []}";
+static const char unrecorded[] = "{\"nodes\": [{\"alive\": true, \"gauges\": {\"stopped\": "
+				 "\"nothing is sent until it can be "
+				 "recorded: no room\"}}], \"pauses\": [], \"lanes\": []}";
 static const char paused[] =
 	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": ["
 	"{\"provider\": \"qq\", \"pause_id\": 4, \"who\": \"li\", \"why\": \"\", \"since\": "
@@ -116,13 +119,14 @@ static const char never_open[] =
 	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"is_open\": false,"
 	" \"opens_at\": 0, \"hours\": \"Mon 09:00-18:00 Mars/Olympus\"}]}";
 
-static void check_hold(const char *live_text, enum campaign_state state, const char *group,
-		       const char *want)
+static void check_hold_in(enum language language, const char *live_text, enum campaign_state state,
+			  const char *group, const char *want)
 {
 	struct buf text;
 	json_t *live = json_loads(live_text, 0, NULL);
 	assert_non_null(live);
-	const struct why_context w = {.now_us = NOW,
+	const struct why_context w = {.language = language,
+				      .now_us = NOW,
 				      .live = live,
 				      .campaign = "spring",
 				      .campaign_state = state,
@@ -138,6 +142,12 @@ static void check_hold(const char *live_text, enum campaign_state state, const c
 	assert_string_equal(text.data ? text.data : "", want);
 	buf_done(&text);
 	json_decref(live);
+}
+
+static void check_hold(const char *live, enum campaign_state state, const char *group,
+		       const char *want)
+{
+	check_hold_in(LANGUAGE_EN, live, state, group, want);
 }
 
 static void test_what_holds(void **state)
@@ -195,6 +205,27 @@ static void test_what_holds(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		check_hold(cases[i].live, cases[i].state, cases[i].group, cases[i].want);
+}
+
+static void test_what_holds_in_chinese(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *live;
+		enum campaign_state state;
+		const char *want;
+	} cases[] = {
+		{one_node, CAMPAIGN_PAUSED,
+		 "任务已暂停，自 2026-11-22 07:58 起，操作人 li（edm campaign resume spring "
+		 "可恢复）"},
+		{paused, CAMPAIGN_RUNNING,
+		 "已被 li 暂停，自 2026-11-22 07:58 起，至 2026-11-22 08:03（还有 5 分钟）"
+		 "（edm resume --id 4 可恢复）"},
+		{unrecorded, CAMPAIGN_RUNNING, "在能够记录结果之前不会发送：no room"},
+		{stopped, CAMPAIGN_RUNNING, "no room"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_hold_in(LANGUAGE_ZH, cases[i].live, cases[i].state, "qq", cases[i].want);
 }
 
 static void test_what_is_paused(void **state)
@@ -531,6 +562,7 @@ static void test_a_limit_holds_who_is_in_hand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
+					   cmocka_unit_test(test_what_holds_in_chinese),
 					   cmocka_unit_test(test_what_is_paused),
 					   cmocka_unit_test(test_what_a_receiver_limits),
 					   cmocka_unit_test(test_what_binds_a_lane),
