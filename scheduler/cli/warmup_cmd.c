@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs about warm-up: how much a new source may send to a provider in a day. */
+#include <stdlib.h>
+
 #include "ip-pool/store/lane_store.h"
 #include "ip-pool/store/source_store.h"
 #include "scheduler/cli/steer_private.h"
@@ -7,7 +9,6 @@
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/time_text_private.h"
 #include "scheduler/cli/verbs.h"
-#include "scheduler/report/live.h"
 
 /* ------------------------------------------------------------------------------------------ plan
  */
@@ -155,7 +156,8 @@ struct view {
 	const struct cli *cli;
 	const struct ip_pool_snapshot *snapshot;
 	struct usage_list usage;
-	int64_t now_us; /* of the database, when the snapshot was loaded */
+	struct past_usage *sorted; /* usage by source, target and time; in its arena */
+	int64_t now_us;		   /* of the database, when the snapshot was loaded */
 	struct table table;
 	json_t *list;
 };
@@ -165,6 +167,45 @@ struct day {
 	int64_t sent;
 	int64_t shut_until_us; /* 0: its budget has room */
 };
+
+static int compare_lanes(uint32_t source, struct str target, const struct past_usage *row)
+{
+	if (source != row->source)
+		return source < row->source ? -1 : 1;
+	return str_compare(target, row->target);
+}
+
+static int compare_usage(const void *a, const void *b)
+{
+	const struct past_usage *one = a, *other = b;
+	int order = compare_lanes(one->source, one->target, other);
+	return order != 0 ? order : (one->at_ms > other->at_ms) - (one->at_ms < other->at_ms);
+}
+
+/* A large tail has many lanes, and each of them many rows. */
+static void sort_usage(struct view *v)
+{
+	size_t count = v->usage.count;
+	v->sorted = arena_alloc(&v->usage.arena, count * sizeof(v->sorted[0]) + 1);
+	for (size_t i = 0; i < count; i++)
+		v->sorted[i] = v->usage.items[i];
+	if (count > 0)
+		qsort(v->sorted, count, sizeof(v->sorted[0]), compare_usage);
+}
+
+/* The first of the sorted rows that is not before the lane; "": the first of the source. */
+static size_t first_row(const struct view *v, uint32_t source, struct str target)
+{
+	size_t low = 0, high = v->usage.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (compare_lanes(source, target, &v->sorted[middle]) > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 /* As its node counts it: any 24 hours, whatever its step has seen of them. */
 static struct day day_of(const struct view *v, const struct source *source, struct str target,
@@ -180,11 +221,11 @@ static struct day day_of(const struct view *v, const struct source *source, stru
 	struct limiter_wait ignored;
 	limiter_init(&l, &scope, now);
 	l.day_budget = budget;
-	for (size_t i = 0; i < v->usage.count; i++) {
-		const struct past_usage *row = &v->usage.items[i];
-		if (row->source == source->id && str_equals(row->target, target))
-			limiter_add_usage(&l, row->at_ms < now ? row->at_ms : now, row->messages,
-					  now);
+	for (size_t i = first_row(v, source->id, target); i < v->usage.count; i++) {
+		const struct past_usage *row = &v->sorted[i];
+		if (compare_lanes(source->id, target, row) != 0)
+			break;
+		limiter_add_usage(&l, row->at_ms < now ? row->at_ms : now, row->messages, now);
 	}
 	int64_t at = limiter_message_ready_at(&l, now, &ignored);
 	return (struct day){limiter_counted(&l, limit_meter(LIMIT_MESSAGES, LIMIT_DAY), now),
@@ -244,16 +285,17 @@ static void show_source(struct view *v, const struct source *source, const struc
 					(json_int_t)plan->budgets[0], "sent_24h", 0, "shut_until"));
 }
 
-/* Has it sent there in the last day, and nothing of the lane was saved? */
-static bool is_new_lane(const struct view *v, const struct source *source, size_t row)
+/* Has it sent there in the last day, and nothing of the lane was saved? row: the first of those
+ * that belong to the lane; it is moved behind them. */
+static bool is_new_lane(const struct view *v, size_t *row)
 {
-	const struct past_usage *items = v->usage.items;
-	bool is_it = items[row].source == source->id && items[row].messages > 0 &&
-		     ip_pool_lane(v->snapshot, source->id, items[row].target) == NULL;
-	for (size_t i = 0; i < row && is_it; i++)
-		is_it = items[i].source != source->id || items[i].messages == 0 ||
-			!str_equals(items[i].target, items[row].target);
-	return is_it;
+	const struct past_usage *first = &v->sorted[*row];
+	bool has_sent = false;
+	for (; *row < v->usage.count &&
+	       compare_lanes(first->source, first->target, &v->sorted[*row]) == 0;
+	     (*row)++)
+		has_sent = has_sent || v->sorted[*row].messages > 0;
+	return has_sent && ip_pool_lane(v->snapshot, first->source, first->target) == NULL;
 }
 
 static void show_lanes(struct view *v, const struct source *source, const struct warmup_plan *plan)
@@ -263,10 +305,11 @@ static void show_lanes(struct view *v, const struct source *source, const struct
 	for (size_t i = 0; i < s->lane_count; i++)
 		if (s->lanes[i].source == source->id)
 			show_lane(v, source, plan, &s->lanes[i]);
-	for (size_t i = 0; i < v->usage.count; i++) {
+	for (size_t i = first_row(v, source->id, STR(""));
+	     i < v->usage.count && v->sorted[i].source == source->id;) {
 		const struct lane_record lane = {.source = source->id,
-						 .target = v->usage.items[i].target};
-		if (is_new_lane(v, source, i))
+						 .target = v->sorted[i].target};
+		if (is_new_lane(v, &i))
 			show_lane(v, source, plan, &lane);
 	}
 	if (json_array_size(v->list) == before)
@@ -286,12 +329,15 @@ static void collect(struct view *v, struct str name)
 /* The time of the database, and what was sent in its last day. */
 static int load_day(struct cli *cli, struct view *v, struct err *err)
 {
-	json_t *live = live_load(cli->db, err);
-	if (live == NULL)
+	struct pg_rows *rows = NULL;
+	if (pg_run(cli->db, "setup/clock", NULL, &rows, err) != 0)
 		return -1;
-	v->now_us = document_int(live, "now_at");
-	json_decref(live);
-	return usage_load(cli->db, 0, v->snapshot->loaded_ms, &v->usage, err);
+	v->now_us = pg_time(rows, 0, 0);
+	pg_rows_free(rows);
+	if (usage_load(cli->db, 0, v->snapshot->loaded_ms, &v->usage, err) != 0)
+		return -1;
+	sort_usage(v);
+	return 0;
 }
 
 static int show(struct cli *cli, const struct ip_pool_snapshot *s, struct str name, struct err *err)
