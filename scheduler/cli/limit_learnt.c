@@ -303,8 +303,9 @@ static void append_party(const struct ip_pool_snapshot *s, const struct party_re
 	buf_init(&says, SAYS_MAX);
 	explain_cap(&cap, LIMIT_MESSAGES, LIMIT_MINUTE, s->loaded_ms, &says);
 	json_t *entry = json_pack(
-		"{s:o, s:o, s:s, s:s, s:s, s:I, s:s, s:o, s:o}", "target", json_of_str(r->target),
-		kind == PARTY_CAMPAIGN ? "campaign" : "domain", json_of_str(r->name), "level",
+		"{s:n, s:o, s:o, s:s, s:s, s:s, s:I, s:s, s:o, s:o}", "lane", "target",
+		json_of_str(r->target), kind == PARTY_CAMPAIGN ? "campaign" : "domain",
+		json_of_str(r->name), "level",
 		limit_level_name(kind == PARTY_CAMPAIGN ? LEVEL_CAMPAIGN : LEVEL_DOMAIN), "kind",
 		limit_kind_name(LIMIT_MESSAGES), "per", limit_period_name(LIMIT_MINUTE), "count",
 		(json_int_t)cap.count, "origin", limit_origin_name(cap.origin), "left_ms",

@@ -212,13 +212,13 @@ static const char *plain_of(const struct trial *t)
 }
 
 /* "is for another stage, wants another text" */
-static void say_misses(unsigned misses, struct buf *out)
+static void say_misses(const struct cli *cli, unsigned misses, struct buf *out)
 {
 	if (misses == 0)
-		buf_append_cstr(out, rule_miss_phrase(MISS_LATER));
+		buf_append_cstr(out, rules_miss_words(cli, MISS_LATER));
 	for (unsigned rest = misses; rest != 0; rest &= rest - 1)
-		buf_appendf(out, "%s%s", rest == misses ? "" : ", ",
-			    rule_miss_phrase((enum rule_miss)__builtin_ctz(rest)));
+		buf_appendf(out, "%s%s", rest == misses ? "" : REPORT_NAME(cli, ", ", "，"),
+			    rules_miss_words(cli, (enum rule_miss)__builtin_ctz(rest)));
 }
 
 static json_t *far_json(const struct cli *cli, const struct trial *t)
@@ -228,7 +228,7 @@ static json_t *far_json(const struct cli *cli, const struct trial *t)
 		const struct rule_far_miss *far = &t->far[i];
 		struct buf text;
 		buf_init(&text, 512);
-		say_misses(far->misses, &text);
+		say_misses(cli, far->misses, &text);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "rule", far->rule->id,
 						      "miss", text.data, "akin", far->is_akin,
 						      "says", gloss_of(cli, far->rule)));
@@ -277,22 +277,13 @@ static void print_actions(struct cli *cli, const struct verdict *v)
 	buf_done(&text);
 }
 
-static void append_misses(const struct cli *cli, unsigned misses, struct buf *out)
-{
-	if (misses == 0)
-		buf_append_cstr(out, rules_miss_words(cli, MISS_LATER));
-	for (unsigned rest = misses; rest != 0; rest &= rest - 1)
-		buf_appendf(out, "%s%s", rest == misses ? "" : REPORT_SAY(cli, ", ", "，"),
-			    rules_miss_words(cli, (enum rule_miss)__builtin_ctz(rest)));
-}
-
 /* Those that missed by more: what of the akin, and how many others. */
 static void print_far(struct cli *cli, const struct trial *t)
 {
 	for (size_t i = 0; i < t->shown; i++) {
 		struct buf text;
 		buf_init(&text, 512);
-		append_misses(cli, t->far[i].misses, &text);
+		say_misses(cli, t->far[i].misses, &text);
 		cli_printf(cli, REPORT_SAY(cli, "far: %s %s: %s\n", "较远：%s %s：%s\n"),
 			   t->far[i].rule->id, text.data, gloss_of(cli, t->far[i].rule));
 		buf_done(&text);

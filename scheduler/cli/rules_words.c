@@ -35,15 +35,16 @@ const char *rules_miss_words(const struct cli *cli, enum rule_miss miss)
 	static const char *const phrases_zh[] = {
 		[MISS_NONE] = "匹配",
 		[MISS_LATER] = "匹配，但前面的规则优先",
-		[MISS_WORDS] = "针对另一类说法",
+		[MISS_WORDS] = "针对其他来源的错误（收件方/DNS/TCP/TLS/本机）",
 		[MISS_PROVIDER] = "针对其他服务商",
 		[MISS_STAGE] = "针对其他阶段",
 		[MISS_CODE] = "要求其他回复码",
-		[MISS_ENHANCED] = "要求其他增强码",
+		[MISS_ENHANCED] = "要求其他增强状态码",
 		[MISS_TEXT] = "要求其他文本",
 		[MISS_UNLESS] = "排除了该文本",
 	};
-	return REPORT_NAMED(cli, rule_miss_phrase(miss), phrases_zh, miss);
+	const char *phrase = rule_miss_phrase(miss);
+	return cli->wants_json ? phrase : REPORT_NAMED(cli, phrase, phrases_zh, miss);
 }
 
 void rules_say_actions(const struct cli *cli, unsigned actions, struct buf *out)

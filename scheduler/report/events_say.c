@@ -92,7 +92,7 @@ static const struct pair facts[] = {
 	{STR_INIT("rows"), "行数"},	    {STR_INIT("added"), "新增"},
 	{STR_INIT("updated"), "更新"},	    {STR_INIT("unchanged"), "未变"},
 	{STR_INIT("duplicates"), "重复"},   {STR_INIT("refused"), "拒收"},
-	{STR_INIT("kept_out"), "排除在外"}, {STR_INIT("already"), "原已抑制"},
+	{STR_INIT("kept_out"), "排除在外"}, {STR_INIT("already"), "已抑制或重复"},
 	{STR_INIT("removed"), "移除"},	    {STR_INIT("restored"), "恢复"},
 	{STR_INIT("left"), "已离开"},	    {STR_INIT("later"), "后来又改"},
 	{STR_INIT("members"), "成员"},	    {STR_INIT("import"), "导入编号"},
@@ -109,7 +109,8 @@ static const struct pair facts[] = {
 	{STR_INIT("state"), "状态"},	    {STR_INIT("content_version"), "内容版本"},
 	{STR_INIT("windows"), "发送时段"},  {STR_INIT("learnt"), "所学"},
 	{STR_INIT("rule"), "规则"},	    {STR_INIT("return_path"), "退信域名"},
-	{STR_INIT("pause"), "暂停"},
+	{STR_INIT("pause"), "暂停"},	    {STR_INIT("version"), "版本"},
+	{STR_INIT("migrations"), "迁移"},   {STR_INIT("of"), "对象"},
 };
 
 static const char *find(const struct pair *pairs, size_t count, struct str en)
@@ -316,7 +317,9 @@ static bool is_silent(const char *key, const json_t *value)
 	for (size_t i = 0; i < ARRAY_LEN(silent); i++)
 		if (strcmp(key, silent[i]) == 0)
 			return true;
-	return json_is_null(value) || json_is_false(value);
+	bool is_empty = (json_is_object(value) && json_object_size(value) == 0) ||
+			(json_is_array(value) && json_array_size(value) == 0);
+	return is_empty || json_is_null(value) || json_is_false(value);
 }
 
 /* "rows 40, added 38": "value" goes without its name, and before what it was. */

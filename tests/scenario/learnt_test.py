@@ -109,6 +109,14 @@ def test_what_was_learnt_is_forgotten(edm, lanes, database):
     assert "had learnt nothing that was saved" in edm("limit", "forget", "mx1/qq").out
     told = edm("limit", "forget", "gmail", "--json").json
     assert told["lanes"] == 1 and told["forgot"][0]["reply"] == AWAY
+    assert told["forgot"][0]["lane"] == "mx1/gmail"
+    database.query("INSERT INTO party_state(node_id, target, domain, campaign_id, learnt) VALUES"
+                   " (1, 'gmail', 'shop.example', 0, %s)", json.dumps(
+                       {"rate": 0.2, "rate_ceiling": 0.2, "rate_cut_age_ms": 0,
+                        "rate_hold_ms": 600000}))
+    party, = edm("limit", "forget", "gmail", "--json").json["forgot"]
+    assert party["lane"] is None
+    assert (party["target"], party["domain"]) == ("gmail", "shop.example")
     assert edm("limit", "show", "--json").json["learnt"] == []
 
 
