@@ -81,7 +81,7 @@ static void print_counts(struct cli *cli, const struct reclassify_counts *c)
 	char seen[32], changed[32];
 	cli_printf(cli,
 		   REPORT_SAY(cli, "%s replies judged, %s of them otherwise than they were\n",
-			      "重新判断 %s 条回复，其中 %s 条与原先不同\n"),
+			      "重新判定 %s 条回复，其中 %s 条与原先不同\n"),
 		   cli_number(c->seen, seen, sizeof(seen)),
 		   cli_number(c->changed, changed, sizeof(changed)));
 	if (c->changed > 0)
@@ -100,20 +100,19 @@ static void print_counts(struct cli *cli, const struct reclassify_counts *c)
 			   (long long)c->kept);
 }
 
-static int read_since(struct cli *cli, int64_t *out, struct err *err)
+static int read_since(struct cli *cli, struct schedule_time *out, struct err *err)
 {
 	const char *text = cli_option(cli, "since");
-	struct schedule_time when;
 	if (text == NULL)
 		return err_set(err, ERR_USAGE, "--since is missing: from when on");
-	if (schedule_resolve(cli->db, str_from(text), report_zone(cli), &when, err) != 0)
+	if (schedule_resolve(cli->db, str_from(text), report_zone(cli), out, err) != 0)
 		return err_prefix(err, "--since");
-	*out = when.at_us;
 	return 0;
 }
 
 /* Asks and carries it out, unless there is nothing to do. */
-static int go_on(struct cli *cli, struct reclassify *r, struct err *err)
+static int go_on(struct cli *cli, struct reclassify *r, const struct schedule_time *since,
+		 struct err *err)
 {
 	const struct reclassify_counts *c = reclassify_counts(r);
 	struct change change = steer_change(cli);
@@ -122,8 +121,9 @@ static int go_on(struct cli *cli, struct reclassify *r, struct err *err)
 		print_counts(cli, c);
 	if (!is_dry_run) {
 		char changed[32];
-		if (cli_confirm(cli, err, "Giving %s outcomes another meaning",
-				cli_number(c->changed, changed, sizeof(changed))) != 0 ||
+		if (cli_confirm(cli, err, "Giving %s outcomes since %s %s another meaning",
+				cli_number(c->changed, changed, sizeof(changed)), since->wall,
+				since->zone) != 0 ||
 		    reclassify_apply(r, &change, err) != 0)
 			return -1;
 	}
@@ -136,20 +136,20 @@ static int go_on(struct cli *cli, struct reclassify *r, struct err *err)
 
 int rules_run_apply(struct cli *cli, struct err *err)
 {
-	int64_t since_us = 0;
+	struct schedule_time since;
 	struct ip_pool_snapshot *s = NULL;
 	if (steer_load(cli, &s, err) != 0)
 		return -1;
 	int result = steer_check_provider(s, steer_option(cli, "provider"), err);
 	ip_pool_snapshot_drop(s);
-	if (result != 0 || read_since(cli, &since_us, err) != 0)
+	if (result != 0 || read_since(cli, &since, err) != 0)
 		return -1;
 	struct rule_set *rules = reply_rules_load(cli->db, err);
 	if (rules == NULL)
 		return -1;
 	struct reclassify *r =
-		reclassify_plan(cli->db, rules, since_us, steer_option(cli, "provider"), err);
-	result = r != NULL ? go_on(cli, r, err) : -1;
+		reclassify_plan(cli->db, rules, since.at_us, steer_option(cli, "provider"), err);
+	result = r != NULL ? go_on(cli, r, &since, err) : -1;
 	if (r != NULL)
 		reclassify_free(r);
 	rule_set_free(rules);

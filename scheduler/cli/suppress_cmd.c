@@ -75,8 +75,13 @@ static int run_add(struct cli *cli, struct err *err)
 
 /* -------------------------------------------------------------------------------- remove, undo */
 
+/* What is said where nothing fits, and of the span that was asked for. */
+struct wording {
+	const char *none, *span;
+};
+
 static int remove_what_fits(struct cli *cli, const struct suppression_filter *filter,
-			    const char *what, struct err *err)
+			    const struct wording *wording, struct err *err)
 {
 	const struct lists_actor actor = file_actor(cli);
 	uint64_t count = 0;
@@ -84,10 +89,11 @@ static int remove_what_fits(struct cli *cli, const struct suppression_filter *fi
 	if (suppression_count(cli->db, filter, &count, err) != 0)
 		return -1;
 	if (count == 0)
-		return err_set(err, ERR_NOT_FOUND, "no suppression fits: %s", what);
-	if (cli_confirm(cli, err, "Taking %s %s back",
+		return err_set(err, ERR_NOT_FOUND, "no suppression fits: %s", wording->none);
+	if (cli_confirm(cli, err, "Taking %s %s back%s",
 			cli_number((int64_t)count, number, sizeof(number)),
-			plural((int64_t)count, "suppression", "suppressions")) != 0 ||
+			plural((int64_t)count, "suppression", "suppressions"),
+			wording->span) != 0 ||
 	    suppression_remove(cli->db, filter, &actor, &count, err) != 0)
 		return -1;
 	if (cli->wants_json)
@@ -107,37 +113,58 @@ static int run_remove(struct cli *cli, struct err *err)
 	filter.address_count = read_addresses(cli, addresses);
 	if (read_cause(cli, &filter.cause, err) != 0 || cli_database(cli, err) == NULL)
 		return -1;
-	return remove_what_fits(cli, &filter, "see edm suppress check ADDRESS", err);
+	const struct wording wording = {"see edm suppress check ADDRESS", ""};
+	return remove_what_fits(cli, &filter, &wording, err);
 }
 
-static int read_time(struct cli *cli, const char *option, int64_t *out, struct err *err)
+static int read_time(struct cli *cli, const char *option, struct schedule_time *out,
+		     struct err *err)
 {
 	const char *text = cli_option(cli, option);
-	struct schedule_time when;
-	if (text == NULL)
-		return 0;
-	if (schedule_resolve(cli->db, str_from(text), report_zone(cli), &when, err) != 0)
+	if (text != NULL &&
+	    schedule_resolve(cli->db, str_from(text), report_zone(cli), out, err) != 0)
 		return err_prefix(err, "--%s", option);
-	*out = when.at_us;
 	return 0;
+}
+
+#define SPAN_MAX 256
+
+/* Times are typed without a zone: the question says which was taken. */
+static void say_span(const struct schedule_time *since, const struct schedule_time *before,
+		     char out[SPAN_MAX])
+{
+	out[0] = '\0';
+	if (since->at_us != 0 && before->at_us != 0)
+		snprintf(out, SPAN_MAX, ", those since %s %s and before %s %s", since->wall,
+			 since->zone, before->wall, before->zone);
+	else if (since->at_us != 0)
+		snprintf(out, SPAN_MAX, ", those since %s %s", since->wall, since->zone);
+	else if (before->at_us != 0)
+		snprintf(out, SPAN_MAX, ", those before %s %s", before->wall, before->zone);
 }
 
 static int run_undo(struct cli *cli, struct err *err)
 {
 	int64_t import_id = 0;
+	struct schedule_time since = {.at_us = 0}, before = {.at_us = 0};
+	char span[SPAN_MAX];
 	struct suppression_filter filter = {.list = cli_option(cli, "list"),
 					    .rule = cli_option(cli, "rule")};
 	if (read_cause(cli, &filter.cause, err) != 0 ||
 	    args_number(&cli->args, "import", ARG_RANGE(1, INT32_MAX), &import_id, err) != 0 ||
-	    cli_database(cli, err) == NULL || read_time(cli, "since", &filter.since_us, err) != 0 ||
-	    read_time(cli, "before", &filter.before_us, err) != 0)
+	    cli_database(cli, err) == NULL || read_time(cli, "since", &since, err) != 0 ||
+	    read_time(cli, "before", &before, err) != 0)
 		return -1;
+	filter.since_us = since.at_us;
+	filter.before_us = before.at_us;
 	filter.import_id = (int32_t)import_id;
 	if (filter.cause == SUPPRESSION_ANY && filter.rule == NULL && import_id == 0 &&
 	    filter.since_us == 0 && filter.before_us == 0)
 		return err_set(err, ERR_USAGE,
 			       "which? Give --cause, --rule, --import, --since or --before");
-	return remove_what_fits(cli, &filter, "nothing was changed", err);
+	say_span(&since, &before, span);
+	const struct wording wording = {"nothing was changed", span};
+	return remove_what_fits(cli, &filter, &wording, err);
 }
 
 /* --------------------------------------------------------------------------------------- check */
@@ -171,7 +198,7 @@ static void print_entry(struct cli *cli, const struct suppression_entry *e)
 		cli_printf(cli, REPORT_SAY(cli, ", until %s", "，至 %s"),
 			   report_when(cli, e->until_us, when));
 	if (e->added_by.len > 0)
-		cli_printf(cli, REPORT_SAY(cli, ", by %.*s", "，操作者 %.*s"),
+		cli_printf(cli, REPORT_SAY(cli, ", by %.*s", "，操作人 %.*s"),
 			   STR_ARG(e->added_by));
 	if (e->rule.len > 0)
 		cli_printf(cli, REPORT_SAY(cli, ", rule %.*s", "，规则 %.*s"), STR_ARG(e->rule));
