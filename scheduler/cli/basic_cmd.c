@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
 #include "scheduler/setup/migrate.h"
@@ -36,6 +37,35 @@ static int make_node_key(const struct cli *cli, struct err *err)
 	return 0;
 }
 
+static void print_init(struct cli *cli, bool is_new, int applied, bool has_sources)
+{
+	struct buf place;
+	buf_init(&place, REPORT_SENTENCE_MAX);
+	cli_printf(cli, REPORT_SAY(cli, "database: %s%s\n", "数据库：%s%s\n"),
+		   report_sentence(cli, cli->place.shown, &place),
+		   is_new ? REPORT_SAY(cli, " (created)", "（已创建）") : "");
+	buf_done(&place);
+	cli_printf(cli, REPORT_SAY(cli, "data directory: %s\n", "数据目录：%s\n"),
+		   cli->place.data_dir);
+	if (applied > 0)
+		cli_printf(cli,
+			   REPORT_SAY(cli, "schema: %d %s applied\n", "表结构：已执行 %d %s\n"),
+			   applied,
+			   REPORT_SAY(cli, plural(applied, "migration", "migrations"), "项迁移"));
+	else
+		cli_printf(cli, REPORT_SAY(cli, "schema: up to date, nothing to do\n",
+					   "表结构：已是最新，无需更改\n"));
+	cli_printf(cli,
+		   has_sources
+			   ? REPORT_SAY(cli, "next: edm doctor, edm run (see: edm help running)\n",
+					"下一步：edm doctor，edm run（见 edm help running）\n")
+			   : REPORT_SAY(cli,
+					"next: edm source add ADDRESS --name mx1 --ehlo HOST "
+					"(see: edm help start)\n",
+					"下一步：edm source add ADDRESS --name mx1 --ehlo HOST"
+					"（见 edm help start）\n"));
+}
+
 static int report_init(struct cli *cli, bool is_new, int applied, bool has_sources)
 {
 	if (cli->wants_json)
@@ -44,16 +74,7 @@ static int report_init(struct cli *cli, bool is_new, int applied, bool has_sourc
 						cli->place.shown, "private", cli->place.is_private,
 						"data", cli->place.data_dir, "created", is_new,
 						"migrations", applied));
-	cli_printf(cli, "database: %s%s\n", cli->place.shown, is_new ? " (created)" : "");
-	cli_printf(cli, "data directory: %s\n", cli->place.data_dir);
-	if (applied > 0)
-		cli_printf(cli, "schema: %d %s applied\n", applied,
-			   plural(applied, "migration", "migrations"));
-	else
-		cli_printf(cli, "schema: up to date, nothing to do\n");
-	cli_printf(cli, has_sources ? "next: edm doctor, edm run (see: edm help running)\n"
-				    : "next: edm source add ADDRESS --name mx1 --ehlo HOST (see: "
-				      "edm help start)\n");
+	print_init(cli, is_new, applied, has_sources);
 	return 0;
 }
 
@@ -121,8 +142,12 @@ static int run_down(struct cli *cli, struct err *err)
 		return -1;
 	if (private_pg_stop(dir, purge, err) != 0)
 		return -1;
-	cli_printf(cli, purge ? "the private database is stopped and removed\n"
-			      : "the private database is stopped; any command starts it again\n");
+	cli_printf(cli, purge ? REPORT_SAY(cli, "the private database is stopped and removed\n",
+					   "自带的数据库已停止并删除\n")
+			      : REPORT_SAY(cli,
+					   "the private database is stopped; any command starts it "
+					   "again\n",
+					   "自带的数据库已停止；运行任何命令都会再次启动它\n"));
 	return 0;
 }
 

@@ -420,7 +420,7 @@ static int pause_it(struct cli *cli, struct campaign_view *view, json_t *more, s
 		    REPORT_SAY(cli,
 			       "campaign %s is paused; of up to %s %s in hand, what has not begun "
 			       "is given back\n",
-			       "任务 %s 已暂停；手上最多 %s %s，未开始的将退还\n"),
+			       "任务 %s 已暂停；最多 %s %s处理中，尚未开始的退回队列\n"),
 		    name, cli_number(leased, number, sizeof(number)),
 		    REPORT_SAY(cli, plural(leased, "message", "messages"), "封"));
 	else
@@ -475,7 +475,7 @@ static int resume(struct cli *cli, struct campaign_view *view, json_t *more, str
 	    cli_arg(cli, 0),
 	    reason == PAUSED_BRAKE
 		    ? REPORT_SAY(cli, "; its brake judges what comes back from now on",
-				 "；自动刹车只看此后的结果")
+				 "；自动熔断只看此后的结果")
 		    : "");
 	return report_move(cli, more, true, err);
 }

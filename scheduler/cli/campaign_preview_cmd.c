@@ -100,7 +100,8 @@ static void print_preview(struct cli *cli, const struct campaign_row *row, const
 {
 	char size[32];
 	print_left_out(cli, p);
-	cli_printf(cli, "Envelope: %.*s → %s\n", STR_ARG(buf_str(&p->mail_from)), p->address);
+	cli_printf(cli, REPORT_SAY(cli, "Envelope: %.*s → %s\n", "信封：%.*s → %s\n"),
+		   STR_ARG(buf_str(&p->mail_from)), p->address);
 	if (row->from_name.len > 0)
 		cli_printf(cli, "From: %.*s <%.*s>\n", STR_ARG(row->from_name),
 			   STR_ARG(row->from_address));
@@ -109,9 +110,12 @@ static void print_preview(struct cli *cli, const struct campaign_row *row, const
 	cli_printf(cli, "To: %s\nSubject: %.*s\n", p->address, STR_ARG(buf_str(&p->subject)));
 	if (p->unsubscribe_url.len > 0)
 		cli_printf(cli, "List-Unsubscribe: %.*s\n", STR_ARG(buf_str(&p->unsubscribe_url)));
-	cli_printf(cli, "Size: %s bytes, %s\n\n",
+	cli_printf(cli, REPORT_SAY(cli, "Size: %s bytes, %s\n\n", "大小：%s 字节，%s\n\n"),
 		   cli_number((int64_t)message_size(&p->message), size, sizeof(size)),
-		   p->html.len > 0 ? "HTML and text (see the HTML with --html FILE)" : "text");
+		   p->html.len > 0
+			   ? REPORT_SAY(cli, "HTML and text (see the HTML with --html FILE)",
+					"HTML 和纯文本（--html FILE 可查看 HTML）")
+			   : REPORT_SAY(cli, "text", "纯文本"));
 	cli_printf(cli, "%.*s\n", STR_ARG(buf_str(&p->text)));
 }
 

@@ -112,7 +112,7 @@ static const char *reason_words(const struct cli *cli, enum pause_reason reason)
 					       [PAUSED_OPERATOR] = "人工",
 					       [PAUSED_PREFLIGHT] = "检查未通过",
 					       [PAUSED_LATE] = "已过计划时间",
-					       [PAUSED_BRAKE] = "自动刹车"};
+					       [PAUSED_BRAKE] = "自动熔断"};
 	return REPORT_NAMED(cli, pause_reason_name(reason), names_zh, reason);
 }
 
@@ -181,7 +181,7 @@ static void print_state(struct cli *cli, const struct campaign_row *c)
 	cli_printf(cli, REPORT_SAY(cli, " since %s", "，自 %s"),
 		   report_when(cli, c->state_since_us, since));
 	if (c->state_by.len > 0)
-		cli_printf(cli, REPORT_SAY(cli, " by %.*s", "，操作者 %.*s"), STR_ARG(c->state_by));
+		cli_printf(cli, REPORT_SAY(cli, " by %.*s", "，操作人 %.*s"), STR_ARG(c->state_by));
 	print_reason(cli, c);
 	cli_printf(cli, "\n");
 }
@@ -241,7 +241,7 @@ static void print_start(struct cli *cli, const struct campaign_row *c)
 		print_label(cli, REPORT_SAY(cli, "grace", "宽限"));
 		cli_printf(cli,
 			   REPORT_SAY(cli, "at most %s late, else it pauses\n",
-				      "最多迟 %s，否则暂停\n"),
+				      "最多推迟 %s，否则暂停\n"),
 			   report_span(cli, c->grace_s * 1000000, span));
 	}
 }
@@ -261,7 +261,7 @@ static void print_settings(struct cli *cli, const struct campaign_row *c)
 	print_audience_of(cli, c);
 	print_names(cli, REPORT_SAY(cli, "lists", "名单"), c->lists);
 	print_names(cli, REPORT_SAY(cli, "except", "排除名单"), c->excluded);
-	print_text(cli, REPORT_SAY(cli, "pool", "IP池"), c->pool);
+	print_text(cli, REPORT_SAY(cli, "pool", "IP 池"), c->pool);
 	print_label(cli, REPORT_SAY(cli, "policy", "策略"));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "%s, %s, priority %d, gives up after %s\n",
@@ -292,7 +292,7 @@ static void print_hours(struct cli *cli, const struct campaign_row *c)
 	print_label(cli, REPORT_SAY(cli, "now", "当前"));
 	if (c->opens_us == CALENDAR_NEVER)
 		cli_printf(cli, REPORT_SAY(cli, "outside its sending hours, which never come\n",
-					   "不在发送时段内，且永远不会进入\n"));
+					   "不在发送时段内，且今后也没有可发送时段\n"));
 	else
 		cli_printf(cli,
 			   REPORT_SAY(cli, "outside its sending hours until %s (in %s)\n",
@@ -345,7 +345,7 @@ static void print_counts(struct cli *cli, const struct campaign_row *c, int64_t 
 	share_tenths(c->counts, RECIPIENT_STATE_END, tenths);
 	print_label(cli, REPORT_SAY(cli, "audience", "受众"));
 	cli_printf(cli, "%12s%s\n", cli_number(c->audience, number, sizeof(number)),
-		   c->is_complete ? "" : REPORT_SAY(cli, " (being built)", "（生成中）"));
+		   c->is_complete ? "" : REPORT_SAY(cli, " (being built)", "（收件人仍在生成）"));
 	for (int state = 1; state < RECIPIENT_STATE_END; state++) {
 		if (c->counts[state] == 0 && state != RECIPIENT_DELIVERED)
 			continue;

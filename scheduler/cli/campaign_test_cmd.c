@@ -4,7 +4,7 @@
 #include "engine/reply/outcome.h"
 #include "scheduler/campaign/trial.h"
 #include "scheduler/cli/campaign_private.h"
-#include "scheduler/cli/table_private.h"
+#include "scheduler/cli/report_private.h"
 #include "scheduler/ledger/roster.h"
 #include "scheduler/report/format.h"
 
@@ -35,10 +35,17 @@ static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 	const char *stage = outcome_stage_name((enum outcome_stage)o->stage);
 	if (cli->wants_json)
 		return print_json(cli, o, class_name, stage);
-	cli_printf(cli, "%s: %s", cli_arg(cli, 1), class_name);
+	cli_printf(cli, REPORT_SAY(cli, "%s: %s", "%s：%s"), cli_arg(cli, 1),
+		   REPORT_SAY(cli, class_name,
+			      words_class((enum outcome_class)o->klass, LANGUAGE_ZH)));
 	if (o->mx[0] != '\0')
-		cli_printf(cli, " by %s at %s, %s, after %lld ms", o->mx, stage,
-			   o->tls != 0 ? "encrypted" : "not encrypted", (long long)o->took_ms);
+		cli_printf(cli,
+			   REPORT_SAY(cli, " by %s at %s, %s, after %lld ms",
+				      "，主机 %s，阶段 %s，%s，用时 %lld 毫秒"),
+			   o->mx, stage,
+			   o->tls != 0 ? REPORT_SAY(cli, "encrypted", "已加密")
+				       : REPORT_SAY(cli, "not encrypted", "未加密"),
+			   (long long)o->took_ms);
 	cli_printf(cli, "\n");
 	struct buf reply;
 	buf_init(&reply, REPLY_MAX);
@@ -47,11 +54,13 @@ static int print_outcome(struct cli *cli, const struct trial_outcome *o)
 		cli_printf(cli, "  %.*s\n", STR_ARG(buf_str(&reply)));
 	buf_done(&reply);
 	if (o->suppresses)
-		cli_printf(
-			cli,
-			"%s is suppressed now, everywhere; if that is wrong: edm suppress remove "
-			"%s --cause bounced\n",
-			cli_arg(cli, 1), cli_arg(cli, 1));
+		cli_printf(cli,
+			   REPORT_SAY(cli,
+				      "%s is suppressed now, everywhere; if that is wrong: edm "
+				      "suppress remove %s --cause bounced\n",
+				      "%s 现已全局抑制；如判断有误：edm suppress remove %s --cause "
+				      "bounced\n"),
+			   cli_arg(cli, 1), cli_arg(cli, 1));
 	return 0;
 }
 
@@ -88,6 +97,16 @@ static int say_gone(struct cli *cli, struct err *err)
 	return -1;
 }
 
+static void note_wait(const struct cli *cli, const char *gone)
+{
+	struct buf text;
+	buf_init(&text, REPORT_SENTENCE_MAX);
+	fprintf(stderr,
+		REPORT_SAY(cli, "note: %s; waiting %d s for it\n", "注意：%s；将等待 %d 秒\n"),
+		report_sentence(cli, gone, &text), NODE_BACK_MS / 1000);
+	buf_done(&text);
+}
+
 /* Is there still a node? gone_ms: since when there is none, 0 = there was one. Says it when it
  * finds the last one gone, and fails when none comes back. */
 static int watch_nodes(struct cli *cli, int64_t *gone_ms, struct err *err)
@@ -97,7 +116,9 @@ static int watch_nodes(struct cli *cli, int64_t *gone_ms, struct err *err)
 	if (campaign_count_nodes(cli->db, &nodes, err) != 0)
 		return -1;
 	if (nodes > 0 && *gone_ms != 0)
-		fprintf(stderr, "note: a node is running again; the test goes on\n");
+		fprintf(stderr, "%s\n",
+			REPORT_SAY(cli, "note: a node is running again; the test goes on",
+				   "注意：已有节点恢复运行，测试继续"));
 	if (nodes > 0) {
 		*gone_ms = 0;
 		return 0;
@@ -106,7 +127,7 @@ static int watch_nodes(struct cli *cli, int64_t *gone_ms, struct err *err)
 		return now_ms - *gone_ms < NODE_BACK_MS ? 0 : say_gone(cli, err);
 	(void)say_gone(cli, &gone);
 	*gone_ms = now_ms;
-	fprintf(stderr, "note: %s; waiting %d s for it\n", gone.text, NODE_BACK_MS / 1000);
+	note_wait(cli, gone.text);
 	return 0;
 }
 
@@ -143,7 +164,8 @@ static int judge(struct cli *cli, int found, const struct trial_outcome *o, int6
 	if (o->state == RECIPIENT_DELIVERED)
 		return 0;
 	return err_set(err, ERR_INPUT, "the test message was not delivered (%s)",
-		       recipient_state_name(o->state));
+		       REPORT_SAY(cli, recipient_state_name(o->state),
+				  words_state(o->state, LANGUAGE_ZH)));
 }
 
 int run_campaign_test(struct cli *cli, struct err *err)

@@ -41,6 +41,17 @@ static json_t *key_json(const struct conf *c, size_t i)
 			 key->is_reloadable, "help", key->help);
 }
 
+/* When a running node goes by a new value. */
+static const char *when_taken(const struct cli *cli, const struct conf_key *key)
+{
+	if (!key->is_reloadable)
+		return REPORT_SAY(cli, "at its next start", "下次启动时");
+	return key->scope == CONF_SHARED
+		       ? REPORT_SAY(cli, "within a second", "一秒内")
+		       : REPORT_SAY(cli, "when it is told to read edm.conf (SIGHUP)",
+				    "重新读取 edm.conf 时（SIGHUP）");
+}
+
 static int print_key(struct cli *cli, const struct conf *c, const char *name, struct err *err)
 {
 	size_t i;
@@ -54,12 +65,15 @@ static int print_key(struct cli *cli, const struct conf *c, const char *name, st
 	buf_init(&allowed, 1024);
 	conf_allowed(key, &allowed);
 	cli_printf(cli, "%s = %.*s  # %s\n", key->name, STR_ARG(conf_text(c, i)), conf_place(c, i));
-	cli_printf(cli, "%s\nDefault: %s. May be: %s. %s; a running node takes it %s.\n", key->help,
-		   key->preset[0] ? key->preset : "empty", allowed.data,
-		   key->scope == CONF_SHARED ? "Shared by all nodes" : "Each node has its own",
-		   !key->is_reloadable	       ? "at its next start"
-		   : key->scope == CONF_SHARED ? "within a second"
-					       : "when it is told to read edm.conf (SIGHUP)");
+	cli_printf(cli,
+		   REPORT_SAY(cli, "%s\nDefault: %s. May be: %s. %s; a running node takes it %s.\n",
+			      "%s\n默认值：%s。可取值：%s。%s；运行中的节点%s生效。\n"),
+		   key->help, key->preset[0] ? key->preset : REPORT_SAY(cli, "empty", "空"),
+		   allowed.data,
+		   key->scope == CONF_SHARED
+			   ? REPORT_SAY(cli, "Shared by all nodes", "所有节点共用")
+			   : REPORT_SAY(cli, "Each node has its own", "各节点独立"),
+		   when_taken(cli, key));
 	buf_done(&allowed);
 	return 0;
 }

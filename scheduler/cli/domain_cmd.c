@@ -257,10 +257,7 @@ static int run_making(struct cli *cli, struct sending_domain *d, struct err *err
 
 static const char *key_state_words(const struct cli *cli, enum sending_key_state state)
 {
-	static const char *const names_zh[] = {[SENDING_KEY_LATER] = "未启用",
-					       [SENDING_KEY_SIGNING] = "签名中",
-					       [SENDING_KEY_RETIRED] = "已停用"};
-	return REPORT_NAMED(cli, sending_key_state_name(state), names_zh, state);
+	return words_named_state(sending_key_state_name(state), report_language(cli));
 }
 
 static int move_key(struct cli *cli, struct sending_domain *d, struct str selector,

@@ -43,7 +43,7 @@ static void print_events(struct cli *cli, const json_t *events, int64_t rows_max
 	size_t i;
 	json_t *event;
 	table_init(&t, REPORT_SAY(cli, "when|who|what|about|because|detail",
-				  "时间|操作者|操作|对象|原因|详情"));
+				  "时间|操作人|操作|对象|原因|详情"));
 	json_array_foreach(events, i, event)
 	{
 		table_cell(&t, "%s", report_when(cli, document_int(event, "at_us"), when));

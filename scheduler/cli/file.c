@@ -195,7 +195,7 @@ void file_print_refused(struct cli *cli, const struct reading *reading)
 			   REPORT_SAY(cli,
 				      "%llu %s other than ASCII before the @: few receivers take "
 				      "that\n",
-				      "%llu %s的 @ 前含非 ASCII 字符：很少有服务商接受\n"),
+				      "%llu %s的 @ 前含非 ASCII 字符：多数服务商不接受\n"),
 			   (unsigned long long)counts->smtputf8,
 			   REPORT_SAY(cli,
 				      plural((int64_t)counts->smtputf8, "address has",

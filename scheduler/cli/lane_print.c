@@ -98,7 +98,7 @@ static void print_caps(const struct telling *t)
 			   REPORT_SAY(t->cli,
 				      "edm limit forget %s has it forget what it learnt and start "
 				      "again from what is configured\n",
-				      "edm limit forget %s 可令其忘掉所学，从配置值重新开始\n"),
+				      "edm limit forget %s 可清除学习到的限制，从配置值重新开始\n"),
 			   t->lane.data);
 }
 
@@ -127,7 +127,7 @@ static void print_learnt(const struct telling *t)
 	cli_printf(t->cli,
 		   is_start
 			   ? REPORT_SAY(t->cli, "so far: %.1f connections, and nobody has objected",
-					"目前：%.1f 个连接，对方未限制")
+					"目前：%.1f 个连接，收件方未限制")
 			   : REPORT_SAY(t->cli, "learnt: %.1f connections", "已学到：%.1f 个连接"),
 		   json_number_value(json_object_get(learnt, "connections")));
 	if (rate > 0)
@@ -155,7 +155,7 @@ static void print_warmup(const struct telling *t)
 		   REPORT_SAY(t->cli, "warm-up: step %lld of %lld, ", "预热：第 %lld/%lld 步，"),
 		   number_of(warmup, "step") + 1, number_of(warmup, "steps"));
 	if (t->cli->is_chinese)
-		cli_printf(t->cli, "每天 %lld 封%s\n", budget, is_held ? "，已停在此步" : "");
+		cli_printf(t->cli, "每天 %lld 封%s\n", budget, is_held ? "，已停留在当前步骤" : "");
 	else
 		cli_printf(t->cli, "%lld %s a day%s\n", budget,
 			   plural(budget, "message", "messages"), is_held ? ", held" : "");
@@ -318,10 +318,7 @@ static void print_campaigns(const struct telling *t)
 
 static const char *state_of(const struct telling *t)
 {
-	const char *state = document_text(t->answer, "source_state");
-	if (!t->cli->is_chinese)
-		return state;
-	return strcmp(state, "draining") == 0 ? "正在排空" : "启用中";
+	return words_named_state(document_text(t->answer, "source_state"), report_language(t->cli));
 }
 
 void lane_print_answer(struct cli *cli, const json_t *answer)
@@ -332,7 +329,7 @@ void lane_print_answer(struct cli *cli, const json_t *answer)
 		    document_text(answer, "target"));
 	t.saying = (struct lane_saying){report_language(cli), document_int(answer, "now_at"),
 					t.lane.data};
-	cli_printf(cli, REPORT_SAY(cli, "lane %s, source %s\n", "通道 %s，源%s\n"), t.lane.data,
+	cli_printf(cli, REPORT_SAY(cli, "lane %s, source %s\n", "通道 %s，发信源%s\n"), t.lane.data,
 		   state_of(&t));
 	print_pause(&t);
 	print_live(&t);

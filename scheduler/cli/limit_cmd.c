@@ -449,8 +449,8 @@ static int run_show(struct cli *cli, struct err *err)
 			    REPORT_SAY(cli,
 				       "no limit is set; the profiles hold (edm provider list), "
 				       "and what lanes learn",
-				       "没有人工设定的限制；以服务商档案（edm provider list）和通道"
-				       "所学为准"));
+				       "没有人工设定的限制；以服务商配置（edm provider list）和通道"
+				       "学习到的限制为准"));
 		limit_learnt_print(cli, learnt);
 	} else {
 		table_done(&t);

@@ -226,7 +226,7 @@ void limit_still_learnt_print(struct cli *cli, const json_t *learnt)
 	if (is_rest(first))
 		cli_printf(cli,
 			   REPORT_SAY(cli, "lane %s still rests because the receiver asked for it",
-				      "通道 %s 仍按对方要求暂歇"),
+				      "通道 %s 仍按收件方要求暂停发送"),
 			   lane);
 	else
 		cli_printf(cli,
@@ -242,7 +242,7 @@ void limit_still_learnt_print(struct cli *cli, const json_t *learnt)
 			   REPORT_SAY(cli, plural((int64_t)more - 1, "number", "numbers"), "项"));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "; edm limit forget %s has it forget that\n",
-			      "；edm limit forget %s 可令其忘掉\n"),
+			      "；edm limit forget %s 可清除\n"),
 		   lane);
 	buf_done(&says);
 }
@@ -332,22 +332,23 @@ static void print_entry(struct cli *cli, const json_t *entry)
 {
 	const char *campaign = json_string_value(json_object_get(entry, "campaign"));
 	const char *lane = json_string_value(json_object_get(entry, "lane"));
-	const char *what = REPORT_SAY(cli, "the rest the receiver asked for", "对方要求的暂歇");
+	const char *what =
+		REPORT_SAY(cli, "the rest the receiver asked for", "收件方要求的暂停发送");
 	struct buf says;
 	buf_init(&says, SAYS_MAX);
 	if (!is_rest(entry))
 		what = says_of(cli, entry, &says);
 	if (lane != NULL)
-		cli_printf(cli, REPORT_SAY(cli, "%s forgot: %s\n", "%s 已忘掉：%s\n"), lane, what);
+		cli_printf(cli, REPORT_SAY(cli, "%s forgot: %s\n", "%s 已清除：%s\n"), lane, what);
 	else if (campaign != NULL)
 		cli_printf(cli,
 			   REPORT_SAY(cli, "%s forgot of campaign %s: %s\n",
-				      "%s 已忘掉对任务 %s 的限制：%s\n"),
+				      "%s 已清除对任务 %s 的限制：%s\n"),
 			   document_text(entry, "target"), campaign, what);
 	else
 		cli_printf(cli,
 			   REPORT_SAY(cli, "%s forgot of %s: %s\n",
-				      "%s 已忘掉对发信域名 %s 的限制：%s\n"),
+				      "%s 已清除对发信域名 %s 的限制：%s\n"),
 			   document_text(entry, "target"), document_text(entry, "domain"), what);
 	buf_done(&says);
 }
@@ -360,7 +361,7 @@ static void print_forgotten(struct cli *cli, const json_t *learnt, int lanes)
 	if (json_array_size(learnt) == 0)
 		cli_printf(cli,
 			   REPORT_SAY(cli, "%d %s had learnt nothing that was saved\n",
-				      "%d 个%s没有已保存的所学\n"),
+				      "%d 个%s没有已保存的学习结果\n"),
 			   lanes, REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"));
 	else if (lanes > 0)
 		cli_printf(cli,
@@ -456,10 +457,11 @@ json_t *lane_rests_json(const struct ip_pool_snapshot *s)
 static const char *why_words(const struct cli *cli, const char *why)
 {
 	static const char *const words[][3] = {
-		{"blocked", "the receiver blocks it", "被对方拦截"},
-		{"rest", "rests because the receiver asked for it", "按对方要求暂歇"},
+		{"blocked", "the receiver blocks it", "被收件方拦截"},
+		{"rest", "rests because the receiver asked for it", "按收件方要求暂停发送"},
 		{"turned-away", "turned away: then one tries", "因发信过多被拒：到时试发一封"},
-		{"does-not-answer", "does not answer: then one tries", "对方无应答：到时试连一次"},
+		{"does-not-answer", "does not answer: then one tries",
+		 "收件方无应答：到时试连一次"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (str_equals(str_from(words[i][0]), str_from(why)))
@@ -484,7 +486,7 @@ void lane_rests_print(struct cli *cli, const json_t *rests)
 		steer_span(cli, document_int(rest, "left_ms"), &left);
 		table_str(&t, str_from(document_text(rest, "lane")));
 		table_str(&t, str_from(why_words(cli, document_text(rest, "why"))));
-		table_cell(&t, REPORT_SAY(cli, "for another %s", "还有 %s"), left.data);
+		table_cell(&t, REPORT_SAY(cli, "for another %s", "剩余 %s"), left.data);
 		table_str_or_dash(&t, str_from(document_text(rest, "reply")));
 		table_str_or_dash(&t, str_from(document_text(rest, "lift")));
 		buf_done(&left);

@@ -232,7 +232,7 @@ static void print_imports(struct cli *cli, const struct view *v)
 	char number[32];
 	struct table t;
 	table_init(&t, REPORT_SAY(cli, "IMPORT|FILE|ENCODING|ADDED|UPDATED|REFUSED|WHEN|BY",
-				  "导入|文件|编码|新增|更新|拒绝|时间|操作者"));
+				  "导入|文件|编码|新增|更新|拒绝|时间|操作人"));
 	for (size_t k = 0; k < v->import_count; k++) {
 		const struct view_import *i = &v->imports[k];
 		table_cell(&t, "%d%s", i->import_id,
@@ -319,9 +319,10 @@ static int run_export(struct cli *cli, struct err *err)
 	if (path != NULL && result != 0)
 		(void)remove(path);
 	if (path != NULL && result == 0)
-		cli_printf(cli, "%s: %s %s of list %s\n", path,
-			   cli_number((int64_t)members, number, sizeof(number)),
-			   plural((int64_t)members, "member", "members"), cli_arg(cli, 0));
+		cli_printf(cli, REPORT_SAY(cli, "%s: %s %s of list %s\n", "%s：%s %s，名单 %s\n"),
+			   path, cli_number((int64_t)members, number, sizeof(number)),
+			   REPORT_SAY(cli, plural((int64_t)members, "member", "members"), "名成员"),
+			   cli_arg(cli, 0));
 	return result;
 }
 
@@ -347,8 +348,8 @@ static int run_undo(struct cli *cli, struct err *err)
 	const char *alone = REPORT_SAY(cli, "left alone", "未动");
 	cli_printf(cli, REPORT_SAY(cli, "import %lld is taken back\n", "导入 %lld 已撤销\n"),
 		   (long long)id);
-	print_count(cli, REPORT_SAY(cli, "members removed", "成员移除"), undone.removed, "");
-	print_count(cli, REPORT_SAY(cli, "members as they were before", "成员恢复原状"),
+	print_count(cli, REPORT_SAY(cli, "members removed", "移除成员"), undone.removed, "");
+	print_count(cli, REPORT_SAY(cli, "members as they were before", "恢复原状的成员"),
 		    undone.restored, "");
 	print_count(cli, alone, undone.later,
 		    REPORT_SAY(cli, ": a later import changed them", "：之后的导入改过"));

@@ -21,8 +21,7 @@ static const char *state_of(const struct cli *cli, const struct roster_node *n)
 {
 	bool is_draining = n->state == NODE_STATE_DRAINING;
 	if (n->is_alive)
-		return REPORT_SAY(cli, node_state_name(n->state),
-				  is_draining ? "正在排空" : "启用中");
+		return words_named_state(node_state_name(n->state), report_language(cli));
 	if (!n->has_left)
 		return REPORT_SAY(cli, "gone", "失联");
 	return is_draining ? REPORT_SAY(cli, "drained", "已排空")
@@ -135,7 +134,7 @@ static int run_drain(struct cli *cli, struct err *err)
 	const char *what =
 		is_undone ? REPORT_SAY(cli, "works again when it is started", "启动后恢复工作")
 			  : REPORT_SAY(cli, "ends what it has begun, gives back the rest and stops",
-				       "处理完已开始的邮件，退还其余后停止");
+				       "处理完已开始的邮件，其余退回队列后停止");
 	cli_printf(cli, REPORT_SAY(cli, "node %.*s %s\n", "节点 %.*s %s\n"), STR_ARG(name), what);
 	return 0;
 }

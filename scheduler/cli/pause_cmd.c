@@ -99,8 +99,8 @@ static const char *origin_of(const struct cli *cli, enum pause_origin origin)
 {
 	static const char *const names_zh[] = {[PAUSE_OPERATOR] = "人工",
 					       [PAUSE_RULE] = "回复规则",
-					       [PAUSE_HEALTH] = "对方拦截",
-					       [PAUSE_BRAKE] = "自动刹车"};
+					       [PAUSE_HEALTH] = "收件方拦截",
+					       [PAUSE_BRAKE] = "自动熔断"};
 	return REPORT_NAMED(cli, pause_origin_name(origin), names_zh, origin);
 }
 
@@ -183,7 +183,7 @@ static void print_paused(struct cli *cli, const struct buf *scope, int64_t for_m
 		say_left(cli, old->pause, old->now, &left);
 		cli_printf(cli,
 			   REPORT_SAY(cli, "; that replaces the pause %s by %.*s%s%.*s",
-				      "；取代原暂停（%s，操作者 %.*s%s%.*s）"),
+				      "；取代原暂停（%s，操作人 %.*s%s%.*s）"),
 			   left.data, STR_ARG(old->pause->who),
 			   str_is_empty(old->pause->because) ? "" : REPORT_SAY(cli, ": ", "："),
 			   STR_ARG(old->pause->because));
@@ -358,7 +358,7 @@ static int run_pauses(struct cli *cli, struct err *err)
 		return -1;
 	json_t *list = json_array();
 	table_init(&t, REPORT_SAY(cli, "id|paused|how long|by|who|because",
-				  "编号|暂停对象|时长|来源|操作者|原因"));
+				  "编号|暂停对象|时长|来源|操作人|原因"));
 	buf_init(&scope, 1024);
 	for (size_t i = 0; i < s->pause_count && result == 0; i++) {
 		buf_clear(&scope);

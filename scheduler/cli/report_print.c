@@ -168,7 +168,7 @@ static void print_states(struct cli *cli, const json_t *campaign)
 	report_number(&t, audience);
 	table_str(&t, str_from(json_is_true(json_object_get(campaign, "complete"))
 				       ? ""
-				       : REPORT_SAY(cli, "still being built", "名单构建中")));
+				       : REPORT_SAY(cli, "still being built", "收件人仍在生成")));
 	table_print(&t, cli, "");
 }
 

@@ -310,7 +310,7 @@ static void print_trial(struct cli *cli, const struct trial *t)
 	else
 		cli_printf(cli, REPORT_SAY(cli, "rule: none\n", "规则：无\n"));
 	cli_printf(cli, REPORT_SAY(cli, "says: %s\n", "含义：%s\n"), gloss_of(cli, t->rule));
-	cli_printf(cli, REPORT_SAY(cli, "plain: %s\n", "文本：%s\n"), plain_of(t));
+	cli_printf(cli, REPORT_SAY(cli, "plain: %s\n", "归一化文本：%s\n"), plain_of(t));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "class: %s, because of %s, about the %s%s%s\n",
 			      "分类：%s，原因：%s，对象：%s%s%s\n"),

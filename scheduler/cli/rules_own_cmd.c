@@ -174,7 +174,7 @@ static int add(struct cli *cli, const struct rule_file *file, struct err *err)
 		   REPORT_SAY(cli,
 			      "what was said before is judged again by: edm rules apply --since "
 			      "TIME\n",
-			      "重新判断此前的回复：edm rules apply --since TIME\n"));
+			      "重新判定此前的回复：edm rules apply --since TIME\n"));
 	return 0;
 }
 
@@ -344,7 +344,7 @@ static void print_diff(struct cli *cli, const json_t *rule)
 	size_t i;
 	json_t *entry;
 	const char *because = member(rule, "because");
-	cli_printf(cli, REPORT_SAY(cli, "%s: %s, by %s%s%s\n", "%s：%s，操作者 %s%s%s\n"),
+	cli_printf(cli, REPORT_SAY(cli, "%s: %s, by %s%s%s\n", "%s：%s，操作人 %s%s%s\n"),
 		   member(rule, "id"), change_words(cli, member(rule, "change")),
 		   member(rule, "by"), because[0] ? REPORT_SAY(cli, ": ", "：") : "", because);
 	json_array_foreach(json_object_get(rule, "fields"), i, entry)

@@ -16,9 +16,10 @@ const char *rules_cause_words(const struct cli *cli, enum outcome_cause cause)
 const char *rules_scope_words(const struct cli *cli, enum outcome_scope scope)
 {
 	static const char *const names_zh[] = {
-		[SCOPE_RECIPIENT] = "收件人", [SCOPE_MESSAGE] = "邮件",	 [SCOPE_SOURCE] = "发信源",
-		[SCOPE_DOMAIN] = "发信域名",  [SCOPE_SITE] = "对方站点", [SCOPE_CAMPAIGN] = "任务",
-		[SCOPE_HOST] = "对方主机",    [SCOPE_SESSION] = "会话"};
+		[SCOPE_RECIPIENT] = "收件人", [SCOPE_MESSAGE] = "邮件",
+		[SCOPE_SOURCE] = "发信源",    [SCOPE_DOMAIN] = "发信域名",
+		[SCOPE_SITE] = "收件方站点",  [SCOPE_CAMPAIGN] = "任务",
+		[SCOPE_HOST] = "收件方主机",  [SCOPE_SESSION] = "会话"};
 	return REPORT_NAMED(cli, outcome_scope_name(scope), names_zh, scope);
 }
 
@@ -51,7 +52,7 @@ void rules_say_actions(const struct cli *cli, unsigned actions, struct buf *out)
 {
 	/* By the bit. */
 	static const char *const names_zh[] = {
-		"抑制该地址", "降低速度", "减少连接",	  "暂停通道",	    "暂停任务", "扣留",
+		"抑制该地址", "降低速度", "减少连接",	  "暂停通道",	    "暂停任务", "挂起",
 		"告警",	      "断开连接", "换下一台主机", "限制每连接封数", "缓慢恢复"};
 	const char *separator = "";
 #define X(suffix, bit, name)                                                                       \

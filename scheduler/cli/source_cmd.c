@@ -70,7 +70,7 @@ static int report_added(struct cli *cli, const struct source *s, json_t *warning
 				       "on_this_machine", is_here, "warnings", warnings));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "source %.*s: mail leaves from %.*s as %.*s\n",
-			      "源 %.*s：邮件从 %.*s 发出，EHLO 为 %.*s\n"),
+			      "发信源 %.*s：邮件从 %.*s 发出，EHLO 为 %.*s\n"),
 		   STR_ARG(s->name), STR_ARG(s->address), STR_ARG(s->ehlo));
 	return 0;
 }
@@ -145,7 +145,7 @@ static int run_set(struct cli *cli, struct err *err)
 	if (db == NULL || pg_transaction(db, apply_setting, &s, err) != 0)
 		return -1;
 	if (!cli->wants_json)
-		cli_printf(cli, REPORT_SAY(cli, "source %.*s is changed\n", "源 %.*s 已更改\n"),
+		cli_printf(cli, REPORT_SAY(cli, "source %.*s is changed\n", "发信源 %.*s 已更改\n"),
 			   STR_ARG(s.name));
 	json_t *warnings = json_array();
 	int result = steer_warn_node(cli, w->node, warnings, err);
@@ -171,13 +171,14 @@ static int run_drain(struct cli *cli, struct err *err)
 		json_decref(none);
 		return result;
 	}
-	cli_printf(cli,
-		   REPORT_SAY(cli,
-			      "source %.*s finishes what it has and takes nothing new; edm source "
-			      "set %.*s --active puts it back\n",
-			      "源 %.*s 发完现有邮件，不再接受新的；edm source set %.*s --active "
-			      "可恢复\n"),
-		   STR_ARG(name), STR_ARG(name));
+	cli_printf(
+		cli,
+		REPORT_SAY(cli,
+			   "source %.*s finishes what it has and takes nothing new; edm source "
+			   "set %.*s --active puts it back\n",
+			   "发信源 %.*s 发完现有邮件，不再接受新的；edm source set %.*s --active "
+			   "可恢复\n"),
+		STR_ARG(name), STR_ARG(name));
 	return 0;
 }
 
@@ -222,14 +223,14 @@ static int run_remove(struct cli *cli, struct err *err)
 						     "limits_left", (int)limits));
 	cli_printf(cli,
 		   REPORT_SAY(cli, "source %.*s is removed; reports still name it\n",
-			      "源 %.*s 已移除；报表中仍会出现\n"),
+			      "发信源 %.*s 已移除；报表中仍会出现\n"),
 		   STR_ARG(name));
 	if (limits > 0)
 		cli_printf(cli,
 			   REPORT_SAY(cli,
 				      "%zu %s for another source of that name: edm limit show, "
 				      "edm limit unset --source %.*s\n",
-				      "%zu %s，供同名的源使用：edm limit show，edm limit unset "
+				      "%zu %s，供同名的发信源使用：edm limit show，edm limit unset "
 				      "--source %.*s\n"),
 			   limits,
 			   REPORT_SAY(cli,
@@ -245,10 +246,7 @@ static int run_remove(struct cli *cli, struct err *err)
 
 static const char *state_of(const struct cli *cli, enum source_state state)
 {
-	static const char *const names_zh[] = {[SOURCE_ACTIVE] = "启用中",
-					       [SOURCE_DRAINING] = "正在排空",
-					       [SOURCE_REMOVED] = "已移除"};
-	return REPORT_NAMED(cli, source_state_name(state), names_zh, state);
+	return words_named_state(source_state_name(state), report_language(cli));
 }
 
 static void source_row(const struct cli *cli, struct table *t, const struct ip_pool_snapshot *s,
@@ -276,7 +274,7 @@ static int print_sources(struct cli *cli, const struct ip_pool_snapshot *s, stru
 	struct table t;
 	json_t *list = json_array();
 	table_init(&t, REPORT_SAY(cli, "source|address|public|ehlo|pool|weight|node|state",
-				  "源|发信IP|公网IP|EHLO|IP池|权重|节点|状态"));
+				  "发信源|发信 IP|公网 IP|EHLO|IP 池|权重|节点|状态"));
 	for (size_t i = 0; i < s->source_count; i++) {
 		if (!is_shown(&s->sources[i], name))
 			continue;

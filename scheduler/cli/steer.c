@@ -237,7 +237,7 @@ bool steer_say_source(const struct cli *cli, struct str source, struct str provi
 	if (str_is_empty(source))
 		return false;
 	if (str_is_empty(provider))
-		buf_appendf(out, REPORT_NAME(cli, "source %.*s", "源 %.*s"), STR_ARG(source));
+		buf_appendf(out, REPORT_NAME(cli, "source %.*s", "发信源 %.*s"), STR_ARG(source));
 	else
 		buf_appendf(out, REPORT_NAME(cli, "lane %.*s/%.*s", "通道 %.*s/%.*s"),
 			    STR_ARG(source), STR_ARG(provider));
@@ -279,7 +279,7 @@ void steer_until(const struct cli *cli, int64_t until_ms, int64_t now, struct bu
 		buf_append_cstr(out, REPORT_SAY(cli, "until changed", "长期有效"));
 		return;
 	}
-	buf_append_cstr(out, REPORT_SAY(cli, "for another ", "还有 "));
+	buf_append_cstr(out, REPORT_SAY(cli, "for another ", "剩余 "));
 	steer_span(cli, until_ms - now, out);
 }
 

@@ -32,15 +32,15 @@ static int parse_plan(const struct cli *cli, struct warmup_plan *plan, struct er
 static void print_plan(struct cli *cli, struct str name, const struct warmup_plan *plan)
 {
 	if (plan->count == 0) {
-		cli_printf(
-			cli,
-			REPORT_SAY(cli, "source %.*s counts as warm\n", "源 %.*s 视为已完成预热\n"),
-			STR_ARG(name));
+		cli_printf(cli,
+			   REPORT_SAY(cli, "source %.*s counts as warm\n",
+				      "发信源 %.*s 视为已完成预热\n"),
+			   STR_ARG(name));
 		return;
 	}
 	cli_printf(cli,
 		   REPORT_SAY(cli, "source %.*s, each lane, messages a day: ",
-			      "源 %.*s 的每个通道，每天封数："),
+			      "发信源 %.*s 的每个通道，每天封数："),
 		   STR_ARG(name));
 	for (size_t i = 0; i < plan->count; i++)
 		cli_printf(cli, "%s%lld", i > 0 ? ", " : "", (long long)plan->budgets[i]);
@@ -103,10 +103,11 @@ static int report_steered(struct cli *cli, const struct warmup_steering *steerin
 				  steering->steps, "held",
 				  steering->held < 0 ? json_null() : json_boolean(steering->held)));
 	const char *what = steering->steps > 0 ? REPORT_SAY(cli, "moved forward", "已前进")
-			   : steering->held > 0 ? REPORT_SAY(cli, "held on this step", "停在此步")
-						: REPORT_SAY(cli, "moving on again", "继续前进");
-	cli_printf(cli, REPORT_SAY(cli, "%d %s of %.*s: %s\n", "%d 个%s（源 %.*s）：%s\n"), lanes,
-		   REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"),
+			   : steering->held > 0
+				   ? REPORT_SAY(cli, "held on this step", "停留在当前步骤")
+				   : REPORT_SAY(cli, "moving on again", "继续前进");
+	cli_printf(cli, REPORT_SAY(cli, "%d %s of %.*s: %s\n", "%d 个%s（发信源 %.*s）：%s\n"),
+		   lanes, REPORT_SAY(cli, plural(lanes, "lane", "lanes"), "通道"),
 		   STR_ARG(steering->source), what);
 	return 0;
 }
@@ -255,7 +256,7 @@ static void show_lane(struct view *v, const struct source *source, const struct 
 		table_cell(&v->table, "%lld", (long long)w.budget);
 	day_cells(v, &day);
 	table_str(&v->table,
-		  str_from(lane->warmup_held ? REPORT_SAY(v->cli, "held", "停在此步") : "-"));
+		  str_from(lane->warmup_held ? REPORT_SAY(v->cli, "held", "停留在当前步骤") : "-"));
 	json_array_append_new(
 		v->list,
 		json_pack("{s:o, s:o, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:I, s:b}", "source",
@@ -360,7 +361,7 @@ static int show(struct cli *cli, const struct ip_pool_snapshot *s, struct str na
 		&v.table, cli,
 		REPORT_SAY(cli,
 			   "no source is warming up; edm warmup plan SOURCE --target N begins it",
-			   "没有预热中的源；edm warmup plan SOURCE --target N 可开始预热"));
+			   "没有预热中的发信源；edm warmup plan SOURCE --target N 可开始预热"));
 	return 0;
 }
 

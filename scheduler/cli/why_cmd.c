@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "lists/suppression.h"
 #include "scheduler/cli/report_private.h"
 #include "scheduler/cli/steer_private.h"
 #include "scheduler/cli/verbs.h"
@@ -12,6 +13,17 @@
 #include "scheduler/report/lane_say.h"
 
 #define SCOPE_MAX 2048
+
+static void cause_cell(const struct cli *cli, struct table *t, const char *name)
+{
+	enum suppression_cause cause;
+	struct buf text;
+	buf_init(&text, REPORT_SENTENCE_MAX);
+	if (cli->is_chinese && suppression_cause_parse(str_from(name), &cause) == 0)
+		name = report_sentence(cli, suppression_cause_clause(cause), &text);
+	table_str(t, str_from(name));
+	buf_done(&text);
+}
 
 static void print_suppressions(struct cli *cli, const json_t *document)
 {
@@ -28,7 +40,7 @@ static void print_suppressions(struct cli *cli, const json_t *document)
 	{
 		const char *list = document_text(entry, "list");
 		table_str(&t, str_from(list[0] ? list : REPORT_SAY(cli, "everywhere", "全部")));
-		table_str(&t, str_from(document_text(entry, "suppressed_for")));
+		cause_cell(cli, &t, document_text(entry, "suppressed_for"));
 		report_time(&t, document_int(entry, "since"), report_language(cli));
 		table_str_or_dash(&t, str_from(document_text(entry, "added_by")));
 		table_str_or_dash(&t, str_from(document_text(entry, "note")));
@@ -45,7 +57,7 @@ static void print_history(struct cli *cli, const json_t *campaign)
 	if (json_array_size(history) == 0)
 		return;
 	table_init(&t, REPORT_SAY(cli, "  WHEN|RESULT|FROM|TO|REPLY|MEANING",
-				  "  时间|结果|源|目的|回复|含义"));
+				  "  时间|结果|发信源|目的|回复|含义"));
 	json_array_foreach(history, i, attempt)
 	{
 		enum outcome_class klass = (enum outcome_class)document_int(attempt, "class");

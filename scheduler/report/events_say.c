@@ -30,14 +30,14 @@ static const struct pair verbs[] = {
 	{STR_INIT("limit set"), "设置限制"},
 	{STR_INIT("limit unset"), "取消限制"},
 	{STR_INIT("limit undo"), "撤销限制改动"},
-	{STR_INIT("limit forget"), "忘掉所学限制"},
+	{STR_INIT("limit forget"), "清除学习到的限制"},
 	{STR_INIT("pause"), "暂停"},
 	{STR_INIT("resume"), "恢复"},
-	{STR_INIT("source add"), "添加源"},
-	{STR_INIT("source set"), "修改源"},
-	{STR_INIT("source drain"), "排空源"},
-	{STR_INIT("source activate"), "启用源"},
-	{STR_INIT("source remove"), "移除源"},
+	{STR_INIT("source add"), "添加发信源"},
+	{STR_INIT("source set"), "修改发信源"},
+	{STR_INIT("source drain"), "排空发信源"},
+	{STR_INIT("source activate"), "启用发信源"},
+	{STR_INIT("source remove"), "移除发信源"},
 	{STR_INIT("warmup plan"), "设定预热计划"},
 	{STR_INIT("warmup advance"), "推进预热"},
 	{STR_INIT("warmup hold"), "暂停预热"},
@@ -71,7 +71,7 @@ static const struct pair verbs[] = {
 
 /* What an object begins with, before a colon or a space. */
 static const struct pair nouns[] = {
-	{STR_INIT("campaign"), "任务"},	  {STR_INIT("source"), "源"},
+	{STR_INIT("campaign"), "任务"},	  {STR_INIT("source"), "发信源"},
 	{STR_INIT("provider"), "服务商"}, {STR_INIT("domain"), "发信域名"},
 	{STR_INIT("node"), "节点"},	  {STR_INIT("route"), "路由"},
 	{STR_INIT("rule"), "规则"},	  {STR_INIT("setting"), "设置"},
@@ -91,23 +91,23 @@ static const struct pair wholes[] = {
 static const struct pair facts[] = {
 	{STR_INIT("rows"), "行数"},	    {STR_INIT("added"), "新增"},
 	{STR_INIT("updated"), "更新"},	    {STR_INIT("unchanged"), "未变"},
-	{STR_INIT("duplicates"), "重复"},   {STR_INIT("refused"), "拒收"},
+	{STR_INIT("duplicates"), "重复"},   {STR_INIT("refused"), "拒绝"},
 	{STR_INIT("kept_out"), "排除在外"}, {STR_INIT("already"), "已抑制或重复"},
 	{STR_INIT("removed"), "移除"},	    {STR_INIT("restored"), "恢复"},
 	{STR_INIT("left"), "已离开"},	    {STR_INIT("later"), "后来又改"},
 	{STR_INIT("members"), "成员"},	    {STR_INIT("import"), "导入编号"},
 	{STR_INIT("address"), "地址"},	    {STR_INIT("public"), "公网地址"},
-	{STR_INIT("pool"), "地址池"},	    {STR_INIT("weight"), "权重"},
+	{STR_INIT("pool"), "IP 池"},	    {STR_INIT("weight"), "权重"},
 	{STR_INIT("node"), "节点"},	    {STR_INIT("plan"), "计划"},
 	{STR_INIT("steps"), "步数"},	    {STR_INIT("limits"), "限制"},
 	{STR_INIT("host"), "主机"},	    {STR_INIT("port"), "端口"},
 	{STR_INIT("user"), "用户"},	    {STR_INIT("was"), "原为"},
 	{STR_INIT("until"), "至"},	    {STR_INIT("late"), "迟到"},
-	{STR_INIT("provider"), "服务商"},   {STR_INIT("source_name"), "源"},
+	{STR_INIT("provider"), "服务商"},   {STR_INIT("source_name"), "发信源"},
 	{STR_INIT("site"), "主机"},	    {STR_INIT("campaign"), "任务"},
 	{STR_INIT("selector"), "选择器"},   {STR_INIT("algorithm"), "算法"},
 	{STR_INIT("state"), "状态"},	    {STR_INIT("content_version"), "内容版本"},
-	{STR_INIT("windows"), "发送时段"},  {STR_INIT("learnt"), "所学"},
+	{STR_INIT("windows"), "发送时段"},  {STR_INIT("learnt"), "学习到的限制"},
 	{STR_INIT("rule"), "规则"},	    {STR_INIT("return_path"), "退信域名"},
 	{STR_INIT("pause"), "暂停"},	    {STR_INIT("version"), "版本"},
 	{STR_INIT("migrations"), "迁移"},   {STR_INIT("of"), "对象"},
@@ -154,7 +154,7 @@ static void say_scope(struct str scope, struct buf *out)
 	struct str each = STR("each lane to "), target = scope;
 	if (str_starts_with(scope, each)) {
 		target = str_slice(scope, each.len, scope.len);
-		buf_appendf(out, "到 %.*s 的每条通道", STR_ARG(target));
+		buf_appendf(out, "发往 %.*s 的每个通道", STR_ARG(target));
 	} else if (str_equals(scope, STR("each node"))) {
 		buf_append_cstr(out, "每个节点");
 	} else if (!say_noun(scope, ' ', out)) {

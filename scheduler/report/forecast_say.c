@@ -18,7 +18,7 @@ static void put(struct buf *out, const char *text)
 static void say_origin_zh(const struct cap *cap, struct buf *out)
 {
 	if (cap->origin == ORIGIN_OPERATOR)
-		buf_appendf(out, "（运维设定，限制 %lld）", (long long)cap->rule);
+		buf_appendf(out, "（人工设定，限制 %lld）", (long long)cap->rule);
 	else
 		buf_appendf(out, "（%s）", lane_origin_zh(cap->origin));
 }
@@ -48,11 +48,11 @@ static void say_whose(const struct forecast_saying *w, enum limit_level level, s
 	case LEVEL_SOURCE: {
 		struct str rest = w->lane;
 		struct str source = str_take_until(&rest, '/');
-		buf_appendf(out, SAY(w, "source %.*s", "源 %.*s"), STR_ARG(source));
+		buf_appendf(out, SAY(w, "source %.*s", "发信源 %.*s"), STR_ARG(source));
 		break;
 	}
 	case LEVEL_PROVIDER:
-		buf_appendf(out, SAY(w, "all sources at %.*s", "%.*s 全部源合计"),
+		buf_appendf(out, SAY(w, "all sources at %.*s", "%.*s 全部发信源合计"),
 			    STR_ARG(w->target));
 		break;
 	case LEVEL_DOMAIN:
@@ -83,7 +83,7 @@ static void say_retries(const struct forecast_saying *w, const struct forecast_b
 {
 	if (b->is_expected)
 		put(out, SAY(w, "another try at the few whom the receiver is expected to put off",
-			     "预计会有少数收件人被对方推迟、须再试"));
+			     "预计会有少数收件人被收件方推迟、须再试"));
 	else
 		put(out, SAY(w, "people who were put off wait for another try",
 			     "被推迟的收件人等待重试"));
@@ -134,13 +134,14 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 			    b->cap.origin == ORIGIN_DEAD
 				    ? SAY(w, "%.*s does not answer", "%.*s 无应答")
 				    : SAY(w, "%.*s rests, as the receiver asked for",
-					  "%.*s 应对方要求暂歇"),
+					  "%.*s 按收件方要求暂停发送"),
 			    STR_ARG(w->lane));
 		return;
 	case BIND_SOURCES:
-		buf_appendf(out,
-			    SAY(w, "no source of pool %.*s may send", "地址池 %.*s 没有可用的源"),
-			    STR_ARG(w->pool));
+		buf_appendf(
+			out,
+			SAY(w, "no source of pool %.*s may send", "IP 池 %.*s 没有可用的发信源"),
+			STR_ARG(w->pool));
 		return;
 	case BIND_OTHERS:
 		put(out, SAY(w, "campaigns of a higher priority go first", "优先级更高的任务在前"));
@@ -162,7 +163,7 @@ static const char *advice(const struct forecast_saying *w, const struct forecast
 			       : SAY(w,
 				     "more sources (edm source add) or higher numbers (edm "
 				     "limit set) change it",
-				     "可增加源（edm source add）或提高限额（edm limit set）");
+				     "可增加发信源（edm source add）或提高限额（edm limit set）");
 	case BIND_PAUSE:
 		return b->level == LEVEL_CAMPAIGN
 			       ? SAY(w, "edm pauses has its number, edm resume --id ends it",
@@ -170,7 +171,7 @@ static const char *advice(const struct forecast_saying *w, const struct forecast
 			       : SAY(w, "edm resume ends it", "可用 edm resume 恢复");
 	case BIND_SOURCES:
 		return SAY(w, "edm source show lists sources and pauses, edm source add adds one",
-			   "edm source show 可查看源及暂停，edm source add 可添加");
+			   "edm source show 可查看发信源及暂停，edm source add 可添加");
 	case BIND_HOURS:
 		return SAY(w, "edm campaign edit --window changes them",
 			   "可用 edm campaign edit --window 更改");

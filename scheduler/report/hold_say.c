@@ -76,7 +76,7 @@ static void say_since(const struct why_context *w, const struct hold *h, struct 
 static void say_reply(const struct why_context *w, const struct hold *h, struct buf *out)
 {
 	if (h->reply[0] != '\0')
-		buf_appendf(out, SAY(w, ", after \"%s\"", "，对方回复“%s”"), h->reply);
+		buf_appendf(out, SAY(w, ", after \"%s\"", "，收件方回复“%s”"), h->reply);
 }
 
 static void say_end(const struct why_context *w, const struct hold *h, struct buf *out)
@@ -154,18 +154,17 @@ static void say_lane(const struct why_context *w, const struct hold *h, struct b
 		say_facts(w, h, out);
 }
 
-/* "20 messages in 1 h", "1 小时 20 封" */
+/* "20 messages in 1 h", "每 1 小时 20 封" */
 static void say_rate(const struct why_context *w, const json_t *limit, struct buf *out)
 {
 	int64_t n = document_int(limit, "value");
 	if (w->language == LANGUAGE_ZH)
-		format_span(document_int(limit, "period_ms"), w->language, out);
+		put(out, "每 ");
 	else
 		buf_appendf(out, "%lld %s in ", (long long)n, plural(n, "message", "messages"));
+	format_span(document_int(limit, "period_ms"), w->language, out);
 	if (w->language == LANGUAGE_ZH)
 		buf_appendf(out, " %lld 封", (long long)n);
-	else
-		format_span(document_int(limit, "period_ms"), w->language, out);
 }
 
 bool hold_say_closed(const struct why_context *w, const json_t *campaign, struct buf *out)
@@ -177,7 +176,7 @@ bool hold_say_closed(const struct why_context *w, const json_t *campaign, struct
 	if (opens_us != 0)
 		hold_say_until(w, opens_us, out);
 	else
-		put(out, SAY(w, "for good, they never come", "且不会有可发送的时段"));
+		put(out, SAY(w, "for good, they never come", "且今后也没有可发送时段"));
 	buf_appendf(out, SAY(w, " (sent %s)", "（发送时段 %s）"), document_text(campaign, "hours"));
 	return true;
 }
@@ -186,16 +185,17 @@ static void say_no_source(const struct why_context *w, const json_t *campaign, s
 {
 	buf_appendf(out,
 		    SAY(w, "no active source in pool %s (edm source show)",
-			"地址池 %s 没有启用的发信源（edm source show）"),
+			"IP 池 %s 没有启用的发信源（edm source show）"),
 		    document_text(campaign, "pool"));
 }
 
 static void say_spent(const struct why_context *w, const struct hold *h, struct buf *out)
 {
 	const json_t *spent = json_object_get(h->of, "spent");
-	put(out, SAY(w, "its limit of ", "其限额每 "));
+	put(out, SAY(w, "its limit of ", "本任务"));
 	say_rate(w, spent, out);
-	buf_appendf(out, SAY(w, " is used up (limit %lld by %s)", "已用完（限制 %lld，%s 设定）"),
+	buf_appendf(out,
+		    SAY(w, " is used up (limit %lld by %s)", "的限额已用完（限制 %lld，%s 设定）"),
 		    (long long)document_int(spent, "limit_id"), document_text(spent, "set_by"));
 	say_facts(w, h, out);
 }
@@ -242,9 +242,9 @@ void hold_say_waiting(const struct why_context *w, const json_t *waiting, struct
 		say_learnt(w, waiting, is_own, out);
 		return;
 	}
-	put(out, is_own ? SAY(w, "it waits for its limit of ", "受其限额约束：")
+	put(out, is_own ? SAY(w, "it waits for its limit of ", "受本任务限额约束：")
 			: SAY(w, "it waits for its sending domain's limit of ",
-			      "受其发信域名限额约束："));
+			      "受本任务发信域名的限额约束："));
 	say_limit(w, waiting, out);
 	buf_appendf(out, SAY(w, " (limit %lld by %s)", "（限制 %lld，%s 设定）"),
 		    (long long)document_int(waiting, "limit_id"), document_text(waiting, "set_by"));
@@ -253,7 +253,7 @@ void hold_say_waiting(const struct why_context *w, const json_t *waiting, struct
 		hold_say_until(w, next, out);
 	}
 	if (until != 0) {
-		put(out, SAY(w, "; the limit holds ", "；该限制有效期"));
+		put(out, SAY(w, "; the limit holds ", "；该限制有效"));
 		hold_say_until(w, until, out);
 	}
 }

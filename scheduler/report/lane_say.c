@@ -27,19 +27,19 @@ const char *lane_origin_zh(enum limit_origin origin)
 	case ORIGIN_DEFAULT:
 		return "默认值";
 	case ORIGIN_PROFILE:
-		return "服务商档案";
+		return "服务商配置";
 	case ORIGIN_WARMUP:
 		return "预热计划";
 	case ORIGIN_START:
 		return "从起始值起逐步试探";
 	case ORIGIN_LEARNT:
-		return "从对方学到";
+		return "从收件方学到";
 	case ORIGIN_BACKOFF:
 		return "被拒后退让";
 	case ORIGIN_SLICE:
 		return "本节点份额";
 	case ORIGIN_DEAD:
-		return "对方无应答";
+		return "收件方无应答";
 	case ORIGIN_OPERATOR:
 	case ORIGIN_PAUSE:
 	case ORIGIN_UNSAVED:
@@ -112,7 +112,7 @@ static void say_number(const struct facts *f, struct buf *out)
 
 static const char *level_zh(enum limit_level level)
 {
-	static const char *const names[] = {"通道", "源", "服务商", "发信域名", "任务", "节点"};
+	static const char *const names[] = {"通道", "发信源", "服务商", "发信域名", "任务", "节点"};
 	return names[level];
 }
 
@@ -133,7 +133,7 @@ void lane_say_applies(enum language language, const json_t *cap, struct buf *out
 static void say_origin(const struct facts *f, struct buf *out)
 {
 	if (f->rule != 0)
-		buf_appendf(out, "（运维设定，限制 %lld）", f->rule);
+		buf_appendf(out, "（人工设定，限制 %lld）", f->rule);
 	else if (lane_origin_zh(f->origin)[0] != '\0')
 		buf_appendf(out, "（%s）", lane_origin_zh(f->origin));
 }
@@ -151,13 +151,13 @@ void lane_say_cap(const struct lane_saying *w, const json_t *cap, struct buf *ou
 		return;
 	}
 	if (is_rest(&f)) {
-		put(out, "不发送：按对方要求暂歇");
+		put(out, "不发送：按收件方要求暂停发送");
 	} else {
 		say_number(&f, out);
 		say_origin(&f, out);
 	}
 	if (document_int(cap, "left_ms") > 0) {
-		put(out, "，还有 ");
+		put(out, "，剩余 ");
 		format_span(document_int(cap, "left_ms"), w->language, out);
 	}
 }
@@ -174,7 +174,7 @@ static void say_scope(const struct lane_saying *w, enum limit_level level, struc
 		buf_appendf(out, "通道 %s ", w->lane);
 		return;
 	case LEVEL_SOURCE:
-		buf_appendf(out, "源 %.*s ", STR_ARG(source));
+		buf_appendf(out, "发信源 %.*s ", STR_ARG(source));
 		return;
 	case LEVEL_PROVIDER:
 		buf_appendf(out, "服务商 %.*s ", STR_ARG(target));
@@ -200,7 +200,7 @@ static void say_why(const struct facts *f, struct buf *out)
 	else if (f->origin == ORIGIN_UNSAVED)
 		put(out, "须待数据库记下最近的新连接");
 	else if (is_rest(f))
-		put(out, "按对方要求暂歇");
+		put(out, "按收件方要求暂停发送");
 	else {
 		put(out, "已用满 ");
 		say_number(f, out);
@@ -304,9 +304,9 @@ static bool say_what(const json_t *change, struct buf *out)
 	else if (strcmp(what, "back-off") == 0)
 		put(out, "退让结束，可再提速");
 	else if (strcmp(what, "rest") == 0)
-		put(out, "对方要求的暂歇结束");
+		put(out, "收件方要求的暂停结束");
 	else if (strcmp(what, "probe") == 0)
-		put(out, "以一封试探对方是否重新接收");
+		put(out, "以一封试探收件方是否重新接收");
 	else if (strcmp(what, "pause") == 0)
 		put(out, "暂停结束");
 	else if (strcmp(what, "window") == 0)

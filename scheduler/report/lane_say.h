@@ -21,7 +21,7 @@ struct lane_saying {
 
 /* "每分钟"; a constant. */
 const char *lane_period_zh(enum limit_period period);
-/* "从对方学到"; a constant, "" for what is nobody's number. An operator's names its limit. */
+/* "从收件方学到"; a constant, "" for what is nobody's number. An operator's names its limit. */
 const char *lane_origin_zh(enum limit_origin origin);
 
 /* Whom an entry of caps, or of why's limits, is about: "lane mx1/qq", "通道 mx1/qq". */

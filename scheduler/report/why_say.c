@@ -288,7 +288,7 @@ static void say_running(const struct why_context *w, const json_t *campaign, str
 	struct hold hold;
 	bool is_said = say_main_hold(w, campaign, out);
 	if (!is_said && !json_is_true(json_object_get(campaign, "complete")))
-		put(out, SAY(w, "its audience is still being built; ", "名单仍在构建；"));
+		put(out, SAY(w, "its audience is still being built; ", "收件人仍在生成；"));
 	say_progress(w, campaign, out);
 	if (!hold_find(w, NULL, &hold))
 		say_other_holds(w, campaign, is_said, out);
@@ -359,7 +359,7 @@ static void say_draining(const struct why_context *w, const json_t *lane, struct
 		    SAY(w,
 			" takes no new mail: source %s drains (edm source set %s --active takes it "
 			"back)",
-			" 不再接收新邮件：源 %s 正在排空（edm source set %s --active 可恢复）"),
+			" 不再接收新邮件：发信源 %s 正在排空（edm source set %s --active 可恢复）"),
 		    source, source);
 }
 

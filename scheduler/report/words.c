@@ -32,7 +32,7 @@ static const struct pair class_words[] = {
 	[OUTCOME_BLOCKED] = {"blocked", "拦截"},
 	[OUTCOME_BOUNCED] = {"bounced", "退信"},
 	[OUTCOME_REJECTED] = {"rejected", "拒收"},
-	[OUTCOME_HELD] = {"held", "扣留"},
+	[OUTCOME_HELD] = {"held", "挂起"},
 	[OUTCOME_UNKNOWN] = {"unknown", "未知"},
 	[OUTCOME_UNREACHED] = {"unreached", "未连通"},
 	[OUTCOME_SUPPRESSED] = {"suppressed", "抑制"},
@@ -41,12 +41,15 @@ static const struct pair class_words[] = {
 };
 
 static const struct pair campaign_words[] = {
-	[CAMPAIGN_DRAFT] = {"draft", "草稿"},
-	[CAMPAIGN_SCHEDULED] = {"scheduled", "已排期"},
-	[CAMPAIGN_RUNNING] = {"running", "发送中"},
-	[CAMPAIGN_PAUSED] = {"paused", "已暂停"},
-	[CAMPAIGN_FINISHED] = {"finished", "已完成"},
-	[CAMPAIGN_CANCELLED] = {"cancelled", "已取消"},
+#define X(suffix, en, zh) [CAMPAIGN_##suffix] = {en, zh},
+	WORDS_CAMPAIGN_STATES(X)
+#undef X
+};
+
+static const struct pair named_states[] = {
+#define X(en, zh) {en, zh},
+	WORDS_STANDINGS(X) WORDS_KEY_STATES(X)
+#undef X
 };
 
 static const struct cause_words cause_words[] = {
@@ -86,14 +89,14 @@ static const struct cause_words cause_words[] = {
 					{"The domain's mail set-up is broken.",
 					 "收件域名的邮件配置有误。"},
 					{"Theirs to mend; it is tried again.",
-					 "需对方修复；系统会重试。"}},
+					 "需收件方修复；系统会重试。"}},
 	[CAUSE_DNS_FAILURE] = {{"DNS failure", "DNS 故障"},
 			       {"The domain's name servers do not answer.",
 				"收件域名的 DNS 没有应答。"},
 			       {"If many domains: check this machine's resolver (edm doctor).",
 				"若涉及多个域名，请检查本机 DNS（edm doctor）。"}},
 	[CAUSE_CONNECT_FAILED] = {{"no connection", "无法连接"},
-				  {"The host cannot be reached.", "无法连接对方服务器。"},
+				  {"The host cannot be reached.", "无法连接收件方服务器。"},
 				  {"If many hosts: check that port 25 is open from the source.",
 				   "若涉及多个主机，请检查源 IP 的 25 端口出口。"}},
 	[CAUSE_TLS_FAILED] = {{"TLS failed", "TLS 失败"},
@@ -106,12 +109,13 @@ static const struct cause_words cause_words[] = {
 				    {"The lane slows down by itself; lower the limit if it lasts.",
 				     "通道会自动降速；如持续出现请下调连接上限。"}},
 	[CAUSE_RATE_LIMIT] = {{"rate limit", "频率超限"},
-			      {"We send faster than the provider takes.", "发送频率超过对方限制。"},
+			      {"We send faster than the provider takes.",
+			       "发送频率超过收件方限制。"},
 			      {"The lane slows down by itself; see edm limit explain.",
 			       "通道会自动降速；详见 edm limit explain。"}},
 	[CAUSE_RATE_LIMIT_DOMAIN] = {{"domain rate limit", "域名频率超限"},
 				     {"The provider limits our sending domain.",
-				      "对方对本发信域名限速。"},
+				      "收件方对本发信域名限速。"},
 				     {"Spread the volume over more time.", "请拉长发送时间。"}},
 	[CAUSE_RATE_LIMIT_CONTENT] = {{"content rate limit", "同内容限流"},
 				      {"Too much of the same content.", "相同内容发送过多。"},
@@ -123,12 +127,12 @@ static const struct cause_words cause_words[] = {
 			      {"Tried again by itself from the same address.",
 			       "系统会自动以同一 IP 重试。"}},
 	[CAUSE_SERVER_BUSY] = {{"server busy", "服务器忙"},
-			       {"The server has a trouble of its own.", "对方服务器繁忙或故障。"},
+			       {"The server has a trouble of its own.", "收件方服务器繁忙或故障。"},
 			       {"Tried again by itself.", "系统会自动重试。"}},
 	[CAUSE_REPUTATION] =
 		{{"bad reputation", "信誉度低"},
 		 {"The provider mistrusts our address or domain.",
-		  "对方对本 IP 或域名的信誉评价低。"},
+		  "收件方对本 IP 或域名的信誉评价低。"},
 		 {"Send less, to people who read; look at complaints and list quality.",
 		  "请减量，只发活跃用户，并检查投诉率和名单质量。"}},
 	[CAUSE_BLOCKLISTED] =
@@ -147,7 +151,7 @@ static const struct cause_words cause_words[] = {
 				"请运行 edm domain check 并补全 DNS 记录。"}},
 	[CAUSE_SENDER_REFUSED] = {{"sender refused", "发件人被拒"},
 				  {"The provider does not take this sender.",
-				   "对方拒绝该发件地址或域名。"},
+				   "收件方拒绝该发件地址或域名。"},
 				  {"Check From and return path (edm domain check).",
 				   "请检查发件人与退信域名（edm domain check）。"}},
 	[CAUSE_SPAM_CONTENT] = {{"taken for spam", "疑似垃圾邮件"},
@@ -163,17 +167,17 @@ static const struct cause_words cause_words[] = {
 			 {"Check the attachments.", "请检查附件。"}},
 	[CAUSE_TOO_LARGE] = {{"too large", "邮件过大"},
 			     {"The message is larger than the server takes.",
-			      "邮件超过对方的大小限制。"},
+			      "邮件超过收件方的大小限制。"},
 			     {"Make it smaller: images by link, no attachment.",
 			      "请缩小邮件：图片用链接，不带附件。"}},
 	[CAUSE_POLICY] = {{"policy", "策略拒绝"},
-			  {"A policy of the receiver forbids it.", "被对方的收信策略拒绝。"},
+			  {"A policy of the receiver forbids it.", "被收件方的收信策略拒绝。"},
 			  {"Read the reply; ask the provider's postmaster.",
-			   "请查看原始回复，并联系对方邮件管理员。"}},
+			   "请查看原始回复，并联系收件方邮件管理员。"}},
 	[CAUSE_PROTOCOL] = {{"protocol", "协议错误"},
-			    {"The server did not keep to SMTP.", "对方服务器不符合 SMTP 协议。"},
+			    {"The server did not keep to SMTP.", "收件方服务器不符合 SMTP 协议。"},
 			    {"If it is one host, it is theirs; else tell us.",
-			     "若仅个别主机，属对方问题；否则请反馈。"}},
+			     "若仅个别主机，属收件方问题；否则请反馈。"}},
 	[CAUSE_TOO_MANY_RECIPIENTS] = {{"too many recipients", "收件人过多"},
 				       {"Too many recipients in one go.", "单次收件人过多。"},
 				       {"Tried again by itself.", "系统会自动重试。"}},
@@ -213,7 +217,7 @@ static const struct cause_words cause_words[] = {
 				   "请连同该收件人的属性一并反馈。"}},
 	[CAUSE_BAD_ADDRESS] = {{"malformed address", "地址格式错误"},
 			       {"The server says the address is not written correctly.",
-				"对方服务器认为收件地址格式不正确。"},
+				"收件方服务器认为收件地址格式不正确。"},
 			       {"Correct the address in the list and import it again.",
 				"请在名单中更正地址后重新导入。"}},
 };
@@ -224,7 +228,7 @@ static const struct pair final_advice[] = {
 				"不再重试；长期已满多为弃用邮箱。"},
 	[CAUSE_USER_BUSY] = {"Not tried again in this campaign.", "本次任务不再重试。"},
 	[CAUSE_DOMAIN_MISCONFIGURED] = {"Theirs to mend; not tried again in this campaign.",
-					"需对方修复；本次任务不再重试。"},
+					"需收件方修复；本次任务不再重试。"},
 	[CAUSE_GREYLISTED] = {"Not tried again in this campaign.", "本次任务不再重试。"},
 	[CAUSE_SERVER_BUSY] = {"Not tried again in this campaign.", "本次任务不再重试。"},
 	[CAUSE_TOO_MANY_RECIPIENTS] = {"Not tried again in this campaign.", "本次任务不再重试。"},
@@ -263,6 +267,14 @@ const char *words_class(enum outcome_class klass, enum language language)
 const char *words_campaign_state(enum campaign_state state, enum language language)
 {
 	return SAY(campaign_words, state, language);
+}
+
+const char *words_named_state(const char *name, enum language language)
+{
+	for (size_t i = 0; i < ARRAY_LEN(named_states); i++)
+		if (str_equals(str_from(name), str_from(named_states[i].en)))
+			return say(&named_states[i], language);
+	return name;
 }
 
 const char *words_cause(enum outcome_cause cause, enum language language)

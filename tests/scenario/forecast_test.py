@@ -62,7 +62,7 @@ def test_a_draft_is_foreseen_as_if_it_were_started_now(make_world):
     assert "as if it were started now" in said and "edm run starts one" in said
     assert f"the campaign: {A_MINUTE} messages/min by operator (limit {bind['limit_id']})" in said
     said = edm("campaign", "forecast", "spring", "--lang", "zh").out
-    assert f"该任务：每分钟 {A_MINUTE} 封（运维设定，限制 {bind['limit_id']}）" in said
+    assert f"该任务：每分钟 {A_MINUTE} 封（人工设定，限制 {bind['limit_id']}）" in said
     assert "预计完成" in said and "假设现在开始" in said
 
     # Who is put off comes back by the schedule that is in force here.

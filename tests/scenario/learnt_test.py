@@ -110,8 +110,10 @@ def test_what_was_learnt_is_forgotten(edm, lanes, database):
     told = edm("limit", "forget", "gmail", "--json").json
     assert told["lanes"] == 1 and told["forgot"][0]["reply"] == AWAY
     assert told["forgot"][0]["lane"] == "mx1/gmail"
-    database.query("INSERT INTO party_state(node_id, target, domain, campaign_id, learnt) VALUES"
-                   " (1, 'gmail', 'shop.example', 0, %s)", json.dumps(
+    database.query("INSERT INTO node(name, journal, host, pid, version)"
+                   " VALUES ('n1', gen_random_uuid(), 'here', 42, '0.1.0')")
+    database.query("INSERT INTO party_state(node_id, target, domain, campaign_id, learnt)"
+                   " SELECT node_id, 'gmail', 'shop.example', 0, %s FROM node", json.dumps(
                        {"rate": 0.2, "rate_ceiling": 0.2, "rate_cut_age_ms": 0,
                         "rate_hold_ms": 600000}))
     party, = edm("limit", "forget", "gmail", "--json").json["forgot"]
@@ -190,7 +192,7 @@ def test_a_start_is_told_from_what_was_learnt(edm, lanes, database):
     assert "so far: 8.0 connections, and nobody has objected (saved" in text
     assert "learnt" not in text
     text = edm("limit", "explain", "mx1/gmail", "--lang", "zh").out
-    assert "目前：8.0 个连接，对方未限制" in text and "学" not in text
+    assert "目前：8.0 个连接，收件方未限制" in text and "学" not in text
 
 
 def test_lanes_that_rest_are_listed_with_the_pauses(edm, lanes, database):
@@ -233,11 +235,11 @@ def test_explain_in_chinese(edm, lanes):
     edm("limit", "set", "--source", "mx1", "rate=50/s", "--for", "2h")
     edm("limit", "set", "--provider", "qq", "new-connections=30/min", "messages-per-connection=8")
     text = edm("limit", "explain", "mx1/qq", "--lang", "zh").out
-    for words in ("通道 mx1/qq，源启用中", "没有节点显示该通道", "受限于：等待 3 分",
-                  "通道 mx1/qq 按对方要求暂歇", "接下来：对方要求的暂歇结束", "每小时 900 封（从对方学到）",
-                  "学于 20", AWAY, "每秒 50 封（运维设定，限制 1），还有 1 小时",
-                  "接下来：每秒 50 封（运维设定，限制 1） 到期", "每分钟 30 个新连接", "每个连接 8 封",
-                  "edm limit forget mx1/qq 可令其忘掉所学", "适用于"):
+    for words in ("通道 mx1/qq，发信源启用中", "没有节点显示该通道", "受限于：等待 3 分",
+                  "通道 mx1/qq 按收件方要求暂停发送", "接下来：收件方要求的暂停结束", "每小时 900 封（从收件方学到）",
+                  "学于 20", AWAY, "每秒 50 封（人工设定，限制 1），剩余 1 小时",
+                  "接下来：每秒 50 封（人工设定，限制 1） 到期", "每分钟 30 个新连接", "每个连接 8 封",
+                  "edm limit forget mx1/qq 可清除学习到的限制", "适用于"):
         assert words in text, (words, text)
     for words in ("binds", "next:", "learnt", "applies to", " messages"):
         assert words not in text, text

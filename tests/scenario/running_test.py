@@ -221,7 +221,7 @@ def test_events_say_who_changed_what_and_why(edm, database):
     said = edm("events", "--kind", "limit undo").out
     assert "undone: unsetting connections=5, limit 1; in force instead: limit 2" in said
     said = edm("events", "--lang", "zh").out
-    assert "撤销限制改动" in said and "限制：到 qq 的每条通道" in said and "暂停" in said
+    assert "撤销限制改动" in said and "限制：发往 qq 的每个通道" in said and "暂停" in said
     assert [event["what"] for event in edm("events", "--about", "gmail", "--json").json["events"]
             ] == ["pause"]
     edm("source", "add", "127.0.0.77", "--name", "s77", "--ehlo", "s77.example.com")

@@ -176,7 +176,7 @@ def test_the_reply_that_a_lane_rests_for_is_told(mailing):
     wanted = f', after "{AWAY}" (edm limit forget s1/qq has it start again at once)'
     text = says(mailing, "why", "s1/qq", wanted)
     assert "s1/qq waits 5 min: " in text and ", since 20" in text and ", until 20" in text
-    assert f"对方回复“{AWAY}”" in mailing.edm("why", "s1/qq", "--lang", "zh").out
+    assert f"收件方回复“{AWAY}”" in mailing.edm("why", "s1/qq", "--lang", "zh").out
     says(mailing, "why", "c", wanted)
     people = [mailing.edm("why", f"u{i}@qq.com", "--json").json for i in range(20)]
     untried = next(one for one in people if not one["campaigns"][0]["history"])

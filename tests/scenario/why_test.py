@@ -275,7 +275,7 @@ def test_a_source_that_drains_is_said_to(edm, spring, database):
     assert told["source_state"] == "draining"
     assert told["sentence"] == ("mx1/qq takes no new mail: source mx1 drains (edm source set mx1 "
                                 "--active takes it back)")
-    assert "源 mx1 正在排空" in edm("why", "mx1/qq", "--lang", "zh").out
+    assert "发信源 mx1 正在排空" in edm("why", "mx1/qq", "--lang", "zh").out
 
 
 def test_what_a_lane_waits_for_in_chinese(edm, spring, database):
@@ -285,7 +285,7 @@ def test_what_a_lane_waits_for_in_chinese(edm, spring, database):
     start_node(database, lane("qq", waits="waits 12 s: …", waits_ms=12000, wait=wait),
                lane("gmail", waits="waits: …", refused=host), lane("netease", waits="waits for x"))
     said = edm("why", "mx1/qq", "--lang", "zh").out
-    assert "：通道 mx1/qq 已用满 每分钟 100 封（运维设定，限制 12）" in said and "waits" not in said
+    assert "：通道 mx1/qq 已用满 每分钟 100 封（人工设定，限制 12）" in said and "waits" not in said
     assert "mx3.qq.com 无法连接（Connection refused）" in edm("why", "mx1/gmail", "--lang", "zh").out
     # An older node tells no facts.
     assert "mx1/netease waits for x" in edm("why", "mx1/netease", "--lang", "zh").out

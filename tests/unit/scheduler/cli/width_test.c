@@ -17,7 +17,7 @@ static void width_is_that_of_a_terminal(void **state)
 	} cases[] = {
 		{"", 0},
 		{"mx1/qq", 6},
-		{"发信IP", 6},
+		{"发信 IP", 7},
 		{"（，。：）", 10},
 		{"ｑｑ", 4},
 		{"한국", 4},

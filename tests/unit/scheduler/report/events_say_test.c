@@ -20,10 +20,10 @@ static void what_and_about_have_chinese_words(void **state)
 		const char *verb, *object, *want_what, *want_about;
 	} cases[] = {
 		{"limit set", "limit:lane mx1/qq", "设置限制", "限制：通道 mx1/qq"},
-		{"limit undo", "limit:each lane to qq", "撤销限制改动", "限制：到 qq 的每条通道"},
-		{"limit forget", "lane:mx1/qq", "忘掉所学限制", "通道 mx1/qq"},
+		{"limit undo", "limit:each lane to qq", "撤销限制改动", "限制：发往 qq 的每个通道"},
+		{"limit forget", "lane:mx1/qq", "清除学习到的限制", "通道 mx1/qq"},
 		{"limit set", "limit:a.example at qq", "设置限制", "限制：a.example at qq"},
-		{"pause", "source:mx1 provider:qq", "暂停", "源 mx1 服务商 qq"},
+		{"pause", "source:mx1 provider:qq", "暂停", "发信源 mx1 服务商 qq"},
 		{"pause", "all", "暂停", "全部"},
 		{"campaign start", "campaign:spring", "启动任务", "任务 spring"},
 		{"rules apply", "rules", "按新规则重判", "规则"},
@@ -104,14 +104,14 @@ static void details_are_words(void **state)
 {
 	static const struct detail_case cases[] = {
 		{"list import", "{\"rows\":40,\"added\":38,\"refused\":2,\"import\":7}",
-		 "rows 40, added 38, refused 2, import 7", "行数 40，新增 38，拒收 2，导入编号 7"},
+		 "rows 40, added 38, refused 2, import 7", "行数 40，新增 38，拒绝 2，导入编号 7"},
 		{"list import", "{\"rows\":4,\"added\":0,\"updated\":0,\"unchanged\":4}",
 		 "rows 4, added 0, unchanged 4", "行数 4，新增 0，未变 4"},
 		{"suppress undo", "{\"removed\":12,\"import\":3}", "removed 12, import 3",
 		 "移除 12，导入编号 3"},
 		{"source add",
 		 "{\"ehlo\":\"mx1.test\",\"node\":null,\"pool\":\"default\",\"weight\":1}",
-		 "ehlo mx1.test, pool default, weight 1", "ehlo mx1.test，地址池 default，权重 1"},
+		 "ehlo mx1.test, pool default, weight 1", "ehlo mx1.test，IP 池 default，权重 1"},
 		{"suppress import", "{\"rows\":2,\"added\":1,\"already\":1}",
 		 "rows 2, added 1, already 1", "行数 2，新增 1，已抑制或重复 1"},
 		{"init", "{\"version\":\"0.1.0\",\"migrations\":16}",

@@ -34,36 +34,36 @@ static void each_bind_has_its_words(void **state)
 		{{.kind = BIND_NOTHING}, "", ""},
 		{{.kind = BIND_LIMIT, .level = LEVEL_LANE, .period = LIMIT_MINUTE, .cap = by_li},
 		 "mx1/qq: 100 messages/min by operator (limit 3)",
-		 "mx1/qq：每分钟 100 封（运维设定，限制 3）"},
+		 "mx1/qq：每分钟 100 封（人工设定，限制 3）"},
 		{{.kind = BIND_LIMIT, .level = LEVEL_LANE, .period = LIMIT_DAY, .cap = of_warmup},
 		 "mx1/qq: 500 messages/day by its warm-up",
 		 "mx1/qq：每天 500 封（预热计划）"},
 		{{.kind = BIND_LIMIT, .level = LEVEL_PROVIDER, .period = LIMIT_HOUR, .cap = by_li},
 		 "all sources at qq: 100 messages/h by operator (limit 3)",
-		 "qq 全部源合计：每小时 100 封（运维设定，限制 3）"},
+		 "qq 全部发信源合计：每小时 100 封（人工设定，限制 3）"},
 		{{.kind = BIND_LIMIT, .level = LEVEL_CAMPAIGN, .cap = by_li},
 		 "the campaign: 100 messages/s by operator (limit 3)",
-		 "该任务：每秒 100 封（运维设定，限制 3）"},
+		 "该任务：每秒 100 封（人工设定，限制 3）"},
 		{{.kind = BIND_CONNECTIONS,
 		  .level = LEVEL_LANE,
 		  .cap = of_profile,
 		  .service_ms = 840},
 		 "mx1/qq: 20 connections by the provider's profile, 0.8 s a message",
-		 "mx1/qq：20 个连接（服务商档案），每封 0.8 秒"},
+		 "mx1/qq：20 个连接（服务商配置），每封 0.8 秒"},
 		{{.kind = BIND_CONNECTIONS, .level = LEVEL_SOURCE, .cap = of_profile},
 		 "source mx1: 20 connections by the provider's profile",
-		 "源 mx1：20 个连接（服务商档案）"},
+		 "发信源 mx1：20 个连接（服务商配置）"},
 		{{.kind = BIND_PACE, .level = LEVEL_LANE, .per_s = 9.44},
 		 "mx1/qq: 9.4 messages a second, its pace lately",
 		 "mx1/qq：近来每秒 9.4 封"},
 		{{.kind = BIND_RETRIES}, PUT_OFF, "被推迟的收件人等待重试"},
 		{{.kind = BIND_RETRIES, .is_expected = true},
 		 "another try at the few whom the receiver is expected to put off",
-		 "预计会有少数收件人被对方推迟、须再试"},
+		 "预计会有少数收件人被收件方推迟、须再试"},
 		{{.kind = BIND_HOURS}, "sending hours", "发送时段"},
 		{{.kind = BIND_SOURCES},
 		 "no source of pool default may send",
-		 "地址池 default 没有可用的源"},
+		 "IP 池 default 没有可用的发信源"},
 		{{.kind = BIND_PAUSE}, "a pause of mx1/qq", "mx1/qq 被暂停"},
 		{{.kind = BIND_PAUSE, .level = LEVEL_CAMPAIGN},
 		 "a pause of the campaign at qq",
@@ -99,7 +99,7 @@ static void what_is_never_through_says_what_would_change_it(void **state)
 			    "(limit 9); edm limit set or edm limit unset changes it");
 	buf_clear(&out);
 	forecast_say_stuck(&zh, &spent, &out);
-	assert_string_equal(out.data, "qq 90 天内不会发完：mx1/qq：每小时 0 封（运维设定，限制 "
+	assert_string_equal(out.data, "qq 90 天内不会发完：mx1/qq：每小时 0 封（人工设定，限制 "
 				      "9）；可用 edm limit set 或 edm limit unset 更改");
 	const struct forecast_bind paused = {.kind = BIND_PAUSE, .level = LEVEL_CAMPAIGN};
 	buf_clear(&out);

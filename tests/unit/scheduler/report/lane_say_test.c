@@ -42,13 +42,13 @@ static void numbers_are_said(void **state)
 	static const struct sentence cases[] = {
 		{"{\"level\":\"lane\",\"kind\":\"connections\",\"per\":null,\"count\":5,"
 		 "\"origin\":\"profile\",\"left_ms\":null}",
-		 "5 个连接（服务商档案）"},
+		 "5 个连接（服务商配置）"},
 		{"{\"level\":\"source\",\"kind\":\"rate\",\"per\":\"h\",\"count\":9,"
 		 "\"origin\":\"operator\",\"limit_id\":3,\"left_ms\":60000}",
-		 "每小时 9 封（运维设定，限制 3），还有 1 分钟"},
+		 "每小时 9 封（人工设定，限制 3），剩余 1 分钟"},
 		{"{\"level\":\"lane\",\"kind\":\"rate\",\"per\":\"s\",\"count\":0,"
 		 "\"origin\":\"back-off\",\"left_ms\":60000}",
-		 "不发送：按对方要求暂歇，还有 1 分钟"},
+		 "不发送：按收件方要求暂停发送，剩余 1 分钟"},
 		{"{\"level\":\"lane\",\"kind\":\"new-connections\",\"per\":\"day\","
 		 "\"count\":7,\"origin\":\"slice\"}",
 		 "每天 7 个新连接（本节点份额）"},
@@ -71,15 +71,15 @@ static void waits_are_said(void **state)
 	static const struct sentence cases[] = {
 		{"{\"waits\":\"x\",\"wait\":{" OF_LANE
 		 "\"count\":85,\"origin\":\"learnt\",\"until\":1795305495000000}}",
-		 "等待 12 秒：通道 mx1/qq 已用满 每分钟 85 封（从对方学到）"},
+		 "等待 12 秒：通道 mx1/qq 已用满 每分钟 85 封（从收件方学到）"},
 		{"{\"waits\":\"x\",\"wait\":{" OF_LANE "\"count\":0,\"origin\":\"pause\"}}",
 		 "等待恢复：通道 mx1/qq 已暂停"},
 		{"{\"waits\":\"x\",\"wait\":{\"level\":\"provider\",\"kind\":\"connections\","
 		 "\"count\":5,\"origin\":\"operator\",\"limit_id\":4}}",
-		 "等待有连接结束：服务商 qq 已用满 5 个连接（运维设定，限制 4）"},
+		 "等待有连接结束：服务商 qq 已用满 5 个连接（人工设定，限制 4）"},
 		{"{\"waits\":\"x\",\"wait\":{" OF_LANE
 		 "\"count\":0,\"origin\":\"back-off\",\"until\":1795305783000000}}",
-		 "等待 5 分钟：通道 mx1/qq 按对方要求暂歇"},
+		 "等待 5 分钟：通道 mx1/qq 按收件方要求暂停发送"},
 		{"{\"waits\":\"x\",\"refused\":{\"host\":\"mx3\",\"said\":\"no\",\"since\":"
 		 "1795305483000000,\"next_at\":1795305513000000}}",
 		 "mx3 无法连接（no），自 2026-11-22 07:58 起，30 秒后再试"},
@@ -100,9 +100,9 @@ static void changes_are_said(void **state)
 		 "连接数 5 → 6，还需 12 次顺利答复，不早于 40 秒后"},
 		{"{\"what\":\"rate\",\"level\":\"campaign\",\"from\":1.5,\"to\":2}",
 		 "任务学到的速率每秒 1.50 → 2.00 封"},
-		{"{\"what\":\"rest\",\"at\":1795305783000000}", "对方要求的暂歇结束，5 分钟后"},
+		{"{\"what\":\"rest\",\"at\":1795305783000000}", "收件方要求的暂停结束，5 分钟后"},
 		{"{\"what\":\"back-off\"}", "退让结束，可再提速"},
-		{"{\"what\":\"probe\"}", "以一封试探对方是否重新接收"},
+		{"{\"what\":\"probe\"}", "以一封试探收件方是否重新接收"},
 		{"{\"what\":\"pause\"}", "暂停结束"},
 		{"{\"what\":\"window\",\"from\":100,\"to\":106}",
 		 "学到的上限 100 → 106（届时须已用满）"},
@@ -111,7 +111,7 @@ static void changes_are_said(void **state)
 		 "预热额度每天 50 封到期，不再限额"},
 		{"{\"what\":\"limit\",\"level\":\"source\",\"kind\":\"rate\",\"per\":\"s\","
 		 "\"from\":50,\"to\":-1,\"limit_id\":2}",
-		 "每秒 50 封（运维设定，限制 2） 到期"},
+		 "每秒 50 封（人工设定，限制 2） 到期"},
 		{"{\"what\":\"refill\",\"level\":\"lane\",\"kind\":\"rate\",\"per\":\"h\","
 		 "\"from\":9}",
 		 "每小时 9 封 腾出余量，可发下一封"},

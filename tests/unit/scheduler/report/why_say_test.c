@@ -310,14 +310,15 @@ static const struct {
 	{lane_rests,
 	 "mx1/qq waits 5 min: x, since 2026-11-21 23:57 UTC, until 2026-11-22 00:03 UTC, after "
 	 "\"" AWAY "\" (edm limit forget mx1/qq has it start again at once)",
-	 "mx1/qq 等待 5 分钟：通道 mx1/qq 按对方要求暂歇，自 2026-11-22 07:57 起，至 2026-11-22 "
-	 "08:03，对方回复“" AWAY "”（edm limit forget mx1/qq 可令其立即重新开始）",
+	 "mx1/qq 等待 5 分钟：通道 mx1/qq 按收件方要求暂停发送，自 2026-11-22 07:57 起，至 "
+	 "2026-11-22 "
+	 "08:03，收件方回复“" AWAY "”（edm limit forget mx1/qq 可令其立即重新开始）",
 	 AWAY, "edm limit forget mx1/qq", 1795305423000000, 1795305783000000},
 	{lane_limited,
 	 "mx1/qq waits 5 min: x, since 2026-11-21 23:56 UTC (edm limit unset --provider qq "
 	 "--source mx1 "
 	 "rate=40/min ends the limit)",
-	 "mx1/qq 等待 0 秒：通道 mx1/qq 已用满 每分钟 40 封（运维设定，限制 9），自 2026-11-22 "
+	 "mx1/qq 等待 0 秒：通道 mx1/qq 已用满 每分钟 40 封（人工设定，限制 9），自 2026-11-22 "
 	 "07:56 起"
 	 "（edm limit unset --provider qq --source mx1 rate=40/min 可取消该限制）",
 	 NULL, "edm limit unset --provider qq --source mx1 rate=40/min", 1795305363000000,
