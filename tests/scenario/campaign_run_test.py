@@ -93,6 +93,10 @@ def test_a_test_shows_the_whole_reply_and_that_the_address_is_suppressed(
     ready("suppress", "remove", "mistyped@example.net", "--cause", "bounced", "--yes")
     told = ready.run("campaign", "test", "spring", "mistyped@example.net", "--json").json
     assert (told["code"], told["enhanced"], told["suppressed"]) == (550, "5.1.1", True)
+    ready("suppress", "remove", "mistyped@example.net", "--cause", "bounced", "--yes")
+    told = ready.run("campaign", "test", "spring", "mistyped@example.net", "--lang", "zh")
+    assert told.out.startswith("mistyped@example.net：退信，主机 ") and "，阶段 rcpt，" in told.out
+    assert "现已全局抑制" in told.out and "测试邮件未送达（退信）" in told.err
     told = ready("campaign", "test", "spring", "me@example.net", "--json").json
     assert (told["enhanced"], told["suppressed"]) == ("2.0.0", False)
 
