@@ -200,3 +200,17 @@ def test_sentences(lint, pair, want):
     path = "scheduler/report/sentence_pairs.c"
     said = 'f("there is no %s: " WHY);\nconst char *why = "say "\n\t"which one";\n'
     assert lint("sentences", {"a.c": said, path: pair}) == ([f"{path}:1: {want}"] if want else [])
+
+
+@pytest.mark.parametrize("english, want", [
+    ("it is cold\ncannot open %s: %s\n", []),
+    ("cannot open %s: %s\n", ['lists/a.c:2: "it is cold" has no Chinese']),
+    ("it is cold\ncannot open %s: %s\nno %s\n",
+     ["tests/lint/sentences_english.txt:3: has its Chinese, or is gone: take it out of the list"]),
+])
+def test_what_operators_are_told_has_chinese(lint, english, want):
+    code = ('err_set(err, ERR_USAGE, "no %s", name);\nerr_set(err, ERR_USAGE, "it is " "cold");\n'
+            'err_errno(err, errno, "cannot open %.*s", name);\n')
+    assert lint("sentences", {
+        "lists/a.c": code, "tests/lint/sentences_english.txt": english,
+        "scheduler/report/sentence_pairs.c": '{"no %s", "没有 %1"},\n'}) == want

@@ -301,7 +301,7 @@ def test_there_is_nothing_to_show(edm):
             assert english_in(said) == [] and re.search("[\u4e00-\u9fff]", said), said
 
 
-def test_refusals_questions_and_warnings_are_chinese(everything):
+def test_refusals_questions_and_warnings_are_chinese(everything, tmp_path):
     for want, *command in (
         ("没有任务 'nobody'；edm campaign show 可列出全部", "campaign", "show", "nobody"),
         ("将移除名单 customers 及其 2 名成员：此处无法询问，请加 --yes", "list", "remove",
@@ -312,6 +312,12 @@ def test_refusals_questions_and_warnings_are_chinese(everything):
         ("--reset 不能与 --for 同用：要恢复所取消的内容，请用 edm provider undo", "provider", "set", "qq",
          "--reset", "--for", "2h"),
         ("没有选项 --what；用法：edm pauses --help", "pauses", "--what"),
+        ("resend 须加 --state unknown；", "campaign", "resend", "winter"),
+        ("--map：没有列 \"foo\"；列有 邮箱", "list", "import", write(tmp_path / "map", "邮箱,名\na@b.c,d\n"),
+         "--list", "l", "--map", "foo=email"),
+        ("/nope：没有这个文件", "pauses", "--config", "/nope"),
+        ("--unknown 应为 hold 或 retry，不是 'x'", "campaign", "edit", "spring", "--unknown", "x"),
+        ("--state 须与 --audience-of OTHER 同用", "campaign", "edit", "spring", "--state", "bounced"),
         ("任务 winter 状态为已暂停：不能 start；可以：resume, cancel", "campaign", "start", "winter"),
     ):
         refused = everything.run(*command, "--lang", "zh")
