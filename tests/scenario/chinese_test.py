@@ -317,7 +317,8 @@ def test_refusals_questions_and_warnings_are_chinese(everything, tmp_path):
          "--list", "l", "--map", "foo=email"),
         ("/nope：没有这个文件", "pauses", "--config", "/nope"),
         ("--unknown 应为 hold 或 retry，不是 'x'", "campaign", "edit", "spring", "--unknown", "x"),
-        ("--state 须与 --audience-of OTHER 同用", "campaign", "edit", "spring", "--state", "bounced"),
+        ("--state 须与 --audience-of OTHER 同用", "campaign", "create", "summer", "--state",
+         "bounced", "--from", "li@shop.example", "--subject", "x", "--text", "-"),
         ("任务 winter 状态为已暂停：不能 start；可以：resume, cancel", "campaign", "start", "winter"),
     ):
         refused = everything.run(*command, "--lang", "zh")
