@@ -400,7 +400,8 @@ def test_the_past_is_judged_by_the_rules_of_today(mailing, tmp_path):
 def undone_by_cause(edm, db, bounced):
     assert "which?" in edm.fails(2, "suppress", "undo")
     undo = ("suppress", "undo", "--cause", "bounced", "--since", "2020-01-01 00:00")
-    assert f"Taking {bounced} suppressions back needs --yes" in edm.fails(4, *undo)
+    assert (f"Taking {bounced} suppressions back, those since 2020-01-01 00:00:00 UTC needs --yes"
+            in edm.fails(4, *undo))
     assert db.value(SUPPRESSED) == bounced
     assert edm(*undo, "--yes", "--json").json == {"removed": bounced}
     assert db.value(SUPPRESSED) == 0
