@@ -163,7 +163,7 @@ static int print_providers(struct cli *cli, const struct ip_pool_snapshot *s, st
 	table_init(&t,
 		   REPORT_SAY(cli,
 			      "provider|title|limits of a lane|verp|tls|profile|mail exchangers",
-			      "服务商|名称|每个通道的限制|VERP|TLS|档案|MX 主机"));
+			      "服务商|名称|每个通道的限制|VERP|TLS|服务商配置|MX 主机"));
 	for (size_t i = 0; i < provider_table_count(s->providers); i++) {
 		const struct provider *p = provider_table_at(s->providers, i);
 		if (!str_is_empty(name) && !str_equals(name, p->name))
@@ -386,7 +386,7 @@ static void print_set(struct cli *cli, struct str name, int64_t for_ms)
 	cli_printf(cli, REPORT_SAY(cli, "provider %.*s %s%.*s\n", "服务商 %.*s %s%.*s\n"),
 		   STR_ARG(name),
 		   cli_flag(cli, "reset")
-			   ? REPORT_SAY(cli, "is as built in again", "已恢复为内置档案")
+			   ? REPORT_SAY(cli, "is as built in again", "已恢复为内置服务商配置")
 			   : REPORT_SAY(cli, "is changed", "已更改"),
 		   STR_ARG(buf_str(&time)));
 	buf_done(&time);
