@@ -64,14 +64,16 @@ struct lane {
 	bool gives_up;			   /* one of them, to a queue that has less */
 	struct spare spare;
 	uint64_t delivered, settled;
-	struct list connected;	  /* worker.connected while there are new or told ones */
-	int32_t connecting;	  /* connections under way */
-	int32_t connects_new;	  /* connections begun that control was not told of … */
-	int32_t connects_told;	  /* … or was, and they may not be in the database yet */
-	uint64_t passes;	  /* answers since the last that throttled */
-	struct list retired;	  /* worker_queue.retired, or nowhere */
-	struct limiter_wait wait; /* what it last had to wait for */
-	int64_t wait_until_ms;	  /* … and until when; in the past = it was going */
+	struct list connected;		/* worker.connected while there are new or told ones */
+	int32_t connecting;		/* connections under way */
+	int32_t connects_new;		/* connections begun that control was not told of … */
+	int32_t connects_told;		/* … or was, and they may not be in the database yet */
+	uint64_t passes;		/* answers since the last that throttled */
+	struct list retired;		/* worker_queue.retired, or nowhere */
+	struct limiter_wait wait;	/* what it last had to wait for */
+	int64_t wait_until_ms;		/* … and until when; in the past = it was going */
+	struct limiter_wait short_wait; /* what it last waited for while it had work … */
+	int64_t short_ms;		/* … and when; 0 = it never did */
 };
 
 struct lane_slot {

@@ -356,6 +356,8 @@ bool worker_queue_campaign_goes(const struct job *plan, void *context)
 static void note_short(struct lane *lane)
 {
 	struct permit_path path = worker_path(lane, NULL);
+	lane->short_wait = lane->wait;
+	lane->short_ms = loop_now_ms(lane->queue->worker->loop);
 	worker_note_short(lane->queue->worker, &path, &lane->wait);
 	worker_want_room(lane);
 }

@@ -9,6 +9,8 @@
 
 #define LANES_JSON_MAX (2u << 20)
 #define WAITING_JSON_MAX (64u << 10)
+/* What a lane waited for so lately is what it waits for. */
+#define LATELY_MS 2000
 
 static struct journal_key key_of(const struct work_job *job)
 {
@@ -85,19 +87,41 @@ static bool is_connecting(const struct limiter_wait *wait, int64_t until_ms, int
 	       (is_own && wait->kind == LIMIT_CONNECTIONS && wait->cap.origin != ORIGIN_PAUSE);
 }
 
+/* Was it for a limit it shares with others? They take what there is, and it asks again. */
+static bool shares_short(const struct lane *lane, int64_t now)
+{
+	const struct limiter_wait *wait = &lane->short_wait;
+	return lane->short_ms != 0 && lane->short_ms >= now - LATELY_MS &&
+	       wait->level != LEVEL_LANE && wait->cap.origin != ORIGIN_PAUSE &&
+	       lane->failed_since_ms == 0;
+}
+
+/* What a lane without a connection waits for that may be between two waits just now. */
+static int64_t wait_between(struct lane *lane, bool has_mail, int64_t now,
+			    struct limiter_wait *wait)
+{
+	int64_t until_ms = lane->wait_until_ms;
+	*wait = lane->wait;
+	if (until_ms > now || lane->sessions > 0)
+		return until_ms;
+	if (!worker_may_connect(lane)) {
+		*wait = worker_save_wait(lane, now);
+		return wait->at_ms;
+	}
+	if (!has_mail || !shares_short(lane, now))
+		return until_ms;
+	*wait = lane->short_wait;
+	wait->at_ms = now + 1;
+	return wait->at_ms;
+}
+
 static void append_wait(struct buf *out, struct lane *lane, int64_t now)
 {
 	struct buf sentence;
+	struct limiter_wait wait;
 	const struct worker_queue *q = lane->queue;
-	struct limiter_wait wait = lane->wait;
-	int64_t until_ms = lane->wait_until_ms;
 	bool has_mail = q->jobs.queued_count + q->jobs.ahead_count + q->jobs.ready_count > 0;
-	bool is_unsaved = lane->sessions == 0 && !worker_may_connect(lane);
-	/* It asks again and again meanwhile, and may be between two waits just now. */
-	if (until_ms <= now && is_unsaved) {
-		wait = worker_save_wait(lane, now);
-		until_ms = wait.at_ms;
-	}
+	int64_t until_ms = wait_between(lane, has_mail, now, &wait);
 	if (has_mail && is_connecting(&wait, until_ms, now) && worker_append_turned_away(lane, out))
 		return;
 	/* Who has no mail asks for no share or connection, and waits for none. */
