@@ -250,6 +250,7 @@ static int add_campaigns(struct cli *cli, struct question *q, struct err *err)
 		}
 	}
 	json_object_set(q->answer, "now_at", json_object_get(live, "now_at"));
+	json_object_set_new(q->answer, "has_node", json_boolean(live_has_node(live)));
 	json_decref(live);
 	return 0;
 }

@@ -185,16 +185,26 @@ static void print_shares(const struct telling *t)
 /* -------------------------------------------------------------------------------------------- now
  */
 
+static void print_nothing(const struct telling *t)
+{
+	bool has_node = !json_is_false(json_object_get(t->answer, "has_node"));
+	cli_printf(t->cli, "%s",
+		   has_node ? REPORT_SAY(t->cli,
+					 "now: no node shows this lane; nothing is sent on it\n",
+					 "当前：没有节点显示该通道，未在发送\n")
+			    : REPORT_SAY(t->cli,
+					 "now: no node is running (edm run starts one); nothing is "
+					 "sent\n",
+					 "当前：没有运行中的节点（edm run 可启动），未在发送\n"));
+}
+
 static void print_live(struct telling *t)
 {
 	const json_t *live = json_object_get(t->answer, "live");
 	const json_t *lane = json_object_get(live, "lane");
 	struct buf waits;
 	if (json_is_null(live)) {
-		cli_printf(t->cli,
-			   REPORT_SAY(t->cli,
-				      "now: no node shows this lane; nothing is sent on it\n",
-				      "当前：没有节点显示该通道，未在发送\n"));
+		print_nothing(t);
 		return;
 	}
 	cli_printf(t->cli,

@@ -158,7 +158,8 @@ def test_the_connections_are_those_the_node_has_now(edm, lanes, database):
     """Those saved are those of some time ago, and a start would begin below them."""
     edm("limit", "set", "--provider", "qq", "connections=10")
     lanes(qq={"connections": 9, "connections_cut_age_ms": HOUR, "connections_hold_ms": MINUTE})
-    database.query("INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid())")
+    database.query("INSERT INTO node(node_id, name, journal, lease_until)"
+                   " VALUES (1, 'n1', gen_random_uuid(), now() + interval '1 min')")
     database.query("INSERT INTO node_live(node_id, incarnation, live) VALUES (1, 0, '{}')")
 
     def shown(connections):
@@ -176,7 +177,8 @@ def test_a_start_is_told_from_what_was_learnt(edm, lanes, database):
     """Nobody has objected to a lane that began with four connections and has eight by now."""
     edm("limit", "set", "--provider", "gmail", "connections=10")
     lanes(gmail={"connections": 8})
-    database.query("INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid())")
+    database.query("INSERT INTO node(node_id, name, journal, lease_until)"
+                   " VALUES (1, 'n1', gen_random_uuid(), now() + interval '1 min')")
     # A node that is older than this command calls it learnt.
     for origin in ("start", "learnt", "back-off"):
         binds = {"level": "lane", "kind": "connections", "count": 8, "origin": origin, "says": "x"}
@@ -235,7 +237,7 @@ def test_explain_in_chinese(edm, lanes):
     edm("limit", "set", "--source", "mx1", "rate=50/s", "--for", "2h")
     edm("limit", "set", "--provider", "qq", "new-connections=30/min", "messages-per-connection=8")
     text = edm("limit", "explain", "mx1/qq", "--lang", "zh").out
-    for words in ("通道 mx1/qq，发信源启用中", "没有节点显示该通道", "受限于：等待 3 分",
+    for words in ("通道 mx1/qq，发信源启用中", "没有运行中的节点", "受限于：等待 3 分",
                   "通道 mx1/qq 按收件方要求暂停发送", "接下来：收件方要求的暂停结束", "每小时 900 封（从收件方学到）",
                   "学于 20", AWAY, "每秒 50 封（人工设定，限制 1），剩余 1 小时",
                   "接下来：每秒 50 封（人工设定，限制 1） 到期", "每分钟 30 个新连接", "每个连接 8 封",

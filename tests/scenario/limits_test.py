@@ -193,7 +193,8 @@ def test_explain_says_where_each_number_comes_from(mx1, database):
     mx1("pause", "--provider", "qq", "--because", "550 Ip frequency limited")
     mx1("warmup", "plan", "mx1", "--steps", "50,100")
     database.query(
-        "INSERT INTO node(node_id, name, journal) VALUES (1, 'n1', gen_random_uuid());"
+        "INSERT INTO node(node_id, name, journal, lease_until)"
+        " VALUES (1, 'n1', gen_random_uuid(), now() + interval '1 min');"
         "INSERT INTO node_live(node_id, incarnation, live) VALUES (1, 0, %s)",
         '{"lanes": [{"source": "mx1", "queue": "qq", "sessions": 2, "allowed": 4, "queued": 17,'
         ' "waits": "waits until resumed: lane mx1/qq is paused"}]}',
