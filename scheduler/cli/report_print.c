@@ -266,13 +266,28 @@ static void print_causes(struct cli *cli, const json_t *rows)
 	table_print(&t, cli, REPORT_SAY(cli, "Nothing was refused.", "没有退信或拒收。"));
 }
 
+static void say_unknown_choice(struct cli *cli, const json_t *campaign, struct buf *line)
+{
+	if (strcmp(document_text(campaign, "unknown_policy"), "hold") != 0)
+		buf_append_cstr(line, REPORT_SAY(cli, " They are tried once more by themselves.",
+						 "系统会自动再发一次。"));
+	else
+		buf_appendf(
+			line,
+			REPORT_SAY(cli,
+				   " They are held; to risk a second copy: edm campaign resend "
+				   "%s --state unknown",
+				   "策略为保留；如愿承担重复风险，可执行 edm campaign resend %s "
+				   "--state unknown"),
+			document_text(campaign, "name"));
+}
+
 /* What "unknown" and "sending" hide. */
 static void print_doubts(struct cli *cli, const json_t *campaign)
 {
 	struct buf line;
 	int64_t unknown = document_int(campaign, "unknown");
 	int64_t in_doubt = document_int(campaign, "in_doubt");
-	bool is_held = strcmp(document_text(campaign, "unknown_policy"), "hold") == 0;
 	buf_init(&line, LINE_MAX_BYTES);
 	if (unknown > 0) {
 		buf_append_char(&line, '\n');
@@ -281,15 +296,7 @@ static void print_doubts(struct cli *cli, const json_t *campaign)
 						  " unknown: the message had left when the link "
 						  "died, so it may have arrived or not.",
 						  " 人结果未知：邮件发出后连接中断，可能已收到。"));
-		buf_append_cstr(
-			&line,
-			is_held ? REPORT_SAY(cli,
-					     " They are held; to risk a second copy: edm "
-					     "campaign resend --state unknown",
-					     "策略为保留；如愿承担重复风险，可执行 edm campaign "
-					     "resend --state unknown")
-				: REPORT_SAY(cli, " They are tried once more by themselves.",
-					     "系统会自动再发一次。"));
+		say_unknown_choice(cli, campaign, &line);
 	}
 	if (in_doubt > 0) {
 		buf_append_char(&line, '\n');

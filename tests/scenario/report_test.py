@@ -85,7 +85,7 @@ def test_campaign_adds_up(edm, spring):
 def test_campaign_in_words(edm, spring):
     english = edm("report", "campaign", "spring").out
     assert "spring is running: 33.3 % delivered, 2 of 6 with a result." in english
-    assert "edm campaign resend --state unknown" in english
+    assert "edm campaign resend spring --state unknown" in english
     assert "with a node that is gone" in english
     assert "A first try is refused on principle" in english
     chinese = edm("report", "campaign", "spring", "--lang", "zh").out
