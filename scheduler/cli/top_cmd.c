@@ -58,7 +58,7 @@ static void say_waits(const struct why_context *w, const json_t *lane, struct bu
 /* What the lane waits for, or a campaign among its mail. */
 static void wait_cell(struct table *t, struct cli *cli, const json_t *live, const json_t *lane)
 {
-	const json_t *waiting = live_waiting(live, NULL, document_text(lane, "queue"));
+	const json_t *waiting = live_waiting_on(live, lane);
 	const struct why_context w = {.language = report_language(cli),
 				      .now_us = document_int(live, "now_at")};
 	struct buf text;

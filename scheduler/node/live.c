@@ -95,6 +95,8 @@ static void append_gauges(const struct node *n, struct buf *out)
 		buf_appendf(out, "\"set_aside\":%zu,", g.set_aside);
 		append_failure(out, "refused", g.refusal);
 	}
+	if (n->phase == NODE_DRAINING)
+		buf_append_cstr(out, "\"ending\":true,");
 	if (n->journal_failure.kind != ERR_NONE)
 		append_failure(out, "stopped", &n->journal_failure);
 }

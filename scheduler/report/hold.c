@@ -144,6 +144,15 @@ static void set_another(struct hold *h, const json_t *lane, const json_t *wait)
 	buf_done(&text);
 }
 
+/* A limit holds nobody before their campaign began. */
+static int64_t limited_since(const struct why_context *w, const json_t *limit)
+{
+	int64_t set_us = document_int(limit, "set_at");
+	const json_t *campaign = w->campaign ? live_campaign(w->live, w->campaign) : NULL;
+	int64_t began_us = document_int(campaign, "started_at");
+	return began_us > set_us ? began_us : set_us;
+}
+
 /* Of "wait" or "binds" of a lane. */
 static void explain_wait(const struct why_context *w, const json_t *lane, const json_t *wait,
 			 struct hold *h)
@@ -153,7 +162,7 @@ static void explain_wait(const struct why_context *w, const json_t *lane, const 
 	h->until_us = document_int(wait, "until");
 	h->reply = document_text(wait, "reply");
 	if (rule != NULL) {
-		h->since_us = document_int(rule, "set_at");
+		h->since_us = limited_since(w, rule);
 		int64_t kind = document_int(rule, "kind");
 		set_unset(h, rule, limit_kind_name(KIND_STORED(kind)));
 	} else if (is_text(wait, "origin", "back-off") || is_text(wait, "origin", "learnt")) {
@@ -228,7 +237,7 @@ void hold_of_waiting(const struct why_context *w, const json_t *waiting, struct 
 			    document_text(waiting, "target"));
 		return;
 	}
-	out->since_us = document_int(waiting, "set_at");
+	out->since_us = limited_since(w, waiting);
 	out->until_us = next > w->now_us ? next : 0;
 	set_unset(out, waiting, document_text(waiting, "kind"));
 }
@@ -256,8 +265,9 @@ static void hold_of_state(const struct why_context *w, struct hold *out)
 
 /* What stops every lane of the campaign alike. Limits of seconds and minutes are what lanes wait
  * for, and they say so. */
-static bool find_stop(const json_t *campaign, struct hold *out)
+static bool find_stop(const struct why_context *w, struct hold *out)
 {
+	const json_t *campaign = live_campaign(w->live, w->campaign);
 	const json_t *spent = json_object_get(campaign, "spent");
 	*out = (struct hold){.of = campaign, .reply = ""};
 	if (campaign == NULL)
@@ -274,7 +284,7 @@ static bool find_stop(const json_t *campaign, struct hold *out)
 	if (!json_is_object(spent))
 		return false;
 	out->kind = HOLD_SPENT;
-	out->since_us = document_int(spent, "set_at");
+	out->since_us = limited_since(w, spent);
 	set_unset(out, spent, limit_kind_name(LIMIT_MESSAGES));
 	return true;
 }
@@ -297,9 +307,13 @@ static bool find_wide(const struct why_context *w, const char *target, struct ho
 		set_command(out, CHANGE_STARTS, "edm run", "");
 		return true;
 	}
+	out->kind = HOLD_ENDING;
+	if (live_is_ending(w->live)) {
+		set_command(out, CHANGE_STARTS, "edm run", "");
+		return true;
+	}
 	out->kind = HOLD_STOPPED;
-	if (live_trouble(w->live, NULL, "stopped") != NULL ||
-	    find_stop(live_campaign(w->live, w->campaign), out))
+	if (live_trouble(w->live, NULL, "stopped") != NULL || find_stop(w, out))
 		return true;
 	const json_t *limited = live_waiting(w->live, w->campaign, target);
 	if (limited == NULL)
@@ -316,7 +330,12 @@ bool hold_find(const struct why_context *w, const char *target, struct hold *out
 	if (target == NULL || live_open_lane(w->live, w->campaign, target, &waiting) != NULL ||
 	    waiting == NULL)
 		return false;
-	return hold_find_lane(w, waiting, out);
+	if (!hold_find_lane(w, waiting, out))
+		return false;
+	/* None of them can send. */
+	if (out->kind == HOLD_PAUSE)
+		out->others = live_count_lanes(w->live, w->campaign, target) - 1;
+	return true;
 }
 
 bool hold_find_turn(const struct why_context *w, const char *target, struct hold *out)

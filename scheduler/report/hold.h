@@ -29,6 +29,7 @@ struct why_context {
 	X(STATE, "campaign") /* the campaign is not running */                                     \
 	X(PAUSE, "pause")    /* of: the pause */                                                   \
 	X(NO_NODE, "no-node")                                                                      \
+	X(ENDING, "node-ending")  /* every node is being stopped */                                \
 	X(STOPPED, "node")	  /* a node sends nothing */                                       \
 	X(HOURS, "hours")	  /* of: the campaign of live */                                   \
 	X(NO_SOURCE, "no-source") /* likewise */                                                   \
@@ -56,6 +57,7 @@ enum hold_change {
 struct hold {
 	enum hold_kind kind;
 	const json_t *of;	    /* borrowed of live */
+	size_t others;		    /* PAUSE of a lane: of as many other lanes there, too */
 	int64_t since_us, until_us; /* 0 = not known, or no end */
 	const char *reply;	    /* borrowed; "" = none, or not known */
 	enum hold_change how;

@@ -98,10 +98,37 @@ static void say_facts(const struct why_context *w, const struct hold *h, struct 
 /* --------------------------------------------------------------------------------------- clauses
  */
 
+/* What a pause stops. "it": that which is asked about. */
+static void say_paused(const struct why_context *w, const json_t *pause, struct buf *out)
+{
+	const char *provider = document_text(pause, "provider");
+	const char *source = document_text(pause, "source");
+	const char *target = provider[0] != '\0' ? provider : document_text(pause, "site");
+	bool is_own = w->campaign == NULL || document_text(pause, "campaign")[0] != '\0';
+	if (is_own || (source[0] == '\0' && target[0] == '\0'))
+		put(out, SAY(w, "it", ""));
+	else if (target[0] == '\0')
+		buf_appendf(out, SAY(w, "source %s", "源 %s "), source);
+	else if (source[0] == '\0')
+		buf_appendf(out, SAY(w, "all mail to %s", "发往 %s 的邮件"), target);
+	else
+		buf_appendf(out, SAY(w, "lane %s/%s", "通道 %s/%s "), source, target);
+}
+
+static void say_others(const struct why_context *w, const struct hold *h, struct buf *out)
+{
+	if (h->others == 0)
+		return;
+	buf_appendf(out, SAY(w, "; %zu other %s stopped there, too", "；该处另有 %zu %s也已停止"),
+		    h->others,
+		    SAY(w, plural((int64_t)h->others, "lane is", "lanes are"), "条通道"));
+}
+
 static void say_pause(const struct why_context *w, const struct hold *h, struct buf *out)
 {
 	const json_t *pause = h->of;
-	buf_appendf(out, SAY(w, "it was paused by %s since ", "已被 %s 暂停，自 "),
+	say_paused(w, pause, out);
+	buf_appendf(out, SAY(w, " was paused by %s since ", "已被 %s 暂停，自 "),
 		    document_text(pause, "who"));
 	put_time(w, h->since_us, out);
 	put(out, SAY(w, ", ", " 起，"));
@@ -114,6 +141,7 @@ static void say_pause(const struct why_context *w, const struct hold *h, struct 
 		buf_appendf(out, SAY(w, ": %s", "：%s"), document_text(pause, "why"));
 	if (h->until_us != 0)
 		say_change(w, h, out);
+	say_others(w, h, out);
 }
 
 static void say_state(const struct why_context *w, const struct hold *h, struct buf *out)
@@ -280,6 +308,12 @@ void hold_say(const struct why_context *w, const struct hold *h, struct buf *out
 	case HOLD_NO_NODE:
 		put(out, SAY(w, "no node is running (edm run starts one)",
 			     "没有运行中的节点（edm run 可启动）"));
+		return;
+	case HOLD_ENDING:
+		put(out, SAY(w,
+			     "the node is being stopped: it ends what it has begun and begins "
+			     "nothing more (edm run starts it again)",
+			     "节点正在停止：只完成已开始的投递，不再开始新的（edm run 可再启动）"));
 		return;
 	case HOLD_STOPPED:
 		say_stopped(w, live_trouble(w->live, NULL, "stopped"), out);

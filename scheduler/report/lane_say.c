@@ -7,6 +7,8 @@
 #include "scheduler/report/document.h"
 #include "scheduler/report/format.h"
 
+#define SECOND_US INT64_C(1000000)
+
 static void put(struct buf *out, const char *text)
 {
 	buf_append_cstr(out, text);
@@ -211,7 +213,9 @@ static void say_why(const struct facts *f, struct buf *out)
 static void say_until(const struct lane_saying *w, const struct facts *f, int64_t until_us,
 		      struct buf *out)
 {
-	if (until_us > w->now_us) {
+	if (until_us != 0 && until_us < w->now_us + SECOND_US) {
+		put(out, "等待不到 1 秒"); /* or what was told a second ago is over by now */
+	} else if (until_us != 0) {
 		put(out, "等待 ");
 		format_span((until_us - w->now_us + 999) / 1000, w->language, out);
 	} else if (f->origin == ORIGIN_PAUSE) {

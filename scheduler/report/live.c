@@ -85,6 +85,16 @@ bool live_has_node(const json_t *live)
 	return false;
 }
 
+bool live_is_ending(const json_t *live)
+{
+	size_t i, left = 0;
+	json_t *node;
+	json_array_foreach(json_object_get(live, "nodes"), i, node) left +=
+		json_is_true(json_object_get(node, "alive")) &&
+		!json_is_true(json_object_get(json_object_get(node, "gauges"), "ending"));
+	return live_has_node(live) && left == 0;
+}
+
 const char *live_trouble(const json_t *live, const char *name, const char *key)
 {
 	size_t i;
@@ -221,6 +231,15 @@ const json_t *live_open_lane(const json_t *live, const char *campaign, const cha
 	return NULL;
 }
 
+size_t live_count_lanes(const json_t *live, const char *campaign, const char *target)
+{
+	size_t i, count = 0;
+	json_t *lane;
+	json_array_foreach(json_object_get(live, "lanes"), i, lane) count +=
+		serves(live, lane, campaign, target);
+	return count;
+}
+
 const json_t *live_sending_lane(const json_t *live, const char *campaign, const char *target)
 {
 	const json_t *best = NULL;
@@ -265,6 +284,37 @@ const json_t *live_waiting(const json_t *live, const char *campaign, const char 
 			continue;
 		if (queue != NULL ? names_queue(waiting, queue) || (campaign && is_of_all)
 				  : is_of_all)
+			return waiting;
+	}
+	return NULL;
+}
+
+/* Is the mail of every campaign in the lane's queue held by a limit of its own? */
+static bool all_wait(const json_t *live, const json_t *lane)
+{
+	size_t i;
+	json_t *name;
+	json_array_foreach(json_object_get(lane, "campaigns"), i, name)
+	{
+		if (live_waiting(live, json_string_value(name), document_text(lane, "queue")) ==
+		    NULL)
+			return false;
+	}
+	return true;
+}
+
+const json_t *live_waiting_on(const json_t *live, const json_t *lane)
+{
+	const char *queue = document_text(lane, "queue");
+	size_t i;
+	json_t *waiting;
+	if (document_int(lane, "queued") == 0 || !all_wait(live, lane))
+		return NULL;
+	json_array_foreach(json_object_get(live, "waiting"), i, waiting)
+	{
+		const char *campaign = document_text(waiting, "campaign");
+		if (names_queue(waiting, queue) && is_in_pool(live, lane, campaign) &&
+		    (json_object_get(lane, "campaigns") == NULL || live_lane_is_of(lane, campaign)))
 			return waiting;
 	}
 	return NULL;

@@ -24,13 +24,19 @@ static bool is_first(json_t *seen, const json_t *lane)
 	return !is_known;
 }
 
-static bool is_group(const json_t *groups, const char *queue)
+const char *places_queue(const json_t *group)
+{
+	const char *queue = document_text(group, "queue");
+	return queue[0] != '\0' ? queue : document_text(group, "name");
+}
+
+bool places_has_group(const json_t *groups, const char *queue)
 {
 	size_t i;
 	json_t *group;
 	json_array_foreach(groups, i, group)
 	{
-		if (strcmp(document_text(group, "name"), queue) == 0)
+		if (strcmp(places_queue(group), queue) == 0)
 			return true;
 	}
 	return false;
@@ -47,7 +53,7 @@ static int64_t add_tail(const struct why_context *w, const json_t *groups, int64
 	json_array_foreach(json_object_get(w->live, "lanes"), i, lane)
 	{
 		int64_t n = document_int(lane, "queued") + document_int(lane, "ready");
-		if (is_group(groups, document_text(lane, "queue")) ||
+		if (places_has_group(groups, document_text(lane, "queue")) ||
 		    !live_lane_is_of(lane, w->campaign) || !is_first(seen, lane))
 			continue;
 		n = n < left - sum ? n : left - sum;
@@ -68,7 +74,7 @@ static json_t *count_people(const struct why_context *w, const json_t *groups, c
 		int64_t n = document_int(entry, "waiting") + document_int(entry, "leased");
 		if (strcmp(name, tail) == 0)
 			n -= add_tail(w, groups, n, people);
-		add(people, name, n);
+		add(people, places_queue(entry), n);
 	}
 	json_array_foreach(parked, i, entry)
 		add(people, document_text(entry, "queue"), document_int(entry, "people"));

@@ -14,5 +14,9 @@
  * tail are known by what nodes have of it in hand; the rest of them are one place, "tail".
  */
 json_t *places_held(const struct why_context *w, const json_t *groups, const json_t *parked);
+/* The queue of a group of report/campaign_work: its own name, or of a large domain its site. */
+const char *places_queue(const json_t *group);
+/* Is the queue one of a group's? */
+bool places_has_group(const json_t *groups, const char *queue);
 
 #endif

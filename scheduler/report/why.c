@@ -51,14 +51,12 @@ static int load_work(struct pg_blocking *db, json_t *campaign, struct err *err)
 /* The place of most people in the tail, where no group has its name; NULL: none is held. */
 static const json_t *place_in_tail(const json_t *places, const json_t *groups)
 {
-	size_t i, j;
-	json_t *place, *group;
+	size_t i;
+	json_t *place;
 	json_array_foreach(places, i, place)
 	{
-		bool is_group = false;
-		json_array_foreach(groups, j, group) is_group |=
-			strcmp(document_text(group, "name"), document_text(place, "queue")) == 0;
-		if (!is_group || strcmp(document_text(place, "queue"), "tail") == 0)
+		const char *queue = document_text(place, "queue");
+		if (!places_has_group(groups, queue) || strcmp(queue, "tail") == 0)
 			return place;
 	}
 	return NULL;
@@ -72,7 +70,7 @@ static void add_hold(const struct why_context *w, const json_t *campaign, json_t
 	const json_t *place = NULL;
 	struct hold hold;
 	struct buf says;
-	bool is_held = hold_find(w, name, &hold);
+	bool is_held = hold_find(w, places_queue(group), &hold);
 	buf_init(&says, SENTENCE_MAX);
 	if (!is_held && strcmp(name, "tail") == 0)
 		place = place_in_tail(json_object_get(campaign, "places"), groups);

@@ -8,6 +8,7 @@
 #include "scheduler/report/lane_say.h"
 
 #define HOLD_MAX 8192
+#define NAMED 2 /* places of a campaign's sentence */
 #define SAY(w, en, zh) ((w)->language == LANGUAGE_ZH ? (zh) : (en))
 
 static void put(struct buf *out, const char *text)
@@ -157,11 +158,13 @@ static void say_unknown(const struct why_context *w, const json_t *person, struc
 {
 	put(out, SAY(w, "unknown since ", "结果未知，自 "));
 	put_time(w, document_int(person, "since"), out);
-	put(out, SAY(w,
-		     ": the message had left when the link died, so it may have arrived; edm "
-		     "campaign resend --state unknown sends it again",
-		     "：邮件发出后连接中断，可能已收到；可用 edm campaign resend --state unknown "
-		     "再发"));
+	buf_appendf(out,
+		    SAY(w,
+			": the message had left when the link died, so it may have arrived; edm "
+			"campaign resend %s --state unknown sends it again",
+			"：邮件发出后连接中断，可能已收到；可用 edm campaign resend %s --state "
+			"unknown 再发"),
+		    w->campaign);
 }
 
 static void say_final(const struct why_context *w, const json_t *person, struct buf *out)
@@ -270,17 +273,24 @@ static bool say_main_hold(const struct why_context *w, const json_t *campaign, s
 	return true;
 }
 
-/* At most two places are named, the one before the progress included. */
+/* At most two places are named, the one before the progress included; of the others it is said how
+ * many there are. */
 static void say_other_holds(const struct why_context *w, const json_t *campaign, size_t from,
 			    struct buf *out)
 {
-	for (size_t i = from; i < 2; i++) {
-		const json_t *place = json_array_get(json_object_get(campaign, "places"), i);
-		if (place == NULL)
-			return;
+	const json_t *places = json_object_get(campaign, "places");
+	size_t count = json_array_size(places), more = count > NAMED ? count - NAMED : 0;
+	for (size_t i = from; i < NAMED && i < count; i++) {
 		put(out, SAY(w, "; ", "；"));
-		why_say_place(w, place, open_people(campaign), out);
+		why_say_place(w, json_array_get(places, i), open_people(campaign), out);
 	}
+	if (more > 0)
+		buf_appendf(out,
+			    SAY(w, "; %zu more %s held (edm why %s --json has them)",
+				"；另有 %zu %s（edm why %s --json 可列出）"),
+			    more,
+			    SAY(w, plural((int64_t)more, "queue is", "queues are"), "处也被阻塞"),
+			    w->campaign);
 }
 
 static void say_running(const struct why_context *w, const json_t *campaign, struct buf *out)

@@ -334,3 +334,47 @@ def test_why_names_what_stops_every_lane_of_a_campaign(edm, spring, database):
     assert "its limit of 20 messages in 1 h is used up" in edm("why", "spring").out
     database.query("UPDATE edm.limit_usage SET bucket = now() - interval '2 h'")
     assert "used up" not in edm("why", "spring").out
+
+
+def test_the_group_of_a_large_domain_is_held_where_its_site_is(edm, spring, database):
+    """The group has the domain's name, the queue the host's; a route comes before DNS."""
+    wait = {"level": "lane", "kind": "rate", "per": "min", "count": 40, "origin": "operator",
+            "limit_id": 1}
+    spring.chunk(2, "big.example", ["kim@big.example", "lou@big.example"], "leased", 1)
+    database.query("UPDATE edm.recipient_domain SET last_mx = 'mx.big.example'"
+                   " WHERE name = 'big.example'")
+    edm("limit", "set", "--provider", "mx.big.example", "rate=40/min")
+    database.query("UPDATE edm.limit_rule SET set_at = now() - interval '1 day';"
+                   "UPDATE edm.campaign SET started_at = '2026-11-20 10:00Z'")
+    start_node(database, lane("mx.big.example", tail=True, waits="waits 9 s: full", wait=wait))
+    answer = why(edm, "spring")
+    (group,) = [one for one in answer["groups"] if one["name"] == "big.example"]
+    assert group["hold"].startswith("mx1/mx.big.example waits 9 s: full, since ")
+    assert group["held"]["change"].startswith("edm limit unset --provider mx.big.example")
+    (place,) = answer["places"]
+    assert (place["queue"], place["people"]) == ("mx.big.example", 2)
+    # Set before the campaign began: it holds these people since then.
+    database.query("UPDATE edm.limit_rule SET set_at = '2026-11-19 10:00Z'")
+    assert why(edm, "spring")["places"][0]["held"]["since"] == "2026-11-20T10:00:00Z"
+    assert why(edm, "mx1/mx.big.example")["held"]["since"] == "2026-11-19T10:00:00Z"
+    database.query("INSERT INTO edm.route(domain, host, port) VALUES ('big.example', 'relay', 25)")
+    groups = {one["name"]: one for one in why(edm, "spring")["groups"]}
+    assert groups["big.example"]["queue"] == "relay:25" and groups["big.example"]["held"] is None
+    assert groups["qq"]["queue"] == ""
+
+
+def test_a_lane_whose_node_is_dead_sends_nothing(edm, spring, database):
+    """Its last words were a second ago."""
+    start_node(database, lane("qq", sent_per_s=1.5, next=[]))
+    assert "2 connections of 20" in edm("limit", "explain", "mx1/qq").out
+    database.query("UPDATE edm.node SET lease_until = now() - interval '1 ms'")
+    said = edm("limit", "explain", "mx1/qq").out
+    assert "now: no node is running (edm run starts one); nothing is sent" in said
+    assert "connections of" not in said and "messages/s" not in said.split("\n\n")[0]
+    assert "没有运行中的节点" in edm("limit", "explain", "mx1/qq", "--lang", "zh").out
+
+
+def test_sending_what_is_unknown_again_names_the_campaign(edm, spring):
+    command = "edm campaign resend spring --state unknown"
+    for args in (["why", "deng@qq.com"], ["report", "campaign", "spring"]):
+        assert command in edm(*args).out and command in edm(*args, "--lang", "zh").out

@@ -135,9 +135,11 @@ static json_t *campaigns_of(const struct asking *a)
 /* As report/live.sql makes it of a node's row. */
 static json_t *live_of(const struct asking *a, const struct work_status *status)
 {
-	return json_pack("{s:[{s:b,s:s}],s:o,s:o,s:o,s:o,s:[]}", "nodes", "alive", 1, "node", "n1",
-			 "lanes", lanes_of(&a->w, status), "waiting", waiting_of(&a->w, status),
-			 "pauses", pauses_of(&a->w), "campaigns", campaigns_of(a), "limits");
+	bool is_ending = a->w.is_ending && !a->w.is_dying;
+	return json_pack("{s:[{s:b,s:s,s:{s:b}}],s:o,s:o,s:o,s:o,s:[]}", "nodes", "alive", 1,
+			 "node", "n1", "gauges", "ending", (int)is_ending, "lanes",
+			 lanes_of(&a->w, status), "waiting", waiting_of(&a->w, status), "pauses",
+			 pauses_of(&a->w), "campaigns", campaigns_of(a), "limits");
 }
 
 /* ------------------------------------------------------------------------------------- the asking

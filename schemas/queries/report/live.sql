@@ -63,6 +63,7 @@ SELECT jsonb_build_object(
 	                    FROM setting WHERE key = 'sending.hours'),
 	'campaigns', (SELECT jsonb_agg(jsonb_build_object(
 			'campaign', c.name, 'pool', p.pool, 'rate', campaign_rate(c.campaign_id),
+			'started_at', time_us(c.started_at),
 			'hours', c.windows ->> 'hours', 'hours_zone', c.windows ->> 'zone',
 			'offsets', zone_offsets(c.windows ->> 'zone', now()),
 			'is_hidden', c.hidden,

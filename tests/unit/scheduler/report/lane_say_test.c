@@ -72,6 +72,13 @@ static void waits_are_said(void **state)
 		{"{\"waits\":\"x\",\"wait\":{" OF_LANE
 		 "\"count\":85,\"origin\":\"learnt\",\"until\":1795305495000000}}",
 		 "等待 12 秒：通道 mx1/qq 已用满 每分钟 85 封（从收件方学到）"},
+		{"{\"waits\":\"x\",\"wait\":{" OF_LANE
+		 "\"count\":85,\"origin\":\"learnt\",\"until\":1795305483467000}}",
+		 "等待不到 1 秒：通道 mx1/qq 已用满 每分钟 85 封（从收件方学到）"},
+		/* Told a second ago, and over by now. */
+		{"{\"waits\":\"x\",\"wait\":{" OF_LANE
+		 "\"count\":85,\"origin\":\"learnt\",\"until\":1795305482500000}}",
+		 "等待不到 1 秒：通道 mx1/qq 已用满 每分钟 85 封（从收件方学到）"},
 		{"{\"waits\":\"x\",\"wait\":{" OF_LANE "\"count\":0,\"origin\":\"pause\"}}",
 		 "等待恢复：通道 mx1/qq 已暂停"},
 		{"{\"waits\":\"x\",\"wait\":{\"level\":\"provider\",\"kind\":\"connections\","

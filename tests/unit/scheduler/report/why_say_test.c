@@ -59,8 +59,28 @@ static const char paused[] =
 	"{\"provider\": \"qq\", \"source\": \"mx1\", \"who\": \"wu\", \"why\": \"\"}]}";
 
 #define PAUSED_BY_LI                                                                               \
-	"it was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 min) "   \
+	" was paused by li since 2026-11-21 23:58 UTC, until 2026-11-22 00:03 UTC (in 5 min) "     \
 	"(edm resume --id 4 lifts it)"
+/* Lanes of three sources, stopped one by one, and one whose source is. */
+static const char lanes_paused[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": ["
+	"{\"source\": \"mx1\", \"queue\": \"qq\", \"waits\": \"waits until resumed\"},"
+	"{\"source\": \"mx2\", \"queue\": \"qq\", \"waits\": \"waits until resumed\"},"
+	"{\"source\": \"mx3\", \"queue\": \"qq\", \"waits\": \"waits until resumed\"},"
+	"{\"source\": \"mx1\", \"queue\": \"gmail\", \"waits\": \"waits until resumed\"}], "
+	"\"pauses\": ["
+	"{\"source\": \"mx1\", \"provider\": \"qq\", \"pause_id\": 4, \"who\": \"li\", \"why\": "
+	"\"\", "
+	"\"since\": 1795305483000000, \"until\": 1795305783000000},"
+	"{\"source\": \"mx2\", \"provider\": \"qq\", \"pause_id\": 4, \"who\": \"li\", \"why\": "
+	"\"\", "
+	"\"since\": 1795305483000000, \"until\": 1795305783000000},"
+	"{\"source\": \"mx3\", \"provider\": \"qq\", \"pause_id\": 4, \"who\": \"li\", \"why\": "
+	"\"\", "
+	"\"since\": 1795305483000000, \"until\": 1795305783000000},"
+	"{\"source\": \"mx1\", \"pause_id\": 4, \"who\": \"li\", \"why\": \"\", "
+	"\"since\": 1795305483000000, \"until\": 1795305783000000}]}";
+
 static const char without_source[] =
 	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
 	"{\"campaign\": \"spring\", \"pool\": \"bulk\", \"sources\": 0, \"spent\": null}]}";
@@ -70,6 +90,24 @@ static const char spent[] =
 	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1, \"spent\":"
 	" {\"limit_id\": 7, \"value\": 1, \"period_ms\": 3600000, \"set_by\": \"li\","
 	" \"set_at\": 1795305423000000, \"limit_of\": \"spring\"}}]}";
+
+static const char spent_before[] =
+	"{\"nodes\": [{\"alive\": true}], \"lanes\": [], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1,"
+	" \"started_at\": 1795305483000000, \"spent\":"
+	" {\"limit_id\": 7, \"value\": 1, \"period_ms\": 3600000, \"set_by\": \"li\","
+	" \"set_at\": 1795305423000000, \"limit_of\": \"spring\"}}]}";
+static const char limited_before[] =
+	"{\"nodes\": [{\"alive\": true}], \"pauses\": [], \"campaigns\": ["
+	"{\"campaign\": \"spring\", \"pool\": \"default\", \"sources\": 1,"
+	" \"started_at\": 1795305483000000}], \"limits\": [{\"limit_id\": 9, \"provider\":"
+	" \"qq\", \"kind\": 3, \"value\": 40, \"period_ms\": 60000, \"each_source\": true,"
+	" \"set_at\": 1795305363000000}], \"lanes\": [{\"source\": \"mx1\", \"queue\":"
+	" \"qq\", \"waits\": \"waits 9 s: x\", \"wait\": {\"level\": \"lane\", \"kind\":"
+	" \"rate\", \"per\": \"min\", \"count\": 40, \"origin\": \"operator\","
+	" \"limit_id\": 9}}]}";
+static const char ending[] = "{\"nodes\": [{\"alive\": true, \"gauges\": {\"ending\": true}}],"
+			     " \"pauses\": [], \"lanes\": []}";
 
 #define ENDS_THE_LIMIT                                                                             \
 	", since 2026-11-21 23:57 UTC (edm limit unset --campaign 'spring sale' rate=1/min ends "  \
@@ -228,19 +266,45 @@ static void test_what_holds_in_chinese(void **state)
 		check_hold_in(LANGUAGE_ZH, cases[i].live, cases[i].state, "qq", cases[i].want);
 }
 
+/* Of a limit: not since before the campaign began. */
+static void test_since_when_it_holds(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *live, *group, *want;
+	} cases[] = {
+		{spent_before, NULL,
+		 "its limit of 1 message in 1 h is used up (limit 7 by li), since 2026-11-21 23:58 "
+		 "UTC (edm limit unset --campaign spring rate=1/h ends the limit)"},
+		{limited_before, "qq",
+		 "mx1/qq waits 9 s: x, since 2026-11-21 23:58 UTC (edm limit unset --provider qq "
+		 "rate=40/min ends the limit)"},
+		{ending, "qq",
+		 "the node is being stopped: it ends what it has begun and begins nothing more "
+		 "(edm run "
+		 "starts it again)"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		check_hold(cases[i].live, CAMPAIGN_RUNNING, cases[i].group, cases[i].want);
+}
+
 static void test_what_is_paused(void **state)
 {
 	(void)state;
 	static const struct {
 		const char *live, *group, *want;
 	} cases[] = {
-		{paused, "qq", PAUSED_BY_LI},
+		{paused, "qq", "all mail to qq" PAUSED_BY_LI},
 		{paused, "gmail", ""},
-		{tail_paused, "tail", PAUSED_BY_LI},
-		{tail_paused, "mx.b.test", PAUSED_BY_LI},
+		{tail_paused, "tail", "all mail to tail" PAUSED_BY_LI},
+		{tail_paused, "mx.b.test", "all mail to tail" PAUSED_BY_LI},
+		{lanes_paused, "qq",
+		 "lane mx1/qq" PAUSED_BY_LI "; 2 other lanes are stopped there, too"},
+		{lanes_paused, "gmail", "source mx1" PAUSED_BY_LI},
+		{lanes_paused, NULL, ""},
 		{tail_paused, "qq", ""},
-		{site_paused, "mx.a.test", PAUSED_BY_LI},
-		{site_paused, "mx.a.test:2525", PAUSED_BY_LI},
+		{site_paused, "mx.a.test", "all mail to mx.a.test" PAUSED_BY_LI},
+		{site_paused, "mx.a.test:2525", "all mail to mx.a.test" PAUSED_BY_LI},
 		{site_paused, "mx.b.test", ""},
 		{site_paused, "tail", ""},
 		{paused, NULL, ""},
@@ -318,7 +382,7 @@ static const struct {
 	 "mx1/qq waits 5 min: x, since 2026-11-21 23:56 UTC (edm limit unset --provider qq "
 	 "--source mx1 "
 	 "rate=40/min ends the limit)",
-	 "mx1/qq 等待 0 秒：通道 mx1/qq 已用满 每分钟 40 封（人工设定，限制 9），自 2026-11-22 "
+	 "mx1/qq 等待不到 1 秒：通道 mx1/qq 已用满 每分钟 40 封（人工设定，限制 9），自 2026-11-22 "
 	 "07:56 起"
 	 "（edm limit unset --provider qq --source mx1 rate=40/min 可取消该限制）",
 	 NULL, "edm limit unset --provider qq --source mx1 rate=40/min", 1795305363000000,
@@ -448,6 +512,23 @@ static void test_what_holds_most_people_is_named(void **state)
 		"[{\"queue\": \"qq\", \"people\": 5}]",
 		"{\"complete\": true, \"waiting\": 5, \"leased\": 20, \"deferred\": 5}",
 		"spring is running: mx1/qq waits 5 min: y; 5 waiting, 20 sending, 5 deferred");
+	/* A large domain of the tail is called by its name, its queue by its site. */
+	check_campaign("[{\"name\": \"big.example\", \"queue\": \"mx.a.test\", \"waiting\": 0,"
+		       " \"leased\": 1188}]",
+		       "[]",
+		       "{\"complete\": true, \"waiting\": 0, \"leased\": 1188, \"deferred\": 0}",
+		       "spring is running: mx1/mx.a.test waits 1 s: z; 0 waiting, 1,188 sending, 0 "
+		       "deferred");
+	/* More places than a sentence names. */
+	check_campaign(
+		"[{\"name\": \"big\", \"waiting\": 4, \"leased\": 0},"
+		" {\"name\": \"qq\", \"waiting\": 4, \"leased\": 0},"
+		" {\"name\": \"mx.a.test\", \"waiting\": 4, \"leased\": 0},"
+		" {\"name\": \"gmail\", \"waiting\": 40, \"leased\": 0}]",
+		"[]", "{\"complete\": true, \"waiting\": 52, \"leased\": 0, \"deferred\": 0}",
+		"spring is running: 52 waiting, 0 sending, 0 deferred; 4 of 52: mx1/big waits 736 "
+		"ms: x; 4 of 52: mx1/mx.a.test waits 1 s: z; 1 more queue is held (edm why spring "
+		"--json has them)");
 	/* Two lanes of one site have the same five people. */
 	check_campaign(
 		"[{\"name\": \"tail\", \"waiting\": 1, \"leased\": 5}]", "[]",
@@ -564,6 +645,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_holds),
 					   cmocka_unit_test(test_what_holds_in_chinese),
+					   cmocka_unit_test(test_since_when_it_holds),
 					   cmocka_unit_test(test_what_is_paused),
 					   cmocka_unit_test(test_what_a_receiver_limits),
 					   cmocka_unit_test(test_what_binds_a_lane),
