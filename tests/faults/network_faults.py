@@ -55,7 +55,7 @@ def dns_dead(trial, small):
     # Each question is asked once a second for three; who waits for it comes back in a minute.
     most = len(trial.world.domains) * 2 * (3 + seconds // 10)
     assert 0 < asked <= most, f"{asked} questions in {seconds} s, {most} are plenty"
-    trial.resumes("DNS was dead")
+    trial.resumes("DNS was dead", within=90)
 
 
 def silent(trial, small):

@@ -368,7 +368,7 @@ def goes_on(mailing):
 def test_a_block_is_lifted_while_no_node_runs(mailing):
     blocked(mailing)
     mailing.stop()
-    mailing.edm("resume", "--all")
+    mailing.edm("resume", "--source", "s1", "--provider", "big")
     mailing.start()
     goes_on(mailing)
 
@@ -378,6 +378,7 @@ def test_a_block_is_lifted_beside_a_pause(mailing):
     mailing.edm("pause", "--provider", "big")
     mailing.wait(lambda: "somebody resumes" in mailing.edm("why", "s1/big").out, "it is known")
     mailing.edm("resume", "--all")
+    mailing.edm("resume", "--source", "s1", "--provider", "big")
     goes_on(mailing)
 
 

@@ -77,7 +77,6 @@ LANE_WRITERS = {
     "forget_lanes": "NULL, NULL, 'me', ''",
     "steer_warmup": "'s', NULL, true, 0, 'warmup hold', 'me', ''",
     "set_source": "'s', NULL, NULL, NULL, NULL, NULL, 'null', 'me', ''",
-    "lift_pause": "NULL, NULL, NULL, NULL, NULL, true, 'me', ''",
 }
 
 
