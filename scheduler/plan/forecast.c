@@ -420,8 +420,25 @@ static int64_t next_event(struct play *p)
 	return next;
 }
 
+/* Nobody can be sent to now: all that is left waits for a lane or for the clock. */
+static bool is_still(const struct play *p)
+{
+	struct forecast_bind ignored;
+	for (size_t i = 0; i < p->m->crowd_count; i++) {
+		const struct play_crowd *c = &p->crowds[i];
+		const struct forecast_queue *q = &p->m->queues[c->in->queue];
+		for (size_t k = 0; k < q->count && c->is_open && !c->is_over; k++)
+			if (may_use(p, c, k) && play_lane_opens(&p->lanes[q->first + k], p->now_ms,
+								&ignored) <= p->now_ms)
+				return false;
+	}
+	return true;
+}
+
 static int64_t step_ms(const struct play *p, int64_t next)
 {
+	if (is_still(p))
+		return sooner_of(next, p->m->now_ms + FORECAST_HORIZON_MS) - p->now_ms;
 	int64_t looks = (int64_t)(p->m->lane_count + p->m->crowd_count);
 	int64_t least = STEP_LEAST_MS, most = STEP_MOST_MS;
 	int64_t stretch = 1 + looks * (FORECAST_HORIZON_MS / STEP_MOST_MS) / LOOKS;

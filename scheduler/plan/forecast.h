@@ -63,6 +63,7 @@ struct forecast_bind {
 	bool is_expected;  /* RETRIES: nobody is put off now */
 	size_t lane;	   /* whose lane it was seen at, of LIMIT to REST */
 	double part;	   /* of the time somebody waited, 0 … 1 */
+	bool is_of_each;   /* LIMIT, CONNECTIONS: of each site of the queue by itself */
 };
 
 struct forecast_lane {
@@ -76,6 +77,7 @@ struct forecast_lane {
 	double service_ms;	       /* of a message, where no pace was seen */
 	bool is_measured;	       /* service_ms is of this lane's messages */
 	double doubt;		       /* its pace may be so much more or less: 0.5 = a half more */
+	int64_t sites; /* limits hold so many times their numbers, for so many sites; 0: of one */
 };
 
 /* Shares of what is tried that is put off: as a try that counts, or not. */
@@ -126,6 +128,7 @@ struct forecast_model {
 	const struct forecast_campaign *campaigns;
 	const struct limiter *limiters;
 	const double *seen_per_s; /* of each limiter: messages lately */
+	const int64_t *sites;	  /* of each limiter, as of a lane; NULL: of one */
 	size_t queue_count, lane_count, crowd_count, campaign_count, limiter_count;
 	int64_t delays_ms[FORECAST_TRIES]; /* retry.schedule */
 	size_t delay_count;

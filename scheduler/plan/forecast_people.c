@@ -39,8 +39,8 @@ static void put_back_spread(struct play *p, struct play_crowd *c, int64_t delay_
 
 void play_come_due(struct play *p)
 {
-	int64_t last = play_bin(p, p->now_ms);
-	for (; p->bin < last; p->bin++)
+	int64_t last = play_bin(p, p->now_ms), filled = sooner_of(last, p->bin + PLAY_BINS);
+	for (; p->bin < filled; p->bin++)
 		for (size_t i = 0; i < p->m->crowd_count; i++) {
 			struct play_crowd *c = &p->crowds[i];
 			float *bin = c->bins[(p->bin + 1) % PLAY_BINS];
@@ -51,6 +51,7 @@ void play_come_due(struct play *p)
 				bin[k] = 0;
 			}
 		}
+	p->bin = last;
 }
 
 double play_due(const struct play_crowd *c)

@@ -69,6 +69,17 @@ static double message_room(struct limiter *l, const struct play *p, double servi
 	return room;
 }
 
+/* A number that holds for each of many sites is told as it is for one. */
+static void tell_of_each(struct forecast_bind *b, int64_t sites)
+{
+	bool is_number = b->kind == BIND_LIMIT || b->kind == BIND_CONNECTIONS;
+	bool is_of_all = b->cap.origin == ORIGIN_LEARNT || b->cap.origin == ORIGIN_WARMUP;
+	if (sites <= 1 || !is_number || is_of_all || b->cap.count == LIMIT_NONE)
+		return;
+	b->cap.count /= sites;
+	b->is_of_each = true;
+}
+
 /* Messages a second that new connections allow, each of which carries so many. */
 static double reconnecting_per_s(const struct limiter *l, double messages)
 {
@@ -319,6 +330,8 @@ static void lane_room(struct play *p, struct play_lane *l)
 		l->pace = fmin(pace_now(l), anew) * p->step_s;
 		l->pace_bind = pace_bind(l);
 	}
+	tell_of_each(&l->bind, l->in->sites);
+	tell_of_each(&l->pace_bind, l->in->sites);
 	l->bind.lane = l->pace_bind.lane = (size_t)(l - p->lanes);
 	l->closed_by = l->room < l->pace ? l->bind : l->pace_bind;
 }
@@ -328,13 +341,16 @@ static void limiter_room(struct play *p, struct play_limiter *l)
 	struct limiter *own = &l->limiter;
 	refresh(own, p->now_ms);
 	l->sent = 0;
+	int64_t sites = p->m->sites != NULL ? p->m->sites[l - p->limiters] : 1;
 	l->messages = message_room(own, p, 0, l->carry, &l->bind);
+	tell_of_each(&l->bind, sites);
 	l->seconds = PLENTY;
 	if (own->caps.connections.count == LIMIT_NONE)
 		return;
 	l->seconds = (double)own->caps.connections.count * p->step_s;
 	l->seconds_bind = (struct forecast_bind){
 		.kind = BIND_CONNECTIONS, .level = own->scope.level, .cap = own->caps.connections};
+	tell_of_each(&l->seconds_bind, sites);
 }
 
 void play_rooms(struct play *p)

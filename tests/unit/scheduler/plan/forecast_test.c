@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,21 @@ static void a_number_a_minute_binds(void **state)
 	assert_int_equal(s->bind.cap.origin, ORIGIN_OPERATOR);
 	assert_int_equal(s->bind.cap.rule, 1);
 	assert_true(s->bind.part > 0.9);
+}
+
+/* What each of many sites may take is told as it was set, and holds for all of them. */
+static void a_number_of_each_site_is_told_as_it_was_set(void **state)
+{
+	(void)state;
+	begin(&f);
+	add_rule(&f)->values.messages[LIMIT_MINUTE] = 60;
+	add_queue(&f, 100)->sites = 2;
+	add_campaign(&f, 0);
+	(void)add_crowd(&f, 0, 0, 3600);
+	const struct forecast_span *s = play(&f);
+	assert_ends(s, HOUR + 30 * SECOND);
+	assert_int_equal(s->bind.cap.count, 30);
+	assert_true(s->bind.is_of_each);
 }
 
 static void connections_and_the_time_of_a_message_bind(void **state)
@@ -493,6 +509,29 @@ static void what_cannot_go_never_ends(void **state)
 	}
 }
 
+/* 90 days of steps of five minutes, three times over, cost far more than a few jumps. */
+static void what_stands_still_is_not_played(void **state)
+{
+	static const struct forecast_retry put_off[] = {{NOW + DAY, 1, 50}};
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < MOST; i++)
+		add_queue(&f, 100)->limits.paused_until_ms = LIMIT_FOREVER;
+	for (size_t i = 0; i < MOST; i++) {
+		add_campaign(&f, 0);
+		struct forecast_crowd *c = add_crowd(&f, i, i, 100);
+		c->retries = put_off;
+		c->retry_count = 1;
+	}
+	clock_t began = clock();
+	const struct forecast_span *s = play(&f);
+	clock_t took = clock() - began;
+	assert_int_equal(s->likely_ms, FORECAST_NEVER);
+	assert_int_equal(s->bind.kind, BIND_PAUSE);
+	if (took > CLOCKS_PER_SEC / 50)
+		fail_msg("it took %.3f s of the processor", (double)took / CLOCKS_PER_SEC);
+}
+
 static void a_pause_that_ends_is_waited_for(void **state)
 {
 	(void)state;
@@ -522,6 +561,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_a_minute_binds),
+		cmocka_unit_test(a_number_of_each_site_is_told_as_it_was_set),
 		cmocka_unit_test(connections_and_the_time_of_a_message_bind),
 		cmocka_unit_test(a_pace_that_was_seen_holds),
 		cmocka_unit_test(what_a_receiver_refused_is_not_gone_beyond),
@@ -540,6 +580,7 @@ int main(void)
 		cmocka_unit_test(those_due_later_are_waited_for),
 		cmocka_unit_test(all_are_given_up_some_time),
 		cmocka_unit_test(what_cannot_go_never_ends),
+		cmocka_unit_test(what_stands_still_is_not_played),
 		cmocka_unit_test(a_pause_that_ends_is_waited_for),
 		cmocka_unit_test(nobody_left_is_through_now),
 	};
