@@ -171,6 +171,13 @@ static void print_providers(struct cli *cli, const json_t *forecast)
 	table_print(&t, cli, REPORT_SAY(cli, "nobody is left", "没有剩余的收件人"));
 }
 
+/* Is there anything to say of its end, but why it never comes? */
+static bool has_end(const json_t *forecast)
+{
+	return !json_is_null(json_object_get(forecast, "earliest_at")) ||
+	       json_array_size(json_object_get(forecast, "stuck")) == 0;
+}
+
 static void print_forecast(struct cli *cli, const json_t *forecast)
 {
 	if (json_object_get(forecast, "providers") == NULL) {
@@ -182,9 +189,11 @@ static void print_forecast(struct cli *cli, const json_t *forecast)
 	}
 	print_head(cli, forecast);
 	print_assumptions(cli, forecast);
-	print_times(cli, forecast);
+	if (has_end(forecast))
+		print_times(cli, forecast);
 	print_stuck(cli, forecast);
-	print_bind(cli, forecast);
+	if (has_end(forecast))
+		print_bind(cli, forecast);
 	print_missed(cli, forecast);
 	print_providers(cli, forecast);
 }

@@ -46,6 +46,17 @@ static json_t *text_of(struct buf *text)
 	return value;
 }
 
+/* How connections of the lane fail, if a node says so. */
+static struct str said_of(const struct played *p, const struct forecast_bind *b)
+{
+	const struct forecast_facts *f = &p->in->facts;
+	const struct limit_scope *lane = &p->build.model.lanes[b->lane].limits.limiter.scope;
+	for (size_t i = 0; i < f->refused_count && b->kind == BIND_REST; i++)
+		if (forecast_is_refused(&f->refused[i], lane))
+			return f->refused[i].said;
+	return STR("");
+}
+
 static struct forecast_saying saying_of(const struct played *p, size_t queue,
 					const struct forecast_bind *b, struct buf *lane)
 {
@@ -59,8 +70,58 @@ static struct forecast_saying saying_of(const struct played *p, size_t queue,
 					.now_ms = m->now_ms,
 					.lane = buf_str(lane),
 					.target = p->build.queue_names[queue],
+					.said = has_lane ? said_of(p, b) : STR(""),
 					.pool = pool.len > 0 ? pool : STR(POOL_DEFAULT)};
 }
+
+/* -------------------------------------------------------------------------------------- pauses */
+
+#define PAUSES_MOST 8 /* named in one sentence */
+
+/* Pauses that hold the lane for this campaign, or for everybody, the whole forecast. */
+struct holding {
+	const struct pause *items[PAUSES_MOST];
+	size_t count;
+};
+
+static struct holding holding_of(const struct played *p, const struct forecast_bind *b)
+{
+	const struct ip_pool_snapshot *pool = p->in->facts.pool;
+	const struct forecast_model *m = &p->build.model;
+	struct holding h = {.count = 0};
+	if (b->kind != BIND_PAUSE)
+		return h;
+	const struct limit_scope *lane = &m->lanes[b->lane].limits.limiter.scope;
+	int64_t campaign = p->in->facts.jobs[0].campaign;
+	int64_t end = m->now_ms + FORECAST_HORIZON_MS;
+	for (size_t i = 0; i < pool->pause_count && h.count < PAUSES_MOST; i++) {
+		const struct pause *pause = &pool->pauses[i];
+		if (pause_of_lane(pause, 1, lane, end) != NULL ||
+		    pause_of_campaign(pause, 1, campaign, lane, end) != NULL)
+			h.items[h.count++] = pause;
+	}
+	return h;
+}
+
+static bool is_same_holding(const struct holding *a, const struct holding *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++)
+		if (a->items[i] != b->items[i])
+			return false;
+	return a->count == b->count;
+}
+
+/* Of a pause its number. */
+static struct forecast_bind numbered(const struct played *p, const struct forecast_bind *b)
+{
+	struct holding h = holding_of(p, b);
+	struct forecast_bind out = *b;
+	if (b->kind == BIND_PAUSE)
+		out.cap.rule = h.count > 0 ? h.items[0]->id : 0;
+	return out;
+}
+
+/* ---------------------------------------------------------------------------------------- json */
 
 static bool has_number(const struct forecast_bind *b)
 {
@@ -75,16 +136,21 @@ static json_t *bind_json(const struct played *p, size_t queue, const struct fore
 	buf_init(&lane, SENTENCE_MAX);
 	buf_init(&says, SENTENCE_MAX);
 	struct forecast_saying w = saying_of(p, queue, b, &lane);
-	forecast_say_bind(&w, b, &says);
+	struct forecast_bind told = numbered(p, b);
+	forecast_say_bind(&w, &told, &says);
 	json_t *o = json_pack("{s:s, s:o, s:f}", "kind", forecast_bind_name(b->kind), "says",
 			      text_of(&says), "part", round(b->part * 100) / 100);
 	if (has_number(b)) {
 		json_object_set_new(o, "level", json_string(limit_level_name(b->level)));
 		json_object_set_new(o, "count", json_integer(b->cap.count));
+		json_object_set_new(o, "each_site", json_boolean(b->is_of_each));
 		json_object_set_new(o, "origin", json_string(limit_origin_name(b->cap.origin)));
 		json_object_set_new(o, "limit_id",
 				    b->cap.rule ? json_integer(b->cap.rule) : json_null());
 	}
+	if (b->kind == BIND_PAUSE)
+		json_object_set_new(o, "pause_id",
+				    told.cap.rule ? json_integer(told.cap.rule) : json_null());
 	if (b->kind == BIND_RETRIES)
 		json_object_set_new(o, "expected", json_boolean(b->is_expected));
 	if (b->kind == BIND_LIMIT)
@@ -114,16 +180,49 @@ static void set_span(const struct played *p, json_t *o, const struct forecast_sp
 	json_object_set_new(o, "latest_at", time_of(p, s->latest_ms));
 }
 
+static bool is_refused(const struct forecast_facts *f, const struct forecast_lane *lane)
+{
+	for (size_t i = 0; i < f->refused_count; i++)
+		if (forecast_is_refused(&f->refused[i], &lane->limits.limiter.scope))
+			return true;
+	return false;
+}
+
+/* What holds the crowd. While nobody answers any of its lanes it is that, also of people who were
+ * put off for it and are not due before it is thought to end. */
+static struct forecast_bind bind_of(const struct played *p, size_t crowd)
+{
+	const struct forecast_model *m = &p->build.model;
+	const struct forecast_crowd *c = &m->crowds[crowd];
+	const struct forecast_queue *q = &m->queues[c->queue];
+	const struct forecast_bind *played = &p->crowds[crowd].bind;
+	struct forecast_bind refused = {.kind = BIND_NOTHING};
+	if (played->kind != BIND_RETRIES && played->kind != BIND_NOTHING)
+		return *played;
+	for (size_t i = 0; i < q->count; i++) {
+		if (c->lanes_from_ms[i] == FORECAST_NEVER)
+			continue;
+		if (!is_refused(&p->in->facts, &m->lanes[q->first + i]))
+			return *played;
+		refused = (struct forecast_bind){.kind = BIND_REST,
+						 .lane = q->first + i,
+						 .cap = {.origin = ORIGIN_DEAD},
+						 .part = played->part};
+	}
+	return refused.kind == BIND_NOTHING ? *played : refused;
+}
+
 static json_t *provider_json(const struct played *p, size_t crowd)
 {
 	const struct forecast_crowd *c = &p->build.model.crowds[crowd];
 	const struct forecast_span *s = &p->crowds[crowd];
+	struct forecast_bind bind = bind_of(p, crowd);
 	json_t *o = json_object();
 	document_set_text(o, "provider", p->build.queue_names[c->queue]);
 	json_object_set_new(o, "left", people(left_of(c)));
 	set_span(p, o, s);
 	json_object_set_new(o, "missed", people(s->missed));
-	json_object_set_new(o, "bind", bind_json(p, c->queue, &s->bind));
+	json_object_set_new(o, "bind", bind_json(p, c->queue, &bind));
 	return o;
 }
 
@@ -159,22 +258,65 @@ static void add_providers(struct played *p)
 
 /* ---------------------------------------------------------------------------------------- whole */
 
-/* A sentence for each queue that is never through. */
+static bool is_stuck(const struct played *p, size_t crowd)
+{
+	return is_ours(p, crowd) && p->crowds[crowd].likely_ms == FORECAST_NEVER;
+}
+
+static void add_stuck_alone(struct played *p, size_t crowd, json_t *stuck)
+{
+	const struct forecast_bind *b = &p->crowds[crowd].bind;
+	struct buf lane, says;
+	buf_init(&lane, SENTENCE_MAX);
+	buf_init(&says, SENTENCE_MAX);
+	struct forecast_saying w = saying_of(p, p->build.model.crowds[crowd].queue, b, &lane);
+	forecast_say_stuck(&w, b, &says);
+	json_array_append_new(stuck, text_of(&says));
+	buf_done(&lane);
+}
+
+/* Was the same said for an earlier crowd? */
+static bool is_said(const struct played *p, size_t crowd, const struct holding *held)
+{
+	for (size_t i = 0; i < crowd; i++) {
+		struct holding other = holding_of(p, &p->crowds[i].bind);
+		if (is_stuck(p, i) && is_same_holding(held, &other))
+			return true;
+	}
+	return false;
+}
+
+/* One sentence for all queues that stand still for the same pauses. */
+static void add_paused(struct played *p, const struct holding *held, json_t *stuck)
+{
+	struct buf targets, says;
+	buf_init(&targets, SENTENCE_MAX);
+	buf_init(&says, SENTENCE_MAX + SENTENCE_MAX);
+	for (size_t i = 0; i < p->build.model.crowd_count; i++) {
+		struct holding other = holding_of(p, &p->crowds[i].bind);
+		if (!is_stuck(p, i) || !is_same_holding(held, &other))
+			continue;
+		buf_append_cstr(&targets, targets.len > 0 ? ", " : "");
+		buf_append_str(&targets, p->build.queue_names[p->build.model.crowds[i].queue]);
+	}
+	const struct forecast_saying w = {.language = p->language, .target = buf_str(&targets)};
+	forecast_say_paused(&w, held->items, held->count, &says);
+	json_array_append_new(stuck, text_of(&says));
+	buf_done(&targets);
+}
+
+/* Sentences for the queues that are never through. */
 static void add_stuck(struct played *p)
 {
 	json_t *stuck = json_array();
 	for (size_t i = 0; i < p->build.model.crowd_count; i++) {
-		const struct forecast_span *s = &p->crowds[i];
-		struct buf lane, says;
-		if (!is_ours(p, i) || s->likely_ms != FORECAST_NEVER)
+		if (!is_stuck(p, i))
 			continue;
-		buf_init(&lane, SENTENCE_MAX);
-		buf_init(&says, SENTENCE_MAX);
-		size_t queue = p->build.model.crowds[i].queue;
-		struct forecast_saying w = saying_of(p, queue, &s->bind, &lane);
-		forecast_say_stuck(&w, &s->bind, &says);
-		json_array_append_new(stuck, text_of(&says));
-		buf_done(&lane);
+		struct holding held = holding_of(p, &p->crowds[i].bind);
+		if (held.count == 0)
+			add_stuck_alone(p, i, stuck);
+		else if (!is_said(p, i, &held))
+			add_paused(p, &held, stuck);
 	}
 	json_object_set_new(p->document, "stuck", stuck);
 }
@@ -193,7 +335,8 @@ static void add_bind(struct played *p)
 	size_t queue = p->build.model.crowds[last].queue;
 	json_object_set_new(p->document, "last_provider", json_null());
 	document_set_text(p->document, "last_provider", p->build.queue_names[queue]);
-	json_object_set_new(p->document, "bind", bind_json(p, queue, &p->crowds[last].bind));
+	struct forecast_bind bind = bind_of(p, last);
+	json_object_set_new(p->document, "bind", bind_json(p, queue, &bind));
 }
 
 /* What is taken to happen although nobody said so, as words for programs. */

@@ -9,6 +9,8 @@
 #include "scheduler/settings.h"
 
 #define PEOPLE_MORE 4096 /* rows are added as they are read; room for so many at first */
+#define NAMED_MOST 16	 /* sites that limits or pauses name and that are told apart for it */
+#define SITES_MOST 64
 
 /* Columns of report/forecast_jobs.sql. */
 enum column {
@@ -37,6 +39,14 @@ enum column {
 	COL_PUT_OFF,
 };
 
+/* A part of the people of a group of the tail, those at one site. */
+struct site_share {
+	size_t job;
+	struct str group; /* empty: all who are put off */
+	struct str queue; /* the site, or the tail */
+	double n;
+};
+
 /* Rows on their way into facts. */
 struct loader {
 	struct pg_blocking *db;
@@ -48,6 +58,12 @@ struct loader {
 	size_t people_room;
 	struct forecast_seen *seen;
 	double tail_domains;
+	struct str named[NAMED_MOST], sites[SITES_MOST]; /* sites with a queue of their own */
+	size_t named_count, site_count;
+	struct site_share *shares;
+	size_t share_count;
+	struct pg_array spread_domains, spread_people; /* of a sample, instead of lists */
+	bool has_spread;
 };
 
 /* ----------------------------------------------------------------------------------------- jobs */
@@ -175,7 +191,63 @@ static struct str queue_of(const struct loader *l, struct str name)
 	const struct provider *provider = provider_find(l->out->pool->providers, name);
 	if (provider != NULL)
 		return provider->name;
+	for (size_t i = 0; i < l->site_count; i++)
+		if (str_equals(l->sites[i], name))
+			return l->sites[i];
 	return is_route(l, name) ? name : STR(FORECAST_TAIL);
+}
+
+/* The queue of a site of the tail, which is told apart from now on; none: of all others. */
+static struct str queue_of_site(struct loader *l, struct str site)
+{
+	struct str queue = queue_of(l, site);
+	if (str_is_empty(site) || !str_equals(queue, STR(FORECAST_TAIL)) ||
+	    l->site_count == SITES_MOST)
+		return queue;
+	return l->sites[l->site_count++] = arena_str(&l->out->arena, site);
+}
+
+static struct str lowered(struct loader *l, struct str name)
+{
+	char *text = arena_alloc(&l->out->arena, name.len + 1);
+	for (size_t i = 0; i < name.len; i++)
+		text[i] = ascii_lower(name.ptr[i]);
+	return (struct str){text, name.len};
+}
+
+/* Somebody ruled about this place: if it is a site of the tail it is told apart. */
+static void add_named(struct loader *l, struct str name)
+{
+	struct str rest = name;
+	struct str host = str_take_until(&rest, ':');
+	bool is_site = !str_is_empty(host) && !str_equals(host, STR(FORECAST_TAIL)) &&
+		       provider_find(l->out->pool->providers, host) == NULL;
+	for (size_t i = 0; i < l->named_count; i++)
+		is_site &= !str_equals_nocase(l->named[i], host);
+	if (is_site && l->named_count < NAMED_MOST)
+		l->named[l->named_count++] = lowered(l, host);
+}
+
+static void find_named(struct loader *l)
+{
+	const struct ip_pool_snapshot *pool = l->out->pool;
+	const struct forecast_facts *f = &l->out->facts;
+	for (size_t i = 0; i < pool->limits.count; i++)
+		add_named(l, pool->limits.rules[i].provider);
+	for (size_t i = 0; i < pool->pause_count; i++)
+		add_named(l, pool->pauses[i].provider);
+	for (size_t i = 0; i < f->refused_count; i++)
+		add_named(l, f->refused[i].queue);
+}
+
+static void add_named_sites(const struct loader *l, struct pg_params *p)
+{
+	struct pg_array sites;
+	pg_array_init(&sites, PG_TEXT);
+	for (size_t i = 0; i < l->named_count; i++)
+		pg_array_text(&sites, l->named[i]);
+	pg_add_array(p, &sites);
+	pg_array_done(&sites);
 }
 
 static void add_people(struct loader *l, const struct forecast_people *row)
@@ -203,6 +275,54 @@ static void add_ids(const struct loader *l, bool frozen, struct pg_params *p)
 	pg_array_done(&ids);
 }
 
+static int load_sites(struct loader *l)
+{
+	struct pg_params p;
+	struct pg_rows *rows = NULL;
+	find_named(l);
+	pg_params_init(&p);
+	add_ids(l, true, &p);
+	add_named_sites(l, &p);
+	int rc = pg_run(l->db, "report/forecast_sites", &p, &rows, l->err);
+	pg_params_done(&p);
+	int count = rc == 0 ? pg_rows_count(rows) : 0;
+	l->shares = arena_alloc(&l->out->arena, ((size_t)count + 1) * sizeof(l->shares[0]));
+	for (int i = 0; i < count; i++) {
+		struct site_share *s = &l->shares[l->share_count++];
+		*s = (struct site_share){.job = job_of(l, pg_int(rows, i, 0)),
+					 .group = arena_str(&l->out->arena, pg_text(rows, i, 1)),
+					 .queue = queue_of_site(l, pg_text(rows, i, 2)),
+					 .n = (double)pg_int(rows, i, 3)};
+		if (s->group.len > 0 && !str_equals(s->queue, STR(FORECAST_TAIL)))
+			l->tail_domains -= (double)pg_int(rows, i, 4);
+	}
+	pg_rows_free(rows);
+	return rc;
+}
+
+static bool is_share_of(const struct site_share *s, size_t job, struct str group)
+{
+	return s->job == job && str_equals(s->group, group);
+}
+
+/* People of a group of the tail, over its sites as far as they are known. */
+static void add_over_sites(struct loader *l, const struct forecast_people *row, struct str group)
+{
+	double whole = 0;
+	for (size_t i = 0; i < l->share_count; i++)
+		whole += is_share_of(&l->shares[i], row->job, group) ? l->shares[i].n : 0;
+	if (whole <= 0)
+		add_people(l, row);
+	for (size_t i = 0; i < l->share_count && whole > 0; i++) {
+		struct forecast_people part = *row;
+		if (!is_share_of(&l->shares[i], row->job, group))
+			continue;
+		part.queue = l->shares[i].queue;
+		part.people *= l->shares[i].n / whole;
+		add_people(l, &part);
+	}
+}
+
 static int load_people(struct loader *l)
 {
 	struct pg_params p;
@@ -218,7 +338,11 @@ static int load_people(struct loader *l)
 					      .attempts = pg_int32(rows, i, 2),
 					      .due_ms = l->out->facts.now_ms + pg_int(rows, i, 3),
 					      .people = (double)pg_int(rows, i, 4) / 100};
-		add_people(l, &row);
+		bool is_put_off = pg_bool(rows, i, 5);
+		if (str_equals(row.queue, STR(FORECAST_TAIL)))
+			add_over_sites(l, &row, is_put_off ? STR("") : name);
+		else
+			add_people(l, &row);
 	}
 	pg_rows_free(rows);
 	return rc;
@@ -243,8 +367,9 @@ static void add_known_domains(const struct loader *l, struct pg_params *p)
 	pg_array_done(&names);
 }
 
-/* Of the members of its lists, those the campaign asked for would go to. Of others that are
- * scheduled all count: what they have in common is not worth looking for. */
+/* Of the members of its lists, or of the sample that stands for them (has_spread), those the
+ * campaign asked for would go to. Of others that are scheduled all count: what they have in common
+ * is not worth looking for. */
 static int load_overlap(struct loader *l, double *part_out)
 {
 	struct pg_params p;
@@ -256,8 +381,14 @@ static int load_overlap(struct loader *l, double *part_out)
 	pg_add_int4(&p, (int32_t)l->jobs[0].campaign);
 	int rc = pg_run(l->db, "report/forecast_overlap", &p, &rows, l->err);
 	pg_params_done(&p);
-	if (rc == 0 && pg_rows_count(rows) > 0 && pg_int(rows, 0, 0) > 0)
+	int count = rc == 0 ? pg_rows_count(rows) : 0;
+	if (count > 0 && pg_int(rows, 0, 0) > 0)
 		*part_out = (double)pg_int(rows, 0, 1) / (double)pg_int(rows, 0, 0);
+	l->has_spread = count > 0 && pg_bool(rows, 0, 2);
+	for (int i = 0; i < count && !pg_is_null(rows, i, 3); i++) {
+		pg_array_int(&l->spread_domains, pg_int32(rows, i, 3));
+		pg_array_int(&l->spread_people, pg_int(rows, i, 4));
+	}
 	pg_rows_free(rows);
 	return rc;
 }
@@ -270,35 +401,56 @@ static bool are_all_frozen(const struct loader *l)
 	return i == l->out->facts.job_count;
 }
 
-static int load_lists(struct loader *l)
+static void read_lists(struct loader *l, const struct pg_rows *rows, int i, double part)
+{
+	size_t job = job_of(l, pg_int(rows, i, 0));
+	struct str group = arena_str(&l->out->arena, pg_text(rows, i, 1));
+	struct str queue = queue_of(l, group);
+	if (str_equals(queue, STR(FORECAST_TAIL)))
+		queue = queue_of_site(l, pg_text(rows, i, 2));
+	struct forecast_people row = {.job = job,
+				      .queue = queue,
+				      .due_ms = l->out->facts.now_ms,
+				      .people = (double)pg_int(rows, i, 3)};
+	if (job == 0)
+		row.people *= part;
+	if (str_equals(row.queue, STR(FORECAST_TAIL)))
+		l->tail_domains += (double)pg_int(rows, i, 4);
+	l->jobs[job].people += row.people;
+	add_people(l, &row);
+}
+
+static int load_members(struct loader *l, double part)
 {
 	struct pg_params p;
 	struct pg_rows *rows = NULL;
-	double part;
-	if (are_all_frozen(l))
-		return 0;
-	if (load_overlap(l, &part) != 0)
-		return -1;
 	pg_params_init(&p);
 	add_ids(l, false, &p);
 	add_known_domains(l, &p);
+	pg_add_int4(&p, l->has_spread ? (int32_t)l->jobs[0].campaign : 0);
+	pg_add_array(&p, &l->spread_domains);
+	pg_add_array(&p, &l->spread_people);
+	add_named_sites(l, &p);
 	int rc = pg_run(l->db, "report/forecast_lists", &p, &rows, l->err);
 	pg_params_done(&p);
-	for (int i = 0; rc == 0 && i < pg_rows_count(rows); i++) {
-		size_t job = job_of(l, pg_int(rows, i, 0));
-		struct str name = arena_str(&l->out->arena, pg_text(rows, i, 1));
-		struct forecast_people row = {.job = job,
-					      .queue = queue_of(l, name),
-					      .due_ms = l->out->facts.now_ms,
-					      .people = (double)pg_int(rows, i, 2)};
-		if (job == 0)
-			row.people *= part;
-		if (str_equals(row.queue, STR(FORECAST_TAIL)))
-			l->tail_domains += (double)pg_int(rows, i, 3);
-		l->jobs[job].people += row.people;
-		add_people(l, &row);
-	}
+	for (int i = 0; rc == 0 && i < pg_rows_count(rows); i++)
+		read_lists(l, rows, i, part);
 	pg_rows_free(rows);
+	return rc;
+}
+
+static int load_lists(struct loader *l)
+{
+	double part;
+	if (are_all_frozen(l))
+		return 0;
+	pg_array_init(&l->spread_domains, PG_INT4);
+	pg_array_init(&l->spread_people, PG_INT8);
+	int rc = load_overlap(l, &part);
+	if (rc == 0)
+		rc = load_members(l, part);
+	pg_array_done(&l->spread_domains);
+	pg_array_done(&l->spread_people);
 	return rc;
 }
 
@@ -368,8 +520,30 @@ static int load_seen(struct loader *l)
 				read_seen(l, rows, i);
 	pg_rows_free(rows);
 	if (rc == 0)
-		seen_at(l, STR(FORECAST_TAIL))->sites = l->tail_domains;
+		seen_at(l, STR(FORECAST_TAIL))->sites = l->tail_domains > 0 ? l->tail_domains : 0;
 	l->out->facts.seen = l->seen;
+	return rc;
+}
+
+static int load_refused(struct loader *l)
+{
+	struct forecast_facts *f = &l->out->facts;
+	struct pg_rows *rows = NULL;
+	int rc = pg_run(l->db, "report/forecast_refused", NULL, &rows, l->err);
+	int count = rc == 0 ? pg_rows_count(rows) : 0;
+	struct forecast_refused *items =
+		arena_alloc(&l->out->arena, ((size_t)count + 1) * sizeof(items[0]));
+	for (int i = 0; i < count; i++) {
+		int64_t probes_ms = pg_int(rows, i, 4);
+		items[f->refused_count++] = (struct forecast_refused){
+			.source = arena_str(&l->out->arena, pg_text(rows, i, 0)),
+			.queue = arena_str(&l->out->arena, pg_text(rows, i, 1)),
+			.said = arena_str(&l->out->arena, pg_text(rows, i, 2)),
+			.since_ms = f->now_ms - pg_int(rows, i, 3),
+			.probes_ms = probes_ms > 0 ? f->now_ms + probes_ms : 0};
+	}
+	f->refused = items;
+	pg_rows_free(rows);
 	return rc;
 }
 
@@ -437,8 +611,8 @@ static int load_facts(struct loader *l)
 	if (ip_pool_load(l->db, out->facts.now_ms, &out->pool, l->err) != 0)
 		return -1;
 	out->facts.pool = out->pool;
-	if (load_people(l) != 0 || load_lists(l) != 0 || load_usage(l) != 0 || load_over(l) != 0 ||
-	    load_seen(l) != 0)
+	if (load_refused(l) != 0 || load_sites(l) != 0 || load_people(l) != 0 ||
+	    load_lists(l) != 0 || load_usage(l) != 0 || load_over(l) != 0 || load_seen(l) != 0)
 		return -1;
 	add_up(l);
 	return 0;

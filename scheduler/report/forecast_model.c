@@ -25,6 +25,7 @@
 #define PUT_OFF_LEAST 0.05
 #define MANY_PUT_OFF 0.3
 #define THROTTLED_MS INT64_C(300000)
+#define PROBE_MS INT64_C(1000) /* a connection that was refused is not tried sooner */
 
 /* A model under construction; counts grow in the model. */
 struct builder {
@@ -36,6 +37,7 @@ struct builder {
 	struct forecast_campaign *campaigns;
 	struct limiter *limiters;
 	double *seen_per_s;
+	int64_t *sites; /* by limiter */
 	size_t limiter_room;
 };
 
@@ -54,12 +56,36 @@ static const struct provider *provider_of(const struct builder *k, size_t queue)
 	return provider_find(k->f->pool->providers, k->b->queue_names[queue]);
 }
 
-static const struct forecast_seen *seen_at(const struct builder *k, size_t queue)
+static const struct forecast_seen *seen_of(const struct builder *k, struct str name)
 {
 	for (size_t i = 0; i < k->f->seen_count; i++)
-		if (str_equals(k->f->seen[i].queue, k->b->queue_names[queue]))
+		if (str_equals(k->f->seen[i].queue, name))
 			return &k->f->seen[i];
 	return NULL;
+}
+
+static bool is_route(struct str name)
+{
+	return memchr(name.ptr, ':', name.len) != NULL;
+}
+
+/* What was seen at a site of the tail is known of all its sites together. */
+static const struct forecast_seen *seen_at(const struct builder *k, size_t queue)
+{
+	struct str name = k->b->queue_names[queue];
+	const struct forecast_seen *own = seen_of(k, name);
+	if (own != NULL || provider_of(k, queue) != NULL || is_route(name))
+		return own;
+	return seen_of(k, STR(FORECAST_TAIL));
+}
+
+/* So many sites are at work at once, each with the numbers of one. */
+static int64_t sites_of(const struct builder *k, struct str queue)
+{
+	const struct forecast_seen *seen = seen_of(k, STR(FORECAST_TAIL));
+	if (!str_equals(queue, STR(FORECAST_TAIL)) || seen == NULL)
+		return 1;
+	return (int64_t)fmax(1, fmin(seen->sites, TAIL_SITES_MOST));
 }
 
 static struct limit_scope scope_of(const struct builder *k, enum limit_level level, size_t queue)
@@ -111,6 +137,20 @@ static bool is_same_scope(const struct limit_scope *a, const struct limit_scope 
 	       str_equals(a->node, b->node) && a->campaign == b->campaign;
 }
 
+/* Limits that hold for each of so many sites. */
+static void widen(struct limiter *l, int64_t sites)
+{
+	struct cap *caps[1 + LIMIT_PERIOD_COUNT] = {&l->caps.connections};
+	if (sites <= 1)
+		return;
+	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
+		caps[1 + p] = &l->caps.messages[p];
+	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
+		if (caps[i]->count != LIMIT_NONE)
+			caps[i]->count *= sites;
+	l->caps.next_change_ms = LIMIT_FOREVER;
+}
+
 /* The index of the limiter of this scope, or FORECAST_NONE if nothing is limited there. */
 static int limiter_of(struct builder *k, const struct limit_scope *scope)
 {
@@ -123,25 +163,15 @@ static int limiter_of(struct builder *k, const struct limit_scope *scope)
 	limiter_bind(&made, &k->f->pool->limits, NULL, k->f->now_ms);
 	if (!has_caps(&made.caps) || m->limiter_count == k->limiter_room)
 		return FORECAST_NONE;
+	bool is_of_place = scope->level == LEVEL_PROVIDER || scope->level == LEVEL_DOMAIN;
+	k->sites[m->limiter_count] = is_of_place ? sites_of(k, scope->site) : 1;
+	widen(&made, k->sites[m->limiter_count]);
 	count_usage(k, &made);
 	k->limiters[m->limiter_count] = made;
 	return (int)m->limiter_count++;
 }
 
 /* ---------------------------------------------------------------------------------------- lanes */
-
-/* The tail is many sites, each with the numbers of one. */
-static void widen(struct limiter *l, double sites)
-{
-	int64_t n = (int64_t)fmax(1, fmin(sites, TAIL_SITES_MOST));
-	struct cap *caps[1 + LIMIT_PERIOD_COUNT] = {&l->caps.connections};
-	for (int p = 0; p < LIMIT_PERIOD_COUNT; p++)
-		caps[1 + p] = &l->caps.messages[p];
-	for (size_t i = 0; i < ARRAY_LEN(caps); i++)
-		if (caps[i]->count != LIMIT_NONE)
-			caps[i]->count *= n;
-	l->caps.next_change_ms = LIMIT_FOREVER;
-}
 
 static void load_lane(struct builder *k, struct forecast_lane *l, const struct source *source)
 {
@@ -161,6 +191,23 @@ static void load_lane(struct builder *k, struct forecast_lane *l, const struct s
 	if (r != NULL)
 		warmup_follow(&l->warmup, r->warmup_advanced, r->warmup_held, now);
 	l->limits.limiter.day_budget = warmup_budget(&l->warmup);
+}
+
+bool forecast_is_refused(const struct forecast_refused *r, const struct limit_scope *lane)
+{
+	return str_equals(r->source, lane->source) && str_equals(r->queue, lane->site);
+}
+
+/* Nobody answers it now: as good as dead, whatever it saved before. */
+static void load_refused(const struct builder *k, struct lane_limits *l)
+{
+	for (size_t i = 0; i < k->f->refused_count; i++) {
+		const struct forecast_refused *r = &k->f->refused[i];
+		if (!forecast_is_refused(r, &l->limiter.scope))
+			continue;
+		l->health.dead_since_ms = r->since_ms;
+		l->health.probe_at_ms = later_of(r->probes_ms, k->f->now_ms + PROBE_MS);
+	}
 }
 
 /* What a message that is put off takes of the time of one that is not. */
@@ -207,7 +254,6 @@ static void make_lane(struct builder *k, size_t queue, const struct source *sour
 	struct forecast_model *m = &k->b->model;
 	struct forecast_lane *l = &k->lanes[m->lane_count++];
 	const struct provider *provider = provider_of(k, queue);
-	const struct forecast_seen *seen = seen_at(k, queue);
 	struct limit_scope scope = scope_of(k, LEVEL_LANE, queue);
 	struct limit_scope of_source = {.level = LEVEL_SOURCE, .source = source->name};
 	struct limit_scope of_node = {.level = LEVEL_NODE, .node = source->node};
@@ -222,9 +268,10 @@ static void make_lane(struct builder *k, size_t queue, const struct source *sour
 	l->shared[LEVEL_NODE] = limiter_of(k, &of_node);
 	lane_limits_init(&l->limits, &scope, provider, now);
 	lane_limits_bind(&l->limits, &k->f->pool->limits, provider, now);
-	if (str_equals(scope.site, STR(FORECAST_TAIL)))
-		widen(&l->limits.limiter, seen != NULL ? seen->sites : 1);
+	l->sites = sites_of(k, scope.site);
+	widen(&l->limits.limiter, l->sites);
 	load_lane(k, l, source);
+	load_refused(k, &l->limits);
 	count_usage(k, &l->limits.limiter);
 	const struct pause *pause =
 		pause_of_lane(k->f->pool->pauses, k->f->pool->pause_count, &scope, now);
@@ -384,6 +431,7 @@ void forecast_build(struct forecast_build *b, const struct forecast_facts *facts
 	k.limiter_room = 2 * facts->pool->source_count + m->queue_count +
 			 facts->job_count * (1 + m->queue_count);
 	k.limiters = arena_alloc(&b->arena, (k.limiter_room + 1) * sizeof(k.limiters[0]));
+	k.sites = arena_alloc(&b->arena, (k.limiter_room + 1) * sizeof(k.sites[0]));
 	make_lanes(&k);
 	make_campaigns(&k);
 	make_crowds(&k);
@@ -392,6 +440,7 @@ void forecast_build(struct forecast_build *b, const struct forecast_facts *facts
 		k.seen_per_s[i] = forecast_busy_per_s(facts, &k.limiters[i]);
 	m->limiters = k.limiters;
 	m->seen_per_s = k.seen_per_s;
+	m->sites = k.sites;
 	m->delay_count = facts->delay_count < FORECAST_TRIES ? facts->delay_count : FORECAST_TRIES;
 	for (size_t i = 0; i < m->delay_count; i++)
 		m->delays_ms[i] = (int64_t)facts->delays_s[i] * 1000;

@@ -12,7 +12,8 @@
 #include "scheduler/campaign/hours.h"
 #include "scheduler/plan/forecast.h"
 
-#define FORECAST_TAIL "tail" /* the queue of every site without a provider */
+/* The queue of the sites without a provider that have none of their own. */
+#define FORECAST_TAIL "tail"
 
 struct forecast_job {
 	int64_t campaign; /* id */
@@ -55,6 +56,14 @@ struct forecast_over {
 	int64_t from_ms, to_ms;
 };
 
+/* A lane whose connections fail, as its node says now. */
+struct forecast_refused {
+	struct str source, queue;
+	struct str said;   /* "Connection refused" */
+	int64_t since_ms;  /* the first of them */
+	int64_t probes_ms; /* when it is tried next; 0: not known */
+};
+
 struct forecast_facts {
 	int64_t now_ms, now_us;
 	const struct ip_pool_snapshot *pool;
@@ -68,6 +77,8 @@ struct forecast_facts {
 	size_t seen_count;
 	const struct forecast_over *over;
 	size_t over_count;
+	const struct forecast_refused *refused;
+	size_t refused_count;
 	const int32_t *delays_s; /* retry.schedule */
 	size_t delay_count;
 };
@@ -77,6 +88,9 @@ struct forecast_build {
 	struct str *queue_names;     /* by queue */
 	struct arena arena;
 };
+
+/* Is it about this lane? */
+bool forecast_is_refused(const struct forecast_refused *r, const struct limit_scope *lane);
 
 /* Borrows what facts point to. End it with forecast_build_done. */
 void forecast_build(struct forecast_build *b, const struct forecast_facts *facts);

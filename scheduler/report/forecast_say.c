@@ -68,6 +68,15 @@ static void say_whose(const struct forecast_saying *w, enum limit_level level, s
 	put(out, SAY(w, ": ", "："));
 }
 
+static void say_number(const struct forecast_saying *w, const struct forecast_bind *b,
+		       struct buf *out)
+{
+	say_whose(w, b->level, out);
+	say_cap(w, b, out);
+	if (b->is_of_each)
+		put(out, SAY(w, ", for each site", "，每个站点各自计"));
+}
+
 static void say_service(const struct forecast_saying *w, double ms, struct buf *out)
 {
 	if (ms <= 0)
@@ -89,6 +98,18 @@ static void say_retries(const struct forecast_saying *w, const struct forecast_b
 			     "被推迟的收件人等待重试"));
 }
 
+static void say_pause(const struct forecast_saying *w, const struct forecast_bind *b,
+		      struct buf *out)
+{
+	if (b->level == LEVEL_CAMPAIGN)
+		buf_appendf(out, SAY(w, "a pause of the campaign at %.*s", "该任务在 %.*s 被暂停"),
+			    STR_ARG(w->target));
+	else
+		buf_appendf(out, SAY(w, "a pause of %.*s", "%.*s 被暂停"), STR_ARG(w->lane));
+	if (b->cap.rule != 0)
+		buf_appendf(out, SAY(w, " (pause %lld)", "（暂停 %lld）"), (long long)b->cap.rule);
+}
+
 void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bind *b,
 		       struct buf *out)
 {
@@ -96,12 +117,10 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 	case BIND_NOTHING:
 		return;
 	case BIND_LIMIT:
-		say_whose(w, b->level, out);
-		say_cap(w, b, out);
+		say_number(w, b, out);
 		return;
 	case BIND_CONNECTIONS:
-		say_whose(w, b->level, out);
-		say_cap(w, b, out);
+		say_number(w, b, out);
 		say_service(w, b->service_ms, out);
 		return;
 	case BIND_PACE:
@@ -120,14 +139,7 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 		put(out, SAY(w, "the start of the campaign", "任务尚未开始"));
 		return;
 	case BIND_PAUSE:
-		if (b->level == LEVEL_CAMPAIGN)
-			buf_appendf(
-				out,
-				SAY(w, "a pause of the campaign at %.*s", "该任务在 %.*s 被暂停"),
-				STR_ARG(w->target));
-		else
-			buf_appendf(out, SAY(w, "a pause of %.*s", "%.*s 被暂停"),
-				    STR_ARG(w->lane));
+		say_pause(w, b, out);
 		return;
 	case BIND_REST:
 		buf_appendf(out,
@@ -136,6 +148,8 @@ void forecast_say_bind(const struct forecast_saying *w, const struct forecast_bi
 				    : SAY(w, "%.*s rests, as the receiver asked for",
 					  "%.*s 按收件方要求暂停发送"),
 			    STR_ARG(w->lane));
+		if (b->cap.origin == ORIGIN_DEAD && !str_is_empty(w->said))
+			buf_appendf(out, SAY(w, " (%.*s)", "（%.*s）"), STR_ARG(w->said));
 		return;
 	case BIND_SOURCES:
 		buf_appendf(
@@ -193,4 +207,40 @@ void forecast_say_stuck(const struct forecast_saying *w, const struct forecast_b
 		    STR_ARG(w->target));
 	forecast_say_bind(w, b, out);
 	buf_appendf(out, SAY(w, "; %s", "；%s"), advice(w, b));
+}
+
+/* Each pause's number after these words. */
+static void say_each(const struct pause *const *pauses, size_t count, const char *words,
+		     const char *between, struct buf *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		put(out, i > 0 ? between : "");
+		put(out, words);
+		buf_appendf(out, " %lld", (long long)pauses[i]->id);
+	}
+}
+
+static void say_who_paused(const struct forecast_saying *w, const struct pause *p, struct buf *out)
+{
+	buf_appendf(out, SAY(w, " (%.*s", "（%.*s"), STR_ARG(p->who));
+	if (!str_is_empty(p->because))
+		buf_appendf(out, SAY(w, ": %.*s", "：%.*s"), STR_ARG(p->because));
+	put(out, SAY(w, ")", "）"));
+}
+
+void forecast_say_paused(const struct forecast_saying *w, const struct pause *const *pauses,
+			 size_t count, struct buf *out)
+{
+	const char *and = SAY(w, " and ", "、");
+	if (w->language == LANGUAGE_EN)
+		buf_appendf(out, "no end of %.*s while ", STR_ARG(w->target));
+	say_each(pauses, count, SAY(w, "pause", "暂停"), and, out);
+	put(out, SAY(w, count > 1 ? " hold" : " holds", " 生效期间，"));
+	if (w->language == LANGUAGE_ZH)
+		buf_appendf(out, "%.*s 不会发完", STR_ARG(w->target));
+	if (count == 1)
+		say_who_paused(w, pauses[0], out);
+	put(out, SAY(w, "; ", "；可用 "));
+	say_each(pauses, count, "edm resume --id", and, out);
+	put(out, SAY(w, count > 1 ? " end them" : " ends it", " 恢复"));
 }

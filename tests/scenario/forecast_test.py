@@ -95,8 +95,14 @@ def test_what_cannot_end_is_said_with_what_would_change_it(make_world):
         assert "never" in edm("campaign", "forecast", "spring").out
 
     edm("pause", "--source", "s0", "--because", "moved")
-    stuck("pause", "edm resume")
-    edm("resume", "--source", "s0")
+    stuck("pause", "moved); edm resume --id 1 ends it")
+    edm("pause", "--all")
+    stuck("pause", "edm resume --id 1 and edm resume --id 2 end them")
+    said = edm("campaign", "forecast", "spring").out
+    assert "likely through" not in said and "no end of tail while pause 1 and pause 2 hold" in said
+    for pause in (1, 2):
+        assert foresee(edm)["stuck"] != []
+        edm("resume", "--id", str(pause))
     world.database.query("UPDATE source SET pool = 'other'")
     stuck("sources", "pool default")
     world.database.query("UPDATE source SET pool = 'default'")
@@ -210,7 +216,12 @@ def test_who_is_suppressed_since_is_taken_off_the_people_of_another_campaign(edm
             "a@b.test", "--subject", "s", "--text", letter, "--unsigned", "--exclude", "out")
         return foresee(edm, name)["left"]
 
+    # Whom it goes to is as in the sample, whatever else is in the lists.
+    database.query("INSERT INTO recipient_domain(name, provider) VALUES ('many.test', 'qq');"
+                   "INSERT INTO list_domain_count SELECT 901, domain_id, 500"
+                   " FROM recipient_domain WHERE name = 'many.test'")
     assert left("to-bounced", "bounced") == 2
+    assert set(by_provider(foresee(edm, "to-bounced"))) == {"tail"}
     assert left("to-unknown", "unknown") == 4
     assert left("to-both", "bounced,unknown") == 6
     database.query("INSERT INTO list_member(list_id, domain_id, rid) VALUES (902, %s, %s)",
@@ -294,7 +305,7 @@ def test_of_many_put_off_a_part_is_read(make_world):
           " attributes) SELECT 2, domain_id, 1, now(), 1, 2, 1, 'a', '{}' FROM recipient_domain"
           " WHERE name = 'of-qq.test'")
     told = query(people_of(1, 2))
-    assert [row for row in told if row[0] == 2] == [(2, "qq", 1, 0, 100)]
+    assert [row for row in told if row[0] == 2] == [(2, "qq", 1, 0, 100, True)]
 
 
 def test_show_does_not_wait_for_what_is_slow_to_foresee(make_world, postgres):
@@ -324,3 +335,93 @@ def test_show_does_not_wait_for_what_is_slow_to_foresee(make_world, postgres):
     assert eta is None
     assert "see edm campaign forecast spring" in said
     assert foresee(edm)["likely_at"] is not None
+
+
+MX = "mx.site.example"
+
+
+def a_site_and_others(database):
+    """Domains 1 … 9 of the tail; two of them at one site, the others each at its own."""
+    database.query("INSERT INTO recipient_domain(domain_id, name, last_mx)"
+                   " OVERRIDING SYSTEM VALUE SELECT i, 'd' || i || '.test',"
+                   f" CASE WHEN i < 3 THEN '{MX}' ELSE 'mx.d' || i || '.test' END"
+                   " FROM generate_series(1, 9) i")
+
+
+def by_provider(forecast):
+    return {p["provider"]: p for p in forecast["providers"]}
+
+
+def test_a_limit_of_a_site_of_the_tail_is_foreseen(edm, database, tmp_path):
+    a_site_and_others(database)
+    database.query("INSERT INTO list(list_id, name) OVERRIDING SYSTEM VALUE VALUES (901, 'all');"
+                   "INSERT INTO list_domain_count SELECT 901, domain_id, 6000"
+                   " FROM recipient_domain")
+    edm("source", "add", "127.0.0.9", "--name", "mx1", "--ehlo", "mx1.test")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("hello")
+    edm("campaign", "create", "spring", "--list", "all", "--from", "a@b.test", "--subject", "s",
+        "--text", letter, "--unsigned")
+    edm("limit", "set", "--provider", MX, "--total", "rate=10/min")
+    edm("limit", "set", "--provider", "tail", "rate=30/min")
+    providers = by_provider(foresee(edm))
+    assert providers[MX]["left"] == 12000
+    assert providers["mx.d3.test"]["left"] == 6000
+    assert sum(p["left"] for p in providers.values()) == 54000
+    bind = providers[MX]["bind"]
+    assert (bind["level"], bind["count"], bind["per"], bind["limit_id"]) == \
+        ("provider", 10, "min", 1)
+    bind = providers["mx.d3.test"]["bind"]
+    assert (bind["level"], bind["count"], bind["per"], bind["limit_id"]) == ("lane", 30, "min", 2)
+    # Beside a thousand others no site holds many: all are told as one, with the limit as set.
+    database.query("INSERT INTO recipient_domain(domain_id, name, last_mx)"
+                   " OVERRIDING SYSTEM VALUE SELECT i, 'd' || i || '.test', 'mx.d' || i || '.test'"
+                   " FROM generate_series(10, 1000) i;"
+                   "INSERT INTO list_domain_count SELECT 901, domain_id, 6000"
+                   " FROM recipient_domain WHERE domain_id > 9")
+    providers = by_provider(foresee(edm))
+    assert set(providers) == {MX, "tail"}
+    bind = providers["tail"]["bind"]
+    assert (bind["count"], bind["each_site"]) == (30, True)
+    assert "mx1/tail: 30 messages/min by operator (limit 2), for each site" in bind["says"]
+
+
+def test_who_is_left_of_the_tail_is_foreseen_at_his_site(edm, database):
+    """While it runs, the people of a site are those of its domains in chunks, or put off."""
+    a_site_and_others(database)
+    rows = LedgerRows(database, "first", state=3)
+    rows.chunk(0, "tail", [f"p{i}@d{1 + i % 4}.test" for i in range(40)])
+    rows.chunk(1, "d9.test", [f"p{i}@d9.test" for i in range(7)])
+    database.query("UPDATE audience SET complete = true")
+    database.query(f"INSERT INTO retry(campaign_id, domain_id, rid, due_at, attempt, class, cause,"
+                   f" address, attributes) SELECT {rows.campaign}, 1, i, now() + interval '9 min',"
+                   " 1, 2, 1, 'a', '{}' FROM generate_series(1, 5) i")
+    left = {name: p["left"] for name, p in by_provider(foresee(edm, "first")).items()}
+    assert left == {MX: 25, "mx.d3.test": 10, "mx.d4.test": 10, "mx.d9.test": 7}
+
+
+def test_where_nobody_answers_is_told(edm, database):
+    a_site_and_others(database)
+    edm("source", "add", "127.0.0.9", "--name", "mx1", "--ehlo", "mx1.test")
+    rows = LedgerRows(database, "first", state=3)
+    rows.chunk(0, "tail", [f"p{i}@d3.test" for i in range(40)])
+    database.query("UPDATE audience SET complete = true")
+    database.query("INSERT INTO node(name, journal, incarnation, lease_until)"
+                   " VALUES ('n9', gen_random_uuid(), 1, now() + interval '1 h')")
+    database.query("INSERT INTO node_live(node_id, incarnation, at, live)"
+                   " SELECT node_id, 1, now(), jsonb_build_object('lanes', jsonb_build_array("
+                   "jsonb_build_object('source', 'mx1', 'queue', 'mx.d3.test', 'refused',"
+                   " jsonb_build_object('host', 'mx.d3.test', 'said',"
+                   " 'Connection refused', 'since', time_us(now() - interval '10 min')))))"
+                   " FROM node WHERE name = 'n9'")
+    forecast = foresee(edm, "first")
+    (site,) = forecast["providers"]
+    assert site["bind"]["kind"] == "rest"
+    assert "mx.d3.test does not answer (Connection refused)" in site["bind"]["says"]
+    assert minutes(forecast, "likely_at") >= 9
+    # Also of those who were put off for it, for longer than it is thought to last.
+    database.query("UPDATE chunk SET state = 3, settled_as = 4;"
+                   "INSERT INTO retry(campaign_id, domain_id, rid, due_at, attempt, class, cause,"
+                   f" address, attributes) SELECT {rows.campaign}, 3, i, now() + interval '5 h',"
+                   " 1, 2, 1, 'a', '{}' FROM generate_series(1, 5) i")
+    assert foresee(edm, "first")["bind"]["says"] == site["bind"]["says"]

@@ -2,7 +2,9 @@
 -- excluded one or suppressed is seen in a sample of at most some 4,000 members, those of the 30
 -- biggest domains with the lowest rids (which are spread evenly). Of a campaign made from another
 -- one, its people in the states asked for are known, and the sample is of them: who is suppressed
--- since, or in the lists no more, is often most of them (bounced). Returns members, people.
+-- since, or in the lists no more, is often most of them (bounced). Returns
+-- members, people; of a campaign made from another one, of whom the lists say nothing, a row for
+-- each domain of the sample (or one, without) that has so many people n in it.
 WITH of_another AS MATERIALIZED (
 	SELECT audience_of, audience_states FROM campaign
 	 WHERE campaign_id = $1::int AND audience_of IS NOT NULL
@@ -57,19 +59,23 @@ WITH of_another AS MATERIALIZED (
 		 WHERE m.domain_id = r.domain_id AND m.rid = r.rid AND m.status = 1
 		 LIMIT 1) m
 ), kept AS MATERIALIZED (
-	SELECT count(*) AS n FROM person p
+	SELECT p.domain_id, count(*) AS n FROM person p
 	 WHERE NOT EXISTS (SELECT FROM suppression s
 	        WHERE s.rid = p.rid AND (s.until IS NULL OR s.until > now())
 	          AND (s.scope = 0 OR s.scope IN (SELECT list_id FROM own)))
 	   AND NOT EXISTS (SELECT FROM campaign_list x JOIN list_member e USING (list_id)
 	        WHERE x.campaign_id = $1::int AND x.excluded
 	          AND e.domain_id = p.domain_id AND e.rid = p.rid)
+	 GROUP BY 1
+), total AS MATERIALIZED (
+	SELECT coalesce(sum(n), 0)::bigint AS n FROM kept
 )
 SELECT CASE WHEN c.audience_of IS NULL THEN (SELECT count(*) FROM member)
-            ELSE (SELECT coalesce(sum(d.n), 0)::bigint FROM own
-                    JOIN list_domain_count d USING (list_id)) END AS members,
-       CASE WHEN c.audience_of IS NULL THEN (SELECT n FROM kept)
-            ELSE (SELECT round(o.n * coalesce(k.n::numeric / nullif(r.n, 0), 1))::bigint
-                    FROM of_other o, kept k, (SELECT count(*) AS n FROM reached) r)
-       END AS people
-  FROM campaign c WHERE c.campaign_id = $1::int;
+            ELSE (SELECT n FROM total) END AS members,
+       CASE WHEN c.audience_of IS NULL THEN (SELECT n FROM total)
+            ELSE (SELECT round(o.n * coalesce(t.n::numeric / nullif(r.n, 0), 1))::bigint
+                    FROM of_other o, total t, (SELECT count(*) AS n FROM reached) r)
+       END AS people,
+       c.audience_of IS NOT NULL AS is_of_another, k.domain_id, coalesce(k.n, 0) AS n
+  FROM campaign c LEFT JOIN kept k ON c.audience_of IS NOT NULL
+ WHERE c.campaign_id = $1::int;

@@ -1,8 +1,8 @@
 -- Who is left of the frozen campaigns $1, by group, tries made and when they are due (ms from now;
--- those in chunks: now), people in hundredths. People of an audience still being built count as far
--- as they are expected. Where more than 100,000 of a campaign are put off, some 250,000 of all such
--- are read. Only the domains with a route or a provider are joined (all others, the big ones too,
--- are the tail), and words are made of the sums.
+-- those in chunks: now), people in hundredths, and whether they are put off (in no chunk). People
+-- of an audience still being built count as far as they are expected. Where more than 100,000 of a
+-- campaign are put off, some 250,000 of all such are read. Only the domains with a route or a
+-- provider are joined (all others, the big ones too, are the tail), and words are made of the sums.
 WITH fresh AS (
 	SELECT campaign_id, group_name, (chunk_no < 0)::int AS attempts,
 	       sum(n - bit_count(done_map))::bigint AS n
@@ -59,8 +59,9 @@ WITH fresh AS (
 	               FROM chunk WHERE campaign_id = ANY ($1::int[]) AND chunk_no >= 0
 	              GROUP BY 1, 2) b USING (campaign_id, group_name)
 )
-SELECT campaign_id, group_name, attempts, 0::bigint AS due_ms, 100 * n FROM fresh WHERE n > 0
+SELECT campaign_id, group_name, attempts, 0::bigint AS due_ms, 100 * n, false AS is_put_off
+  FROM fresh WHERE n > 0
 UNION ALL
-SELECT campaign_id, group_name, attempt::int, due_ms, n FROM put_off
+SELECT campaign_id, group_name, attempt::int, due_ms, n, true FROM put_off
 UNION ALL
-SELECT campaign_id, group_name, 0, 0, 100 * n FROM unbuilt WHERE n > 0;
+SELECT campaign_id, group_name, 0, 0, 100 * n, false FROM unbuilt WHERE n > 0;

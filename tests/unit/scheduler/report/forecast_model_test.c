@@ -165,6 +165,41 @@ static void limits_are_those_in_force(void **state)
 			 630);
 }
 
+/* The tail is many sites; one that has a queue of its own has its own limits. */
+static void limits_of_sites_are_theirs(void **state)
+{
+	struct world *w = *state;
+	w->seen[0] = (struct forecast_seen){.queue = STR("tail"), .service_ms = 300, .sites = 10};
+	w->facts.seen_count = 1;
+	w->people[0].queue = w->people[2].queue = STR("mx.site.example");
+	add_rule(w, &(struct limit_rule){.provider = STR("tail")});
+	w->rules[0].values.messages[LIMIT_MINUTE] = 30;
+	add_rule(w, &(struct limit_rule){.provider = STR("mx.site.example"), .is_total = true});
+	w->rules[1].values.messages[LIMIT_SECOND] = 10;
+	add_rule(w, &(struct limit_rule){.provider = STR("mx.site.example"), .source = STR("mx1")});
+	w->rules[2].values.messages[LIMIT_MINUTE] = 5;
+	add_rule(w, &(struct limit_rule){.provider = STR("tail"), .is_total = true});
+	w->rules[3].values.messages[LIMIT_HOUR] = 50;
+	forecast_build(&w->build, &w->facts);
+	const struct forecast_model *m = &w->build.model;
+	const struct forecast_lane *rest = lane(w, "tail", 1);
+	const struct forecast_lane *site = lane(w, "mx.site.example", 1);
+	assert_int_equal(rest->sites, 10);
+	assert_int_equal(rest->limits.limiter.caps.messages[LIMIT_MINUTE].count, 300);
+	assert_int_equal(site->sites, 1);
+	assert_int_equal(site->limits.limiter.caps.messages[LIMIT_MINUTE].count, 5);
+	assert_int_equal(
+		lane(w, "mx.site.example", 2)->limits.limiter.caps.messages[LIMIT_MINUTE].count,
+		30);
+	int total = site->shared[LEVEL_PROVIDER], of_rest = rest->shared[LEVEL_PROVIDER];
+	assert_int_equal(m->limiters[total].caps.messages[LIMIT_SECOND].count, 10);
+	assert_int_equal(m->sites[total], 1);
+	assert_int_equal(m->limiters[of_rest].caps.messages[LIMIT_HOUR].count, 500);
+	assert_int_equal(m->sites[of_rest], 10);
+	/* What was seen of the tail is believed of each of its sites. */
+	assert_true(site->is_measured && site->service_ms == 300);
+}
+
 static void a_pace_is_what_was_sent_by_the_minute(void **state)
 {
 	struct world *w = *state;
@@ -402,11 +437,29 @@ static void what_a_lane_has_learnt_is_loaded(void **state)
 	assert_false(lane(w, "qq", 2)->is_warming);
 }
 
+static void a_lane_that_is_refused_now_is_dead(void **state)
+{
+	static const struct forecast_refused refused = {.source = STR_INIT("mx1"),
+							.queue = STR_INIT("qq"),
+							.said = STR_INIT("Connection refused"),
+							.since_ms = NOW - MINUTE,
+							.probes_ms = NOW + 20000};
+	struct world *w = *state;
+	w->facts.refused = &refused;
+	w->facts.refused_count = 1;
+	forecast_build(&w->build, &w->facts);
+	assert_true(health_is_dead(&lane(w, "qq", 1)->limits.health));
+	assert_int_equal(lane(w, "qq", 1)->limits.health.probe_at_ms, NOW + 20000);
+	assert_false(health_is_dead(&lane(w, "qq", 2)->limits.health));
+	assert_false(health_is_dead(&lane(w, "tail", 1)->limits.health));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_become_queues_lanes_and_crowds, begin, end),
 		cmocka_unit_test_setup_teardown(limits_are_those_in_force, begin, end),
+		cmocka_unit_test_setup_teardown(limits_of_sites_are_theirs, begin, end),
 		cmocka_unit_test_setup_teardown(a_pace_is_what_was_sent_by_the_minute, begin, end),
 		cmocka_unit_test_setup_teardown(hours_that_were_closed_are_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(a_limit_that_is_over_tells_nothing_of_the_pace,
@@ -426,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shares_are_those_seen, begin, end),
 		cmocka_unit_test_setup_teardown(pauses_of_a_campaign_hold_its_lanes, begin, end),
 		cmocka_unit_test_setup_teardown(what_a_lane_has_learnt_is_loaded, begin, end),
+		cmocka_unit_test_setup_teardown(a_lane_that_is_refused_now_is_dead, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

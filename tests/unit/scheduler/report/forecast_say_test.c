@@ -25,6 +25,16 @@ static const struct cap none = {
 
 #define PUT_OFF "people who were put off wait for another try"
 
+static void assert_says(const struct forecast_saying *w, const struct forecast_bind *bind,
+			const char *want)
+{
+	struct buf out;
+	buf_init(&out, 1000);
+	forecast_say_bind(w, bind, &out);
+	assert_string_equal(out.data ? out.data : "", want);
+	buf_done(&out);
+}
+
 static void each_bind_has_its_words(void **state)
 {
 	const struct {
@@ -75,14 +85,29 @@ static void each_bind_has_its_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (int zh = 0; zh < 2; zh++) {
-			struct buf out;
 			struct forecast_saying w = SAYING(zh ? LANGUAGE_ZH : LANGUAGE_EN);
-			buf_init(&out, 1000);
-			forecast_say_bind(&w, &cases[i].bind, &out);
-			assert_string_equal(out.data ? out.data : "",
-					    zh ? cases[i].want_zh : cases[i].want_en);
-			buf_done(&out);
+			assert_says(&w, &cases[i].bind, zh ? cases[i].want_zh : cases[i].want_en);
 		}
+}
+
+static void what_is_known_of_a_bind_is_said(void **state)
+{
+	const struct forecast_bind paused = {.kind = BIND_PAUSE, .cap.rule = 7};
+	const struct forecast_bind dead = {.kind = BIND_REST, .cap.origin = ORIGIN_DEAD};
+	const struct forecast_bind each = {.kind = BIND_LIMIT,
+					   .level = LEVEL_LANE,
+					   .period = LIMIT_MINUTE,
+					   .cap = by_li,
+					   .is_of_each = true};
+	struct forecast_saying en = SAYING(LANGUAGE_EN), zh = SAYING(LANGUAGE_ZH);
+	(void)state;
+	en.said = zh.said = STR("Connection refused");
+	assert_says(&en, &paused, "a pause of mx1/qq (pause 7)");
+	assert_says(&zh, &paused, "mx1/qq 被暂停（暂停 7）");
+	assert_says(&en, &dead, "mx1/qq does not answer (Connection refused)");
+	assert_says(&zh, &dead, "mx1/qq 无应答（Connection refused）");
+	assert_says(&en, &each, "mx1/qq: 100 messages/min by operator (limit 3), for each site");
+	assert_says(&zh, &each, "mx1/qq：每分钟 100 封（运维设定，限制 3），每个站点各自计");
 }
 
 static void what_is_never_through_says_what_would_change_it(void **state)
@@ -109,11 +134,37 @@ static void what_is_never_through_says_what_would_change_it(void **state)
 	buf_done(&out);
 }
 
+static void a_pause_is_named_with_the_command_that_ends_it(void **state)
+{
+	const struct pause first = {.id = 3, .who = STR("li@ops"), .because = STR("moved")};
+	const struct pause second = {.id = 5, .who = STR("wu@ops")};
+	const struct pause *pauses[] = {&first, &second};
+	struct forecast_saying en = SAYING(LANGUAGE_EN), zh = SAYING(LANGUAGE_ZH);
+	struct buf out;
+	(void)state;
+	en.target = zh.target = STR("qq, tail");
+	buf_init(&out, 1000);
+	forecast_say_paused(&en, pauses, 1, &out);
+	assert_string_equal(out.data, "no end of qq, tail while pause 3 holds (li@ops: moved); "
+				      "edm resume --id 3 ends it");
+	buf_clear(&out);
+	forecast_say_paused(&en, pauses, 2, &out);
+	assert_string_equal(out.data, "no end of qq, tail while pause 3 and pause 5 hold; edm "
+				      "resume --id 3 and edm resume --id 5 end them");
+	buf_clear(&out);
+	forecast_say_paused(&zh, pauses, 1, &out);
+	assert_string_equal(out.data, "暂停 3 生效期间，qq, tail 不会发完（li@ops：moved）；可用 "
+				      "edm resume --id 3 恢复");
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_bind_has_its_words),
+		cmocka_unit_test(what_is_known_of_a_bind_is_said),
 		cmocka_unit_test(what_is_never_through_says_what_would_change_it),
+		cmocka_unit_test(a_pause_is_named_with_the_command_that_ends_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
