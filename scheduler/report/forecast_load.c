@@ -367,6 +367,15 @@ static void add_known_domains(const struct loader *l, struct pg_params *p)
 	pg_array_done(&names);
 }
 
+/* People of another campaign whose outcomes are kept no longer: where they are is not known. */
+static void add_unknown(struct loader *l, double people)
+{
+	struct forecast_people row = {
+		.queue = STR(FORECAST_TAIL), .due_ms = l->out->facts.now_ms, .people = people};
+	l->jobs[0].people += people;
+	add_people(l, &row);
+}
+
 /* Of the members of its lists, or of the sample that stands for them (has_spread), those the
  * campaign asked for would go to. Of others that are scheduled all count: what they have in common
  * is not worth looking for. */
@@ -385,6 +394,8 @@ static int load_overlap(struct loader *l, double *part_out)
 	if (count > 0 && pg_int(rows, 0, 0) > 0)
 		*part_out = (double)pg_int(rows, 0, 1) / (double)pg_int(rows, 0, 0);
 	l->has_spread = count > 0 && pg_bool(rows, 0, 2);
+	if (l->has_spread && pg_int(rows, 0, 0) == 0 && pg_int(rows, 0, 1) > 0)
+		add_unknown(l, (double)pg_int(rows, 0, 1));
 	for (int i = 0; i < count && !pg_is_null(rows, i, 3); i++) {
 		pg_array_int(&l->spread_domains, pg_int32(rows, i, 3));
 		pg_array_int(&l->spread_people, pg_int(rows, i, 4));

@@ -240,6 +240,9 @@ def test_who_is_suppressed_since_is_taken_off_the_people_of_another_campaign(edm
                    " FROM recipient WHERE address LIKE 'c%'")
     database.query("INSERT INTO suppression(rid, cause) VALUES (%s, 2)", rows.person(whole[0])[0])
     assert left("to-cancelled", "cancelled") == 3
+    # Where nothing tells who they were, all that are counted are of the tail.
+    database.query("DELETE FROM outcome")
+    assert left("to-lost", "bounced") == 10
 
 
 def put_off(world, people):
