@@ -121,6 +121,7 @@ static void say_origin(const struct cap *cap, int64_t now, struct buf *out)
 		break;
 	case ORIGIN_PAUSE:
 	case ORIGIN_UNSAVED:
+	case ORIGIN_KILLED:
 	case ORIGIN_NONE:
 		break;
 	}
@@ -143,6 +144,14 @@ void explain_cap(const struct cap *cap, enum limit_kind kind, enum limit_period 
 	say_origin(cap, now, out);
 }
 
+/* What it may have sent: all that could be. */
+static void say_killed(const struct limiter_wait *wait, struct buf *out)
+{
+	buf_append_cstr(out, "counts its ");
+	say_number(&wait->cap, wait->kind, wait->period, out);
+	buf_append_cstr(out, " as used up by the process before, which was killed");
+}
+
 /* Waits that are no matter of a number. */
 static bool say_standstill(const struct limiter_wait *wait, struct buf *out)
 {
@@ -154,6 +163,8 @@ static bool say_standstill(const struct limiter_wait *wait, struct buf *out)
 		buf_append_cstr(out, "rests because the receiver asked for it");
 	else if (wait->cap.origin == ORIGIN_UNSAVED)
 		buf_append_cstr(out, "opens none until the database has counted its last new ones");
+	else if (wait->cap.origin == ORIGIN_KILLED)
+		say_killed(wait, out);
 	else
 		return false;
 	return true;

@@ -63,7 +63,8 @@
 	X(SLICE, "slice")                                                                          \
 	X(PAUSE, "pause")                                                                          \
 	X(DEAD, "dead-site")                                                                       \
-	X(UNSAVED, "unsaved")
+	X(UNSAVED, "unsaved")                                                                      \
+	X(KILLED, "killed")
 
 #define X(suffix, name, ms) LIMIT_##suffix,
 enum limit_period { LIMIT_PERIODS(X) };

@@ -76,6 +76,22 @@ static void wait_for_share(struct limiter_wait *wait, int64_t now)
 		wait->at_ms = now + SHARE_WAIT_MS;
 }
 
+/* What a process that was killed may have sent counts, whatever the share is: none is asked for
+ * before that is over. */
+static void note_killed(const struct limiter *l, const struct tally *t, struct limiter_wait *wait,
+			int64_t now)
+{
+	int64_t over_ms = t->windows[wait->period].spent_until_ms;
+	bool is_share = wait->cap.origin == ORIGIN_SLICE;
+	if (!tally_is_spent(t, wait->period, now) || (!is_share && wait->at_ms > over_ms))
+		return;
+	wait->at_ms = over_ms;
+	wait->cap = *caps_of_meter(&l->caps, limit_meter(wait->kind, wait->period));
+	wait->cap.origin = ORIGIN_KILLED;
+	wait->cap.until_ms = over_ms;
+	wait->died_ms = l->died_ms;
+}
+
 /* Its connections are those that carry a message of it just now. */
 static bool counts_carriers(const struct limiter *l)
 {
@@ -108,6 +124,7 @@ int64_t limiter_message_ready_at(struct limiter *l, int64_t now, struct limiter_
 	wait.at_ms = tally_ready_at(&l->messages, caps, now, &wait.period);
 	if (wait.at_ms > now) {
 		wait.cap = caps[wait.period];
+		note_killed(l, &l->messages, &wait, now);
 		wait_for_share(&wait, now);
 	} else {
 		return now;
@@ -169,6 +186,7 @@ int64_t limiter_connection_ready_at(struct limiter *l, int64_t now, struct limit
 	if (wait.at_ms <= now)
 		return now;
 	wait.cap = caps[wait.period];
+	note_killed(l, &l->connects, &wait, now);
 	wait_for_share(&wait, now);
 	*wait_out = wait;
 	return wait.at_ms;

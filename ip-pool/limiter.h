@@ -30,7 +30,8 @@ struct limiter_wait {
 	enum limit_level level;
 	enum limit_kind kind;
 	enum limit_period period; /* of kinds that have one */
-	struct cap cap; /* what binds; rate limits learnt have count = messages a minute */
+	struct cap cap;	 /* what binds; rate limits learnt have count = messages a minute */
+	int64_t died_ms; /* ORIGIN_KILLED: when the process before was last alive */
 };
 
 /* Connections we may still have at the peer after an unclean stop. */
@@ -61,8 +62,9 @@ struct limiter {
 	int64_t day_budget;		    /* LIMIT_NONE, or what the warm-up allows in a day */
 	int64_t learnt[LIMIT_PERIOD_COUNT]; /* LIMIT_NONE, or what the receiver takes in a period */
 	int64_t leaving;		    /* of open: those we are closing */
-	bool is_divided;		    /* its caps are shared with other workers or nodes */
-	int64_t shares_until_ms;	    /* its shares may be used until then */
+	int64_t died_ms; /* when a process that was killed was last alive; whoever distrusts says */
+	bool is_divided; /* its caps are shared with other workers or nodes */
+	int64_t shares_until_ms; /* its shares may be used until then */
 	struct limiter_share shares[LIMIT_METER_COUNT];
 };
 

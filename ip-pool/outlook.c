@@ -276,6 +276,8 @@ struct wait_cause lane_wait_cause(const struct lane_limits *l, const struct limi
 				  int64_t now)
 {
 	enum limit_origin origin = wait->cap.origin;
+	if (origin == ORIGIN_KILLED)
+		return (struct wait_cause){wait->died_ms, ""};
 	if (wait->level != LEVEL_LANE)
 		return (struct wait_cause){.reply = ""};
 	if (origin == ORIGIN_DEAD)

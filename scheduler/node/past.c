@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "ip-pool/store/lane_store.h"
+#include "scheduler/node/slices.h"
 
 /* A lane of the tail that was at work when the process was killed has usage of this time. */
 #define RECENT_MS 180000
@@ -166,7 +167,10 @@ static void apply_stop(const struct past_view *view, size_t stop, const struct p
 	if (extent->left != NULL)
 		left = extent->left(extent->owner, view, stop);
 	int64_t connections = left.connections * s->count;
-	limiter_distrust(l, connections, over_ms, s->last_alive_ms, now);
+	/* Of a limit over all nodes the database counts the killed one's share from its end on. */
+	int64_t alive_ms = level_is_of_all(l->scope.level) ? s->begun_ms : s->last_alive_ms;
+	limiter_distrust(l, connections, over_ms, alive_ms, now);
+	l->died_ms = s->last_alive_ms;
 	limiter_add_connects(l, over_ms, left.connects * s->count, now);
 	/* The next envelope may have ridden with a body. */
 	if (extent->may_overlap)

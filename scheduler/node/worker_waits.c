@@ -76,6 +76,9 @@ static void append_limit(struct worker *w, const struct limiter *l, const struct
 		buf_appendf(out, ",\"until\":%lld", (long long)worker_wall_us(w, cap->until_ms));
 	if (wait->at_ms > now && wait->at_ms != LIMITER_ON_EVENT)
 		buf_appendf(out, ",\"next_at\":%lld", (long long)worker_wall_us(w, wait->at_ms));
+	if (wait->cap.origin == ORIGIN_KILLED)
+		buf_appendf(out, ",\"killed_at\":%lld",
+			    (long long)worker_wall_us(w, wait->died_ms));
 }
 
 /* Nothing once it waits no longer: it is not looked at again before it does. */

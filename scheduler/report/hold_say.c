@@ -262,6 +262,18 @@ static void say_learnt(const struct why_context *w, const json_t *waiting, bool 
 	hold_say_until(w, until, out);
 }
 
+/* Nobody knows what the process before sent at the end, so all that it may have sent counts. */
+static void say_killed(const struct why_context *w, const json_t *waiting, struct buf *out)
+{
+	int64_t killed_us = document_int(waiting, "killed_at");
+	if (killed_us == 0)
+		return;
+	put(out, SAY(w, "; its node was killed at ", "；其节点被强制终止，时间 "));
+	put_time(w, killed_us, out);
+	put(out,
+	    SAY(w, ", and what it may have sent counts until then", "，其可能已发的邮件计入至此"));
+}
+
 void hold_say_waiting(const struct why_context *w, const json_t *waiting, struct buf *out)
 {
 	bool is_own = strcmp(document_text(waiting, "level"), "campaign") == 0;
@@ -280,6 +292,7 @@ void hold_say_waiting(const struct why_context *w, const json_t *waiting, struct
 		put(out, SAY(w, ", ", "，"));
 		hold_say_until(w, next, out);
 	}
+	say_killed(w, waiting, out);
 	if (until != 0) {
 		put(out, SAY(w, "; the limit holds ", "；该限制有效"));
 		hold_say_until(w, until, out);

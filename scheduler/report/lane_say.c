@@ -45,6 +45,7 @@ const char *lane_origin_zh(enum limit_origin origin)
 	case ORIGIN_OPERATOR:
 	case ORIGIN_PAUSE:
 	case ORIGIN_UNSAVED:
+	case ORIGIN_KILLED:
 	case ORIGIN_NONE:
 		break;
 	}
@@ -206,7 +207,10 @@ static void say_why(const struct facts *f, struct buf *out)
 	else {
 		put(out, "已用满 ");
 		say_number(f, out);
-		say_origin(f, out);
+		if (f->origin == ORIGIN_KILLED)
+			put(out, "（前一进程被强制终止，其可能已发的邮件仍计入）");
+		else
+			say_origin(f, out);
 	}
 }
 

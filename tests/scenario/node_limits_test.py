@@ -2,6 +2,7 @@
 """Limits, pauses and back-off of a running node, judged by the receiver's log alone."""
 
 import json
+import re
 import signal
 import time
 
@@ -316,6 +317,39 @@ def test_an_hour_is_remembered_over_a_restart(mailing, how, workers):
     print(how, workers, "before", before, "in all", after)
     # After a kill each connection there may have been counts as a message nobody wrote down.
     assert (120 if how == signal.SIGTERM else before) <= after <= 150
+
+
+@pytest.mark.parametrize("scope", [{"provider": "big", "total": True}, {"campaign": "c"}],
+                         ids=["provider", "campaign"])  # fmt: skip
+def test_it_is_told_that_the_limit_waits_because_of_a_kill(mailing, scope):
+    """Nobody knows what the killed process sent at the end: until its minute is over that counts,
+    and the time when it is over is the same whenever one asks."""
+    mailing.provider("big")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"big": 900})
+    mailing.limit(**scope, rate=(600, "min"))
+    mailing.start()
+    mailing.launch(campaign)
+    mailing.accepted(20)
+    mailing.stop(signal.SIGKILL)
+    mailing.start()
+    lane = "provider" in scope
+    wanted = ("provider big counts its 600 messages/min as used up by the process before, which was"
+              " killed, since 20") if lane else "; its node was killed at 20"
+
+    def told():
+        said = mailing.edm("why", "s1/big" if lane else "c").out
+        return said if wanted in said else None
+
+    def left():
+        counts = re.search(r"(?:waits|\(in) (\d+) s", mailing.wait(told, wanted))
+        return counts and int(counts.group(1))
+
+    first = mailing.wait(left, "it says how long")
+    assert first > 30
+    mailing.wait(lambda: left() < first - 2, "it counts down")
+    assert "as its share here" not in mailing.edm("why", "s1/big").out
+    assert "被强制终止" in mailing.edm("why", "s1/big" if lane else "c", "--lang", "zh").out
 
 
 def test_a_block_is_told_and_remembered(mailing):

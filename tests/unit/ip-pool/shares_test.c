@@ -296,6 +296,7 @@ static void a_pace_is_wanted_for_its_whole_period(void **state)
 	(void)state;
 	struct limiter l;
 	struct limit_rule rule = thirty;
+	struct limiter_wait wait;
 	int meter = limit_meter(LIMIT_MESSAGES, LIMIT_MINUTE);
 	rule.values.messages[LIMIT_MINUTE] = 600;
 	init_with_shares(&l, &(struct limit_rules){&rule, 1});
@@ -308,6 +309,14 @@ static void a_pace_is_wanted_for_its_whole_period(void **state)
 	limiter_distrust(&l, 0, 0, 0, 0);
 	assert_int_equal(limiter_wanted(&l, meter, 59999), 2);
 	assert_true(limiter_wanted(&l, meter, 60000) > 2);
+	/* And that, not the share it has meanwhile, is what it waits for. */
+	limiter_set_share(&l, meter, 0, 2);
+	l.died_ms = -7;
+	assert_int_equal(limiter_message_ready_at(&l, 30000, &wait), 60000);
+	assert_int_equal(wait.cap.origin, ORIGIN_KILLED);
+	assert_true(wait.cap.count == 600 && wait.cap.until_ms == 60000 && wait.died_ms == -7);
+	assert_int_equal(limiter_message_ready_at(&l, 60000, &wait), 60000 + 1000);
+	assert_int_equal(wait.cap.origin, ORIGIN_SLICE);
 }
 
 int main(void)
