@@ -6,6 +6,7 @@
 
 #define REST_DEFAULT_MS INT64_C(300000)
 #define REST_MAX_MS INT64_C(86400000)
+#define BRIEF_FIRST_MS INT64_C(5000)
 #define LADDER_FORGETS_MS INT64_C(86400000)
 #define PROBE_FIRST_MS INT64_C(30000)
 #define PROBE_MAX_MS INT64_C(900000)
@@ -55,6 +56,18 @@ bool health_rest_once(struct health *h, bool is_blocked, int64_t delay_ms, int64
 	return true;
 }
 
+bool health_rest_briefly(struct health *h, int64_t delay_ms, int64_t begun_ms, int64_t now)
+{
+	int64_t most_ms = rest_of(delay_ms, 1);
+	int64_t wait_ms = BRIEF_FIRST_MS << h->refused;
+	if (begun_ms <= h->rest_began_ms)
+		return false;
+	if (wait_ms < most_ms)
+		h->refused++;
+	rest(h, false, wait_ms < most_ms ? wait_ms : most_ms, now);
+	return true;
+}
+
 void health_resume(struct health *h, int64_t now)
 {
 	if (h->rests_until_ms > now)
@@ -88,6 +101,7 @@ bool health_on_greeting(struct health *h)
 {
 	bool was_dead = h->dead_since_ms != 0;
 	h->failed_cohort = 0;
+	h->refused = 0;
 	h->dead_since_ms = 0;
 	h->probe_at_ms = 0;
 	h->probe_wait_ms = PROBE_FIRST_MS;

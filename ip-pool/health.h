@@ -26,6 +26,7 @@ struct health {
 	int64_t dead_since_ms;	/* 0 = alive */
 	int64_t probe_at_ms;	/* dead: when one connection may try */
 	int64_t probe_wait_ms;	/* the wait after the next failed probe */
+	unsigned refused;	/* rests of health_rest_briefly since a greeting */
 };
 
 /* What survives a restart. */
@@ -49,6 +50,8 @@ bool health_rest(struct health *h, bool is_blocked, int64_t delay_ms, int64_t be
 /* The same, of just that long: no rung is climbed, none is asked. */
 bool health_rest_once(struct health *h, bool is_blocked, int64_t delay_ms, int64_t begun_ms,
 		      int64_t now);
+/* The same, where it may soon be over: 5 s, doubling to that long until a connection is greeted. */
+bool health_rest_briefly(struct health *h, int64_t delay_ms, int64_t begun_ms, int64_t now);
 /* An operator lifts the rest. */
 void health_resume(struct health *h, int64_t now);
 /* A connection begun at begun_ms failed before a greeting, with open connections in use; true if it

@@ -361,11 +361,27 @@ static bool is_refused(const struct outcome *outcome)
 	       verdict->scope != SCOPE_SITE;
 }
 
+/* So long a receiver may count connections of a process that was killed; most see at once that they
+ * are gone. */
+#define DEAD_COUNT_MS INT64_C(600000)
+
+static bool may_count_the_dead(const struct lane_limits *l, const struct verdict *verdict,
+			       int64_t now)
+{
+	int64_t died_ms = l->limiter.died_ms;
+	return (verdict->actions & ACTION_CUT_CONNECTIONS) != 0 && died_ms != 0 &&
+	       now - died_ms < DEAD_COUNT_MS;
+}
+
 /* With none left, no message and no cut keeps the lane from trying again at once. */
 static void wait_to_connect(struct lane_limits *l, const struct outcome *outcome, int64_t begun_ms,
 			    int64_t now, struct lane_reaction *io)
 {
-	if (!health_rest_once(&l->health, false, outcome->verdict.delay_ms, begun_ms, now))
+	int64_t delay_ms = outcome->verdict.delay_ms;
+	bool is_new = may_count_the_dead(l, &outcome->verdict, now)
+			      ? health_rest_briefly(&l->health, delay_ms, begun_ms, now)
+			      : health_rest_once(&l->health, false, delay_ms, begun_ms, now);
+	if (!is_new)
 		return;
 	lane_keep_reply(outcome, l->replies[LESSON_REST]);
 	io->rests_until_ms = l->health.rests_until_ms;

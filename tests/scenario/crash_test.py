@@ -2,6 +2,8 @@
 """kill -9 at every named point and at random moments: nobody is lost, nobody gets two copies, and
 who is unknown was in the middle of it. The same at length: tests/crash/run kills."""
 import random
+import signal
+import socket
 
 import points
 import pytest
@@ -46,3 +48,24 @@ def test_kills_at_random_moments(run):
     # There is one more try: only who was hit twice may stay unknown.
     hit_twice = sum(n > 1 for n in one.check.ambiguous().values())
     assert one.check.figures()["unknown"] <= hit_twice
+
+
+def test_a_receiver_that_still_counts_the_dead_is_tried_again_soon(mailing):
+    """The rule for too many connections waits five minutes; those of the killed are gone sooner."""
+    mailing.profiles["one"] = {"limits": {"connections": 1, "scope": "profile"}}
+    mailing.listeners.append({"listen": f"127.1.0.77:{mailing.port}", "profile": "one"})
+    mailing.dns.domain("one.test", mx=[(10, "mx.one.test", "127.1.0.77")])
+    mailing.db.query("INSERT INTO recipient_domain(name) VALUES ('one.test')")
+    mailing.source("s1")
+    campaign = mailing.campaign("c", {"one": 40})
+    mailing.start()
+    mailing.stop(signal.SIGKILL)
+    with socket.create_connection(("127.1.0.77", mailing.port)) as left:
+        assert left.recv(3) == b"220"  # the place that one of the dead would take
+        mailing.start(park_ms="1s")
+        mailing.launch(campaign)
+        refused = "Too many connections"
+        mailing.wait(lambda: refused in mailing.node_log.read_text(), "it is refused")
+        mailing.wait(lambda: "deferred" in mailing.states(campaign), "they are put off")
+    log = mailing.finished(campaign, seconds=40)
+    assert len(log.accepted()) == 40

@@ -177,9 +177,51 @@ static void what_ends_with_the_day_climbs_no_ladder(void **state)
 	}
 }
 
+/* How long after a refusal of its only connection the lane connects again. */
+static int64_t refused_for(struct fixture *f, const struct outcome *refused, int64_t now)
+{
+	struct limiter_wait wait;
+	assert_true(lane_take_connection(&f->path, now).is_granted);
+	(void)lane_failed(&f->path, refused, false, now, now);
+	lane_end_connection(&f->path, false);
+	return lane_connection_ready_at(&f->path, now, &wait) - now;
+}
+
+/* The receiver may count connections of the killed process, which will soon be gone: it is asked
+ * later and later, until one is greeted. Any other refusal waits as the rule says. */
+static void after_a_kill_too_many_connections_may_soon_be_over(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	static const int64_t waits_s[] = {5, 10, 20, 40, 80, 160, 300, 300};
+	struct outcome many = reply(OUTCOME_THROTTLED, ACTION_CUT_CONNECTIONS, 300000);
+	struct outcome fast = reply(OUTCOME_THROTTLED, ACTION_CUT_RATE, 300000);
+	many.verdict.scope = fast.verdict.scope = SCOPE_SOURCE;
+	init(&f);
+	assert_int_equal(refused_for(&f, &many, NOW), 300000);
+	init(&f);
+	f.lane.limiter.died_ms = NOW - 600000;
+	assert_int_equal(refused_for(&f, &many, NOW), 300000);
+	init(&f);
+	f.lane.limiter.died_ms = NOW - 3000;
+	assert_int_equal(refused_for(&f, &fast, NOW), 300000);
+	init(&f);
+	int64_t now = NOW;
+	for (size_t i = 0; i < ARRAY_LEN(waits_s); i++) {
+		f.lane.limiter.died_ms = now - 3000;
+		assert_int_equal(refused_for(&f, &many, now), waits_s[i] * 1000);
+		now += waits_s[i] * 1000;
+	}
+	assert_true(lane_take_connection(&f.path, now).is_granted);
+	(void)lane_greeted(&f.path, now);
+	lane_end_connection(&f.path, false);
+	assert_int_equal(refused_for(&f, &many, now + 1), 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(after_a_kill_too_many_connections_may_soon_be_over),
 		cmocka_unit_test(messages_of_a_connection_are_learnt_for_a_day),
 		cmocka_unit_test(a_messages_cap_survives_and_is_forgotten),
 		cmocka_unit_test(who_crawls_after_a_rest_grows_again),
