@@ -107,7 +107,7 @@ static void what_is_known_of_a_bind_is_said(void **state)
 	assert_says(&en, &dead, "mx1/qq does not answer (Connection refused)");
 	assert_says(&zh, &dead, "mx1/qq 无应答（Connection refused）");
 	assert_says(&en, &each, "mx1/qq: 100 messages/min by operator (limit 3), for each site");
-	assert_says(&zh, &each, "mx1/qq：每分钟 100 封（运维设定，限制 3），每个站点各自计");
+	assert_says(&zh, &each, "mx1/qq：每分钟 100 封（人工设定，限制 3），每个站点各自计");
 }
 
 static void what_is_never_through_says_what_would_change_it(void **state)

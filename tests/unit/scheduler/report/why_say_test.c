@@ -257,7 +257,8 @@ static void test_what_holds_in_chinese(void **state)
 		 "任务已暂停，自 2026-11-22 07:58 起，操作人 li（edm campaign resume spring "
 		 "可恢复）"},
 		{paused, CAMPAIGN_RUNNING,
-		 "发往 qq 的邮件已被 li 暂停，自 2026-11-22 07:58 起，至 2026-11-22 08:03（还有 5 分钟）"
+		 "发往 qq 的邮件已被 li 暂停，自 2026-11-22 07:58 起，至 2026-11-22 08:03（还有 5 "
+		 "分钟）"
 		 "（edm resume --id 4 可恢复）"},
 		{unrecorded, CAMPAIGN_RUNNING, "在能够记录结果之前不会发送：no room"},
 		{stopped, CAMPAIGN_RUNNING, "no room"},
