@@ -322,9 +322,14 @@ int reclassify_apply(struct reclassify *r, const struct change *change, struct e
 	for (size_t i = 0; i < r->count; i++)
 		a.replaces |= r->groups[i].is_changed && r->groups[i].suppresses;
 	a.replaces &= r->misjudged_count > 0;
-	int result = make_stretches(&a, err);
+	/* A feed that was empty when the server last looked is read whole for each person else. */
+	int result = pg_run_text(r->db, "SET enable_seqscan = off", err);
+	if (result == 0)
+		result = make_stretches(&a, err);
 	if (result == 0)
 		result = do_batches(&a, err);
+	if (pg_run_text(r->db, "RESET enable_seqscan", result == 0 ? err : NULL) != 0)
+		result = -1;
 	free(a.stretches);
 	r->counts.changed = a.changed;
 	r->counts.suppressed = a.suppressed;
