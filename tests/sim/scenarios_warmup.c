@@ -159,6 +159,8 @@ void play_warmup(uint64_t seed, struct bars *out)
 		 share(2 * open->accepted, DAYS * s.daily), 0.5, 1e9);
 	bar_note(out, "deferred where it is not trusted",
 		 share(strict->refused, strict->refused + strict->accepted), 0, 0.10);
-	bar_note(out, "steps of the plan there", (double)m.steps[STRICT] / count, 0.3, 1);
+	/* It stands beside what it is allowed, on the first steps: neither thrown back to nothing
+	 * nor as if nobody had refused. */
+	bar_note(out, "steps of the plan there", (double)m.steps[STRICT] / count, 0.16, 0.7);
 	world_close(&s.w);
 }
