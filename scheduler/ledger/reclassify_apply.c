@@ -252,7 +252,9 @@ static int do_batch(void *owner, struct err *err)
 {
 	struct apply *a = owner;
 	struct reclassify *r = a->r;
-	if (pg_run(r->db, "lists/lock_fold", NULL, NULL, err) != 0 ||
+	/* Where the server last saw an empty feed it would read all of it for each person. */
+	if (pg_run_text(r->db, "SET LOCAL enable_seqscan = off", err) != 0 ||
+	    pg_run(r->db, "lists/lock_fold", NULL, NULL, err) != 0 ||
 	    reclassify_fold(r->db, err) != 0)
 		return -1;
 	if (a->done == 0 && !is_in_one(a) && note(a, false, err) != 0)
@@ -322,14 +324,9 @@ int reclassify_apply(struct reclassify *r, const struct change *change, struct e
 	for (size_t i = 0; i < r->count; i++)
 		a.replaces |= r->groups[i].is_changed && r->groups[i].suppresses;
 	a.replaces &= r->misjudged_count > 0;
-	/* A feed that was empty when the server last looked is read whole for each person else. */
-	int result = pg_run_text(r->db, "SET enable_seqscan = off", err);
-	if (result == 0)
-		result = make_stretches(&a, err);
+	int result = make_stretches(&a, err);
 	if (result == 0)
 		result = do_batches(&a, err);
-	if (pg_run_text(r->db, "RESET enable_seqscan", result == 0 ? err : NULL) != 0)
-		result = -1;
 	free(a.stretches);
 	r->counts.changed = a.changed;
 	r->counts.suppressed = a.suppressed;

@@ -538,29 +538,20 @@ static void test_what_holds_most_people_is_named(void **state)
 		"deferred");
 }
 
-/* A node that cannot write what became of people says so of those it has in hand. */
-static void test_what_a_node_cannot_write(void **state)
+/* A person as the database has him, and what is said of him. */
+struct asked {
+	const char *person, *want;
+};
+
+static void check_persons(const char *live_json, const char *campaign, const struct asked *cases,
+			  size_t count)
 {
-	(void)state;
-	static const char live_text[] =
-		"{\"nodes\": [{\"node\": \"n1\", \"alive\": true, \"gauges\": {\"set_aside\": 1, "
-		"\"refused\": \"no room\"}}], \"lanes\": [], \"pauses\": []}";
-	static const struct {
-		const char *person, *want;
-	} cases[] = {
-		{"{\"state\": 2, \"node\": \"n1\", \"since\": 1795305483000000}",
-		 "In spring: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; what "
-		 "became of "
-		 "some of its people cannot be written to the database: no room"},
-		{"{\"state\": 2, \"node\": \"n2\", \"since\": 1795305483000000}",
-		 "In spring: sending: node n2 has had it in hand since 2026-11-21 23:58 UTC"},
-	};
-	json_t *live = json_loads(live_text, 0, NULL);
+	json_t *live = json_loads(live_json, 0, NULL);
 	const struct why_context w = {.now_us = NOW,
 				      .live = live,
-				      .campaign = "spring",
+				      .campaign = campaign,
 				      .campaign_state = CAMPAIGN_RUNNING};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct buf text;
 		json_t *person = json_loads(cases[i].person, 0, NULL);
 		buf_init(&text, 4096);
@@ -572,13 +563,29 @@ static void test_what_a_node_cannot_write(void **state)
 	json_decref(live);
 }
 
+/* A node that cannot write what became of people says so of those it has in hand. */
+static void test_what_a_node_cannot_write(void **state)
+{
+	(void)state;
+	static const char live_text[] =
+		"{\"nodes\": [{\"node\": \"n1\", \"alive\": true, \"gauges\": {\"set_aside\": 1, "
+		"\"refused\": \"no room\"}}], \"lanes\": [], \"pauses\": []}";
+	static const struct asked cases[] = {
+		{"{\"state\": 2, \"node\": \"n1\", \"since\": 1795305483000000}",
+		 "In spring: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; what "
+		 "became of "
+		 "some of its people cannot be written to the database: no room"},
+		{"{\"state\": 2, \"node\": \"n2\", \"since\": 1795305483000000}",
+		 "In spring: sending: node n2 has had it in hand since 2026-11-21 23:58 UTC"},
+	};
+	check_persons(live_text, "spring", cases, ARRAY_LEN(cases));
+}
+
 /* Told by the site his mail goes to; of a site that nobody has looked up yet no lane is known. */
 static void test_a_person_of_the_tail(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *person, *want;
-	} cases[] = {
+	static const struct asked cases[] = {
 		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.a.test\"}",
 		 "In autumn: waiting: mx1/mx.a.test waits 9 s: x"},
 		{"{\"state\": 1, \"group\": \"tail\", \"queue\": \"mx.c.test\"}",
@@ -602,21 +609,7 @@ static void test_a_person_of_the_tail(void **state)
 		 "In autumn: sending: node n1 has had it in hand since 2026-11-21 23:58 UTC; "
 		 "mx1/mx.a.test waits 9 s: x"},
 	};
-	json_t *live = json_loads(tail_of_both, 0, NULL);
-	const struct why_context w = {.now_us = NOW,
-				      .live = live,
-				      .campaign = "autumn",
-				      .campaign_state = CAMPAIGN_RUNNING};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct buf text;
-		json_t *person = json_loads(cases[i].person, 0, NULL);
-		buf_init(&text, 4096);
-		why_say_person(&w, person, &text);
-		assert_string_equal(text.data, cases[i].want);
-		buf_done(&text);
-		json_decref(person);
-	}
-	json_decref(live);
+	check_persons(tail_of_both, "autumn", cases, ARRAY_LEN(cases));
 }
 
 static void test_a_limit_holds_who_is_in_hand(void **state)
